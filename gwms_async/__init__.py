@@ -1,0 +1,1 @@
+"""Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""

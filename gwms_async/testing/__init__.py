@@ -1,0 +1,1 @@
+"""An emulator of the gateway, for tests and demonstrations without a network."""
