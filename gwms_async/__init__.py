@@ -1,1 +1,76 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""
+
+from typing import Any
+
+from ._http import Handler, Middleware, Request, Response
+from .client import GwmsClient
+from .errors import (
+    ApiError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    Cause,
+    ConfigurationError,
+    ConflictError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    DecodeError,
+    ForbiddenError,
+    GwmsError,
+    LoginError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RedirectError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+)
+from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
+from .tokens import MemoryTokenStore, Token, TokenStore
+
+__all__ = [
+    "PRODUCTION",
+    "ApiError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "Cause",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "Credentials",
+    "DeadlineExceededError",
+    "DecodeError",
+    "ForbiddenError",
+    "GwmsClient",
+    "GwmsError",
+    "Handler",
+    "HttpMethod",
+    "LoginError",
+    "MemoryTokenStore",
+    "Middleware",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "RedirectError",
+    "Request",
+    "Response",
+    "RetryPolicy",
+    "ServerError",
+    "ThrottledError",
+    "Timeout",
+    "Token",
+    "TokenStore",
+    "TransportError",
+    "Webhook",
+    "WebhookSpec",
+    "WebhookType",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  # nothing else here needs it
+
+        return version("gwms-async")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

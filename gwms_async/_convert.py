@@ -1,0 +1,96 @@
+"""JSON data to models and back; the only import of cattrs."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from cattrs import Converter, transform_error
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("gwms_async")
+_NAMES = {
+    "webhook_type": override(rename="webhookType"),
+    "registered_at": override(rename="registeredAt", omit_if_default=True),
+    "unregistered_at": override(rename="unregisteredAt", omit_if_default=True),
+}
+_TYPES = {member.value: member for member in WebhookType}
+_METHODS = {member.value: member for member in HttpMethod}
+
+
+def _expect(kind: type[T], name: str, value: object) -> T:
+    if type(value) is not kind:
+        raise ValueError(f"expected {name}")
+    return value
+
+
+def _webhook_type(value: object, _: type) -> WebhookType:
+    text = _expect(str, "str", value)
+    return _TYPES.get(text) or WebhookType.unlisted(text)
+
+
+def _http_method(value: object, _: type) -> HttpMethod:
+    text = _expect(str, "str", value)
+    return _METHODS.get(text) or HttpMethod.unlisted(text)
+
+
+def _when(value: object, _: type) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        when = datetime.fromisoformat(_expect(str, "str", value))
+    except ValueError:
+        _warn_of_timestamp()
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+@cache
+def _warn_of_timestamp() -> None:
+    _logger.warning("the gateway sends timestamps that are not ISO 8601; they are read as None")
+
+
+def make_converter(*, detailed: bool) -> Converter:
+    """Build the converter of the wire's JSON.
+
+    - names are the wire's: ``webhookType``, ``registeredAt``, ``unregisteredAt``;
+    - types are strict: null is not "None", "false" is not True, true is not 1;
+    - values are open: unknown fields are ignored, unknown event types and methods kept as unlisted;
+    - timestamps are ISO 8601, UTC if they do not say; any other is None and warned of once;
+    - ``registeredAt`` and ``unregisteredAt`` may be absent or null.
+
+    Args:
+        detailed: Whether errors tell what is wrong where; slower.
+    """
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook(bool, lambda value, _: _expect(bool, "bool", value))
+    converter.register_structure_hook(int, lambda value, _: _expect(int, "int", value))
+    converter.register_structure_hook(str, lambda value, _: _expect(str, "str", value))
+    converter.register_structure_hook(WebhookType, _webhook_type)
+    converter.register_structure_hook(HttpMethod, _http_method)
+    converter.register_structure_hook(datetime | None, _when)
+    converter.register_unstructure_hook(datetime, datetime.isoformat)
+    for model in (Webhook, WebhookSpec):
+        names: dict[str, Any] = {name: rule for name, rule in _NAMES.items() if hasattr(model, name)}
+        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
+        converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+    return converter
+
+
+FAST = make_converter(detailed=False)
+DETAILED = make_converter(detailed=True)
+
+
+def mistakes(error: Exception) -> tuple[str, ...]:
+    """Say what is wrong where, such as ``expected int @ $[1].id``, from an error of `DETAILED`."""
+    return tuple(transform_error(error, format_exception=_describe))
+
+
+def _describe(error: BaseException, _: type | None) -> str:
+    return "required field missing" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,296 @@
+"""Who may call with which token: one login shared by all, renewed ahead, and cool-downs after refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from attrs import define, field
+
+from . import _wire
+from ._http import Call, Handler, Request, Response
+from ._store_guard import StoreGuard
+from ._verdict import http_date
+from .errors import ApiError, AuthenticationError, ConfigurationError, GwmsError, LoginError
+from .settings import CredentialsLike
+from .tokens import Lease, Token, TokenStore
+
+_logger = logging.getLogger("gwms_async")
+_REFUSALS = frozenset({400, 401, 403, 422})
+_FIRST_COOL_DOWN, _LONGEST_COOL_DOWN = 60.0, 900.0
+
+
+class NoAccessError(Exception):
+    """Carries the error of a login, or of a refused key, past the middlewares to the caller."""
+
+    def __init__(self, error: GwmsError) -> None:
+        super().__init__()
+        self.error = error
+
+
+@define(eq=False)
+class _CoolDown:
+    """The time after a refusal in which nothing is sent; each refusal that follows doubles it."""
+
+    until: float = 0.0
+    seconds: float = 0.0
+    error: GwmsError | None = None
+
+    @property
+    def next_seconds(self) -> float:
+        return min(max(_FIRST_COOL_DOWN, 2 * self.seconds), _LONGEST_COOL_DOWN)
+
+    def begin(self, now: float, error: GwmsError) -> None:
+        self.seconds = self.next_seconds
+        self.until, self.error = now + self.seconds, error
+
+    def end(self) -> None:
+        self.until, self.seconds, self.error = 0.0, 0.0, None
+
+    def is_on(self, now: float) -> bool:
+        return self.error is not None and now < self.until
+
+    def check(self, now: float) -> None:
+        if self.error is not None and now < self.until:
+            raise NoAccessError(self.error.fresh())
+
+
+@define(eq=False)
+class Key:
+    """What is known of one e-shop's x-api-key.
+
+    Args:
+        value: The key.
+        accepted: The last token with which the gateway accepted it.
+        relogins: How many logins because of a 401 there had been by then; before that, by its first call.
+        cool_down: Running where it is held to be wrong.
+    """
+
+    value: str = field(repr=False)
+    accepted: Lease | None = None
+    relogins: int | None = None
+    cool_down: _CoolDown = field(factory=_CoolDown, repr=False)
+
+
+@define(eq=False)
+class Login:
+    """The one login that a client and its siblings share.
+
+    Args:
+        credentials: Username and password.
+        store: Where tokens are kept.
+        store_key: Under which key.
+        call: Carries the login request and raises what goes wrong; knows nothing of tokens.
+        monotonic: The clock of all waiting.
+        wall: Unix seconds, where the gateway's own clock is not known.
+    """
+
+    _credentials: CredentialsLike = field(repr=False)
+    _store: TokenStore = field(repr=False)
+    _store_key: str
+    _call: Handler = field(repr=False)
+    _monotonic: Callable[[], float] = time.monotonic
+    _wall: Callable[[], float] = time.time
+
+    _lease: Lease | None = field(default=None, init=False, repr=False)
+    _flight: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
+    _failure: GwmsError | None = field(default=None, init=False, repr=False)
+    _epoch: int = field(default=0, init=False)
+    _relogins: int = field(default=0, init=False)
+    _skew: float = field(default=0.0, init=False)
+    _cool_down: _CoolDown = field(factory=_CoolDown, init=False, repr=False)
+
+    def enter(self, call: Call, key: Key) -> None:
+        """Begin a call: from now on the end of a login concerns it.
+
+        Raises:
+            NoAccessError: The key is cooling down.
+        """
+        key.cool_down.check(self._monotonic())
+        call.epoch = self._epoch
+
+    async def admit(self, call: Call, key: Key) -> Lease:
+        """Give an attempt the token to carry, after a login if there is none to go on with.
+
+        Args:
+            call: The attempt's call, which notes the token.
+            key: The e-shop's key.
+
+        Raises:
+            NoAccessError: The key is cooling down, or no token could be had.
+        """
+        now, lease = self._monotonic(), self._lease
+        key.cool_down.check(now)
+        if lease is None or now >= lease.hold_at:
+            lease = await self._awaited(call)
+            key.cool_down.check(self._monotonic())
+        elif now >= lease.renew_at and not self._in_flight and not self._cool_down.is_on(now):
+            self._start(lease, after_refusal=False)
+        if key.relogins is None:
+            key.relogins = lease.relogins
+        call.lease, call.epoch = lease, self._epoch
+        return lease
+
+    def accepted(self, call: Call, key: Key) -> None:
+        """Note that the gateway let the call's token and key pass."""
+        if call.lease is not None and (call.lease is not key.accepted or key.cool_down.error is not None):
+            key.accepted = call.lease
+            key.relogins = max(key.relogins or 0, call.lease.relogins)
+            key.cool_down.end()
+
+    async def refused(self, request: Request, key: Key) -> bool:
+        """Decide what a 401 means, and log in again if that may help.
+
+        Args:
+            request: What was answered 401.
+            key: The e-shop's key that it carried.
+
+        Returns:
+            Whether the request is worth sending again.
+
+        Raises:
+            NoAccessError: The key is held to be wrong, or the login failed.
+        """
+        call, lease, now = request.call, request.call.lease, self._monotonic()
+        if lease is None or now >= call.deadline:
+            return False
+        key.cool_down.check(now)
+        # A key that was accepted before is not blamed for a token that is revoked twice in a row.
+        chances = 1 if key.accepted is None else 2
+        if lease is self._lease and lease.after_refusal and lease.relogins - (key.relogins or 0) >= chances:
+            raise NoAccessError(self._hold(request, key))
+        if call.replays >= chances:
+            return False
+        if not lease.from_store:
+            call.replays += 1
+        if lease is self._lease:
+            self._lease = None
+            if not self._in_flight:
+                self._start(lease, after_refusal=True)
+        if self._lease is None:
+            await self._awaited(call)
+        return True
+
+    async def close(self) -> None:
+        """End a login that is under way."""
+        if self._flight is not None and not self._flight.done():
+            self._flight.cancel()
+            await asyncio.wait([self._flight])
+
+    @property
+    def _in_flight(self) -> bool:
+        return self._flight is not None and not self._flight.done()
+
+    def _hold(self, request: Request, key: Key) -> GwmsError:
+        error = AuthenticationError(
+            status=401,
+            message="the x-api-key was refused, with a new token too",
+            method=request.method,
+            path=request.path,
+            attempts=request.call.attempts,
+        )
+        key.cool_down.begin(self._monotonic(), error)
+        _logger.warning("an x-api-key was refused; its calls fail for %.0f s", key.cool_down.seconds)
+        return error
+
+    def _start(self, previous: Lease | None, *, after_refusal: bool) -> None:
+        self._cool_down.check(self._monotonic())
+        self._flight = asyncio.create_task(self._fly(previous, after_refusal=after_refusal), name="gwms login")
+
+    async def _awaited(self, call: Call) -> Lease:
+        """Wait for the login that is under way, or for a new one; give the token to go on with."""
+        while True:
+            if not self._in_flight:
+                now = self._monotonic()
+                if not self._usable(now) and self._failure is not None and self._epoch > call.epoch:
+                    raise NoAccessError(self._failure.fresh())
+                if self._lease is not None and self._usable(now) and self._cool_down.is_on(now):
+                    return self._lease
+                self._start(self._lease, after_refusal=False)
+            await self._landing()
+            if self._lease is not None and (self._failure is None or self._usable(self._monotonic())):
+                return self._lease
+            if self._failure is not None:
+                raise NoAccessError(self._failure.fresh())
+
+    def _usable(self, now: float) -> bool:
+        return self._lease is not None and now < self._lease.expires_at
+
+    async def _landing(self) -> None:
+        """Wait for the end of the login that is under way; a cancelled waiter does it no harm."""
+        flight = self._flight
+        if flight is not None and not flight.done():
+            await asyncio.wait([flight])
+        if flight is not None and flight.cancelled():
+            raise NoAccessError(ConfigurationError("the client was closed during its login"))
+
+    async def _fly(self, previous: Lease | None, *, after_refusal: bool) -> None:
+        failure: GwmsError | None = None
+        try:
+            self._lease = await self._obtain(previous, after_refusal=after_refusal)
+        except GwmsError as error:
+            failure = error.fresh()
+            if self._lease is not None:
+                self._lease.postpone(self._monotonic())
+                _logger.warning("renewing the token failed; calls go on with the old one: %s", failure)
+        finally:
+            self._failure = failure
+            self._epoch += 1
+
+    async def _obtain(self, previous: Lease | None, *, after_refusal: bool) -> Lease:
+        async with StoreGuard(self._store, self._store_key) as store:
+            found = self._lease_from(await store.load(), previous)
+            if found is not None:
+                return found
+            lease = await self._log_in(after_refusal=after_refusal)
+            await store.save(lease.token)
+            return lease
+
+    def _lease_from(self, stored: Token | None, previous: Lease | None) -> Lease | None:
+        """Make a lease of a stored token, unless it is the one before, or has expired."""
+        if stored is None or (previous is not None and stored.value == previous.token.value):
+            return None
+        now, ttl = self._monotonic(), None
+        if stored.expires_at is not None:
+            ttl = stored.expires_at - (self._wall() + self._skew)
+        lease = Lease.begin(stored, now, ttl, relogins=self._relogins, from_store=True)
+        return lease if now < lease.expires_at else None
+
+    async def _log_in(self, *, after_refusal: bool) -> Lease:
+        request = _wire.login_request(self._credentials.username, self._credentials.password)
+        try:
+            response = await self._call(request)
+        except ApiError as error:
+            if error.status not in _REFUSALS:
+                raise
+            refusal = self._refusal(error)
+        else:
+            self._cool_down.end()
+            return self._lease_of(response, after_refusal=after_refusal)
+        raise refusal
+
+    def _refusal(self, answer: ApiError) -> LoginError:
+        seconds = self._cool_down.next_seconds
+        error = LoginError(
+            f"the login of {self._credentials.username!r} was refused with {answer.status}: {answer.message} "
+            f"(check username and password; no further login is tried for {seconds:.0f} s)",
+            status=answer.status,
+        )
+        self._cool_down.begin(self._monotonic(), error)
+        return error
+
+    def _lease_of(self, response: Response, *, after_refusal: bool) -> Lease:
+        date, wall = http_date(response.headers.get("date")), self._wall()
+        if date is not None:
+            self._skew = date - wall
+        token = _wire.decode_login(response, wall + self._skew)
+        ttl = None
+        if token.expires_at is not None:
+            ttl = token.expires_at - (wall + self._skew)
+            if date is not None:
+                ttl -= min(1.0, ttl / 2)  # `Date` is up to a second late
+        self._relogins += after_refusal
+        _logger.info("logged in", extra={"username": self._credentials.username, "expires_in": ttl})
+        return Lease.begin(token, self._monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal)

@@ -1,0 +1,269 @@
+"""The aiohttp session wrapper: one attempt on the wire, and a whole call through the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl as tls
+import time
+from importlib.metadata import version
+
+import aiohttp
+from attrs import define, evolve, field
+
+from . import _wire
+from ._http import Handler, Request, Response
+from ._login import NoAccessError
+from ._verdict import Meaning, Verdict, meaning, verdict
+from .errors import (
+    AttemptTimeoutError,
+    Cause,
+    ConfigurationError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    GwmsError,
+    OutcomeUnknownError,
+    TransportError,
+)
+from .settings import Timeout
+
+_logger = logging.getLogger("gwms_async")
+_BODY_LIMIT = 64 * 1024 * 1024
+_MISCONFIGURED = (
+    aiohttp.ClientSSLError,
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending idempotent requests again by itself: the attempts are counted by us."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from None
+
+
+@define(eq=False)
+class Transport:
+    """Carries one attempt: one aiohttp request, its answer read whole and its envelope opened.
+
+    Args:
+        base_url: What paths are appended to.
+        timeout: Seconds for connecting and for an attempt.
+        ssl: As in aiohttp; None for its default.
+        proxy: The url of a proxy; None for none.
+        borrowed: The user's own aiohttp session; None to make one at the first call.
+    """
+
+    _base_url: str
+    _timeout: Timeout
+    _ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None = field(default=None, repr=False)
+    _proxy: str | None = field(default=None, repr=False)
+    _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
+    _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
+    _closed: bool = field(default=False, init=False)
+
+    def check_usable(self) -> None:
+        """Refuse calls after the end, or from a second event loop.
+
+        Raises:
+            ConfigurationError: It is one of these.
+        """
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ConfigurationError("the client is closed: make a new one")
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise ConfigurationError("the client belongs to another event loop: make one client per loop")
+
+    async def __call__(self, request: Request) -> Response:
+        """Send one attempt.
+
+        Raises:
+            TransportError: No complete answer came back.
+            DeadlineExceededError: The call's deadline has passed; nothing was sent.
+        """
+        call, began = request.call, time.monotonic()
+        if began >= call.deadline:
+            raise _too_late(request)
+        call.attempts += 1
+        call.on_wire = True
+        end = await self._exchange(request)
+        call.on_wire = False
+        took = time.monotonic() - began
+        if isinstance(end, TransportError):
+            _logger.debug("%s failed: %s", request, end, extra={"attempt": call.attempts, "seconds": took})
+            raise end
+        _logger.debug("%s -> %d", request, end.status, extra={"attempt": call.attempts, "seconds": took})
+        return _wire.open_envelope(end)
+
+    async def close(self) -> None:
+        """Refuse further calls, and close the session if it is our own."""
+        self._closed = True
+        if self._session is not None and self._session is not self._borrowed:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = self._borrowed or aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_send_once,),
+            )
+        return self._session
+
+    async def _exchange(self, request: Request) -> Response | TransportError:
+        headers = {"user-agent": _USER_AGENT, **request.headers}
+        if request.body is not None:
+            headers["content-type"] = "application/json"
+        try:
+            async with (
+                asyncio.timeout(self._timeout.attempt),
+                self._open().request(
+                    request.method,
+                    self._base_url + request.path,
+                    data=request.body,
+                    headers=headers,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    proxy=self._proxy,
+                    ssl=True if self._ssl is None else self._ssl,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
+                ) as answer,
+            ):
+                body = await _read(answer)
+                return Response(
+                    answer.status,
+                    answer.reason or "",
+                    answer.headers,
+                    body or b"",
+                    secrets=request.secrets,
+                    readable=body is not None,
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            return _failure(request, error, self._timeout)
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+    """Read the whole body; None if it is longer than it may be."""
+    chunks, size = [], 0
+    async for chunk in answer.content.iter_any():
+        size += len(chunk)
+        if size > _BODY_LIMIT:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure(request: Request, error: aiohttp.ClientError | OSError, timeout: Timeout) -> TransportError:
+    # Certificate errors are connector errors, which are OS errors: the order matters.
+    if isinstance(error, _MISCONFIGURED):
+        cause = Cause.MISCONFIGURED
+    elif isinstance(error, _NEVER_SENT):
+        cause = Cause.NEVER_SENT
+    else:
+        cause = Cause.UNKNOWN
+    if isinstance(error, TimeoutError):
+        what = (
+            f"no connection within {timeout.connect:g} s"
+            if cause is Cause.NEVER_SENT
+            else (f"no complete answer within {timeout.attempt:g} s")
+        )
+        return AttemptTimeoutError(f"{request}: {what}", cause=cause)
+    text = _wire.masked(f"{type(error).__name__}: {error}", request.secrets)[:300]
+    advice = "; check base_url, ssl= and proxy=" if cause is Cause.MISCONFIGURED else ""
+    return ConnectionFailedError(f"{request}: {text}{advice}", cause=cause)
+
+
+def _too_late(request: Request) -> DeadlineExceededError:
+    attempts = request.call.attempts
+    return DeadlineExceededError(f"{request}: the deadline passed after {attempts} attempt{'s' * (attempts != 1)}")
+
+
+@define(eq=False)
+class Session:
+    """Runs calls through a chain and turns their end into a response or a typed error.
+
+    Args:
+        transport: Where the chain ends.
+        chain: The middlewares and the transport as one handler.
+        total: Seconds that a call may take.
+    """
+
+    _transport: Transport
+    _chain: Handler
+    _total: float
+
+    async def call(self, request: Request) -> Response:
+        """Carry a call through.
+
+        Returns:
+            A success, or an unreadable answer to an idempotent request, for the decoder to complain of.
+
+        Raises:
+            GwmsError: Whatever kept the call from succeeding; made anew, without the frames of the chain, whose
+                locals hold the headers.
+        """
+        self._transport.check_usable()
+        end = await self._run(request)
+        if isinstance(end, GwmsError):
+            raise end
+        return end
+
+    async def _run(self, request: Request) -> Response | GwmsError:
+        call, now = request.call, time.monotonic()
+        call.deadline = min(call.deadline, now + self._total)
+        error: GwmsError
+        try:
+            async with asyncio.timeout(call.deadline - now) as timer:
+                return _conclusion(request, await self._chain(request))
+        except NoAccessError as carrier:
+            error = carrier.error
+        except GwmsError as failure:
+            error = failure.fresh()
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            error = _too_late(request)
+        except asyncio.CancelledError as cancelled:
+            # It goes on as it is, but for the inner frames: crash reporters keep their locals.
+            raise cancelled.with_traceback(None) from None
+        return _outcome_unknown(request, str(error)) if _is_in_doubt(request, error) else error
+
+
+def _is_in_doubt(request: Request, error: GwmsError) -> bool:
+    """Tell whether a request that must not be sent twice may have been carried out in spite of the error."""
+    if isinstance(error, TransportError):
+        return verdict(meaning(error), idempotent=request.idempotent) is Verdict.OUTCOME_UNKNOWN
+    return request.call.on_wire and not request.idempotent
+
+
+def _conclusion(request: Request, response: Response) -> Response | GwmsError:
+    found = meaning(response)
+    decided = verdict(found, idempotent=request.idempotent)
+    if decided is Verdict.OUTCOME_UNKNOWN:
+        return _outcome_unknown(request, f"{response.status}: {_wire.explain(response)}")
+    if found in {Meaning.SUCCESS, Meaning.UNREADABLE}:
+        return response
+    if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:  # noqa: PLR2004
+        # An earlier attempt of this very call deleted it, and its answer was lost.
+        return evolve(response, status=200, readable=True, data=None)
+    return _wire.api_error(request, response, time.time())
+
+
+def _outcome_unknown(request: Request, what: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"{request} may or may not have been carried out, and is not sent again by itself ({what}). "
+        "List to find out; for webhooks, `register` does",
+        spec=request.spec,
+    )
+
+
+_USER_AGENT = f"gwms-async/{version('gwms-async')}"

@@ -1,0 +1,21 @@
+"""The middlewares of a call, and their order.
+
+Outermost first::
+
+    relogin -> backoff -> pace -> authorize -> (the user's own) -> transport
+
+- *Re-login outside backoff*: a login that fails is never multiplied by the request's own retries.
+- *Pace inside backoff*: a wait between attempts holds no slot.
+- *Authorize inside pace*: each attempt carries the token of that moment, taken after its slot was won.
+- *The user's own innermost*: they run once per attempt and see what goes out.
+
+The login call runs through ``backoff -> transport`` only: it needs no token, and must not wait for those who wait for
+it.
+"""
+
+from .authorize import Authorize
+from .backoff import Backoff, RetryBudget
+from .pace import Pace
+from .relogin import Relogin
+
+__all__ = ["Authorize", "Backoff", "Pace", "Relogin", "RetryBudget"]

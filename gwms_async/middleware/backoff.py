@@ -1,0 +1,118 @@
+"""Attempts, the waits between them, and the budget that all retries share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator
+
+import backoff
+from attrs import define, field
+
+from .._http import Call, Handler, Request, Response
+from .._verdict import Meaning, Verdict, is_throttling, meaning, retry_after, verdict
+from ..errors import TransportError
+from ..settings import RetryPolicy
+
+_logger = logging.getLogger("gwms_async")
+_COST = 14
+
+
+@define(eq=False)
+class RetryBudget:
+    """Tokens for retries, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
+
+    Args:
+        capacity: How many there are at most.
+    """
+
+    _capacity: int
+    _left: int = field(init=False)
+
+    @_left.default
+    def _full(self) -> int:
+        return self._capacity
+
+    def take(self, call: Call) -> bool:
+        """Pay for one retry of the call; False if too little is left."""
+        if self._left < _COST:
+            return False
+        self._left -= _COST
+        call.tokens_spent += _COST
+        return True
+
+    def give_back(self, call: Call) -> None:
+        """Return what the successful call's retries took, or one token if it needed none."""
+        self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
+        call.tokens_spent = 0
+
+
+@define(eq=False)
+class Backoff:
+    """Sends a request again while the verdict says that this is safe and may help.
+
+    Args:
+        policy: How often and how long.
+        budget: Shared by a client, its siblings and their login.
+        jitter: Makes a wait of the longest one that is due, in seconds.
+        sleep: Waits.
+        monotonic: The clock of deadlines.
+        wall: Unix seconds, for a ``Retry-After`` that is a date.
+    """
+
+    _policy: RetryPolicy
+    _budget: RetryBudget
+    _jitter: Callable[[float], float] = backoff.full_jitter
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _monotonic: Callable[[], float] = time.monotonic
+    _wall: Callable[[], float] = time.time
+
+    async def __call__(self, request: Request, handler: Handler) -> Response:
+        """Carry the request out in as many attempts as it takes and `RetryPolicy` allows."""
+        call = request.call
+        waits: Generator[float, None, None] | None = None
+        while True:
+            seen = await _attempt(request, handler)
+            found = meaning(seen)
+            if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
+                call.outcome_unknown = True
+            if found is Meaning.SUCCESS:
+                self._budget.give_back(call)
+            if verdict(found, idempotent=request.idempotent) is not Verdict.RETRY:
+                break
+            if waits is None:
+                waits = self._waits()
+            wait = self._wait(call, seen, next(waits))
+            if wait is None:
+                break
+            _logger.debug("%s is tried again in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
+            await self._sleep(wait)
+        if isinstance(seen, TransportError):
+            raise seen
+        return seen
+
+    def _waits(self) -> Generator[float, None, None]:
+        waits = backoff.expo(factor=self._policy.base, max_value=self._policy.cap)
+        next(waits)  # the first step of its generators is for priming
+        return waits
+
+    def _wait(self, call: Call, seen: Response | TransportError, longest: float) -> float | None:
+        """Compute the seconds to the next attempt; None if there shall be none."""
+        asked = retry_after(seen, self._wall()) if isinstance(seen, Response) else None
+        wait = (asked or 0.0) + self._jitter(longest)
+        if (
+            call.attempts >= self._policy.max_attempts
+            or (asked is not None and asked > self._policy.max_retry_after)
+            or self._monotonic() + wait >= call.deadline
+            or not (is_throttling(seen) or self._budget.take(call))
+        ):
+            return None
+        return wait
+
+
+async def _attempt(request: Request, handler: Handler) -> Response | TransportError:
+    try:
+        return await handler(request)
+    except TransportError as error:
+        return error

@@ -1,0 +1,28 @@
+"""401: one shared login, then the request again."""
+
+from attrs import frozen
+
+from .._http import Handler, Request, Response
+from .._login import Key, Login
+from .._verdict import Meaning, meaning
+
+
+@frozen(eq=False)
+class Relogin:
+    """Sends a request again that was answered 401, with a new token.
+
+    Args:
+        login: Shared by a client and its siblings.
+        key: The e-shop's key.
+    """
+
+    _login: Login
+    _key: Key
+
+    async def __call__(self, request: Request, handler: Handler) -> Response:
+        """Carry the request out; a 401 comes back only if no new token could mend it."""
+        self._login.enter(request.call, self._key)
+        while True:
+            response = await handler(request)
+            if meaning(response) is not Meaning.UNAUTHORIZED or not await self._login.refused(request, self._key):
+                return response

@@ -1,0 +1,171 @@
+"""The nouns of the API: webhooks, their event types and methods."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from attrs import field, frozen
+
+
+class OpenEnum(StrEnum):
+    """An enumeration of the contract that the gateway may extend before this package does."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        names = [member.value for member in cls]
+        close = get_close_matches(str(value).upper(), names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names)}"
+        raise ValueError(f"{value!r} is not a known {cls.__name__}: {hint}")
+
+    @classmethod
+    def unlisted(cls, value: str) -> Self:
+        """Make a value that only the gateway knows.
+
+        Args:
+            value: The text as it stands on the wire.
+
+        Returns:
+            The listed member if there is one, else a value equal to any other made of the same text.
+        """
+        listed = cls._value2member_map_.get(value)
+        if isinstance(listed, cls):
+            return listed
+        made = str.__new__(cls, value)
+        made._name_ = made._value_ = value
+        return made
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the contract lists this value."""
+        return self.value in type(self)._value2member_map_
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
+        # An unlisted value cannot be looked up again, it must be made again.
+        return type(self).unlisted, (self.value,)
+
+
+class WebhookType(OpenEnum):
+    """The events that a webhook can subscribe to: the 18 of the v21 contract.
+
+    The spelling COMPLETITION is the vendor's.
+    """
+
+    CREATE_ORDER = "CREATE_ORDER"
+    CREATE_PRODUCT = "CREATE_PRODUCT"
+    CREATE_RECEIVING = "CREATE_RECEIVING"
+    CREATE_RETURN = "CREATE_RETURN"
+    CREATE_STOCK_MOVEMENT_COMPLETITION = "CREATE_STOCK_MOVEMENT_COMPLETITION"
+    CREATE_STOCK_MOVEMENT_STOCK_CORRECTION = "CREATE_STOCK_MOVEMENT_STOCK_CORRECTION"
+    CREATE_STOCK_MOVEMENT_ORDER = "CREATE_STOCK_MOVEMENT_ORDER"
+    CREATE_STOCK_MOVEMENT_RETURN = "CREATE_STOCK_MOVEMENT_RETURN"
+    CREATE_STOCK_MOVEMENT_RECEIVING = "CREATE_STOCK_MOVEMENT_RECEIVING"
+    CREATE_STOCK_MOVEMENT_QUALITY_HOLD = "CREATE_STOCK_MOVEMENT_QUALITY_HOLD"
+    CREATE_STOCK_MOVEMENT_QUALITY_RELEASE = "CREATE_STOCK_MOVEMENT_QUALITY_RELEASE"
+    UPDATE_ORDER = "UPDATE_ORDER"
+    UPDATE_ORDER_STATUS = "UPDATE_ORDER_STATUS"
+    UPDATE_PRODUCT = "UPDATE_PRODUCT"
+    UPDATE_RECEIVING = "UPDATE_RECEIVING"
+    UPDATE_RECEIVING_STATUS = "UPDATE_RECEIVING_STATUS"
+    UPDATE_RETURN = "UPDATE_RETURN"
+    UPDATE_RETURN_STATUS = "UPDATE_RETURN_STATUS"
+
+
+class HttpMethod(OpenEnum):
+    """How the gateway calls the webhook's url: POST with the entity as payload, or GET with its id appended."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+class Identity(NamedTuple):
+    """What makes two webhooks the same subscription."""
+
+    url: str
+    webhook_type: WebhookType
+    method: HttpMethod
+
+
+def _webhook_type(value: str) -> WebhookType:
+    return value if isinstance(value, WebhookType) else WebhookType(value)
+
+
+def _http_method(value: str) -> HttpMethod:
+    return value if isinstance(value, HttpMethod) else HttpMethod(value)
+
+
+@frozen
+class WebhookSpec:
+    """A webhook that shall exist (the contract's ``CreateWebhook``).
+
+    Args:
+        url: Where the gateway delivers to; any text that is not blank, exactly as it shall be stored.
+        webhook_type: The event; its plain name is taken too.
+        active: Whether the gateway delivers.
+        method: POST or GET; its plain name is taken too.
+
+    Raises:
+        ValueError: A value that the contract does not allow; nothing has been sent.
+    """
+
+    url: str = field()
+    webhook_type: WebhookType = field(converter=_webhook_type)
+    active: bool = field(default=True)
+    method: HttpMethod = field(default=HttpMethod.POST, converter=_http_method)
+
+    @url.validator
+    def _check_url(self, _: object, url: object) -> None:
+        if not isinstance(url, str) or not url.strip():
+            raise ValueError(f"url must be a text that is not empty, got {url!r}")
+        if url != url.strip():
+            # Stored trimmed, it would never be found again and be created anew at each run.
+            raise ValueError(f"url must not begin or end with white space, got {url!r}")
+
+    @active.validator
+    def _check_active(self, _: object, active: object) -> None:
+        if not isinstance(active, bool):
+            raise ValueError(f"active must be True or False, got {active!r}")
+
+    @property
+    def identity(self) -> Identity:
+        """The subscription that this is a spec of."""
+        return Identity(self.url, self.webhook_type, self.method)
+
+
+@frozen
+class Webhook:
+    """A webhook as the gateway holds it.
+
+    Args:
+        id: The gateway's number for it.
+        url: Where the gateway delivers to; whatever is stored, not validated.
+        webhook_type: The event; `WebhookType.is_listed` is False for one that only the gateway knows.
+        active: Whether the gateway delivers.
+        method: How it delivers.
+        registered_at: When it was registered; None if the gateway does not say so in ISO 8601.
+        unregistered_at: When it was unregistered, likewise. What the gateway means by it is not documented.
+    """
+
+    id: int
+    url: str
+    webhook_type: WebhookType
+    active: bool
+    method: HttpMethod
+    registered_at: datetime | None = None
+    unregistered_at: datetime | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The subscription that this is."""
+        return Identity(self.url, self.webhook_type, self.method)
+
+    @property
+    def spec(self) -> WebhookSpec:
+        """The spec that asks for this webhook.
+
+        Raises:
+            ValueError: The gateway holds a url that a spec may not have (empty, or with white space around it).
+        """
+        return WebhookSpec(self.url, self.webhook_type, self.active, self.method)
