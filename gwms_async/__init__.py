@@ -26,6 +26,7 @@ from .errors import (
     TransportError,
 )
 from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from .registration import Outcome, OutcomeStatus, Report
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
 
@@ -51,8 +52,11 @@ __all__ = [
     "MemoryTokenStore",
     "Middleware",
     "NotFoundError",
+    "Outcome",
+    "OutcomeStatus",
     "OutcomeUnknownError",
     "RedirectError",
+    "Report",
     "Request",
     "Response",
     "RetryPolicy",

@@ -30,7 +30,7 @@ class NoAccessError(Exception):
         self.error = error
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _CoolDown:
     """The time after a refusal in which nothing is sent; each refusal that follows doubles it."""
 
@@ -57,7 +57,7 @@ class _CoolDown:
             raise NoAccessError(self.error.fresh())
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Key:
     """What is known of one e-shop's x-api-key.
 
@@ -74,7 +74,7 @@ class Key:
     cool_down: _CoolDown = field(factory=_CoolDown, repr=False)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Login:
     """The one login that a client and its siblings share.
 

@@ -48,7 +48,7 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Transport:
     """Carries one attempt: one aiohttp request, its answer read whole and its envelope opened.
 
@@ -187,7 +187,7 @@ def _too_late(request: Request) -> DeadlineExceededError:
     return DeadlineExceededError(f"{request}: the deadline passed after {attempts} attempt{'s' * (attempts != 1)}")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Session:
     """Runs calls through a chain and turns their end into a response or a typed error.
 

@@ -18,7 +18,7 @@ _logger = logging.getLogger("gwms_async")
 _PATIENCE = 10.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StoreGuard:
     """Holds a store's lock for the length of a login.
 

@@ -31,7 +31,7 @@ from .tokens import MemoryTokenStore, TokenStore
 from .webhooks import Webhooks
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Shared:
     """What a client and its siblings have in common."""
 
@@ -181,6 +181,8 @@ class GwmsClient:
     async def close(self) -> None:
         """End it: a login under way is given up, connections are closed unless the session is borrowed."""
         if self._owner:
+            for _, webhooks in self._shared.eshops.values():
+                await webhooks.close()
             await self._shared.login.close()
             await self._shared.transport.close()
 

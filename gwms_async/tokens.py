@@ -44,7 +44,7 @@ class TokenStore(Protocol):
         ...
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class MemoryTokenStore:
     """Keeps tokens as long as the process lives; may be shared by clients of one event loop."""
 
@@ -64,7 +64,7 @@ class MemoryTokenStore:
         return self._locks[key]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Lease:
     """A token in use, its times in seconds of the monotonic clock.
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve
 
 from . import _wire
-from ._http import Handler, Request
+from ._http import Call, Handler, Request, Response
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
+from .registration import Outcome, Registry, Report, register_many, register_stream
 
 _Webhooks = builtins.list[Webhook]
 
 
-@frozen(eq=False)
 class Operations:
     """The seven operations of the contract, each one coroutine.
 
@@ -24,7 +25,8 @@ class Operations:
     promises, and `LoginError` where username and password are refused.
     """
 
-    _send: Handler
+    def __init__(self, send: Handler) -> None:
+        self._send = send
 
     async def list(self) -> _Webhooks:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
@@ -32,13 +34,7 @@ class Operations:
         return _wire.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
-        """Create a webhook, whether or not there is such a one already (``POST /webhooks``).
-
-        This is one honest POST. `register` is what most callers want: it never doubles.
-
-        Raises:
-            OutcomeUnknownError: It went out once and no readable answer came back.
-        """
+        """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
         request = _wire.create_request(spec)
         response = await self._send(request)
         try:
@@ -77,3 +73,104 @@ class Operations:
 
 class Webhooks(Operations):
     """The webhooks of one e-shop: ``gwms.webhooks``."""
+
+    def __init__(self, send: Handler) -> None:
+        super().__init__(send)
+        self._registry = Registry(self._counted)
+
+    async def create(self, spec: WebhookSpec) -> Webhook:
+        """Create a webhook, whether or not there is such a one already (``POST /webhooks``).
+
+        This is one honest POST. `register` is what most callers want: it never doubles.
+
+        Raises:
+            OutcomeUnknownError: It went out once and no readable answer came back.
+        """
+        return await self._registry.create_once(spec, Call())
+
+    async def register(self, spec: WebhookSpec) -> Webhook:
+        """See to it that a webhook exists: adopt it, activate or deactivate it, or create it.
+
+        May be repeated at will, also after any error.
+
+        Args:
+            spec: The webhook; url, type and method are its identity.
+
+        Returns:
+            The webhook as the gateway holds it.
+
+        Raises:
+            OutcomeUnknownError: It may or may not be there after all: run again.
+            GwmsError: It could not be had.
+        """
+        (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
+        if outcome.webhook is None:
+            raise outcome.error or RuntimeError("no error was kept")
+        return outcome.webhook
+
+    async def register_many(
+        self,
+        specs: Iterable[WebhookSpec],
+        *,
+        concurrency: int = 32,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> Report:
+        """See to it that webhooks exist, many at a time.
+
+        What is there already is adopted, what was lost on the way is looked for, and nothing is created twice: "at most
+        one per intent, or reported". Run it again after any trouble: it picks up where it stopped.
+
+        When cancelled, it ends what is on the wire (5 seconds at most) and then goes on being cancelled.
+
+        Args:
+            specs: The webhooks; one that comes twice is registered once.
+            concurrency: How many are worked on at once.
+            deadline: Seconds after which what waits is given up, and what is on the wire has 5 seconds more.
+            on_outcome: Called with each outcome as it becomes known.
+
+        Returns:
+            One outcome per spec, in the order of the input.
+
+        Raises:
+            ValueError: An argument is unfit, or a webhook is asked for both active and inactive; nothing was sent.
+            GwmsError: The list that it begins with failed; nothing was sent.
+        """
+        return await register_many(
+            self._registry, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
+        )
+
+    def register_stream(
+        self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec], *, concurrency: int = 32
+    ) -> AsyncGenerator[Outcome]:
+        """See to it that webhooks exist, as they come.
+
+        Like `register_many`, for more webhooks than shall be held in memory: outcomes come in order of completion, and
+        only identities are remembered. Specs are taken from the source no faster than outcomes are taken from here.
+        Lost answers are looked into when the source ends, or when 1,000 have gathered.
+
+        Args:
+            specs: The webhooks.
+            concurrency: How many are worked on at once.
+
+        Yields:
+            One outcome per spec.
+
+        Raises:
+            ValueError: `concurrency` is unfit, or the source gave something else than a `WebhookSpec`.
+            GwmsError: The list that it begins with failed; nothing was sent.
+            Exception: What the source raised, after the outcomes of all that it gave before.
+        """
+        return register_stream(self._registry, specs, concurrency=concurrency)
+
+    async def close(self) -> None:
+        """End a list that registrations wait for."""
+        await self._registry.close()
+
+    def _counted(self, call: Call) -> Operations:
+        send = self._send
+
+        async def send_counted(request: Request) -> Response:
+            return await send(evolve(request, call=call))
+
+        return Operations(send_counted)

@@ -7,7 +7,7 @@ from .._login import Key, Login
 from .._verdict import key_was_accepted
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Authorize:
     """Adds the two headers that every endpoint but the login requires (contract).
 

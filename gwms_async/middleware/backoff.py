@@ -19,7 +19,7 @@ _logger = logging.getLogger("gwms_async")
 _COST = 14
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class RetryBudget:
     """Tokens for retries, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
 
@@ -48,7 +48,7 @@ class RetryBudget:
         call.tokens_spent = 0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Backoff:
     """Sends a request again while the verdict says that this is safe and may help.
 

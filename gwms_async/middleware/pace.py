@@ -7,7 +7,7 @@ from attrs import define, field
 from .._http import Handler, Request, Response
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pace:
     """Lets a limited number of attempts be under way at once, first come, first served.
 

@@ -7,7 +7,7 @@ from .._login import Key, Login
 from .._verdict import Meaning, meaning
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Relogin:
     """Sends a request again that was answered 401, with a new token.
 

@@ -1,0 +1,161 @@
+"""One webhook on its way: adopted, changed, created, verified."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from math import inf
+
+from attrs import define, evolve, field
+
+from .._http import Call
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..models import Webhook, WebhookSpec
+from .registry import Operations, Registry
+from .report import Outcome, OutcomeStatus
+from .snapshot import Snapshot, by_fitness, is_memory, survivor
+
+_logger = logging.getLogger("gwms_async")
+
+
+@define(eq=False, repr=False)
+class Item:
+    """A spec that a run works on.
+
+    Args:
+        spec: The spec.
+        registry: Shared by the registrations of the e-shop.
+        run: Whose item it is.
+        deadline: Monotonic seconds after which nothing more is sent for it.
+        call: What its present call has been through.
+        doubt: Why it may or may not be there, once that is so.
+        resent: Whether its creation was sent again after that.
+        outcome: How it ended, as far as is known.
+        duplicates: How many equal specs came while it was worked on.
+    """
+
+    spec: WebhookSpec
+    _registry: Registry
+    _run: object
+    deadline: float = field(default=inf, init=False)
+    call: Call = field(factory=Call, init=False)
+    doubt: OutcomeUnknownError | None = field(default=None, init=False)
+    resent: bool = field(default=False, init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    duplicates: int = field(default=0, init=False)
+    _earlier_attempts: int = field(default=0, init=False)
+    _gone: set[int] = field(factory=set, init=False)
+
+    @property
+    def attempts(self) -> int:
+        """How often requests for it were on the wire."""
+        return self._earlier_attempts + self.call.attempts
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether something was sent for it that may have been carried out."""
+        return self.doubt is not None or self.call.on_wire or self.call.outcome_unknown
+
+    def end(self, status: OutcomeStatus, webhook: Webhook | None = None, error: Exception | None = None) -> Outcome:
+        """Make its outcome."""
+        return Outcome(self.spec, status, webhook, error, self.attempts)
+
+    def stop(self, now: float) -> None:
+        """Send nothing more for it."""
+        self.deadline = self.call.deadline = now
+
+    async def ensure(self, snapshot: Snapshot, found: OutcomeStatus) -> None:
+        """Adopt it or create it.
+
+        Args:
+            snapshot: What the gateway holds.
+            found: What adopting it is called.
+
+        Raises:
+            OutcomeUnknownError: It may or may not be there.
+            GwmsError: It could not be had.
+        """
+        copies = self._registry.copies(self.spec.identity, snapshot)
+        while True:
+            self.outcome = await self._adopt(copies, found)
+            if self.outcome is not None:
+                return
+            if self.doubt is None and self._registry.is_in_doubt(self.spec.identity):
+                raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
+            self.resent = self.doubt is not None
+            webhook, is_ours = await self._registry.create(self._run, self.spec, self._next_call())
+            if is_ours:
+                if webhook.identity != self.spec.identity:
+                    _logger.warning("webhook %d is not stored as asked for: a later run will miss it", webhook.id)
+                self.outcome = self.end(OutcomeStatus.CREATED, webhook)
+                return
+            copies = (webhook,)
+
+    async def verify(self, snapshot: Snapshot, before: Iterable[Webhook]) -> None:
+        """Keep one of the webhooks that are there, and delete those that our creating again has added.
+
+        Args:
+            snapshot: What the gateway holds now.
+            before: Those that were there when the run began; they are left alone.
+        """
+        copies = self._not_gone(snapshot.copies(self.spec.identity))
+        if not copies:
+            return
+        keep, error = survivor(copies), None
+        untouchable = {keep.id, *(webhook.id for webhook in before)}
+        for copy in copies:
+            if copy.id not in untouchable and not is_memory(copy):
+                error = await self._remove(copy) or error
+        outcome = self.outcome or self.end(OutcomeStatus.RECOVERED)
+        is_kept = outcome.webhook is not None and outcome.webhook.id == keep.id
+        self.outcome = evolve(
+            outcome,
+            status=outcome.status if is_kept else OutcomeStatus.RECOVERED,
+            webhook=keep,
+            error=error,
+            attempts=self.attempts,
+            copies=tuple(copy.id for copy in copies if copy is not keep),
+        )
+
+    async def _adopt(self, copies: Iterable[Webhook], found: OutcomeStatus) -> Outcome | None:
+        """Take the fittest of the webhooks that are there; None if there is none."""
+        for webhook in by_fitness(self._not_gone(copies), active=self.spec.active):
+            status = found
+            if webhook.active != self.spec.active:
+                operations = self._operations()
+                change = operations.activate if self.spec.active else operations.deactivate
+                try:
+                    webhook = await change(webhook.id)  # noqa: PLW2901  # the same, as it is now
+                except NotFoundError:
+                    self._gone.add(webhook.id)
+                    continue
+                status = OutcomeStatus.UPDATED if found is OutcomeStatus.EXISTING else found
+            others = tuple(other.id for other in self._not_gone(copies) if other.id != webhook.id)
+            return evolve(self.end(status, webhook), copies=others)
+        return None
+
+    async def _remove(self, copy: Webhook) -> GwmsError | None:
+        try:
+            await self._operations().delete(copy.id)
+        except NotFoundError:
+            pass  # another process has seen it too
+        except GwmsError as error:
+            _logger.warning("the second copy %d of a webhook could not be deleted: %s", copy.id, error)
+            return error
+        return None
+
+    def _not_gone(self, copies: Iterable[Webhook]) -> list[Webhook]:
+        return [webhook for webhook in copies if webhook.id not in self._gone]
+
+    def _operations(self) -> Operations:
+        return self._registry.operations(self._next_call())
+
+    def _next_call(self) -> Call:
+        self._earlier_attempts += self.call.attempts
+        self.call = Call(deadline=self.deadline)
+        return self.call
+
+
+def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
+    """Make the error of a webhook whose request was given up on the wire."""
+    return OutcomeUnknownError("its request was cut short: it may or may not be there, run again", spec=spec)

@@ -1,0 +1,187 @@
+"""What all registrations of one e-shop share: lists, creates under way, creates just ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from attrs import define, field
+
+from .._http import Call
+from ..errors import ConfigurationError, GwmsError, OutcomeUnknownError
+from ..models import Identity, Webhook, WebhookSpec
+from .snapshot import Snapshot
+
+DOUBT = 3.0
+"""Seconds that a request whose answer was lost is given to be carried out."""
+
+
+class Operations(Protocol):
+    """What registration needs of the gateway."""
+
+    async def list(self) -> list[Webhook]:
+        """List all webhooks."""
+        ...
+
+    async def create(self, spec: WebhookSpec) -> Webhook:
+        """Create one."""
+        ...
+
+    async def activate(self, webhook_id: int) -> Webhook:
+        """Activate one."""
+        ...
+
+    async def deactivate(self, webhook_id: int) -> Webhook:
+        """Deactivate one."""
+        ...
+
+    async def delete(self, webhook_id: int) -> None:
+        """Delete one."""
+        ...
+
+
+@define(eq=False, repr=False)
+class Registry:
+    """Lets the registrations of one e-shop, through one client, know of each other.
+
+    Args:
+        operations: Gives the operations, all requests of which count for the call given.
+        monotonic: The clock.
+    """
+
+    operations: Callable[[Call], Operations]
+    monotonic: Callable[[], float] = time.monotonic
+
+    _tick: int = field(default=0, init=False)
+    _listing: asyncio.Future[Snapshot | Exception] | None = field(default=None, init=False)
+    _next_listing: asyncio.Future[Snapshot | Exception] | None = field(default=None, init=False)
+    _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
+    _runs: dict[object, int] = field(factory=dict, init=False)
+    _creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None]] = field(factory=dict, init=False)
+    _created: dict[Identity, tuple[int, Webhook]] = field(factory=dict, init=False)
+    _doubts: dict[Identity, float] = field(factory=dict, init=False)
+
+    @contextmanager
+    def entered(self, run: object) -> Iterator[None]:
+        """Keep what is created from now on known to a run, for as long as it lasts."""
+        self._runs[run] = self._next_tick()
+        try:
+            yield
+        finally:
+            del self._runs[run]
+            oldest = min(self._runs.values(), default=self._tick)
+            self._created = {key: entry for key, entry in self._created.items() if entry[0] > oldest}
+
+    async def snapshot(self) -> Snapshot:
+        """List the webhooks; calls that come together share one list, but none that is under way already.
+
+        Raises:
+            GwmsError: The list failed.
+        """
+        listing = self._next_listing
+        if listing is None:
+            listing = self._next_listing = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._list(listing, self._listing), name="gwms list")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await asyncio.wait([listing])
+        end = listing.result()
+        if isinstance(end, Snapshot):
+            return end
+        raise end.fresh() if isinstance(end, GwmsError) else end
+
+    def copies(self, identity: Identity, snapshot: Snapshot) -> tuple[Webhook, ...]:
+        """All webhooks of one identity that are known of: from a list, or created since it began."""
+        listed = snapshot.copies(identity)
+        tick, webhook = self._created.get(identity, (0, None))
+        if webhook is None or tick <= snapshot.began or any(other.id == webhook.id for other in listed):
+            return listed
+        return (*listed, webhook)
+
+    def is_in_doubt(self, identity: Identity) -> bool:
+        """Tell whether a create of it may still be carried out without our knowing."""
+        return self.monotonic() - self._doubts.get(identity, -DOUBT) < DOUBT
+
+    async def create(self, run: object, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
+        """Create a webhook, or wait for another registration that is at it.
+
+        Returns:
+            The webhook, and whether it was created for this run.
+
+        Raises:
+            GwmsError: It was not created, or that is not known.
+        """
+        while (other := self._creating.get(spec.identity)) is not None:
+            await asyncio.wait([other])
+            end = other.result()
+            if isinstance(end, Webhook):
+                return end, False
+            if end is not None:
+                raise end.fresh()
+        future = self._creating[spec.identity] = asyncio.get_running_loop().create_future()
+        end = None
+        try:
+            end = await self.create_once(spec, call, run)
+        except GwmsError as error:
+            end = error
+            raise
+        finally:
+            if end is None and call.attempts:
+                end = OutcomeUnknownError("the registration that created it was ended on its way", spec=spec)
+            del self._creating[spec.identity]
+            future.set_result(end)
+        return end, True
+
+    async def create_once(self, spec: WebhookSpec, call: Call, run: object = None) -> Webhook:
+        """Create a webhook, whoever else does, and let other registrations know."""
+        known = False
+        try:
+            webhook = await self.operations(call).create(spec)
+            known = True
+        except GwmsError as error:
+            known = not isinstance(error, OutcomeUnknownError)
+            raise
+        finally:
+            if call.attempts and not known:
+                self._doubt(spec.identity)
+        if any(other is not run for other in self._runs):
+            self._created[spec.identity] = self._next_tick(), webhook
+        return webhook
+
+    async def close(self) -> None:
+        """End a list that is under way."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _list(
+        self,
+        listing: asyncio.Future[Snapshot | Exception],
+        before: asyncio.Future[Snapshot | Exception] | None,
+    ) -> None:
+        end: Snapshot | Exception = ConfigurationError("the client was closed during a list")
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            self._next_listing, self._listing = None, listing
+            began = self._next_tick()
+            end = Snapshot.of(began, await self.operations(Call()).list())
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is for those who wait
+            end = error
+        finally:
+            if self._listing is listing:
+                self._listing = None
+            listing.set_result(end)
+
+    def _doubt(self, identity: Identity) -> None:
+        now = self.monotonic()
+        self._doubts = {other: since for other, since in self._doubts.items() if now - since < DOUBT}
+        self._doubts[identity] = now
+
+    def _next_tick(self) -> int:
+        self._tick += 1
+        return self._tick

@@ -1,0 +1,110 @@
+"""What became of each webhook that was to be registered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import frozen
+
+from ..errors import GwmsError
+from ..models import Webhook, WebhookSpec
+
+
+class OutcomeStatus(StrEnum):
+    """How it ended for one spec."""
+
+    CREATED = "created"
+    """It was not there; now it is."""
+    EXISTING = "existing"
+    """It was there already."""
+    UPDATED = "updated"
+    """It was there and has been activated or deactivated."""
+    RECOVERED = "recovered"
+    """The answer to its creation was lost; it was found on the gateway."""
+    DUPLICATE = "duplicate"
+    """The same webhook came earlier in the same input; see its outcome."""
+    FAILED = "failed"
+    """It could not be had; `Outcome.error` tells why."""
+    UNKNOWN = "unknown"
+    """It may or may not be there: run again."""
+    NOT_STARTED = "not_started"
+    """Nothing was sent for it: run again."""
+
+
+_FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
+
+
+@frozen
+class Outcome:
+    """What became of one spec.
+
+    Args:
+        spec: The spec.
+        status: How it ended.
+        webhook: The gateway's webhook; None where there is none to show.
+        error: What went wrong, None if nothing did. With a status that is no failure: a second copy was left behind.
+        attempts: How often requests for it were on the wire.
+        copies: The ids of further webhooks of the same url, type and method: left alone if they were there before,
+            deleted if they came of this run's own second try.
+    """
+
+    spec: WebhookSpec
+    status: OutcomeStatus
+    webhook: Webhook | None = None
+    error: Exception | None = None
+    attempts: int = 0
+    copies: tuple[int, ...] = ()
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the webhook is not known to be as it shall be."""
+        return self.status in _FAILURES
+
+    def __str__(self) -> str:
+        what = f"{self.status}: {self.spec.method} {self.spec.url} on {self.spec.webhook_type}"
+        return f"{what}: {self.error}" if self.error else what
+
+
+@frozen
+class Report:
+    """What became of all specs of a run.
+
+    Args:
+        outcomes: One per spec, in the order of the input.
+    """
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def counts(self) -> Mapping[OutcomeStatus, int]:
+        """How many specs ended how; 0 for a status that none has."""
+        return Counter(outcome.status for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The outcomes that are failed, unknown or not started."""
+        return tuple(outcome for outcome in self.outcomes if outcome.is_failure)
+
+    def raise_for_failures(self) -> None:
+        """Raise what went wrong, if anything did.
+
+        Raises:
+            ExceptionGroup: The error of each failure, with a note that names its webhook.
+        """
+        errors = []
+        for outcome in self.failures:
+            error = outcome.error or RuntimeError("no error was kept")
+            if isinstance(error, GwmsError):
+                error = error.fresh()
+            error.add_note(f"for {outcome.spec.method} {outcome.spec.url} on {outcome.spec.webhook_type}")
+            errors.append(error)
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} webhooks are not registered", errors)
+
+    def __str__(self) -> str:
+        counts = self.counts
+        parts = ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status])
+        lines = [f"{len(self.outcomes)} webhooks: {parts}" if parts else "no webhooks"]
+        return "\n".join([*lines, *(f"  {outcome}" for outcome in self.failures)])

@@ -1,0 +1,234 @@
+"""One registration: snapshot, work, settle, verify."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import inf
+
+from attrs import define, field
+
+from ..errors import DeadlineExceededError, GwmsError, OutcomeUnknownError
+from ..models import Identity, WebhookSpec
+from .item import Item, cut_short
+from .registry import DOUBT, Registry
+from .report import Outcome, OutcomeStatus
+from .snapshot import Snapshot
+
+_logger = logging.getLogger("gwms_async")
+_PAUSES = (1.0, 2.0, 3.0)
+_GRACE = 5.0
+_MOST_IN_DOUBT = 1000
+
+
+@define(eq=False, repr=False)
+class Run:
+    """Sees to it that webhooks exist.
+
+    Args:
+        registry: Shared by the registrations of the e-shop.
+        workers: How many specs are worked on at once.
+        emit: Takes each outcome as it becomes known.
+        sleep: Waits.
+    """
+
+    _registry: Registry
+    _workers: int
+    _emit: Callable[[Outcome], Awaitable[object]]
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    _snapshot: Snapshot = field(factory=lambda: Snapshot(0, {}), init=False)
+    _items: dict[Identity, Item | bool] = field(factory=dict, init=False)
+    _in_doubt: list[Item] = field(factory=list, init=False)
+    _last_doubt: float = field(default=-inf, init=False)
+    _busy: dict[asyncio.Task[None], Item] = field(factory=dict, init=False)
+    _waiting: set[asyncio.Task[None]] = field(factory=set, init=False)
+    _stopped_at: float = field(default=inf, init=False)
+
+    async def main(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
+        """Work through all specs.
+
+        Args:
+            source: Gives the next spec, None after the last.
+
+        Raises:
+            GwmsError: The first list failed; nothing was sent.
+        """
+        with self._registry.entered(self):
+            with self._as_waiting():
+                self._snapshot = await self._registry.snapshot()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._workers):
+                    group.create_task(self._work(source))
+            await self._settle(self._workers)
+
+    async def stop(self, main: asyncio.Task[None]) -> None:
+        """End a run: what waits at once, what is on the wire within 5 seconds.
+
+        Args:
+            main: The task of `main`.
+        """
+        if main.done():
+            return
+        self._stopped_at = self._registry.monotonic()
+        for task, item in self._busy.items():
+            item.stop(self._stopped_at)
+            if not item.call.on_wire:
+                task.cancel()
+        for task in self._waiting:
+            task.cancel()
+        try:
+            await asyncio.wait([main], timeout=_GRACE)
+        finally:
+            main.cancel()
+        await asyncio.wait([main])
+
+    def leftover(self, spec: WebhookSpec) -> Outcome:
+        """Tell how a spec stands that a stopped run has no outcome for."""
+        item = self._items.get(spec.identity)
+        if not isinstance(item, Item):
+            item = Item(spec, self._registry, self)
+        if item.outcome is not None:
+            return item.outcome
+        if item.may_be_there:
+            return item.end(OutcomeStatus.UNKNOWN, error=item.doubt or cut_short(spec))
+        error = DeadlineExceededError("the run was ended before this webhook was registered: run it again")
+        status = OutcomeStatus.FAILED if item.attempts else OutcomeStatus.NOT_STARTED
+        return item.end(status, error=error)
+
+    async def _work(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
+        while not self.is_stopped:
+            with self._as_waiting():
+                spec = await source()
+            if spec is None:
+                return
+            await self._take(spec)
+            if len(self._in_doubt) >= _MOST_IN_DOUBT:
+                await self._settle(1)
+
+    async def _take(self, spec: WebhookSpec) -> None:
+        before = self._items.get(spec.identity)
+        if before is None:
+            item = self._items[spec.identity] = Item(spec, self._registry, self)
+            await self._try(self._snapshot, OutcomeStatus.EXISTING, item)
+            if item.outcome is not None:
+                await self._finish(item)
+            elif item.doubt is not None:
+                self._in_doubt.append(item)
+        elif (before.spec.active if isinstance(before, Item) else before) is not spec.active:
+            error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
+            await self._put(Outcome(spec, OutcomeStatus.FAILED, error=error))
+        elif isinstance(before, Item):
+            before.duplicates += 1
+        else:
+            await self._put(Outcome(spec, OutcomeStatus.DUPLICATE))
+
+    async def _try(self, snapshot: Snapshot, found: OutcomeStatus, item: Item) -> None:
+        """Bring an item to an outcome, or into doubt."""
+        try:
+            with self._as_busy(item):
+                await item.ensure(snapshot, found)
+        except OutcomeUnknownError as error:
+            self._doubt(item, error)
+        except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
+            if item.doubt is None and not (isinstance(error, GwmsError) or item.attempts == 0):
+                # A middleware of the user's lost the answer.
+                self._doubt(item, cut_short(item.spec))
+            elif item.doubt is None:
+                item.outcome = item.end(OutcomeStatus.FAILED, error=error)
+
+    def _doubt(self, item: Item, error: OutcomeUnknownError) -> None:
+        item.doubt = error
+        self._last_doubt = self._registry.monotonic()
+
+    async def _finish(self, item: Item) -> None:
+        outcome = item.outcome or item.end(OutcomeStatus.UNKNOWN, error=item.doubt)
+        item.outcome = outcome
+        # From here on its identity is all that is remembered: a stream may have no end.
+        self._items[item.spec.identity] = item.spec.active
+        await self._put(outcome)
+        for _ in range(item.duplicates):
+            await self._put(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
+
+    async def _put(self, outcome: Outcome) -> None:
+        with self._as_waiting():
+            await self._emit(outcome)
+
+    async def _settle(self, workers: int) -> None:
+        """Find out about the items in doubt: what is there is adopted, what is not is created again."""
+        items, self._in_doubt = self._in_doubt, []
+        for pause in _PAUSES:
+            undecided = [item for item in items if item.outcome is None]
+            if not undecided or self.is_stopped:
+                break
+            snapshot = await self._look_again(pause)
+            if snapshot is not None:
+                await self._each(undecided, partial(self._try, snapshot, OutcomeStatus.RECOVERED), workers)
+        if any(item.resent for item in items) and not self.is_stopped:
+            await self._verify(items, workers)
+        if not self.is_stopped:
+            for item in items:
+                await self._finish(item)
+
+    async def _look_again(self, pause: float) -> Snapshot | None:
+        with self._as_waiting():
+            await self._sleep(pause)
+            try:
+                return await self._registry.snapshot()
+            except GwmsError as error:
+                _logger.warning("webhooks in doubt could not be looked for: %s", error)
+                return None
+
+    async def _verify(self, items: list[Item], workers: int) -> None:
+        """Remove second copies that came of creating again."""
+        pause = max(0.0, self._last_doubt + DOUBT - self._registry.monotonic())
+        snapshot = await self._look_again(pause)
+        if snapshot is not None:
+            await self._each(items, partial(self._verify_one, snapshot), workers)
+
+    async def _verify_one(self, snapshot: Snapshot, item: Item) -> None:
+        with self._as_busy(item):
+            await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
+
+    async def _each(self, items: Iterable[Item], act: Callable[[Item], Awaitable[None]], workers: int) -> None:
+        queue = iter(items)
+
+        async def work() -> None:
+            for item in queue:
+                if self.is_stopped:
+                    return
+                await act(item)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is begun."""
+        return self._stopped_at < inf
+
+    @contextmanager
+    def _as_busy(self, item: Item) -> Iterator[None]:
+        """Mark that the task works on an item, and may be ended when nothing of it is on the wire."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a coroutine runs in one
+        self._busy[task] = item
+        try:
+            yield
+        finally:
+            del self._busy[task]
+
+    @contextmanager
+    def _as_waiting(self) -> Iterator[None]:
+        """Mark that the task waits for nothing that was sent, and may be ended at once."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a coroutine runs in one
+        self._waiting.add(task)
+        try:
+            yield
+        finally:
+            self._waiting.discard(task)
