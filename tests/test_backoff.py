@@ -19,14 +19,19 @@ WALL = 1_790_000_000.0
 class Wire:
     """Ends attempts as a script says, and notes the waits between them."""
 
-    script: Iterator[Response | TransportError] = field(converter=iter)
+    script: Iterable[Response | TransportError]
     now: float = 0.0
     waits: list[float] = field(factory=list)
+    _ends: Iterator[Response | TransportError] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin at the script's beginning."""
+        self._ends = iter(self.script)
 
     async def __call__(self, request: Request) -> Response:
         """Carry one attempt."""
         request.call.attempts += 1
-        end = next(self.script)
+        end = next(self._ends)
         if isinstance(end, TransportError):
             raise end
         return end
@@ -108,7 +113,7 @@ async def test_waits_double_up_to_the_cap() -> None:
 
     await status_of(wire, GET, RetryPolicy(max_attempts=6, base=0.5, cap=3))
 
-    assert [0.5, 1.0, 2.0, 3.0, 3.0] == wire.waits
+    assert wire.waits == [0.5, 1.0, 2.0, 3.0, 3.0]
 
 
 @pytest.mark.parametrize("text", ["7", formatdate(WALL + 7, usegmt=True)])
@@ -116,7 +121,7 @@ async def test_retry_after_is_a_floor(text: str) -> None:
     """The wait is never shorter than the gateway asks; the jitter comes on top."""
     wire = Wire([answered(429, text), OK])
 
-    assert 200 == await status_of(wire, POST)
+    assert await status_of(wire, POST) == 200
     assert [pytest.approx(7.2)] == wire.waits
 
 
@@ -124,15 +129,15 @@ async def test_a_retry_after_that_is_too_long_ends_the_call() -> None:
     """Longer than `max_retry_after` is not waited for."""
     wire = Wire([answered(429, "61"), OK])
 
-    assert 429 == await status_of(wire, GET)
-    assert [] == wire.waits
+    assert await status_of(wire, GET) == 429
+    assert wire.waits == []
 
 
 async def test_no_wait_goes_past_the_deadline() -> None:
     """A wait that would end after the call's deadline is not begun."""
     wire = Wire([answered(429, "5"), answered(429, "5"), OK])
 
-    assert 429 == await status_of(wire, evolve(GET, call=Call(deadline=10.0)))
+    assert await status_of(wire, evolve(GET, call=Call(deadline=10.0))) == 429
     assert [pytest.approx(5.2)] == wire.waits
 
 
@@ -142,9 +147,9 @@ async def test_attempts_count_across_re_logins() -> None:
     request = evolve(GET, call=Call())
     backoff = wire.backoff()
 
-    assert 401 == (await backoff(request, wire)).status
-    assert 503 == (await backoff(request, wire)).status
-    assert 5 == request.call.attempts
+    assert (await backoff(request, wire)).status == 401
+    assert (await backoff(request, wire)).status == 503
+    assert request.call.attempts == 5
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ async def test_an_outage_uses_up_the_budget() -> None:
     for wire in wires:
         await status_of(wire, GET, budget=budget)
 
-    assert 35 == sum(len(wire.waits) for wire in wires)
+    assert sum(len(wire.waits) for wire in wires) == 35
 
 
 async def test_a_success_gives_back_what_its_retries_took() -> None:
@@ -177,21 +182,21 @@ async def test_a_success_gives_back_what_its_retries_took() -> None:
     budget = RetryBudget(28)
     for _ in range(10):
         wire = Wire([answered(503), answered(503), OK])
-        assert 200 == await status_of(wire, GET, budget=budget)
+        assert await status_of(wire, GET, budget=budget) == 200
 
-    assert 503 == await status_of(Wire([answered(503)] * 3), GET, budget=budget)
+    assert await status_of(Wire([answered(503)] * 3), GET, budget=budget) == 503
     for _ in range(13):
-        assert 200 == await status_of(Wire([OK]), GET, budget=budget)
-    assert 503 == await status_of(Wire([answered(503), OK]), GET, budget=budget)
+        assert await status_of(Wire([OK]), GET, budget=budget) == 200
+    assert await status_of(Wire([answered(503), OK]), GET, budget=budget) == 503
     await status_of(Wire([OK]), GET, budget=budget)
-    assert 200 == await status_of(Wire([answered(503), OK]), GET, budget=budget)
+    assert await status_of(Wire([answered(503), OK]), GET, budget=budget) == 200
 
 
 async def test_throttling_costs_no_budget() -> None:
     """A 429 was refused unprocessed: waiting it out is no load on a gateway that fails."""
     wire = Wire([answered(429)] * 4 + [OK])
 
-    assert 200 == await status_of(wire, GET, budget=RetryBudget(0))
+    assert await status_of(wire, GET, budget=RetryBudget(0)) == 200
 
 
 async def test_the_wait_is_jittered() -> None:
@@ -205,5 +210,5 @@ async def test_the_wait_is_jittered() -> None:
 
         await Backoff(RetryPolicy(base=1), RetryBudget(500), sleep=note)(evolve(GET, call=Call()), wire)
 
-    assert 20 == len(waits)
+    assert len(waits) == 20
     assert all(0 <= wait <= 1 for wait in waits)

@@ -139,7 +139,7 @@ async def test_concurrent_calls_share_one_login(gateway: Gateway) -> None:
     calls = await asyncio.gather(*(sent(login, key) for _ in range(1000)))
 
     assert {"token-1"} == {token_of(call) for call in calls}
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
 
 async def test_concurrent_refusals_share_one_login(gateway: Gateway) -> None:
@@ -157,7 +157,7 @@ async def test_concurrent_refusals_share_one_login(gateway: Gateway) -> None:
 
     assert isinstance(done[0], asyncio.CancelledError)
     assert {True} == set(done[1:])
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
 
 async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: Gateway) -> None:
@@ -169,7 +169,7 @@ async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: Gateway
     assert await login.refused(request_of(early), key)
     assert await login.refused(request_of(late), key)
 
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
 
 async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: Gateway, clock: Clock) -> None:
@@ -185,19 +185,19 @@ async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: Gateway,
     assert "the login of 'shop' was refused with 401: no (check username and password; no further login is tried " in (
         str(errors[0])
     )
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
     clock.now += 60
     await failure_of(sent(login, key))
     clock.now += 119
     await failure_of(sent(login, key))
 
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
     clock.now += 1
     gateway.error = None
 
-    assert "token-3" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-3"
 
 
 async def test_a_failed_login_has_no_cool_down(gateway: Gateway) -> None:
@@ -208,11 +208,11 @@ async def test_a_failed_login_has_no_cool_down(gateway: Gateway) -> None:
     errors = await asyncio.gather(*(failure_of(sent(login, key)) for _ in range(100)))
 
     assert {ServerError} == {type(error) for error in errors}
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
     gateway.error = None
 
-    assert "token-2" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-2"
 
 
 async def test_a_failed_login_reaches_calls_that_were_waiting_for_a_slot(gateway: Gateway) -> None:
@@ -224,7 +224,7 @@ async def test_a_failed_login_reaches_calls_that_were_waiting_for_a_slot(gateway
     await failure_of(sent(login, key))
 
     assert isinstance(await failure_of(login.admit(waiting, key)), ServerError)
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
 
 async def test_a_late_refusal_after_a_failed_login_gets_its_error(gateway: Gateway) -> None:
@@ -235,7 +235,7 @@ async def test_a_late_refusal_after_a_failed_login_gets_its_error(gateway: Gatew
 
     assert isinstance(await failure_of(login.refused(request_of(early), key)), ServerError)
     assert isinstance(await failure_of(login.refused(request_of(late), key)), ServerError)
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
 
 async def test_a_wrong_key_costs_two_logins(gateway: Gateway, clock: Clock) -> None:
@@ -252,7 +252,7 @@ async def test_a_wrong_key_costs_two_logins(gateway: Gateway, clock: Clock) -> N
     assert "the x-api-key was refused" in str(error)
     assert isinstance(await failure_of(login.refused(request_of(second), key)), AuthenticationError)
     assert isinstance(await failure_of(sent(login, key)), AuthenticationError)
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
     clock.now += 60
     again = await sent(login, key)
@@ -260,7 +260,7 @@ async def test_a_wrong_key_costs_two_logins(gateway: Gateway, clock: Clock) -> N
     clock.now += 119
 
     assert isinstance(await failure_of(sent(login, key)), AuthenticationError)
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
 
 async def test_a_key_that_is_accepted_after_all_ends_its_cool_down(gateway: Gateway) -> None:
@@ -274,7 +274,7 @@ async def test_a_key_that_is_accepted_after_all_ends_its_cool_down(gateway: Gate
 
     login.accepted(on_the_wire, key)
 
-    assert "token-2" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-2"
 
 
 async def test_a_call_admitted_before_the_cool_down_is_stopped_at_its_slot(gateway: Gateway) -> None:
@@ -302,7 +302,7 @@ async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Gat
         assert f"token-{number}" == token_of(call)
 
     assert isinstance(await failure_of(login.refused(request_of(call), key)), AuthenticationError)
-    assert 3 == gateway.logins
+    assert gateway.logins == 3
 
 
 async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: Gateway) -> None:
@@ -316,7 +316,7 @@ async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: Gateway) 
         login.accepted(await sent(login, key), key)
 
     assert not await login.refused(request_of(call), key)
-    assert "token-3" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-3"
 
 
 async def test_one_sibling_s_wrong_key_does_not_stop_the_other(gateway: Gateway) -> None:
@@ -327,7 +327,7 @@ async def test_one_sibling_s_wrong_key_does_not_stop_the_other(gateway: Gateway)
     await login.admit(call, bad)
     await failure_of(login.refused(request_of(call), bad))
 
-    assert "token-2" == token_of(await sent(login, good))
+    assert token_of(await sent(login, good)) == "token-2"
 
 
 async def test_a_request_that_was_never_authorized_is_not_mended() -> None:
@@ -335,7 +335,7 @@ async def test_a_request_that_was_never_authorized_is_not_mended() -> None:
     gateway = Gateway(Clock())
 
     assert not await make_login(gateway).refused(request_of(Call()), Key("key"))
-    assert 0 == gateway.logins
+    assert gateway.logins == 0
 
 
 async def test_nothing_is_mended_after_the_deadline(gateway: Gateway) -> None:
@@ -345,7 +345,7 @@ async def test_nothing_is_mended_after_the_deadline(gateway: Gateway) -> None:
     call.deadline = gateway.clock.now
 
     assert not await login.refused(request_of(call), key)
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
 
 async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: Clock) -> None:
@@ -356,14 +356,14 @@ async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: Clock) -> 
     gateway.gate.clear()
 
     clock.now += 79
-    assert "token-1" == token_of(await sent(login, key))
-    assert 1 == gateway.logins
+    assert token_of(await sent(login, key)) == "token-1"
+    assert gateway.logins == 1
 
     clock.now += 2
-    assert "token-1" == token_of(await sent(login, key))
-    assert "token-1" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-1"
+    assert token_of(await sent(login, key)) == "token-1"
     await asyncio.sleep(0)
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
     clock.now += 15
     waiting = asyncio.create_task(sent(login, key))
@@ -371,8 +371,8 @@ async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: Clock) -> 
     assert not waiting.done()
 
     gateway.gate.set()
-    assert "token-2" == token_of(await waiting)
-    assert 2 == gateway.logins
+    assert token_of(await waiting) == "token-2"
+    assert gateway.logins == 2
 
 
 async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
@@ -386,10 +386,10 @@ async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
 
     clock.now += 96
     for _ in range(20):
-        assert "token-1" == token_of(await sent(login, key))
-    assert 2 == gateway.logins
-    assert ["renewing the token failed; calls go on with the old one: POST /users/login was answered 503"] == [
-        record.getMessage().split(" after")[0] for record in caplog.records
+        assert token_of(await sent(login, key)) == "token-1"
+    assert gateway.logins == 2
+    assert [record.getMessage().split(" after")[0] for record in caplog.records] == [
+        "renewing the token failed; calls go on with the old one: POST /users/login was answered 503"
     ]
 
     clock.now += 4
@@ -405,13 +405,13 @@ async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: Gateway, c
 
     clock.now += 900
     for _ in range(5):
-        assert "token-1" == token_of(await sent(login, key))
+        assert token_of(await sent(login, key)) == "token-1"
         await asyncio.sleep(0)
     clock.now += 51
-    assert "token-1" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-1"
     clock.now += 30
-    assert "token-1" == token_of(await sent(login, key))
-    assert 3 >= gateway.logins
+    assert token_of(await sent(login, key)) == "token-1"
+    assert gateway.logins <= 3
 
     clock.now += 60
     assert isinstance(await failure_of(sent(login, key)), LoginError)
@@ -431,7 +431,7 @@ async def test_a_refused_token_joins_the_renewal_under_way(gateway: Gateway, clo
     gateway.gate.set()
 
     assert await refused
-    assert 2 == gateway.logins
+    assert gateway.logins == 2
 
 
 @pytest.mark.parametrize("skew", [-600.0, 0.0, 600.0])
@@ -443,7 +443,7 @@ async def test_a_wrong_gateway_clock_does_no_harm(gateway: Gateway, skew: float)
     for _ in range(20):
         await sent(login, key)
 
-    assert 1 == gateway.logins
+    assert gateway.logins == 1
 
 
 async def test_without_a_date_local_time_counts(gateway: Gateway, clock: Clock) -> None:
@@ -464,7 +464,7 @@ async def test_without_an_expiry_the_token_is_used_until_a_401(gateway: Gateway,
     call = await sent(login, key)
     clock.now += 1e6
 
-    assert "token-1" == token_of(await sent(login, key))
+    assert token_of(await sent(login, key)) == "token-1"
     assert call.lease is not None
     assert inf == call.lease.expires_at
 
@@ -506,8 +506,8 @@ async def test_a_stored_token_saves_the_login(gateway: Gateway) -> None:
     await sent(first, Key("key"))
     call = await sent(second, Key("key"))
 
-    assert "token-1" == token_of(call)
-    assert 1 == gateway.logins
+    assert token_of(call) == "token-1"
+    assert gateway.logins == 1
     stored = await store.load("store-key")
     assert stored is not None
     assert stored.expires_at == pytest.approx(gateway.wall + 3600, abs=1.5)
@@ -519,13 +519,13 @@ async def test_a_refused_stored_token_does_not_count_as_a_login(gateway: Gateway
     await store.save("store-key", Token("stale"))
     login, key = make_login(gateway, store), Key("key")
     call = await sent(login, key)
-    assert "stale" == token_of(call)
+    assert token_of(call) == "stale"
 
     assert await login.refused(request_of(call), key)
     await login.admit(call, key)
 
-    assert 0 == call.replays
-    assert 1 == gateway.logins
+    assert call.replays == 0
+    assert gateway.logins == 1
 
 
 async def test_a_refused_token_is_not_taken_from_the_store_again(gateway: Gateway) -> None:
@@ -537,8 +537,8 @@ async def test_a_refused_token_is_not_taken_from_the_store_again(gateway: Gatewa
 
     assert await login.refused(request_of(call), key)
 
-    assert "of-another-process" == token_of(await sent(login, key))
-    assert 1 == gateway.logins
+    assert token_of(await sent(login, key)) == "of-another-process"
+    assert gateway.logins == 1
 
 
 async def test_an_expired_stored_token_is_not_used(gateway: Gateway) -> None:
@@ -546,7 +546,7 @@ async def test_an_expired_stored_token_is_not_used(gateway: Gateway) -> None:
     store = MemoryTokenStore()
     await store.save("store-key", Token("old", expires_at=gateway.wall - 1))
 
-    assert "token-1" == token_of(await sent(make_login(gateway, store), Key("key")))
+    assert token_of(await sent(make_login(gateway, store), Key("key"))) == "token-1"
 
 
 async def test_closing_ends_the_login_under_way(gateway: Gateway) -> None:
@@ -568,6 +568,6 @@ async def test_a_login_is_logged_without_its_secrets(gateway: Gateway, caplog: p
     with caplog.at_level(logging.DEBUG, logger="gwms_async"):
         await sent(make_login(gateway), Key("key"))
 
-    assert ["logged in"] == [record.getMessage() for record in caplog.records]
-    assert "shop" == caplog.records[0].__dict__["username"]
+    assert [record.getMessage() for record in caplog.records] == ["logged in"]
+    assert caplog.records[0].__dict__["username"] == "shop"
     assert not any("hunter2" in str(vars(record)) or "token-1" in str(vars(record)) for record in caplog.records)
