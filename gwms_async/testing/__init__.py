@@ -1,1 +1,45 @@
-"""An emulator of the gateway, for tests and demonstrations without a network."""
+"""An emulator of the gateway, for tests and demonstrations without a network.
+
+It is written from the contract and uses nothing of the rest of the package, so that a mistake in one of the two cannot
+hide in the other.
+"""
+
+from .emulator import Exchange, GwmsEmulator
+from .faults import (
+    CutBody,
+    CutHead,
+    DropAfter,
+    DropBefore,
+    EnvelopeStatus,
+    Fault,
+    Html,
+    RawBody,
+    Redirect,
+    Reset,
+    RevokeTokens,
+    Stall,
+    Status,
+)
+from .state import EmulatorCredentials, StoredWebhook
+from .throttle import RateLimit
+
+__all__ = [
+    "CutBody",
+    "CutHead",
+    "DropAfter",
+    "DropBefore",
+    "EmulatorCredentials",
+    "EnvelopeStatus",
+    "Exchange",
+    "Fault",
+    "GwmsEmulator",
+    "Html",
+    "RateLimit",
+    "RawBody",
+    "Redirect",
+    "Reset",
+    "RevokeTokens",
+    "Stall",
+    "Status",
+    "StoredWebhook",
+]

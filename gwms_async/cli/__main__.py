@@ -1,0 +1,5 @@
+"""``python -m gwms_async.cli`` is ``gwms``."""
+
+from . import main
+
+main()

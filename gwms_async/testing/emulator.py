@@ -1,0 +1,329 @@
+"""The emulated gateway on a port of this machine: HTTP, a journal, and faults by script."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from aiohttp import web
+from attrs import define
+
+from .faults import (
+    CutBody,
+    CutHead,
+    DropAfter,
+    DropBefore,
+    Fault,
+    Reset,
+    RevokeTokens,
+    Stall,
+    carries_out,
+    faulty_answer,
+)
+from .gateway import Gateway
+from .script import FaultScript, check_operation
+from .state import EmulatorCredentials, StoredWebhook
+from .throttle import RateLimit, Throttle, whole_seconds
+from .wire import Answer, NewWebhook, Route, envelope, http_date
+
+_PREFIX = "/v21"
+_BODY_LIMIT = 64 * 1024 * 1024
+
+
+@define
+class Exchange:
+    """One request, and what became of it.
+
+    Args:
+        operation: login, list, create, get, update, activate, deactivate, delete, or other.
+        method: The HTTP method.
+        path: What follows the base url.
+        headers: Those of the request, their names in lower case.
+        body: The bytes of the request.
+        at: When it came, in seconds of the monotonic clock.
+        status: The HTTP status of the answer; None as long as there is none.
+        fault: The fault that hit it, if any.
+    """
+
+    operation: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+    status: int | None = None
+    fault: Fault | None = None
+
+
+class GwmsEmulator:
+    """An emulator of the gateway that listens on 127.0.0.1.
+
+    ::
+
+        async with GwmsEmulator() as gw:
+            gw.inject(DropAfter(), operation="create")
+            async with GwmsClient(Credentials(*gw.credentials), base_url=gw.base_url) as gwms:
+                ...
+
+    It is complete by the contract: the login, the seven operations, 400, 401 and 404 answers, several e-shops. Its
+    state may be looked at, and changed, at any time.
+
+    Args:
+        token_ttl: How long tokens are good, in seconds.
+        rate_limit: Requests beyond it are answered 429; None sets no limit. May be exchanged later.
+        latency: Seconds between carrying a request out and answering it. May be changed later.
+        clock: The gateway's own clock, in unix seconds: `Date`, `expiresIn`, timestamps.
+        port: The port to listen on; 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_ttl: float = 3600.0,
+        rate_limit: RateLimit | None = None,
+        latency: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        port: int = 0,
+    ) -> None:
+        self.rate_limit = rate_limit
+        self.latency = latency
+        self.requests: list[Exchange] = []
+        self._clock = clock
+        self._port = port
+        self._gateway = Gateway(token_ttl)
+        self._script = FaultScript()
+        self._throttle = Throttle()
+        self._http: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self._http = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._http, "127.0.0.1", self._port, backlog=1024
+        )
+        self._port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening, close all connections, and drop what was to be carried out late."""
+        if self._listener is not None and self._http is not None:
+            self._listener.close()
+            await self._http.shutdown(timeout=0)
+        for task in self._late:
+            task.cancel()
+        if self._late:
+            await asyncio.wait(self._late)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def base_url(self) -> str:
+        """What a client is given as `base_url`; known once it listens."""
+        return f"http://127.0.0.1:{self._port}{_PREFIX}"
+
+    @property
+    def credentials(self) -> EmulatorCredentials:
+        """Whom the gateway lets in: username, password, api_key."""
+        return self._gateway.credentials
+
+    def add_eshop(self, api_key: str) -> None:
+        """Let another e-shop of the account in.
+
+        Args:
+            api_key: Its key.
+        """
+        self._gateway.eshops.add(api_key)
+
+    def remove_eshop(self, api_key: str) -> None:
+        """Refuse an e-shop's key from now on; its webhooks stay.
+
+        Args:
+            api_key: Its key.
+        """
+        self._gateway.eshops.discard(api_key)
+
+    @property
+    def webhooks(self) -> list[StoredWebhook]:
+        """The webhooks of all e-shops, in the order of their ids."""
+        return self._gateway.webhooks.all()
+
+    def add_webhook(
+        self, url: str, webhook_type: str, *, active: bool = True, method: str = "POST", eshop: str | None = None
+    ) -> StoredWebhook:
+        """Put a webhook there, as if another process had created it; nothing is checked.
+
+        Args:
+            url: Where events are delivered to.
+            webhook_type: The event; also one that the contract does not list.
+            active: Whether events are delivered.
+            method: How.
+            eshop: The api key of its e-shop; that of `credentials` if None.
+        """
+        new = NewWebhook(url, str(webhook_type), active, str(method))
+        return self._gateway.webhooks.add(eshop or self.credentials.api_key, new, self._clock())
+
+    def remove_webhook(self, webhook_id: int) -> None:
+        """Take a webhook away, as if another process had deleted it.
+
+        Args:
+            webhook_id: Its id.
+
+        Raises:
+            KeyError: There is none with this id.
+        """
+        self._gateway.webhooks.remove(webhook_id)
+
+    def count(self, operation: str) -> int:
+        """How many requests of an operation came.
+
+        Args:
+            operation: As in `Exchange`.
+
+        Raises:
+            ValueError: There is no operation of this name.
+        """
+        check_operation(operation)
+        return sum(exchange.operation == operation for exchange in self.requests)
+
+    @property
+    def logins(self) -> int:
+        """How many logins came, those refused or hit by a fault included."""
+        return self.count("login")
+
+    @property
+    def tokens_issued(self) -> list[str]:
+        """All tokens so far, the oldest first."""
+        return self._gateway.tokens.issued
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._http.connections) if self._http is not None else 0
+
+    @property
+    def refuse_logins(self) -> bool:
+        """Whether every login is answered 401."""
+        return self._gateway.refuse_logins
+
+    @refuse_logins.setter
+    def refuse_logins(self, refuse: bool) -> None:
+        self._gateway.refuse_logins = refuse
+
+    def revoke_tokens(self) -> None:
+        """Make all tokens issued so far worthless."""
+        self._gateway.tokens.revoke()
+
+    def inject(self, fault: Fault, *, operation: str | None = None, times: int = 1, at: int = 1) -> None:
+        """Let a fault hit requests to come.
+
+        Args:
+            fault: The fault.
+            operation: Which requests it hits; None means any but logins.
+            times: How many of them in a row.
+            at: From which one on; 1 is the next.
+
+        Raises:
+            ValueError: There is no such operation, or a figure is below 1.
+        """
+        self._script.add(fault, operation, times, at)
+
+    @property
+    def faults_left(self) -> int:
+        """How many hits of injected faults are still due."""
+        return self._script.left
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        route = Route.find(request.method, path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else Route()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", time.monotonic())
+        fault = exchange.fault = self._script.next(route.operation)
+        self.requests.append(exchange)
+        transport = request.transport
+        if isinstance(fault, DropBefore | Reset) or transport is None:
+            return _hung_up(transport, reset=isinstance(fault, Reset))
+        exchange.body = await request.content.read()
+        answer = self._answer(exchange, route)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        match fault:
+            case DropAfter():
+                return _hung_up(transport)
+            case Stall(seconds=seconds):
+                await asyncio.sleep(seconds)
+                return _hung_up(transport)
+            case CutHead():
+                head = answer.head(self._date())
+                transport.write(head[: len(head) // 2])
+                return _hung_up(transport)
+            case CutBody():
+                transport.write(answer.head(self._date()) + answer.body[: len(answer.body) // 2])
+                return _hung_up(transport)
+        exchange.status = answer.status
+        return web.Response(status=answer.status, body=answer.body, headers={"Date": self._date(), **answer.headers})
+
+    def _answer(self, exchange: Exchange, route: Route) -> Answer:
+        """Carry a request out, unless its fault or the rate limit forbid it, and make its answer."""
+        fault = exchange.fault
+        if fault is None:
+            refusal = self._throttled(route)
+            return refusal or self._carry_out(exchange, route)
+        if isinstance(fault, RevokeTokens):
+            self.revoke_tokens()
+            return self._carry_out(exchange, route)
+        usual = envelope(200, "OK")
+        if isinstance(fault, DropAfter) and fault.commit_delay:
+            task = asyncio.create_task(self._carry_out_late(exchange, route, fault.commit_delay), name="late commit")
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        elif carries_out(fault):
+            usual = self._carry_out(exchange, route)
+        return faulty_answer(fault, usual)
+
+    def _carry_out(self, exchange: Exchange, route: Route) -> Answer:
+        return self._gateway.carry_out(route, exchange.headers, exchange.body, self._clock())
+
+    async def _carry_out_late(self, exchange: Exchange, route: Route, delay: float) -> None:
+        await asyncio.sleep(delay)
+        self._carry_out(exchange, route)
+
+    def _throttled(self, route: Route) -> Answer | None:
+        limit = self.rate_limit
+        if limit is None or route.operation == "login":
+            return None
+        wait = self._throttle.admit(limit, time.monotonic())
+        if not wait:
+            return None
+        seconds = whole_seconds(wait)
+        forms = {"seconds": str(seconds), "date": http_date(self._clock() + seconds), None: ""}
+        value = forms[limit.retry_after]
+        return envelope(429, "Too many requests", headers={"Retry-After": value} if value else {})
+
+    def _date(self) -> str:
+        return http_date(self._clock())
+
+
+def _hung_up(transport: asyncio.Transport | None, *, reset: bool = False) -> web.Response:
+    """Close a connection; what the handler returns then is sent nowhere."""
+    if transport is not None:
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        else:
+            transport.close()
+    return web.Response()

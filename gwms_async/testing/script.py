@@ -1,0 +1,78 @@
+"""Which fault hits which request."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from .faults import Fault
+from .wire import OPERATIONS
+
+
+@define
+class _Entry:
+    fault: Fault
+    operation: str | None
+    skip: int
+    left: int
+
+    def matches(self, operation: str) -> bool:
+        return operation != "login" if self.operation is None else operation == self.operation
+
+
+class FaultScript:
+    """Which fault hits which request."""
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+
+    @property
+    def left(self) -> int:
+        """How many hits are still due."""
+        return sum(entry.left for entry in self._entries)
+
+    def add(self, fault: Fault, operation: str | None, times: int, at: int) -> None:
+        """Write a fault into the script.
+
+        Args:
+            fault: The fault.
+            operation: Whose requests it hits; None means any but login.
+            times: How many requests it hits in a row.
+            at: The first of them, where 1 is the next request.
+
+        Raises:
+            ValueError: There is no such operation, or a figure is below 1.
+        """
+        if operation is not None:
+            check_operation(operation)
+        if times < 1 or at < 1:
+            raise ValueError(f"times and at must be 1 or more, not {times} and {at}")
+        self._entries.append(_Entry(fault, operation, at - 1, times))
+
+    def next(self, operation: str) -> Fault | None:
+        """The fault that hits the request that has just arrived, if any; the earliest written wins.
+
+        Args:
+            operation: What the request asks for.
+        """
+        hit: Fault | None = None
+        for entry in filter(lambda entry: entry.matches(operation), self._entries):
+            if entry.skip:
+                entry.skip -= 1
+            elif hit is None:
+                hit = entry.fault
+                entry.left -= 1
+        self._entries = [entry for entry in self._entries if entry.left]
+        return hit
+
+
+def check_operation(operation: str) -> None:
+    """See that an operation exists, lest a typing error go unnoticed.
+
+    Args:
+        operation: Its name.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if operation not in OPERATIONS:
+        raise ValueError(f"operation must be one of {', '.join(sorted(OPERATIONS))}, not {operation!r}")

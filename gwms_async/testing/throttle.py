@@ -1,0 +1,64 @@
+"""A limit on the rate of requests."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Literal
+
+from attrs import field, frozen
+from attrs.validators import ge, gt
+
+
+@frozen
+class RateLimit:
+    """How many requests are let through, logins not counted.
+
+    Args:
+        rate: Requests per second in the long run.
+        burst: Requests at once after a silence.
+        retry_after: How a refusal says when to come back: in seconds, as a date, or (None) not at all.
+    """
+
+    rate: float = field(validator=gt(0))
+    burst: int = field(validator=ge(1))
+    retry_after: Literal["seconds", "date"] | None = "seconds"
+
+
+class Throttle:
+    """The bucket of tokens behind a rate limit; full whenever the limit is exchanged."""
+
+    def __init__(self) -> None:
+        self._limit: RateLimit | None = None
+        self._level = 0.0
+        self._seen = 0.0
+
+    def admit(self, limit: RateLimit, now: float) -> float:
+        """Take a token if there is one.
+
+        Args:
+            limit: The limit in force.
+            now: Monotonic seconds.
+
+        Returns:
+            0 if the request may pass, else the seconds until it could.
+        """
+        if limit is not self._limit:
+            self._limit, self._level, self._seen = limit, limit.burst, now
+        self._level = min(limit.burst, self._level + (now - self._seen) * limit.rate)
+        self._seen = now
+        if self._level >= 1:
+            self._level -= 1
+            return 0.0
+        return (1 - self._level) / limit.rate
+
+
+def whole_seconds(wait: float) -> int:
+    """A wait as `Retry-After` counts it.
+
+    Args:
+        wait: Seconds.
+
+    Returns:
+        Whole seconds, rounded up, at least 1.
+    """
+    return max(1, ceil(wait))

@@ -1,0 +1,246 @@
+"""What travels between a client and the emulator, read and written by values alone: paths, bodies, envelopes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from email.utils import formatdate
+from types import MappingProxyType
+
+from attrs import field, frozen
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+OPERATIONS = frozenset(
+    {"login", "list", "create", "get", "update", "activate", "deactivate", "delete", "other"},
+)
+
+WEBHOOK_TYPES = frozenset(
+    {
+        "CREATE_ORDER",
+        "CREATE_PRODUCT",
+        "CREATE_RECEIVING",
+        "CREATE_RETURN",
+        "CREATE_STOCK_MOVEMENT_COMPLETITION",
+        "CREATE_STOCK_MOVEMENT_ORDER",
+        "CREATE_STOCK_MOVEMENT_QUALITY_HOLD",
+        "CREATE_STOCK_MOVEMENT_QUALITY_RELEASE",
+        "CREATE_STOCK_MOVEMENT_RECEIVING",
+        "CREATE_STOCK_MOVEMENT_RETURN",
+        "CREATE_STOCK_MOVEMENT_STOCK_CORRECTION",
+        "UPDATE_ORDER",
+        "UPDATE_ORDER_STATUS",
+        "UPDATE_PRODUCT",
+        "UPDATE_RECEIVING",
+        "UPDATE_RECEIVING_STATUS",
+        "UPDATE_RETURN",
+        "UPDATE_RETURN_STATUS",
+    },
+)
+
+_METHODS = ("POST", "GET")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_PATHS = (
+    (re.compile(r"/users/login"), {"POST": "login"}),
+    (re.compile(r"/webhooks"), {"GET": "list", "POST": "create"}),
+    (re.compile(r"/webhooks/([^/]+)"), {"GET": "get", "PUT": "update", "DELETE": "delete"}),
+    (re.compile(r"/webhooks/([^/]+)/activate"), {"PUT": "activate"}),
+    (re.compile(r"/webhooks/([^/]+)/deactivate"), {"PUT": "deactivate"}),
+)
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class ProblemError(Exception):
+    """A request that cannot be carried out.
+
+    Args:
+        status: The HTTP status to answer with.
+        message: What the envelope says about it.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@frozen
+class Answer:
+    """What is sent back.
+
+    Args:
+        status: The HTTP status.
+        body: All bytes of the body.
+        headers: Those beside `Date` and `Content-Length`.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = _NO_HEADERS
+
+    def head(self, date: str) -> bytes:
+        """Its status line and headers as they stand on the wire.
+
+        Args:
+            date: The value of the `Date` header.
+        """
+        headers = {"Date": date, "Content-Length": str(len(self.body)), **self.headers}
+        lines = [f"HTTP/1.1 {self.status} OK", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+@frozen
+class NewWebhook:
+    """The body of a create or an update.
+
+    Args:
+        url: Where events are delivered to.
+        webhook_type: One of `WEBHOOK_TYPES`.
+        active: Whether events are delivered.
+        method: POST or GET.
+    """
+
+    url: str
+    webhook_type: str
+    active: bool
+    method: str
+
+
+@frozen
+class Route:
+    """Which operation a request asks for.
+
+    Args:
+        operation: One of `OPERATIONS`.
+        webhook_id: The id as it stands in the path, if there is one.
+        allow: The methods of a path that exists; empty for one that does not.
+    """
+
+    operation: str = "other"
+    webhook_id: str = ""
+    allow: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def find(cls, method: str, path: str) -> Route:
+        """Tell the operation by the request line.
+
+        Args:
+            method: The HTTP method.
+            path: What follows the base url, beginning with a slash.
+        """
+        for pattern, operations in _PATHS:
+            if match := pattern.fullmatch(path):
+                return cls(operations.get(method, "other"), "".join(match.groups()), tuple(operations))
+        return cls()
+
+
+def envelope(status: int, message: str, data: object = None, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
+    """An answer in GWMS's envelope, whose `statusCode` is the HTTP status.
+
+    Args:
+        status: The HTTP status.
+        message: Words for a human reader.
+        data: What was asked for; left out if None.
+        headers: Further headers.
+    """
+    return Answer(status, envelope_body(status, message, data), {"Content-Type": JSON, **headers})
+
+
+def envelope_body(status: int, message: str, data: object = None) -> bytes:
+    """The bytes of an envelope.
+
+    Args:
+        status: Its `statusCode`.
+        message: Words for a human reader.
+        data: What was asked for; left out if None.
+    """
+    content: dict[str, object] = {"statusCode": status, "message": message}
+    if data is not None:
+        content["data"] = data
+    return json.dumps(content).encode()
+
+
+def http_date(timestamp: float) -> str:
+    """A moment as HTTP writes it, its fraction of a second cut off.
+
+    Args:
+        timestamp: Unix seconds.
+    """
+    return formatdate(int(timestamp), usegmt=True)
+
+
+def read_id(text: str) -> int:
+    """The id of a webhook, taken from a path.
+
+    Args:
+        text: The part of the path.
+
+    Raises:
+        ProblemError: It is no integer.
+    """
+    if not _INTEGER.fullmatch(text):
+        raise ProblemError(400, "id must be an integer")
+    return int(text)
+
+
+def read_login(body: bytes) -> tuple[str, str]:
+    """The username and the password of a login.
+
+    Args:
+        body: The bytes of the request.
+
+    Raises:
+        ProblemError: It is not what a login must be; the message names the field.
+    """
+    fields = _read_object(body)
+    return _text(fields, "username"), _text(fields, "password")
+
+
+def read_webhook(body: bytes) -> NewWebhook:
+    """The webhook that a create or an update describes.
+
+    Args:
+        body: The bytes of the request.
+
+    Raises:
+        ProblemError: It is not what the contract calls CreateWebhook; the message names the field.
+    """
+    fields = _read_object(body)
+    url = _text(fields, "url")
+    if not url:
+        raise ProblemError(400, "url must not be empty")
+    webhook_type = _text(fields, "webhookType")
+    if webhook_type not in WEBHOOK_TYPES:
+        raise ProblemError(400, f"webhookType must be one of {', '.join(sorted(WEBHOOK_TYPES))}")
+    active = _required(fields, "active")
+    if not isinstance(active, bool):
+        raise ProblemError(400, "active must be a boolean")
+    method = _text(fields, "method")
+    if method not in _METHODS:
+        raise ProblemError(400, f"method must be one of {', '.join(_METHODS)}")
+    return NewWebhook(url, webhook_type, active, method)
+
+
+def _read_object(body: bytes) -> dict[str, object]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ProblemError(400, "body must be valid JSON") from None
+    if not isinstance(content, dict):
+        raise ProblemError(400, "body must be a JSON object")
+    return content
+
+
+def _required(fields: dict[str, object], name: str) -> object:
+    if name not in fields:
+        raise ProblemError(400, f"{name} is required")
+    return fields[name]
+
+
+def _text(fields: dict[str, object], name: str) -> str:
+    value = _required(fields, name)
+    if not isinstance(value, str):
+        raise ProblemError(400, f"{name} must be a string")
+    return value
