@@ -84,7 +84,7 @@ class Run:
             await asyncio.wait([main], timeout=_GRACE)
         finally:
             main.cancel()
-        await asyncio.wait([main])
+            await asyncio.wait([main])
 
     def leftover(self, spec: WebhookSpec) -> Outcome:
         """Tell how a spec stands that a stopped run has no outcome for."""
@@ -116,7 +116,7 @@ class Run:
             await self._try(self._snapshot, OutcomeStatus.EXISTING, item)
             if item.outcome is not None:
                 await self._finish(item)
-            elif item.doubt is not None:
+            else:
                 self._in_doubt.append(item)
         elif (before.spec.active if isinstance(before, Item) else before) is not spec.active:
             error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
 from ..models import WebhookSpec
 
@@ -16,7 +16,7 @@ class Source:
     """
 
     def __init__(self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec]) -> None:
-        self._iterator = aiter(specs) if isinstance(specs, AsyncIterable) else _each(specs)
+        self._next = aiter(specs).__anext__ if isinstance(specs, AsyncIterable) else _stepper(specs)
         self._lock = asyncio.Lock()
         self._is_over = False
         self.error: Exception | None = None
@@ -27,7 +27,7 @@ class Source:
             if self._is_over:
                 return None
             try:
-                spec = await anext(self._iterator)
+                spec = await self._next()
                 if isinstance(spec, WebhookSpec):
                     return spec
                 raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
@@ -39,6 +39,12 @@ class Source:
             return None
 
 
-async def _each(specs: Iterable[WebhookSpec]) -> AsyncIterator[WebhookSpec]:
-    for spec in specs:
-        yield spec
+def _stepper(specs: Iterable[WebhookSpec]) -> Callable[[], Awaitable[WebhookSpec]]:
+    iterator = iter(specs)
+
+    async def step() -> WebhookSpec:
+        for spec in iterator:
+            return spec
+        raise StopAsyncIteration
+
+    return step
