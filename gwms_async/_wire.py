@@ -170,6 +170,9 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     Raises:
         DecodeError: The answer is not what the contract promises.
     """
+    if not isinstance(response.data, list | None):
+        # Anything that can be iterated over would do for cattrs: {} would be an empty list.
+        raise _decode_error(request, response, ("expected list @ $",))
     return _decode(request, response, response.data, list[Webhook])
 
 
