@@ -73,7 +73,7 @@ class Credentials:
         problem = credentials_problem(username=username, password=password, api_key=api_key)
         if problem:
             # Crash reporters keep the locals of a traceback.
-            del username, password, api_key
+            del self, username, password, api_key
             raise ConfigurationError(problem)
         self.__attrs_init__(username, password, api_key)
 
