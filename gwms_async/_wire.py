@@ -173,7 +173,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if not isinstance(response.data, list | None):
         # Anything that can be iterated over would do for cattrs: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
-    return _decode(request, response, response.data, list[Webhook])
+    return _decode(request, response, list[Webhook])
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
@@ -187,10 +187,9 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
     Raises:
         DecodeError: The answer is not what the contract promises.
     """
-    data = response.data
-    if webhook_id is not None and isinstance(data, dict) and data.get("id") is None:
-        data = {**data, "id": webhook_id}
-    return _decode(request, response, data, Webhook)
+    if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
+        response = evolve(response, data={**response.data, "id": webhook_id})
+    return _decode(request, response, Webhook)
 
 
 def decode_data(request: Request, response: Response) -> Any:
@@ -204,19 +203,18 @@ def decode_data(request: Request, response: Response) -> Any:
     raise _decode_error(request, response, ())
 
 
-def _decode(request: Request, response: Response, data: object, model: type[T]) -> T:
-    if response.readable and data is not None:
-        try:
-            return FAST.structure(data, model)
-        except Exception:  # noqa: BLE001, S110  # whatever the data led to, the detailed twin tells
-            pass
-        return _decode_detailed(request, response, data, model)
-    raise _decode_error(request, response, ("`data` is missing @ $",) if response.readable else ())
-
-
-def _decode_detailed(request: Request, response: Response, data: object, model: type[T]) -> T:
+def _decode(request: Request, response: Response, model: type[T]) -> T:
+    # The data stays out of the locals: the error takes this frame along, and crash reporters keep them.
+    if not response.readable:
+        raise _decode_error(request, response, ())
+    if response.data is None:
+        raise _decode_error(request, response, ("`data` is missing @ $",))
     try:
-        return DETAILED.structure(data, model)
+        return FAST.structure(response.data, model)
+    except Exception:  # noqa: BLE001, S110  # whatever the data led to, the detailed twin tells
+        pass
+    try:
+        return DETAILED.structure(response.data, model)
     except Exception as error:  # noqa: BLE001  # nested data of any kind
         paths = mistakes(error)
     raise _decode_error(request, response, paths)
