@@ -1,0 +1,128 @@
+"""The examples of the README, run against the emulator as they stand there."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwms_async import Credentials, GwmsClient
+from gwms_async.testing import GwmsEmulator
+
+from .support import client, spec
+
+TEXT = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def served() -> Iterator[GwmsEmulator]:
+    """A gateway in a thread of its own, for examples that run an event loop of theirs."""
+    gateway, ready, loop = GwmsEmulator(), threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with gateway:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+    thread.start()
+    assert ready.wait(10)
+    yield gateway
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+def example(containing: str) -> dict[str, Any]:
+    """Run the one example that contains a text; give the names that it defines."""
+    (code,) = [block for block in BLOCKS if containing in block]
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  # our own README
+    return names
+
+
+def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
+    """List the coroutine functions that an example defines."""
+    return [one for one in names.values() if inspect.iscoroutinefunction(one) and one.__module__ == "readme"]
+
+
+def test_the_first_example(
+    served: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It registers a webhook."""
+    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), served.credentials, strict=True):
+        monkeypatch.setenv(f"GWMS_{name}", value)
+    monkeypatch.setenv("GWMS_BASE_URL", served.base_url)
+
+    example("asyncio.run(main())")
+
+    assert capsys.readouterr().out == "1 https://shop.example/gwms/orders True\n"
+    assert len(served.webhooks) == 1
+
+
+async def test_the_operations(gateway: GwmsEmulator) -> None:
+    """All seven, in an order that leaves nothing behind."""
+    async with client(gateway) as gwms:
+        for function in functions(example("all_seven")):
+            await function(gwms)
+
+    assert gateway.webhooks == []
+    assert {one.operation for one in gateway.requests} == {
+        *("login", "list", "create", "get", "update", "activate", "deactivate", "delete")
+    }
+
+
+async def test_many_at_a_time(gateway: GwmsEmulator) -> None:
+    """One webhook per event type, then a hundred from a stream."""
+    names = example("register_many")
+    async with client(gateway) as gwms:
+        await names["register_all"](gwms)
+        assert len(gateway.webhooks) == 18
+        await names["register_without_end"](gwms)
+
+    assert len(gateway.webhooks) == 118
+
+
+async def test_errors(gateway: GwmsEmulator) -> None:
+    """What they are caught for happens."""
+    names = example("except OutcomeUnknownError")
+    async with client(gateway) as gwms:
+        hook = await names["create_once"](gwms, spec())
+        await names["forget"](gwms, hook.id)
+        await names["forget"](gwms, hook.id)
+
+    assert gateway.webhooks == []
+
+
+async def test_testing() -> None:
+    """The example of a test passes."""
+    (function,) = functions(example("test_my_service"))
+
+    await function()
+
+
+async def test_a_middleware(gateway: GwmsEmulator) -> None:
+    """It is taken by a client, and adds its header."""
+    names = example("async def traced")
+    assert isinstance(names["make_client"](Credentials("user", "password", "key")), GwmsClient)
+    async with client(gateway, middlewares=[names["traced"]]) as gwms:
+        await gwms.webhooks.list()
+
+    assert gateway.requests[-1].headers["x-trace"] == "42"
+
+
+def test_every_example_is_run() -> None:
+    """No example is without a test here."""
+    source = Path(__file__).read_text()
+    markers = re.findall(r'example\("(.*?)"\)', source)
+
+    assert len(BLOCKS) == len(markers)
+    assert all(any(marker in block for marker in markers) for block in BLOCKS)

@@ -1,0 +1,98 @@
+"""The public face as a type checker sees it; checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, assert_type
+
+from attrs import evolve
+
+from gwms_async import (
+    ApiError,
+    Credentials,
+    GwmsClient,
+    Handler,
+    HttpMethod,
+    MemoryTokenStore,
+    Middleware,
+    Outcome,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    Report,
+    Request,
+    Response,
+    RetryPolicy,
+    Timeout,
+    Token,
+    TokenStore,
+    Webhook,
+    WebhookSpec,
+    WebhookType,
+)
+from gwms_async.testing import DropAfter, Exchange, GwmsEmulator, StoredWebhook
+
+
+async def traced(request: Request, handler: Handler) -> Response:
+    """Be a middleware."""
+    return await handler(evolve(request, headers={**request.headers, "x-trace": "1"}))
+
+
+async def operations(gwms: GwmsClient) -> None:
+    """Use all operations."""
+    spec = WebhookSpec("https://shop.example/", WebhookType.CREATE_ORDER, active=False, method=HttpMethod.GET)
+    assert_type(await gwms.webhooks.list(), list[Webhook])
+    hook = await gwms.webhooks.create(spec)
+    assert_type(hook, Webhook)
+    assert_type(hook.registered_at, datetime | None)
+    assert_type(hook.spec, WebhookSpec)
+    assert_type(await gwms.webhooks.get(hook.id), Webhook)
+    assert_type(await gwms.webhooks.update(hook.id, spec), Webhook)
+    assert_type(await gwms.webhooks.activate(hook.id), Webhook)
+    assert_type(await gwms.webhooks.deactivate(hook.id), Webhook)
+    assert_type(await gwms.webhooks.register(spec), Webhook)
+    await gwms.webhooks.delete(hook.id)
+    assert_type(await gwms.request("GET", "/orders", json={"a": 1}, idempotent=True), Any)
+
+
+async def bulk(gwms: GwmsClient, source: AsyncIterator[WebhookSpec]) -> None:
+    """Register many."""
+    report = await gwms.webhooks.register_many([], concurrency=4, deadline=1.5, on_outcome=print)
+    assert_type(report, Report)
+    assert_type(report.outcomes, tuple[Outcome, ...])
+    assert_type(report.counts[OutcomeStatus.CREATED], int)
+    async for outcome in gwms.webhooks.register_stream(source, concurrency=2):
+        assert_type(outcome, Outcome)
+        assert_type(outcome.webhook, Webhook | None)
+        assert_type(outcome.copies, tuple[int, ...])
+
+
+async def clients() -> None:
+    """Make clients."""
+    store: TokenStore = MemoryTokenStore()
+    middleware: Middleware = traced
+    options = Timeout(connect=1, attempt=2, total=3), RetryPolicy(max_attempts=2)
+    credentials = Credentials("user", "password", "key")
+    async with GwmsClient(
+        credentials, timeout=options[0], retry=options[1], token_store=store, middlewares=[middleware]
+    ) as gwms:
+        assert_type(gwms, GwmsClient)
+        assert_type(gwms.for_eshop("other"), GwmsClient)
+    assert_type(GwmsClient.from_env(max_connections=1), GwmsClient)
+    assert_type(await store.load("key"), Token | None)
+
+
+async def emulation() -> None:
+    """Use the emulator."""
+    async with GwmsEmulator() as gateway:
+        gateway.inject(DropAfter(), operation="create")
+        async with GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
+            try:
+                await gwms.webhooks.list()
+            except ApiError as error:
+                assert_type(error.status, int)
+                assert_type(error.retry_after, float | None)
+            except OutcomeUnknownError as error:
+                assert_type(error.spec, WebhookSpec | None)
+        assert_type(gateway.requests, list[Exchange])
+        assert_type(gateway.webhooks, list[StoredWebhook])
