@@ -195,21 +195,26 @@ class Login:
         _logger.warning("an x-api-key was refused; its calls fail for %.0f s", key.cool_down.seconds)
         return error
 
-    def _start(self, previous: Lease | None, *, after_refusal: bool) -> None:
+    def _start(self, previous: Lease | None, *, after_refusal: bool) -> asyncio.Task[None]:
         self._cool_down.check(self._monotonic())
         self._flight = asyncio.create_task(self._fly(previous, after_refusal=after_refusal), name="gwms login")
+        return self._flight
 
     async def _awaited(self, call: Call) -> Lease:
         """Wait for the login that is under way, or for a new one; give the token to go on with."""
         while True:
-            if not self._in_flight:
+            flight = self._flight
+            if flight is None or flight.done():
                 now = self._monotonic()
                 if not self._usable(now) and self._failure is not None and self._epoch > call.epoch:
                     raise NoAccessError(self._failure.fresh())
                 if self._lease is not None and self._usable(now) and self._cool_down.is_on(now):
                     return self._lease
-                self._start(self._lease, after_refusal=False)
-            await self._landing()
+                flight = self._start(self._lease, after_refusal=False)
+            # Not `await flight`: a cancelled waiter would take the login along.
+            await asyncio.wait([flight])
+            if flight.cancelled():
+                raise NoAccessError(ConfigurationError("the client was closed during its login"))
             if self._lease is not None and (self._failure is None or self._usable(self._monotonic())):
                 return self._lease
             if self._failure is not None:
@@ -217,14 +222,6 @@ class Login:
 
     def _usable(self, now: float) -> bool:
         return self._lease is not None and now < self._lease.expires_at
-
-    async def _landing(self) -> None:
-        """Wait for the end of the login that is under way; a cancelled waiter does it no harm."""
-        flight = self._flight
-        if flight is not None and not flight.done():
-            await asyncio.wait([flight])
-        if flight is not None and flight.cancelled():
-            raise NoAccessError(ConfigurationError("the client was closed during its login"))
 
     async def _fly(self, previous: Lease | None, *, after_refusal: bool) -> None:
         failure: GwmsError | None = None

@@ -197,6 +197,17 @@ async def test_a_middleware_that_fails(gateway: GwmsEmulator) -> None:
     assert len(gateway.webhooks) == 2
 
 
+async def test_a_time_limit_of_the_users_own(gateway: GwmsEmulator) -> None:
+    """A `TimeoutError` that is not ours is not taken for the call's deadline."""
+
+    async def limit(request: Request, handler: Handler) -> Response:
+        raise TimeoutError("mine")
+
+    async with client(gateway, middlewares=[limit]) as gwms:
+        with pytest.raises(TimeoutError, match="mine"):
+            await gwms.webhooks.list()
+
+
 async def test_what_is_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """DEBUG an attempt, INFO a login, fields in `extra`."""
     caplog.set_level(logging.DEBUG, "gwms_async")

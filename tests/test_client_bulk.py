@@ -201,6 +201,14 @@ async def test_a_list_that_cannot_be_read(gateway: GwmsEmulator, data: bytes) ->
     assert gateway.count("create") == 0
 
 
+async def test_one_that_cannot_be_had(gateway: GwmsEmulator) -> None:
+    """`register` raises the error of its one outcome."""
+    gateway.inject(Status(404, message="no such shop"), operation="create")
+    async with client(gateway) as gwms:
+        with pytest.raises(NotFoundError, match="no such shop"):
+            await gwms.webhooks.register(spec())
+
+
 async def test_one_failure_among_many(gateway: GwmsEmulator) -> None:
     """It is reported beside the successes."""
     gateway.inject(Status(404, message="no such shop"), operation="create", at=2)

@@ -290,6 +290,21 @@ async def test_a_call_admitted_before_the_cool_down_is_stopped_at_its_slot(gatew
     assert isinstance(await failure_of(login.admit(waiting, key)), AuthenticationError)
 
 
+async def test_a_token_that_is_refused_before_all_have_it(gateway: Gateway) -> None:
+    """Those who waited for it as well wait for its successor."""
+    login, key = make_login(gateway), Key("key")
+
+    async def first() -> str:
+        call = await sent(login, key)
+        await login.refused(request_of(call), key)
+        return token_of(await sent(login, key))
+
+    async def second() -> str:
+        return token_of(await sent(login, key))
+
+    assert await asyncio.gather(first(), second()) == ["token-2", "token-2"]
+
+
 async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Gateway) -> None:
     """A key that was accepted before gets two new tokens; the third refusal in a row is held against it."""
     login, key = make_login(gateway), Key("key")
@@ -415,6 +430,23 @@ async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: Gateway, c
 
     clock.now += 60
     assert isinstance(await failure_of(sent(login, key)), LoginError)
+
+
+async def test_after_refused_renewals_the_old_token_is_used_to_its_end(gateway: Gateway, clock: Clock) -> None:
+    """While the cool-down lasts, calls do not wait for a login that is not tried."""
+    login, key = make_login(gateway), Key("key")
+    old = token_of(await sent(login, key))
+    gateway.error = refused_with(401)
+    for now in (4485.0, 4545.0):  # inside of the window of renewal, the second after the first cool-down
+        clock.now = now
+        await sent(login, key)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    clock.now = 4590.0
+
+    assert token_of(await sent(login, key)) == old
+    assert gateway.logins == 3
 
 
 async def test_a_refused_token_joins_the_renewal_under_way(gateway: Gateway, clock: Clock) -> None:

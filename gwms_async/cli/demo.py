@@ -86,7 +86,11 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console = Console(stderr=as_json)
-    first, second = asyncio.run(_perform(webhooks, concurrency, seed, console))
+    context.exit(asyncio.run(_demonstrate(webhooks, concurrency, seed, console, as_json=as_json)))
+
+
+async def _demonstrate(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:
+    first, second = await _perform(webhooks, concurrency, seed, console)
     exact = first.is_exact and second.is_exact
     if as_json:
         figures = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
@@ -94,7 +98,7 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     else:
         console.print(_table(webhooks, seed, first, second))
         console.print(_OK if exact else _NOT_OK)
-    context.exit(0 if exact else 1)
+    return 0 if exact else 1
 
 
 async def _perform(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
