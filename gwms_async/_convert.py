@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -24,28 +25,33 @@ _TYPES = {member.value: member for member in WebhookType}
 _METHODS = {member.value: member for member in HttpMethod}
 
 
-def _expect(kind: type[T], name: str, value: object) -> T:
-    if type(value) is not kind:
-        raise ValueError(f"expected {name}")
-    return value
+def _strictly(kind: type[T]) -> Callable[[object, type], T]:
+    def structure(value: object, _: type) -> T:
+        if type(value) is kind:
+            return value
+        raise ValueError(f"expected {kind.__name__}")
+
+    return structure
 
 
 def _webhook_type(value: object, _: type) -> WebhookType:
-    text = _expect(str, "str", value)
-    return _TYPES.get(text) or WebhookType.unlisted(text)
+    if type(value) is str:
+        return _TYPES.get(value) or WebhookType.unlisted(value)
+    raise ValueError("expected str")
 
 
 def _http_method(value: object, _: type) -> HttpMethod:
-    text = _expect(str, "str", value)
-    return _METHODS.get(text) or HttpMethod.unlisted(text)
+    if type(value) is str:
+        return _METHODS.get(value) or HttpMethod.unlisted(value)
+    raise ValueError("expected str")
 
 
 def _when(value: object, _: type) -> datetime | None:
     if value is None:
         return None
     try:
-        when = datetime.fromisoformat(_expect(str, "str", value))
-    except ValueError:
+        when = datetime.fromisoformat(value)  # type: ignore[arg-type]  # a TypeError is as good
+    except (ValueError, TypeError):
         _warn_of_timestamp()
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
@@ -69,9 +75,8 @@ def make_converter(*, detailed: bool) -> Converter:
         detailed: Whether errors tell what is wrong where; slower.
     """
     converter = Converter(detailed_validation=detailed)
-    converter.register_structure_hook(bool, lambda value, _: _expect(bool, "bool", value))
-    converter.register_structure_hook(int, lambda value, _: _expect(int, "int", value))
-    converter.register_structure_hook(str, lambda value, _: _expect(str, "str", value))
+    for kind in (bool, int, str):
+        converter.register_structure_hook(kind, _strictly(kind))
     converter.register_structure_hook(WebhookType, _webhook_type)
     converter.register_structure_hook(HttpMethod, _http_method)
     converter.register_structure_hook(datetime | None, _when)

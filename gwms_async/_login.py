@@ -52,8 +52,8 @@ class _CoolDown:
     def is_on(self, now: float) -> bool:
         return self.error is not None and now < self.until
 
-    def check(self, now: float) -> None:
-        if self.error is not None and now < self.until:
+    def check(self, clock: Callable[[], float]) -> None:
+        if self.error is not None and clock() < self.until:
             raise NoAccessError(self.error.fresh())
 
 
@@ -72,6 +72,11 @@ class Key:
     accepted: Lease | None = None
     relogins: int | None = None
     cool_down: _CoolDown = field(factory=_CoolDown, repr=False)
+
+    @property
+    def is_cooling_down(self) -> bool:
+        """Whether it was held to be wrong, and has not been accepted since."""
+        return self.cool_down.error is not None
 
 
 @define(eq=False, repr=False)
@@ -108,7 +113,7 @@ class Login:
         Raises:
             NoAccessError: The key is cooling down.
         """
-        key.cool_down.check(self._monotonic())
+        key.cool_down.check(self._monotonic)
         call.epoch = self._epoch
 
     async def admit(self, call: Call, key: Key) -> Lease:
@@ -122,10 +127,10 @@ class Login:
             NoAccessError: The key is cooling down, or no token could be had.
         """
         now, lease = self._monotonic(), self._lease
-        key.cool_down.check(now)
+        key.cool_down.check(self._monotonic)
         if lease is None or now >= lease.hold_at:
             lease = await self._awaited(call)
-            key.cool_down.check(self._monotonic())
+            key.cool_down.check(self._monotonic)
         elif now >= lease.renew_at and not self._in_flight and not self._cool_down.is_on(now):
             self._start(lease, after_refusal=False)
         if key.relogins is None:
@@ -135,7 +140,7 @@ class Login:
 
     def accepted(self, call: Call, key: Key) -> None:
         """Note that the gateway let the call's token and key pass."""
-        if call.lease is not None and (call.lease is not key.accepted or key.cool_down.error is not None):
+        if call.lease is not None:
             key.accepted = call.lease
             key.relogins = max(key.relogins or 0, call.lease.relogins)
             key.cool_down.end()
@@ -156,7 +161,7 @@ class Login:
         call, lease, now = request.call, request.call.lease, self._monotonic()
         if lease is None or now >= call.deadline:
             return False
-        key.cool_down.check(now)
+        key.cool_down.check(self._monotonic)
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
         if lease is self._lease and lease.after_refusal and lease.relogins - (key.relogins or 0) >= chances:
@@ -196,7 +201,7 @@ class Login:
         return error
 
     def _start(self, previous: Lease | None, *, after_refusal: bool) -> asyncio.Task[None]:
-        self._cool_down.check(self._monotonic())
+        self._cool_down.check(self._monotonic)
         self._flight = asyncio.create_task(self._fly(previous, after_refusal=after_refusal), name="gwms login")
         return self._flight
 

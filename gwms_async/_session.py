@@ -6,13 +6,16 @@ import asyncio
 import logging
 import ssl as tls
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import aiohttp
 from attrs import define, evolve, field
 
 from . import _wire
 from ._http import Handler, Request, Response
+from ._limit import Limited, TimeLimit
 from ._login import NoAccessError
 from ._verdict import Meaning, Verdict, meaning, verdict
 from .errors import (
@@ -28,6 +31,7 @@ from .errors import (
 from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
+_HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
 _BODY_LIMIT = 64 * 1024 * 1024
 _MISCONFIGURED = (
     aiohttp.ClientSSLError,
@@ -36,6 +40,9 @@ _MISCONFIGURED = (
     aiohttp.InvalidURL,
 )
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+
+
+_RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -66,8 +73,34 @@ class Transport:
     _proxy: str | None = field(default=None, repr=False)
     _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+    _resending: tuple[aiohttp.ClientMiddlewareType, ...] | None = field(init=False)
+    _headers: Mapping[str, str] = field(init=False)
+    _options: Mapping[str, Any] = field(init=False, repr=False)
+    _limit: TimeLimit = field(init=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
-    _closed: bool = field(default=False, init=False)
+    _is_closed: bool = field(default=False, init=False)
+
+    @_resending.default
+    def _keep_from_resending(self) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
+        return (_send_once,) if self._borrowed is None else None
+
+    @_headers.default
+    def _choose_headers(self) -> Mapping[str, str]:
+        return {} if self._borrowed is None else _HEADERS
+
+    @_options.default
+    def _make_options(self) -> Mapping[str, Any]:
+        return {
+            "allow_redirects": False,
+            "raise_for_status": False,
+            "proxy": self._proxy,
+            "ssl": True if self._ssl is None else self._ssl,
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
+        }
+
+    @_limit.default
+    def _make_limit(self) -> TimeLimit:
+        return TimeLimit(self._timeout.attempt)
 
     def check_usable(self) -> None:
         """Refuse calls after the end, or from a second event loop.
@@ -76,12 +109,13 @@ class Transport:
             ConfigurationError: It is one of these.
         """
         loop = asyncio.get_running_loop()
-        if self._closed:
+        if self._loop is loop:
+            return
+        if self._is_closed:
             raise ConfigurationError("the client is closed: make a new one")
-        if self._loop is None:
-            self._loop = loop
-        if self._loop is not loop:
+        if self._loop is not None:
             raise ConfigurationError("the client belongs to another event loop: make one client per loop")
+        self._loop = loop
 
     async def __call__(self, request: Request) -> Response:
         """Send one attempt.
@@ -93,68 +127,57 @@ class Transport:
         call, began = request.call, time.monotonic()
         if began >= call.deadline:
             raise _too_late(request)
+        session = self._session or self._open()
+        headers = {**self._headers, **request.headers}
+        if request.body is not None:
+            headers["content-type"] = "application/json"
+        url, resending = self._base_url + request.path, self._resending if request.method in _RESENT else None
+        end: Response | TransportError
         call.attempts += 1
         call.on_wire = True
-        end = await self._exchange(request)
+        try:
+            with Limited(self._limit, began):
+                async with session.request(
+                    request.method, url, data=request.body, headers=headers, middlewares=resending, **self._options
+                ) as answer:
+                    body = await _read(answer)
+                    end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
+        except (aiohttp.ClientError, OSError) as error:
+            end = _failure(request, error, self._timeout)
         call.on_wire = False
-        took = time.monotonic() - began
+        if _logger.isEnabledFor(logging.DEBUG):
+            what = f"failed: {end}" if isinstance(end, TransportError) else f"-> {end.status}"
+            fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
+            _logger.debug("%s %s", request, what, extra=fields)
         if isinstance(end, TransportError):
-            _logger.debug("%s failed: %s", request, end, extra={"attempt": call.attempts, "seconds": took})
+            # The headers are among the locals, which crash reporters keep.
+            del headers
             raise end
-        _logger.debug("%s -> %d", request, end.status, extra={"attempt": call.attempts, "seconds": took})
-        return _wire.open_envelope(end)
+        return end
 
     async def close(self) -> None:
         """Refuse further calls, and close the session if it is our own."""
-        self._closed = True
+        self._is_closed, self._loop = True, None
+        self._limit.close()
         if self._session is not None and self._session is not self._borrowed:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = self._borrowed or aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_send_once,),
-            )
+        self._session = self._borrowed or aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS
+        )
         return self._session
-
-    async def _exchange(self, request: Request) -> Response | TransportError:
-        headers = {"user-agent": _USER_AGENT, **request.headers}
-        if request.body is not None:
-            headers["content-type"] = "application/json"
-        try:
-            async with (
-                asyncio.timeout(self._timeout.attempt),
-                self._open().request(
-                    request.method,
-                    self._base_url + request.path,
-                    data=request.body,
-                    headers=headers,
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    proxy=self._proxy,
-                    ssl=True if self._ssl is None else self._ssl,
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
-                ) as answer,
-            ):
-                body = await _read(answer)
-                return Response(
-                    answer.status,
-                    answer.reason or "",
-                    answer.headers,
-                    body or b"",
-                    secrets=request.secrets,
-                    readable=body is not None,
-                )
-        except (aiohttp.ClientError, OSError) as error:
-            return _failure(request, error, self._timeout)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
     """Read the whole body; None if it is longer than it may be."""
+    content = answer.content
+    if content.is_eof():
+        # A small answer, which came with its head.
+        body = content.read_nowait()
+        return body if len(body) <= _BODY_LIMIT else None
     chunks, size = [], 0
-    async for chunk in answer.content.iter_any():
+    async for chunk in content.iter_any():
         size += len(chunk)
         if size > _BODY_LIMIT:
             return None
@@ -194,12 +217,12 @@ class Session:
     Args:
         transport: Where the chain ends.
         chain: The middlewares and the transport as one handler.
-        total: Seconds that a call may take.
+        limit: How long a call may take.
     """
 
     _transport: Transport
     _chain: Handler
-    _total: float
+    _limit: TimeLimit
 
     async def call(self, request: Request) -> Response:
         """Carry a call through.
@@ -212,30 +235,31 @@ class Session:
                 locals hold the headers.
         """
         self._transport.check_usable()
-        end = await self._run(request)
-        if isinstance(end, GwmsError):
-            raise end
-        return end
-
-    async def _run(self, request: Request) -> Response | GwmsError:
         call, now = request.call, time.monotonic()
-        call.deadline = min(call.deadline, now + self._total)
-        error: GwmsError
+        if call.deadline <= now:
+            raise _too_late(request)
+        call.deadline = min(call.deadline, now + self._limit.seconds)
+        end: Response | GwmsError
+        timer = Limited(self._limit, now)
         try:
-            async with asyncio.timeout(call.deadline - now) as timer:
-                return _conclusion(request, await self._chain(request))
+            with timer:
+                response = await self._chain(request)
         except NoAccessError as carrier:
-            error = carrier.error
+            end = carrier.error
         except GwmsError as failure:
-            error = failure.fresh()
+            end = failure.fresh()
         except TimeoutError:
-            if not timer.expired():
+            if not timer.is_expired:
                 raise
-            error = _too_late(request)
+            end = _too_late(request)
         except asyncio.CancelledError as cancelled:
             # It goes on as it is, but for the inner frames: crash reporters keep their locals.
             raise cancelled.with_traceback(None) from None
-        return _outcome_unknown(request, str(error)) if _is_in_doubt(request, error) else error
+        else:
+            end = _conclusion(request, response)
+            if isinstance(end, Response):
+                return end
+        raise _outcome_unknown(request, str(end)) if _is_in_doubt(request, end) else end
 
 
 def _is_in_doubt(request: Request, error: GwmsError) -> bool:
@@ -247,10 +271,12 @@ def _is_in_doubt(request: Request, error: GwmsError) -> bool:
 
 def _conclusion(request: Request, response: Response) -> Response | GwmsError:
     found = meaning(response)
+    if found is Meaning.SUCCESS:
+        return response
     decided = verdict(found, idempotent=request.idempotent)
     if decided is Verdict.OUTCOME_UNKNOWN:
         return _outcome_unknown(request, f"{response.status}: {_wire.explain(response)}")
-    if found in {Meaning.SUCCESS, Meaning.UNREADABLE}:
+    if found is Meaning.UNREADABLE:
         return response
     if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:  # noqa: PLR2004
         # An earlier attempt of this very call deleted it, and its answer was lost.
@@ -264,6 +290,3 @@ def _outcome_unknown(request: Request, what: str) -> OutcomeUnknownError:
         "List to find out; for webhooks, `register` does",
         spec=request.spec,
     )
-
-
-_USER_AGENT = f"gwms-async/{version('gwms-async')}"

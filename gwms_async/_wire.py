@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from math import isfinite
 from typing import Any, TypeGuard, TypeVar
@@ -12,7 +14,7 @@ from typing import Any, TypeGuard, TypeVar
 from attrs import evolve
 
 from ._convert import DETAILED, FAST, mistakes
-from ._http import Request, Response
+from ._http import Call, Request, Response
 from ._verdict import retry_after
 from .errors import ApiError, DecodeError, api_error_class
 from .models import Webhook, WebhookSpec
@@ -22,6 +24,11 @@ T = TypeVar("T")
 
 _EXCERPT = 200
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
+_SPEC_TO_JSON = FAST.get_unstructure_hook(WebhookSpec)
+_FROM_JSON: Mapping[object, Callable[[Any, Any], Any]] = {
+    model: FAST.get_structure_hook(model) for model in (Webhook, list[Webhook])
+}
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -31,39 +38,39 @@ def login_request(username: str, password: str) -> Request:
     return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
 
 
-def list_request() -> Request:
+def list_request(call: Call) -> Request:
     """``GET /webhooks``."""
-    return Request("GET", "/webhooks", idempotent=True)
+    return Request("GET", "/webhooks", idempotent=True, call=call)
 
 
-def create_request(spec: WebhookSpec) -> Request:
+def create_request(spec: WebhookSpec, call: Call) -> Request:
     """``POST /webhooks``."""
-    return Request("POST", "/webhooks", idempotent=False, body=_spec_bytes(spec), spec=spec)
+    return Request("POST", "/webhooks", idempotent=False, body=_spec_bytes(spec), spec=spec, call=call)
 
 
-def get_request(webhook_id: int) -> Request:
+def get_request(webhook_id: int, call: Call) -> Request:
     """``GET /webhooks/{id}``."""
-    return Request("GET", _path(webhook_id), idempotent=True)
+    return Request("GET", _path(webhook_id), idempotent=True, call=call)
 
 
-def update_request(webhook_id: int, spec: WebhookSpec) -> Request:
+def update_request(webhook_id: int, spec: WebhookSpec, call: Call) -> Request:
     """``PUT /webhooks/{id}``."""
-    return Request("PUT", _path(webhook_id), idempotent=True, body=_spec_bytes(spec))
+    return Request("PUT", _path(webhook_id), idempotent=True, body=_spec_bytes(spec), call=call)
 
 
-def activate_request(webhook_id: int) -> Request:
+def activate_request(webhook_id: int, call: Call) -> Request:
     """``PUT /webhooks/{id}/activate``."""
-    return Request("PUT", _path(webhook_id) + "/activate", idempotent=True)
+    return Request("PUT", _path(webhook_id) + "/activate", idempotent=True, call=call)
 
 
-def deactivate_request(webhook_id: int) -> Request:
+def deactivate_request(webhook_id: int, call: Call) -> Request:
     """``PUT /webhooks/{id}/deactivate``."""
-    return Request("PUT", _path(webhook_id) + "/deactivate", idempotent=True)
+    return Request("PUT", _path(webhook_id) + "/deactivate", idempotent=True, call=call)
 
 
-def delete_request(webhook_id: int) -> Request:
+def delete_request(webhook_id: int, call: Call) -> Request:
     """``DELETE /webhooks/{id}``."""
-    return Request("DELETE", _path(webhook_id), idempotent=True)
+    return Request("DELETE", _path(webhook_id), idempotent=True, call=call)
 
 
 def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:
@@ -95,35 +102,47 @@ def _path(webhook_id: int) -> str:
 def _spec_bytes(spec: WebhookSpec) -> bytes:
     if not isinstance(spec, WebhookSpec):
         raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
-    return _json_bytes(FAST.unstructure(spec))
+    return _json_bytes(_SPEC_TO_JSON(spec))
 
 
 def _json_bytes(content: object) -> bytes:
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(content).encode()
 
 
-def open_envelope(response: Response) -> Response:
-    """Read the body of an answer as it came from HTTP.
+def open_envelope(
+    status: int, reason: str, headers: Mapping[str, str], body: bytes | None, secrets: tuple[str, ...] = ()
+) -> Response:
+    """Read an answer as it came from HTTP.
 
     The body's ``statusCode`` counts where HTTP says 2xx and the body 400 or more. A 2xx that is no JSON object is
     marked unreadable, but for 204, which has none to read. The content type is not looked at.
+
+    Args:
+        status: HTTP's.
+        reason: HTTP's words for it.
+        headers: Looked up whatever the case of the name.
+        body: All bytes; None if there were too many.
+        secrets: The request's.
     """
+    if body is None:
+        return Response(status, reason, headers, readable=False, secrets=secrets)
     try:
-        content = json.loads(response.body)
+        content = json.loads(body.decode("utf-8-sig" if body.startswith(BOM_UTF8) else "utf-8"))
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        return evolve(response, readable=response.status == HTTPStatus.NO_CONTENT)
-    status, message = response.status, content.get("message")
-    number = _number(content.get("statusCode"))
-    if 200 <= status < 300 and number is not None and number >= 400:  # noqa: PLR2004
-        status = int(number)
-    return evolve(
-        response,
-        status=status,
-        data=content.get("data"),
-        message=message if isinstance(message, str) else None,
-    )
+        readable = status == HTTPStatus.NO_CONTENT
+        return Response(status, reason, headers, body, readable=readable, secrets=secrets)
+    message, number = content.get("message"), content.get("statusCode")
+    if number != status and 200 <= status < 300:  # noqa: PLR2004
+        status = _status_within(number, status)
+    message = message if isinstance(message, str) else None
+    return Response(status, reason, headers, body, data=content.get("data"), message=message, secrets=secrets)
+
+
+def _status_within(value: object, status: int) -> int:
+    number = _number(value)
+    return int(number) if number is not None and number >= 400 else status  # noqa: PLR2004
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
@@ -210,9 +229,11 @@ def _decode(request: Request, response: Response, model: type[T]) -> T:
     if response.data is None:
         raise _decode_error(request, response, ("`data` is missing @ $",))
     try:
-        return FAST.structure(response.data, model)
+        fast: T = _FROM_JSON[model](response.data, model)
     except Exception:  # noqa: BLE001, S110  # whatever the data led to, the detailed twin tells
         pass
+    else:
+        return fast
     try:
         return DETAILED.structure(response.data, model)
     except Exception as error:  # noqa: BLE001  # nested data of any kind

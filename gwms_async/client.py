@@ -14,6 +14,7 @@ from attrs import define, field
 
 from . import _wire
 from ._http import Middleware, compose
+from ._limit import TimeLimit
 from ._login import Key, Login
 from ._session import Session, Transport
 from .errors import ConfigurationError
@@ -36,7 +37,7 @@ class _Shared:
     """What a client and its siblings have in common."""
 
     base_url: str
-    timeout: Timeout
+    limit: TimeLimit
     transport: Transport
     backoff: Backoff
     pace: Pace
@@ -55,7 +56,7 @@ class _Shared:
                 Authorize(self.login, key),
                 *self.middlewares,
             )
-            session = Session(self.transport, compose(chain, self.transport), self.timeout.total)
+            session = Session(self.transport, compose(chain, self.transport), self.limit)
             self.eshops[api_key] = session, Webhooks(session.call)
         return self.eshops[api_key]
 
@@ -107,13 +108,14 @@ class GwmsClient:
         base_url = checked_base_url(base_url)
         transport = Transport(base_url, timeout, ssl, proxy, session)
         backoff = Backoff(retry, RetryBudget(retry.budget))
+        limit = TimeLimit(timeout.total)
         login = Login(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             hashlib.sha256(f"{base_url}\n{credentials.username}".encode()).hexdigest(),
-            Session(transport, compose([backoff], transport), timeout.total).call,
+            Session(transport, compose([backoff], transport), limit).call,
         )
-        shared = _Shared(base_url, timeout, transport, backoff, Pace(max_connections), login, tuple(middlewares))
+        shared = _Shared(base_url, limit, transport, backoff, Pace(max_connections), login, tuple(middlewares))
         self._bind(shared, credentials.api_key, owner=True)
 
     def _bind(self, shared: _Shared, api_key: str, *, owner: bool) -> None:
@@ -185,6 +187,7 @@ class GwmsClient:
                 await webhooks.close()
             await self._shared.login.close()
             await self._shared.transport.close()
+            self._shared.limit.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,10 +6,8 @@ import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
-from attrs import evolve
-
 from . import _wire
-from ._http import Call, Handler, Request, Response
+from ._http import Call, Handler, Request
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
 from .registration import Outcome, Registry, Report, register_many, register_stream
@@ -25,17 +23,17 @@ class Operations:
     promises, and `LoginError` where username and password are refused.
     """
 
-    def __init__(self, send: Handler) -> None:
-        self._send = send
+    def __init__(self, send: Handler, call: Call | None = None) -> None:
+        self._send, self._call = send, call
 
     async def list(self) -> _Webhooks:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
-        request = _wire.list_request()
+        request = _wire.list_request(self._next_call())
         return _wire.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
-        request = _wire.create_request(spec)
+        request = _wire.create_request(spec, self._next_call())
         response = await self._send(request)
         try:
             return _wire.decode_webhook(request, response)
@@ -45,27 +43,30 @@ class Operations:
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
-        return await self._one(_wire.get_request(webhook_id), webhook_id)
+        return await self._one(_wire.get_request(webhook_id, self._next_call()), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
         """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
-        return await self._one(_wire.update_request(webhook_id, spec), webhook_id)
+        return await self._one(_wire.update_request(webhook_id, spec, self._next_call()), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
-        return await self._one(_wire.activate_request(webhook_id), webhook_id)
+        return await self._one(_wire.activate_request(webhook_id, self._next_call()), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
-        return await self._one(_wire.deactivate_request(webhook_id), webhook_id)
+        return await self._one(_wire.deactivate_request(webhook_id, self._next_call()), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
-        await self.request(_wire.delete_request(webhook_id))
+        await self.request(_wire.delete_request(webhook_id, self._next_call()))
 
     async def request(self, request: Request) -> Any:
         """Send any request and give the ``data`` of its answer."""
         return _wire.decode_data(request, await self._send(request))
+
+    def _next_call(self) -> Call:
+        return self._call or Call()
 
     async def _one(self, request: Request, webhook_id: int) -> Webhook:
         return _wire.decode_webhook(request, await self._send(request), webhook_id)
@@ -168,9 +169,4 @@ class Webhooks(Operations):
         await self._registry.close()
 
     def _counted(self, call: Call) -> Operations:
-        send = self._send
-
-        async def send_counted(request: Request) -> Response:
-            return await send(evolve(request, call=call))
-
-        return Operations(send_counted)
+        return Operations(self._send, call)

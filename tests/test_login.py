@@ -78,7 +78,7 @@ class Gateway:
             data["expiresIn"] = self.wall + self.ttl
         body = json.dumps({"statusCode": 200, "message": "OK", "data": data}).encode()
         headers = {"date": formatdate(self.wall, usegmt=True)} if self.date else {}
-        return open_envelope(Response(200, "OK", headers, body))
+        return open_envelope(200, "OK", headers, body)
 
 
 @pytest.fixture
@@ -302,7 +302,9 @@ async def test_a_token_that_is_refused_before_all_have_it(gateway: Gateway) -> N
     async def second() -> str:
         return token_of(await sent(login, key))
 
-    assert await asyncio.gather(first(), second()) == ["token-2", "token-2"]
+    tokens = await asyncio.gather(first(), second())
+
+    assert set(tokens) == {"token-2"}
 
 
 async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Gateway) -> None:

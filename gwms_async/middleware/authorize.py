@@ -1,13 +1,17 @@
 """Stamps each attempt with the token of that moment and the e-shop's key."""
 
-from attrs import evolve, frozen
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import define, field
 
 from .._http import Handler, Request, Response
 from .._login import Key, Login
 from .._verdict import key_was_accepted
+from ..tokens import Lease
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class Authorize:
     """Adds the two headers that every endpoint but the login requires (contract).
 
@@ -18,17 +22,21 @@ class Authorize:
 
     _login: Login
     _key: Key
+    _stamp: tuple[Lease | None, Mapping[str, str], tuple[str, ...]] = field(default=(None, {}, ()), init=False)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Send one attempt with the current token, after a login if there is none."""
-        lease = await self._login.admit(request.call, self._key)
-        response = await handler(_stamped(request, lease.token.value, self._key.value))
-        if key_was_accepted(response):
-            self._login.accepted(request.call, self._key)
+        key = self._key
+        lease = await self._login.admit(request.call, key)
+        if lease is not self._stamp[0]:
+            self._stamp = self._make_stamp(lease)
+        # No frame that waits has headers among its locals: crash reporters keep these.
+        response = await handler(request.with_headers(*self._stamp[1:]))
+        if (lease is not key.accepted or key.is_cooling_down) and key_was_accepted(response):
+            self._login.accepted(request.call, key)
         return response
 
-
-def _stamped(request: Request, token: str, api_key: str) -> Request:
-    # Apart, so that no frame that waits for the answer has the headers among its locals: crash reporters keep these.
-    headers = {**request.headers, "authorization": f"Bearer {token}", "x-api-key": api_key}
-    return evolve(request, headers=headers, secrets=(*request.secrets, token, api_key))
+    def _make_stamp(self, lease: Lease) -> tuple[Lease, Mapping[str, str], tuple[str, ...]]:
+        token, api_key = lease.token.value, self._key.value
+        headers = MappingProxyType({"authorization": f"Bearer {token}", "x-api-key": api_key})
+        return lease, headers, (token, api_key)

@@ -73,12 +73,17 @@ class Backoff:
         call = request.call
         waits: Generator[float, None, None] | None = None
         while True:
-            seen = await _attempt(request, handler)
+            seen: Response | TransportError
+            try:
+                seen = await handler(request)
+            except TransportError as error:
+                seen = error
             found = meaning(seen)
-            if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
-                call.outcome_unknown = True
             if found is Meaning.SUCCESS:
                 self._budget.give_back(call)
+                break
+            if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
+                call.outcome_unknown = True
             if verdict(found, idempotent=request.idempotent) is not Verdict.RETRY:
                 break
             if waits is None:
@@ -109,10 +114,3 @@ class Backoff:
         ):
             return None
         return wait
-
-
-async def _attempt(request: Request, handler: Handler) -> Response | TransportError:
-    try:
-        return await handler(request)
-    except TransportError as error:
-        return error

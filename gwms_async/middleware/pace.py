@@ -1,6 +1,7 @@
 """A slot to send in."""
 
 import asyncio
+from collections import deque
 
 from attrs import define, field
 
@@ -15,17 +16,38 @@ class Pace:
     slot never counts against the attempt's own time.
 
     Args:
-        max_connections: How many.
+        free: How many slots there are.
     """
 
-    _max_connections: int
-    _slots: asyncio.Semaphore = field(init=False)
-
-    @_slots.default
-    def _make_slots(self) -> asyncio.Semaphore:
-        return asyncio.Semaphore(self._max_connections)
+    _free: int
+    _waiting: deque[asyncio.Future[None]] = field(factory=deque, init=False)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Send one attempt as soon as a slot is free."""
-        async with self._slots:
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn()
+        try:
             return await handler(request)
+        finally:
+            self._pass_on()
+
+    async def _turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Give a slot to who has waited longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
