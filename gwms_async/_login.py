@@ -138,12 +138,11 @@ class Login:
         call.lease, call.epoch = lease, self._epoch
         return lease
 
-    def accepted(self, call: Call, key: Key) -> None:
-        """Note that the gateway let the call's token and key pass."""
-        if call.lease is not None:
-            key.accepted = call.lease
-            key.relogins = max(key.relogins or 0, call.lease.relogins)
-            key.cool_down.end()
+    def accepted(self, lease: Lease, key: Key) -> None:
+        """Note that the gateway let a token and a key pass."""
+        key.accepted = lease
+        key.relogins = max(key.relogins or 0, lease.relogins)
+        key.cool_down.end()
 
     async def refused(self, request: Request, key: Key) -> bool:
         """Decide what a 401 means, and log in again if that may help.

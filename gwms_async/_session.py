@@ -174,8 +174,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
     content = answer.content
     if content.is_eof():
         # A small answer, which came with its head.
-        body = content.read_nowait()
-        return body if len(body) <= _BODY_LIMIT else None
+        return content.read_nowait()
     chunks, size = [], 0
     async for chunk in content.iter_any():
         size += len(chunk)

@@ -221,22 +221,6 @@ async def test_what_is_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFi
     assert [(record.levelname, record.__dict__["attempt"]) for record in attempts] == [("DEBUG", 1), ("DEBUG", 1)]
 
 
-async def test_a_wait_for_a_slot_ends_with_the_call(gateway: GwmsEmulator) -> None:
-    """A call that gets no slot in time was never sent, and says so."""
-    gateway.inject(Stall(5), operation="list")
-    gateway.add_webhook(spec().url, "CREATE_ORDER")
-    async with client(gateway, max_connections=1, timeout=Timeout(attempt=1, total=0.3)) as gwms:
-        await gwms.webhooks.get(1)
-        stalled = asyncio.create_task(gwms.webhooks.list())
-        await until(lambda: gateway.count("list"))
-        with pytest.raises(GwmsError, match="the deadline passed after 0 attempts"):
-            await gwms.webhooks.create(spec())
-        with pytest.raises(GwmsError, match="the deadline passed after 1 attempt"):
-            await stalled
-
-    assert gateway.count("create") == 0
-
-
 async def test_a_429_on_login(gateway: GwmsEmulator) -> None:
     """The login obeys it like any request."""
     gateway.inject(Status(429, retry_after="0"), operation="login")

@@ -161,20 +161,32 @@ async def test_a_silent_gateway(gateway: GwmsEmulator) -> None:
     assert caught.value.cause is Cause.UNKNOWN
 
 
-async def test_nobody_listens() -> None:
+@each_operation
+async def test_nobody_listens(operation: str) -> None:
     """A refused connection was never sent: also a create is tried again, and fails as what it is."""
     async with GwmsEmulator() as gateway:
         gwms = client(gateway, retry=RetryPolicy(max_attempts=3, base=0.001))
-    async with gwms:
-        with pytest.raises(TransportError) as caught:
-            await gwms.webhooks.create(spec())
+        await gwms.webhooks.list()
+    with pytest.raises(TransportError) as caught:
+        await OPERATIONS[operation](gwms)
+    await gwms.close()
 
     assert caught.value.cause is Cause.NEVER_SENT
 
 
+async def test_a_long_list(gateway: GwmsEmulator) -> None:
+    """Its body comes in many pieces."""
+    for number in range(5000):
+        gateway.add_webhook(f"https://shop.example/{number}", "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        hooks = await gwms.webhooks.list()
+
+    assert [hook.id for hook in hooks] == list(range(1, 5001))
+
+
 async def test_a_body_beyond_all_measure(gateway: GwmsEmulator) -> None:
     """More than 64 MiB are not read."""
-    gateway.inject(RawBody(b" " * (64 * 1024 * 1024 + 1)), operation="list")
+    gateway.inject(RawBody(b'{"data": []}' + b" " * (64 * 1024 * 1024)), operation="list")
     async with client(gateway) as gwms:
         with pytest.raises(DecodeError):
             await gwms.webhooks.list()

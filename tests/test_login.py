@@ -30,6 +30,7 @@ from gwms_async import (
 from gwms_async._http import Call
 from gwms_async._login import Key, Login, NoAccessError
 from gwms_async._wire import open_envelope
+from gwms_async.tokens import Lease
 
 EPOCH = 1_790_000_000.0
 
@@ -121,8 +122,13 @@ async def sent(login: Login, key: Key) -> Call:
 
 def token_of(call: Call) -> str:
     """Tell which token a call was sent with."""
+    return lease_of(call).token.value
+
+
+def lease_of(call: Call) -> Lease:
+    """Give the token that a call was sent with."""
     assert call.lease is not None
-    return call.lease.token.value
+    return call.lease
 
 
 async def failure_of(awaitable: object) -> GwmsError:
@@ -146,7 +152,7 @@ async def test_concurrent_refusals_share_one_login(gateway: Gateway) -> None:
     """A thousand calls that were sent with a revoked token make one login, also if the first one is cancelled."""
     login, key = make_login(gateway), Key("key")
     calls = [await sent(login, key) for _ in range(1000)]
-    login.accepted(calls[0], key)
+    login.accepted(lease_of(calls[0]), key)
     gateway.gate.clear()
 
     tasks = [asyncio.create_task(login.refused(request_of(call), key)) for call in calls]
@@ -164,7 +170,7 @@ async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: Gateway
     """A 401 that comes when the token has been renewed already is mended by the newer token."""
     login, key = make_login(gateway), Key("key")
     early, late = await sent(login, key), await sent(login, key)
-    login.accepted(early, key)
+    login.accepted(lease_of(early), key)
 
     assert await login.refused(request_of(early), key)
     assert await login.refused(request_of(late), key)
@@ -272,7 +278,7 @@ async def test_a_key_that_is_accepted_after_all_ends_its_cool_down(gateway: Gate
     await login.admit(bad, key)
     await failure_of(login.refused(request_of(bad), key))
 
-    login.accepted(on_the_wire, key)
+    login.accepted(lease_of(on_the_wire), key)
 
     assert token_of(await sent(login, key)) == "token-2"
 
@@ -311,7 +317,7 @@ async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Gat
     """A key that was accepted before gets two new tokens; the third refusal in a row is held against it."""
     login, key = make_login(gateway), Key("key")
     call = await sent(login, key)
-    login.accepted(call, key)
+    login.accepted(lease_of(call), key)
 
     for number in (2, 3):
         assert await login.refused(request_of(call), key)
@@ -326,11 +332,11 @@ async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: Gateway) 
     """A call that meets one revoked token after the other ends with its 401, the key not being blamed."""
     login, key = make_login(gateway), Key("key")
     call = await sent(login, key)
-    login.accepted(call, key)
+    login.accepted(lease_of(call), key)
     for _ in range(2):
         assert await login.refused(request_of(call), key)
         await login.admit(call, key)
-        login.accepted(await sent(login, key), key)
+        login.accepted(lease_of(await sent(login, key)), key)
 
     assert not await login.refused(request_of(call), key)
     assert token_of(await sent(login, key)) == "token-3"

@@ -33,7 +33,7 @@ class Authorize:
         # No frame that waits has headers among its locals: crash reporters keep these.
         response = await handler(request.with_headers(*self._stamp[1:]))
         if (lease is not key.accepted or key.is_cooling_down) and key_was_accepted(response):
-            self._login.accepted(request.call, key)
+            self._login.accepted(lease, key)
         return response
 
     def _make_stamp(self, lease: Lease) -> tuple[Lease, Mapping[str, str], tuple[str, ...]]:

@@ -1,0 +1,108 @@
+"""Time limits that share one timer; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gwms_async._limit import Limited, TimeLimit
+
+from . import virtual
+
+
+def now() -> float:
+    """Tell the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+async def sleep_within(limit: TimeLimit, seconds: float) -> float:
+    """Sleep under a limit; tell when it ended."""
+    try:
+        with Limited(limit, now()):
+            await asyncio.sleep(seconds)
+    except TimeoutError:
+        return -now()
+    return now()
+
+
+def test_each_expires_at_its_own_time() -> None:
+    """What takes too long is cut short exactly then, what does not is left alone."""
+
+    async def main() -> None:
+        limit = TimeLimit(10.0)
+        first = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(3)
+        others = [asyncio.create_task(sleep_within(limit, seconds)) for seconds in (60, 2, 60)]
+        await asyncio.sleep(30)
+        late = await sleep_within(limit, 11)
+
+        assert [await first, *[await other for other in others], late] == [-10, -13, 5, -13, -43]
+        assert limit.running == {}
+        limit.close()
+
+    virtual.run(main())
+
+
+def test_one_timer_serves_all() -> None:
+    """A thousand blocks set one timer, and those that ended in time none."""
+
+    async def main() -> None:
+        limit = TimeLimit(10.0)
+        for _ in range(1000):
+            await sleep_within(limit, 0.001)
+        timer = limit.timer
+        assert timer is not None
+        assert timer.when() == 10.0
+        await asyncio.sleep(20)
+        assert limit.timer is None
+
+    virtual.run(main())
+
+
+def test_blocks_within_blocks() -> None:
+    """The outer one's end goes through the inner one; each raises its own `TimeoutError`."""
+
+    async def main() -> None:
+        outer, inner = TimeLimit(5.0), TimeLimit(10.0)
+        first, second = Limited(outer, now()), Limited(inner, now())
+        with pytest.raises(TimeoutError), first, second:
+            await asyncio.sleep(60)
+
+        assert (first.is_expired, second.is_expired) == (True, False)
+        assert now() == 5.0
+        inner.close()
+
+    virtual.run(main())
+
+
+def test_a_cancellation_by_others_goes_on() -> None:
+    """Also if it comes at the very moment at which the limit expires."""
+
+    async def main() -> None:
+        limit = TimeLimit(10.0)
+        task = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_at(10.0, task.cancel)
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    virtual.run(main())
+
+
+def test_other_errors_pass() -> None:
+    """What the block raises comes out as it is."""
+
+    async def main() -> None:
+        limit = TimeLimit(10.0)
+        with pytest.raises(LookupError), Limited(limit, now()):
+            raise LookupError
+        limit.close()
+        limit.close()
+
+    virtual.run(main())
+
+
+def test_closing_without_a_timer() -> None:
+    """There is nothing to do."""
+    TimeLimit(1.0).close()
