@@ -4,7 +4,7 @@ It is written from the contract and uses nothing of the rest of the package, so 
 hide in the other.
 """
 
-from .emulator import Exchange, GwmsEmulator
+from .emulator import GwmsEmulator
 from .faults import (
     CutBody,
     CutHead,
@@ -20,6 +20,7 @@ from .faults import (
     Stall,
     Status,
 )
+from .journal import Exchange
 from .state import EmulatorCredentials, StoredWebhook
 from .throttle import RateLimit
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
-from collections.abc import Callable, Mapping
-from typing import Self
+from collections.abc import Callable
+from typing import Self, cast
 
 from aiohttp import web
-from attrs import define
 
 from .faults import (
     CutBody,
@@ -25,38 +22,14 @@ from .faults import (
     faulty_answer,
 )
 from .gateway import Gateway
+from .journal import Exchange
+from .port import HttpPort, hang_up
 from .script import FaultScript, check_operation
 from .state import EmulatorCredentials, StoredWebhook
-from .throttle import RateLimit, Throttle, whole_seconds
+from .throttle import RateLimit, Throttle, retry_headers
 from .wire import Answer, NewWebhook, Route, envelope, http_date
 
 _PREFIX = "/v21"
-_BODY_LIMIT = 64 * 1024 * 1024
-
-
-@define
-class Exchange:
-    """One request, and what became of it.
-
-    Args:
-        operation: login, list, create, get, update, activate, deactivate, delete, or other.
-        method: The HTTP method.
-        path: What follows the base url.
-        headers: Those of the request, their names in lower case.
-        body: The bytes of the request.
-        at: When it came, in seconds of the monotonic clock.
-        status: The HTTP status of the answer; None as long as there is none.
-        fault: The fault that hit it, if any.
-    """
-
-    operation: str
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    at: float
-    status: int | None = None
-    fault: Fault | None = None
 
 
 class GwmsEmulator:
@@ -93,12 +66,10 @@ class GwmsEmulator:
         self.latency = latency
         self.requests: list[Exchange] = []
         self._clock = clock
-        self._port = port
+        self._port = HttpPort(self._serve, port)
         self._gateway = Gateway(token_ttl)
         self._script = FaultScript()
         self._throttle = Throttle()
-        self._http: web.Server | None = None
-        self._listener: asyncio.Server | None = None
         self._late: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -107,17 +78,11 @@ class GwmsEmulator:
         Raises:
             OSError: The port is taken.
         """
-        self._http = web.Server(self._serve, handler_cancellation=True, access_log=None)
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._http, "127.0.0.1", self._port, backlog=1024
-        )
-        self._port = self._listener.sockets[0].getsockname()[1]
+        await self._port.open()
 
     async def close(self) -> None:
         """Stop listening, close all connections, and drop what was to be carried out late."""
-        if self._listener is not None and self._http is not None:
-            self._listener.close()
-            await self._http.shutdown(timeout=0)
+        await self._port.close()
         for task in self._late:
             task.cancel()
         if self._late:
@@ -133,7 +98,7 @@ class GwmsEmulator:
     @property
     def base_url(self) -> str:
         """What a client is given as `base_url`; known once it listens."""
-        return f"http://127.0.0.1:{self._port}{_PREFIX}"
+        return f"http://127.0.0.1:{self._port.number}{_PREFIX}"
 
     @property
     def credentials(self) -> EmulatorCredentials:
@@ -212,7 +177,7 @@ class GwmsEmulator:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._http.connections) if self._http is not None else 0
+        return self._port.connections
 
     @property
     def refuse_logins(self) -> bool:
@@ -253,28 +218,28 @@ class GwmsEmulator:
         exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", time.monotonic())
         fault = exchange.fault = self._script.next(route.operation)
         self.requests.append(exchange)
-        transport = request.transport
-        if isinstance(fault, DropBefore | Reset) or transport is None:
-            return _hung_up(transport, reset=isinstance(fault, Reset))
+        transport = cast(asyncio.Transport, request.transport)  # once it is gone, this is cancelled
+        if isinstance(fault, DropBefore | Reset):
+            return hang_up(transport, reset=isinstance(fault, Reset))
         exchange.body = await request.content.read()
         answer = self._answer(exchange, route)
         if self.latency:
             await asyncio.sleep(self.latency)
         match fault:
             case DropAfter():
-                return _hung_up(transport)
+                return hang_up(transport)
             case Stall(seconds=seconds):
                 await asyncio.sleep(seconds)
-                return _hung_up(transport)
+                return hang_up(transport)
             case CutHead():
                 head = answer.head(self._date())
                 transport.write(head[: len(head) // 2])
-                return _hung_up(transport)
+                return hang_up(transport)
             case CutBody():
                 transport.write(answer.head(self._date()) + answer.body[: len(answer.body) // 2])
-                return _hung_up(transport)
+                return hang_up(transport)
         exchange.status = answer.status
-        return web.Response(status=answer.status, body=answer.body, headers={"Date": self._date(), **answer.headers})
+        return web.Response(status=answer.status, body=answer.body, headers=answer.dated(self._date()))
 
     def _answer(self, exchange: Exchange, route: Route) -> Answer:
         """Carry a request out, unless its fault or the rate limit forbid it, and make its answer."""
@@ -308,22 +273,7 @@ class GwmsEmulator:
         wait = self._throttle.admit(limit, time.monotonic())
         if not wait:
             return None
-        seconds = whole_seconds(wait)
-        forms = {"seconds": str(seconds), "date": http_date(self._clock() + seconds), None: ""}
-        value = forms[limit.retry_after]
-        return envelope(429, "Too many requests", headers={"Retry-After": value} if value else {})
+        return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))
 
     def _date(self) -> str:
         return http_date(self._clock())
-
-
-def _hung_up(transport: asyncio.Transport | None, *, reset: bool = False) -> web.Response:
-    """Close a connection; what the handler returns then is sent nowhere."""
-    if transport is not None:
-        if reset:
-            linger = struct.pack("ii", 1, 0)
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            transport.abort()
-        else:
-            transport.close()
-    return web.Response()

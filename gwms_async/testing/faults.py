@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 from attrs.validators import ge
 
-from .wire import HTML, JSON, Answer, envelope, envelope_body
+from .wire import HTML, JSON, Answer, envelope, envelope_body, merged
 
 _PAGE = b"<!doctype html><html><head><title>Gateway</title></head><body><h1>Please stand by</h1></body></html>"
 _MESSAGE = "Emulated fault"
@@ -170,12 +170,11 @@ def faulty_answer(fault: Fault, usual: Answer) -> Answer:
     """
     match fault:
         case Status(status=status, message=message):
-            headers = dict(fault.headers or {})
-            if fault.retry_after is not None:
-                headers["Retry-After"] = fault.retry_after
+            retry = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+            headers = merged(retry, fault.headers or {})
             answer = envelope(status, message, headers=headers)
             if fault.body is not None:
-                answer = Answer(status, fault.body, {"Content-Type": HTML, **headers})
+                answer = Answer(status, fault.body, merged({"Content-Type": HTML}, headers))
         case EnvelopeStatus(status=status):
             answer = Answer(200, envelope_body(status, _MESSAGE), {"Content-Type": JSON})
         case Html():

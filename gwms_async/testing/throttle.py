@@ -8,6 +8,8 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
+from .wire import http_date
+
 
 @frozen
 class RateLimit:
@@ -62,3 +64,17 @@ def whole_seconds(wait: float) -> int:
         Whole seconds, rounded up, at least 1.
     """
     return max(1, ceil(wait))
+
+
+def retry_headers(limit: RateLimit, wait: float, now: float) -> dict[str, str]:
+    """How a refusal says when to come back; never too early.
+
+    Args:
+        limit: The limit that was hit.
+        wait: Seconds until the request could pass.
+        now: Unix seconds.
+    """
+    if limit.retry_after is None:
+        return {}
+    seconds = limit.retry_after == "seconds"
+    return {"Retry-After": str(whole_seconds(wait)) if seconds else http_date(ceil(now + wait))}

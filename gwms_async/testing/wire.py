@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
+from http import HTTPStatus
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -80,14 +81,23 @@ class Answer:
     body: bytes
     headers: Mapping[str, str] = _NO_HEADERS
 
+    def dated(self, date: str) -> Mapping[str, str]:
+        """Its headers together with `Date`.
+
+        Args:
+            date: The value of the `Date` header, unless the answer has its own.
+        """
+        return merged({"Date": date}, self.headers)
+
     def head(self, date: str) -> bytes:
         """Its status line and headers as they stand on the wire.
 
         Args:
             date: The value of the `Date` header.
         """
-        headers = {"Date": date, "Content-Length": str(len(self.body)), **self.headers}
-        lines = [f"HTTP/1.1 {self.status} OK", *(f"{name}: {value}" for name, value in headers.items())]
+        headers = merged({"Content-Length": str(len(self.body))}, self.dated(date))
+        reason = HTTPStatus(self.status).phrase
+        lines = [f"HTTP/1.1 {self.status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -136,6 +146,17 @@ class Route:
         return cls()
 
 
+def merged(headers: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str]:
+    """Two lots of headers; where a name is in both, in whatever case, the second wins.
+
+    Args:
+        headers: The first lot.
+        more: The second.
+    """
+    names = {name.lower() for name in more}
+    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **more}
+
+
 def envelope(status: int, message: str, data: object = None, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
     """An answer in GWMS's envelope, whose `statusCode` is the HTTP status.
 
@@ -145,7 +166,7 @@ def envelope(status: int, message: str, data: object = None, headers: Mapping[st
         data: What was asked for; left out if None.
         headers: Further headers.
     """
-    return Answer(status, envelope_body(status, message, data), {"Content-Type": JSON, **headers})
+    return Answer(status, envelope_body(status, message, data), merged({"Content-Type": JSON}, headers))
 
 
 def envelope_body(status: int, message: str, data: object = None) -> bytes:

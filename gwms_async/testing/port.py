@@ -1,0 +1,84 @@
+"""A port of this machine where HTTP is served: how it opens, how it closes, how a connection is lost on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class HttpPort:
+    """A port of 127.0.0.1; can be opened again after it was closed.
+
+    Args:
+        handler: Answers requests; cancelled when its client goes.
+        number: Which port; 0 takes a free one, and keeps it.
+    """
+
+    def __init__(self, handler: Handler, number: int) -> None:
+        self.number = number
+        self._handler = handler
+        self._http: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._http.connections) if self._http is not None else 0
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        http = web.Server(self._handler, handler_cancellation=True, access_log=None)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(http, "127.0.0.1", self.number, backlog=1024)
+        self._http = http
+        self.number = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening, and close all connections at once."""
+        if self._listener is not None and self._http is not None:
+            await _accept_no_more(self._listener)
+            self._listener.close()
+            while connections := self._http.connections:
+                for transport in filter(None, (connection.transport for connection in connections)):
+                    transport.abort()
+                await asyncio.sleep(0)
+
+
+def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Response:
+    """Close a connection from within its handler.
+
+    Args:
+        transport: The connection.
+        reset: Whether to reset it (RST) rather than to end it in an orderly way.
+
+    Returns:
+        What the handler may return; it is sent nowhere.
+    """
+    if reset:
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    else:
+        transport.close()
+    return web.Response()
+
+
+async def _accept_no_more(listener: asyncio.Server) -> None:
+    """Let connections that were accepted just now come into being; asyncio would lose them if it was closed before."""
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # where a loop has no readers, it accepts in one step
+        for listening in listener.sockets:
+            loop.remove_reader(listening.fileno())
+    for _ in range(2):  # the transport, then its protocol
+        await asyncio.sleep(0)

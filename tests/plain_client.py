@@ -1,0 +1,159 @@
+"""A client of the emulator that knows nothing of the package: requests as anybody would write them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import aiohttp
+from attrs import define, frozen
+
+from gwms_async.testing import GwmsEmulator
+
+EPOCH = 1_790_000_000.0
+"""A moment: 2026-09-21T14:13:20Z."""
+
+HOOK: dict[str, object] = {
+    "url": "https://shop.example/1",
+    "webhookType": "CREATE_ORDER",
+    "active": True,
+    "method": "POST",
+}
+"""The body of a create or an update, as the contract wants it."""
+
+
+@define
+class Clock:
+    """A gateway's clock that stands still until it is told to move."""
+
+    now: float = EPOCH
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+@frozen
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The body; the status that it tells of must be the one on the status line."""
+        content = json.loads(self.content)
+        assert isinstance(content, dict)
+        assert self.status == content["statusCode"]
+        assert self.headers["Content-Type"] == "application/json; charset=utf-8"
+        return content
+
+    @property
+    def data(self) -> Any:
+        """What was asked for."""
+        return self.envelope["data"]
+
+    @property
+    def problem(self) -> tuple[int, str]:
+        """The status and the message of an error, which has no data."""
+        assert self.envelope.keys() == {"statusCode", "message"}
+        return self.status, self.envelope["message"]
+
+
+@define
+class Plain:
+    """Sends requests to an emulator, with whatever token and key it holds."""
+
+    gateway: GwmsEmulator
+    http: aiohttp.ClientSession
+    authorization: str | None = None
+    api_key: str | None = None
+
+    async def send(self, method: str, path: str, body: object = None) -> Reply:
+        """Send a request; bytes go out as they are, anything else as JSON, None not at all."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"authorization": self.authorization, "x-api-key": self.api_key}
+        async with self.http.request(
+            method,
+            self.gateway.base_url + path,
+            data=data,
+            headers={name: value for name, value in headers.items() if value is not None},
+            allow_redirects=False,
+        ) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def log_in(self) -> Reply:
+        """Log in, and keep the token."""
+        username, password, _ = self.gateway.credentials
+        reply = await self.send("POST", "/users/login", {"username": username, "password": password})
+        self.authorization = f"Bearer {reply.data['token']}"
+        return reply
+
+    async def create(self) -> Reply:
+        """Create the usual webhook."""
+        return await self.send("POST", "/webhooks", HOOK)
+
+
+@asynccontextmanager
+async def plain(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncIterator[Plain]:
+    """Make a client without a token, of the first e-shop unless told otherwise."""
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        yield Plain(gateway, http, api_key=api_key or gateway.credentials.api_key)
+
+
+@asynccontextmanager
+async def logged_in(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncIterator[Plain]:
+    """Make a client that has logged in."""
+    async with plain(gateway, api_key) as client:
+        await client.log_in()
+        yield client
+
+
+@frozen
+class Wire:
+    """A bare connection, for what no HTTP client would do or show."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, content: bytes) -> None:
+        """Send bytes."""
+        self.writer.write(content)
+
+    async def rest(self) -> bytes:
+        """Receive all that comes until the other side closes."""
+        async with asyncio.timeout(10):
+            return await self.reader.read()
+
+
+@asynccontextmanager
+async def wire(gateway: GwmsEmulator) -> AsyncIterator[Wire]:
+    """Open a connection."""
+    port = gateway.base_url.rpartition(":")[2].partition("/")[0]
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def request_bytes(client: Plain, method: str, path: str, body: object = None, *, close: bool = False) -> bytes:
+    """Make the bytes of a request with the token and the key of a client."""
+    content = b"" if body is None else json.dumps(body).encode()
+    lines = [
+        f"{method} /v21{path} HTTP/1.1",
+        "Host: gateway",
+        f"Authorization: {client.authorization}",
+        f"X-Api-Key: {client.api_key}",
+        f"Content-Length: {len(content)}",
+        *(["Connection: close"] if close else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content

@@ -1,0 +1,217 @@
+"""The tree of errors: which class when, what they say, and that they survive pickling and copying."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from gwms_async import (
+    ApiError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    Cause,
+    ConfigurationError,
+    ConflictError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    DecodeError,
+    ForbiddenError,
+    GwmsError,
+    LoginError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RedirectError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+    WebhookSpec,
+    errors,
+)
+from gwms_async.errors import api_error_class
+
+SPEC = WebhookSpec("https://shop.example/h", "CREATE_ORDER")
+BY_STATUS: dict[int, type[ApiError]] = {
+    300: RedirectError,
+    301: RedirectError,
+    304: RedirectError,
+    308: RedirectError,
+    399: RedirectError,
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: ApiError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: ApiError,
+    408: ApiError,
+    409: ConflictError,
+    410: ApiError,
+    418: ApiError,
+    422: BadRequestError,
+    425: ApiError,
+    429: ThrottledError,
+    499: ApiError,
+    500: ServerError,
+    501: ServerError,
+    503: ServerError,
+    599: ServerError,
+    600: ServerError,
+}
+
+
+def answered(status: int, *, attempts: int = 1, retry_after: float | None = None) -> ApiError:
+    """Make the error of an answer."""
+    return api_error_class(status)(
+        status=status,
+        message="no",
+        method="GET",
+        path="/webhooks/7",
+        attempts=attempts,
+        retry_after=retry_after,
+    )
+
+
+EXAMPLES: list[GwmsError] = [
+    GwmsError(),
+    ConfigurationError("the client is closed"),
+    TransportError("broke", cause=Cause.MISCONFIGURED),
+    ConnectionFailedError("refused", cause=Cause.NEVER_SENT),
+    AttemptTimeoutError("too slow", cause=Cause.UNKNOWN),
+    DeadlineExceededError("too late"),
+    OutcomeUnknownError("who knows", spec=SPEC),
+    OutcomeUnknownError("who knows"),
+    DecodeError("nonsense", paths=("expected int @ $[1].id",), excerpt="<html>"),
+    DecodeError("nonsense"),
+    LoginError("refused", status=401),
+    *(answered(status, attempts=2, retry_after=1.5) for status in BY_STATUS),
+]
+
+
+def all_classes() -> list[type[GwmsError]]:
+    """List the classes of the module."""
+    members = inspect.getmembers(errors, inspect.isclass)
+    return [member for _, member in members if issubclass(member, GwmsError)]
+
+
+def raised(error: GwmsError) -> GwmsError:
+    """Raise an error while another one is handled, so that it has all that an error can drag along."""
+    try:
+        try:
+            raise LookupError("inner")
+        except LookupError as inner:
+            raise error from inner
+    except GwmsError as caught:
+        return caught
+
+
+def test_the_tables_of_this_file_leave_nothing_out() -> None:
+    """Every class has an example here, and its place in the tree of the module's docstring."""
+    assert set(all_classes()) == {type(error) for error in EXAMPLES}
+    assert not [kind for kind in all_classes() if kind.__name__ not in (errors.__doc__ or "")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bases"),
+    [
+        (ConfigurationError, {GwmsError, ValueError}),
+        (TransportError, {GwmsError}),
+        (ConnectionFailedError, {TransportError}),
+        (AttemptTimeoutError, {TransportError}),
+        (DeadlineExceededError, {GwmsError, TimeoutError}),
+        (OutcomeUnknownError, {GwmsError}),
+        (DecodeError, {GwmsError}),
+        (LoginError, {GwmsError}),
+        (ApiError, {GwmsError}),
+        *((kind, {ApiError}) for kind in set(BY_STATUS.values()) - {ApiError}),
+    ],
+)
+def test_the_tree(kind: type[GwmsError], bases: set[type[Exception]]) -> None:
+    """Each error can be caught by its parents, and by those of Python's that it is one of."""
+    assert bases == set(kind.__bases__)
+
+
+@pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
+def test_the_class_goes_by_status(status: int, kind: type[ApiError]) -> None:
+    """A status has the class of its meaning, or plain `ApiError` where it has none of its own."""
+    assert kind is api_error_class(status)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_errors_can_be_pickled(error: GwmsError, protocol: int) -> None:
+    """What comes back is of the same class and says the same, in words and in attributes."""
+    again = pickle.loads(pickle.dumps(raised(error), protocol))  # noqa: S301  # our own
+
+    assert type(error) is type(again)
+    assert error.args == again.args
+    assert vars(error) == vars(again)
+    assert str(error) == str(again)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_a_fresh_copy_drags_nothing_along(error: GwmsError) -> None:
+    """It equals the error in class, words and attributes, and has neither traceback nor cause nor context."""
+    caught = raised(error)
+
+    copy = caught.fresh()
+
+    assert copy is not caught
+    assert type(error) is type(copy)
+    assert (error.args, vars(error), str(error)) == (copy.args, vars(copy), str(copy))
+    assert None not in {caught.__traceback__, caught.__cause__, caught.__context__}
+    assert {None} == {copy.__traceback__, copy.__cause__, copy.__context__}
+
+
+def test_a_fresh_copy_has_attributes_of_its_own() -> None:
+    """What is done to the copy is not seen on the error."""
+    error = answered(429)
+
+    error.fresh().retry_after = 5.0
+
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (answered(404), "after 1 attempt: no (list what exists; the x-api-key decides which e-shop is looked at)"),
+        (answered(400, attempts=3), "after 3 attempts: no (correct the request; sending it again will not help)"),
+        (answered(422), "after 1 attempt: no (correct the request; sending it again will not help)"),
+        (answered(401), "after 1 attempt: no (check the e-shop's x-api-key)"),
+        (answered(403), "after 1 attempt: no (ask Skladon whether this account and e-shop may do this)"),
+        (answered(409), "after 1 attempt: no (read the present state, then decide anew)"),
+        (answered(429), "after 1 attempt: no (send less at a time, or wait `retry_after` seconds)"),
+        (answered(302), "after 1 attempt: no (check base_url)"),
+        (answered(503, attempts=0), "after 0 attempts: no (try again later)"),
+        (answered(418), "after 1 attempt: no"),
+    ],
+)
+def test_an_answer_s_error_says_what_happened_to_which_call_and_what_to_do(error: ApiError, text: str) -> None:
+    """Method, path, status, attempts, the gateway's words, and a hint where there is one to give."""
+    assert f"GET /webhooks/7 was answered {error.status} {text}" == str(error)
+
+
+def test_an_answer_s_error_keeps_the_evidence() -> None:
+    """What the message says can be read from attributes too."""
+    error = answered(429, attempts=3, retry_after=7.5)
+
+    assert vars(error) == {
+        "status": 429,
+        "message": "no",
+        "method": "GET",
+        "path": "/webhooks/7",
+        "attempts": 3,
+        "retry_after": 7.5,
+    }
+
+
+def test_the_other_errors_keep_what_they_are_given() -> None:
+    """Their message is the given one; what they know besides is an attribute."""
+    assert vars(TransportError("broke", cause=Cause.UNKNOWN)) == {"cause": "unknown"}
+    assert vars(OutcomeUnknownError("who knows", spec=SPEC)) == {"spec": SPEC}
+    assert vars(OutcomeUnknownError("who knows")) == {"spec": None}
+    assert vars(DecodeError("nonsense")) == {"paths": (), "excerpt": ""}
+    assert vars(LoginError("refused", status=403)) == {"status": 403}
+    assert str(DecodeError("nonsense", paths=("a @ $",), excerpt="<html>")) == "nonsense"
