@@ -103,6 +103,11 @@ def test_mistakes_say_what_is_wrong_where() -> None:
     )
 
 
+def test_only_the_twin_takes_the_time_to_explain() -> None:
+    """The fast one stops at the first mistake."""
+    assert (FAST.detailed_validation, DETAILED.detailed_validation) == (False, True)
+
+
 def test_mistakes_of_missing_fields() -> None:
     """They are said to be missing."""
     with pytest.raises(ExceptionGroup) as caught:

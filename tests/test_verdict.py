@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
@@ -224,6 +226,16 @@ def test_no_retry_after() -> None:
     assert retry_after(Response(429), NOW) is None
 
 
+@pytest.fixture
+def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_from_utc")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -241,5 +253,5 @@ def test_no_retry_after() -> None:
     ],
 )
 def test_dates_of_http(text: str | None, expected: float | None) -> None:
-    """All three forms of HTTP, UTC unless they say otherwise; None for what is no date."""
+    """All three forms of HTTP, UTC unless they say otherwise, wherever we are; None for what is no date."""
     assert expected == http_date(text)

@@ -244,9 +244,10 @@ def test_the_end_of_a_token(expires_in: float, expected: float | None) -> None:
 @pytest.mark.parametrize("padded", [True, False])
 def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: bool) -> None:
     """An `expiresIn` that is no number was not said; then a JWT tells by itself."""
-    data = {"token": jwt({"exp": NOW + 50}, padded=padded), "expiresIn": expires_in}
+    for subject in ("", "x", "xx", "xxx"):
+        data = {"token": jwt({"exp": NOW + 50, "sub": subject}, padded=padded), "expiresIn": expires_in}
 
-    assert _wire.decode_login(answer(data), NOW).expires_at == NOW + 50
+        assert _wire.decode_login(answer(data), NOW).expires_at == NOW + 50
 
 
 @pytest.mark.parametrize(
