@@ -94,7 +94,13 @@ DETAILED = make_converter(detailed=True)
 
 def mistakes(error: Exception) -> tuple[str, ...]:
     """Say what is wrong where, such as ``expected int @ $[1].id``, from an error of `DETAILED`."""
-    return tuple(transform_error(error, format_exception=_describe))
+    return tuple(map(_in_names_of_the_wire, transform_error(error, format_exception=_describe)))
+
+
+def _in_names_of_the_wire(path: str) -> str:
+    for name, rule in _NAMES.items():
+        path = path.replace(f".{name}", f".{rule.rename}")
+    return path
 
 
 def _describe(error: BaseException, _: type | None) -> str:

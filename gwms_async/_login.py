@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from . import _wire
+from . import _requests, _wire
 from ._http import Call, Handler, Request, Response
 from ._store_guard import StoreGuard
 from ._verdict import http_date
@@ -25,9 +25,9 @@ _FIRST_COOL_DOWN, _LONGEST_COOL_DOWN = 60.0, 900.0
 class NoAccessError(Exception):
     """Carries the error of a login, or of a refused key, past the middlewares to the caller."""
 
-    def __init__(self, error: GwmsError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.error = error
+        self.error = error.fresh() if isinstance(error, GwmsError) else error
 
 
 @define(eq=False, repr=False)
@@ -54,7 +54,7 @@ class _CoolDown:
 
     def check(self, clock: Callable[[], float]) -> None:
         if self.error is not None and clock() < self.until:
-            raise NoAccessError(self.error.fresh())
+            raise NoAccessError(self.error)
 
 
 @define(eq=False, repr=False)
@@ -101,7 +101,7 @@ class Login:
 
     _lease: Lease | None = field(default=None, init=False, repr=False)
     _flight: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
-    _failure: GwmsError | None = field(default=None, init=False, repr=False)
+    _failure: Exception | None = field(default=None, init=False, repr=False)
     _epoch: int = field(default=0, init=False)
     _relogins: int = field(default=0, init=False)
     _skew: float = field(default=0.0, init=False)
@@ -211,7 +211,7 @@ class Login:
             if flight is None or flight.done():
                 now = self._monotonic()
                 if not self._usable(now) and self._failure is not None and self._epoch > call.epoch:
-                    raise NoAccessError(self._failure.fresh())
+                    raise NoAccessError(self._failure)
                 if self._lease is not None and self._usable(now) and self._cool_down.is_on(now):
                     return self._lease
                 flight = self._start(self._lease, after_refusal=False)
@@ -222,17 +222,17 @@ class Login:
             if self._lease is not None and (self._failure is None or self._usable(self._monotonic())):
                 return self._lease
             if self._failure is not None:
-                raise NoAccessError(self._failure.fresh())
+                raise NoAccessError(self._failure)
 
     def _usable(self, now: float) -> bool:
         return self._lease is not None and now < self._lease.expires_at
 
     async def _fly(self, previous: Lease | None, *, after_refusal: bool) -> None:
-        failure: GwmsError | None = None
+        failure: Exception | None = None
         try:
             self._lease = await self._obtain(previous, after_refusal=after_refusal)
-        except GwmsError as error:
-            failure = error.fresh()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is for those who wait
+            failure = error.with_traceback(None)
             if self._lease is not None:
                 self._lease.postpone(self._monotonic())
                 _logger.warning("renewing the token failed; calls go on with the old one: %s", failure)
@@ -260,7 +260,7 @@ class Login:
         return lease if now < lease.expires_at else None
 
     async def _log_in(self, *, after_refusal: bool) -> Lease:
-        request = _wire.login_request(self._credentials.username, self._credentials.password)
+        request = _requests.login_request(self._credentials.username, self._credentials.password)
         try:
             response = await self._call(request)
         except ApiError as error:

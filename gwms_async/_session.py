@@ -41,7 +41,7 @@ _MISCONFIGURED = (
 )
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
 
-
+_COMPLAINTS = (TypeError, ValueError, RuntimeError)  # of what it was given: ssl=, proxy=, a closed session
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
 
@@ -132,7 +132,7 @@ class Transport:
         if request.body is not None:
             headers["content-type"] = "application/json"
         url, resending = self._base_url + request.path, self._resending if request.method in _RESENT else None
-        end: Response | TransportError
+        end: Response | GwmsError
         call.attempts += 1
         call.on_wire = True
         try:
@@ -142,14 +142,14 @@ class Transport:
                 ) as answer:
                     body = await _read(answer)
                     end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
-        except (aiohttp.ClientError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # judged there
             end = _failure(request, error, self._timeout)
         call.on_wire = False
         if _logger.isEnabledFor(logging.DEBUG):
-            what = f"failed: {end}" if isinstance(end, TransportError) else f"-> {end.status}"
+            what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
             fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
             _logger.debug("%s %s", request, what, extra=fields)
-        if isinstance(end, TransportError):
+        if isinstance(end, GwmsError):
             # The headers are among the locals, which crash reporters keep.
             del headers
             raise end
@@ -184,24 +184,21 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
     return b"".join(chunks)
 
 
-def _failure(request: Request, error: aiohttp.ClientError | OSError, timeout: Timeout) -> TransportError:
+def _failure(request: Request, error: Exception, timeout: Timeout) -> TransportError | ConfigurationError:
+    text = _wire.masked(f"{type(error).__name__}: {error}", request.secrets)[:300]
     # Certificate errors are connector errors, which are OS errors: the order matters.
     if isinstance(error, _MISCONFIGURED):
-        cause = Cause.MISCONFIGURED
-    elif isinstance(error, _NEVER_SENT):
-        cause = Cause.NEVER_SENT
-    else:
-        cause = Cause.UNKNOWN
+        text = f"{request}: {text}; check base_url, ssl= and proxy="
+        return ConnectionFailedError(text, cause=Cause.MISCONFIGURED)
+    never_sent = isinstance(error, _NEVER_SENT)
+    cause = Cause.NEVER_SENT if never_sent else Cause.UNKNOWN
     if isinstance(error, TimeoutError):
-        what = (
-            f"no connection within {timeout.connect:g} s"
-            if cause is Cause.NEVER_SENT
-            else (f"no complete answer within {timeout.attempt:g} s")
-        )
-        return AttemptTimeoutError(f"{request}: {what}", cause=cause)
-    text = _wire.masked(f"{type(error).__name__}: {error}", request.secrets)[:300]
-    advice = "; check base_url, ssl= and proxy=" if cause is Cause.MISCONFIGURED else ""
-    return ConnectionFailedError(f"{request}: {text}{advice}", cause=cause)
+        what = f"no {'connection' if never_sent else 'complete answer'}"
+        seconds = timeout.connect if never_sent else timeout.attempt
+        return AttemptTimeoutError(f"{request}: {what} within {seconds:g} s", cause=cause)
+    if isinstance(error, _COMPLAINTS) and not isinstance(error, aiohttp.ClientError | OSError):
+        return ConfigurationError(f"{request}: aiohttp does not send it: {text}; check ssl=, proxy=, session=")
+    return ConnectionFailedError(f"{request}: {text}", cause=cause)
 
 
 def _too_late(request: Request) -> DeadlineExceededError:
@@ -238,7 +235,7 @@ class Session:
         if call.deadline <= now:
             raise _too_late(request)
         call.deadline = min(call.deadline, now + self._limit.seconds)
-        end: Response | GwmsError
+        end: Response | Exception
         timer = Limited(self._limit, now)
         try:
             with timer:
@@ -261,7 +258,7 @@ class Session:
         raise _outcome_unknown(request, str(end)) if _is_in_doubt(request, end) else end
 
 
-def _is_in_doubt(request: Request, error: GwmsError) -> bool:
+def _is_in_doubt(request: Request, error: Exception) -> bool:
     """Tell whether a request that must not be sent twice may have been carried out in spite of the error."""
     if isinstance(error, TransportError):
         return verdict(meaning(error), idempotent=request.idempotent) is Verdict.OUTCOME_UNKNOWN

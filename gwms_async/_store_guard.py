@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from attrs import define, field
 
-from ._wire import is_token_text
+from . import _wire
 from .tokens import Token, TokenStore
 
 T = TypeVar("T")
@@ -46,7 +46,10 @@ class StoreGuard:
         if self._unlock is None:
             return None
         token = await self._attempt("be read", lambda: self._store.load(self._key))
-        return token if isinstance(token, Token) and is_token_text(token.value) else None
+        if token is None or _is_sound(token):
+            return token
+        _logger.warning("the token store gave something else than a token; going on without it")
+        return None
 
     async def save(self, token: Token) -> None:
         """Keep a token, if the lock was had."""
@@ -66,3 +69,11 @@ class StoreGuard:
             # Only the type: the text is the store's, and might hold the token.
             _logger.warning("the token store could not %s (%s); going on without it", what, type(error).__name__)
             return None
+
+
+def _is_sound(token: object) -> bool:
+    return (
+        isinstance(token, Token)
+        and _wire.is_token_text(token.value)
+        and (token.expires_at is None or _wire.number(token.expires_at) is not None)
+    )

@@ -1,4 +1,4 @@
-"""All that is known of the wire, without any I/O: requests of the operations, the envelope, answers to models."""
+"""What is answered: the envelope, answers to models, errors; without any I/O."""
 
 from __future__ import annotations
 
@@ -14,99 +14,21 @@ from typing import Any, TypeGuard, TypeVar
 from attrs import evolve
 
 from ._convert import DETAILED, FAST, mistakes
-from ._http import Call, Request, Response
+from ._http import Request, Response
 from ._verdict import retry_after
 from .errors import ApiError, DecodeError, api_error_class
-from .models import Webhook, WebhookSpec
+from .models import Webhook
 from .tokens import Token
 
 T = TypeVar("T")
 
 _EXCERPT = 200
+_LONGEST_MESSAGE = 500
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
-_SPEC_TO_JSON = FAST.get_unstructure_hook(WebhookSpec)
 _FROM_JSON: Mapping[object, Callable[[Any, Any], Any]] = {
     model: FAST.get_structure_hook(model) for model in (Webhook, list[Webhook])
 }
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-
-
-def login_request(username: str, password: str) -> Request:
-    """``POST /users/login``; repeating it does no harm."""
-    body = _json_bytes({"username": username, "password": password})
-    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
-
-
-def list_request(call: Call) -> Request:
-    """``GET /webhooks``."""
-    return Request("GET", "/webhooks", idempotent=True, call=call)
-
-
-def create_request(spec: WebhookSpec, call: Call) -> Request:
-    """``POST /webhooks``."""
-    return Request("POST", "/webhooks", idempotent=False, body=_spec_bytes(spec), spec=spec, call=call)
-
-
-def get_request(webhook_id: int, call: Call) -> Request:
-    """``GET /webhooks/{id}``."""
-    return Request("GET", _path(webhook_id), idempotent=True, call=call)
-
-
-def update_request(webhook_id: int, spec: WebhookSpec, call: Call) -> Request:
-    """``PUT /webhooks/{id}``."""
-    return Request("PUT", _path(webhook_id), idempotent=True, body=_spec_bytes(spec), call=call)
-
-
-def activate_request(webhook_id: int, call: Call) -> Request:
-    """``PUT /webhooks/{id}/activate``."""
-    return Request("PUT", _path(webhook_id) + "/activate", idempotent=True, call=call)
-
-
-def deactivate_request(webhook_id: int, call: Call) -> Request:
-    """``PUT /webhooks/{id}/deactivate``."""
-    return Request("PUT", _path(webhook_id) + "/deactivate", idempotent=True, call=call)
-
-
-def delete_request(webhook_id: int, call: Call) -> Request:
-    """``DELETE /webhooks/{id}``."""
-    return Request("DELETE", _path(webhook_id), idempotent=True, call=call)
-
-
-def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:
-    """A request to an endpoint that this package has no operation for.
-
-    Raises:
-        ValueError: Method, path or content cannot be sent.
-    """
-    if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
-        raise ValueError(f"method must be the name of an HTTP method, got {method!r}")
-    if not isinstance(path, str) or not path.startswith("/"):
-        raise ValueError(f"path must begin with a slash, below the base url, got {path!r}")
-    method = method.upper()
-    if idempotent is None:
-        idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
-    try:
-        body = None if content is None else _json_bytes(content)
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"json cannot be sent: {error}") from None
-    return Request(method, path, idempotent=idempotent, body=body)
-
-
-def _path(webhook_id: int) -> str:
-    if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
-        raise ValueError(f"a webhook's id must be a whole number, got {webhook_id!r}")
-    return f"/webhooks/{webhook_id}"
-
-
-def _spec_bytes(spec: WebhookSpec) -> bytes:
-    if not isinstance(spec, WebhookSpec):
-        raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
-    return _json_bytes(_SPEC_TO_JSON(spec))
-
-
-def _json_bytes(content: object) -> bytes:
-    return _ENCODER.encode(content).encode()
 
 
 def open_envelope(
@@ -133,16 +55,16 @@ def open_envelope(
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
-    message, number = content.get("message"), content.get("statusCode")
-    if number != status and 200 <= status < 300:  # noqa: PLR2004
-        status = _status_within(number, status)
+    message, inner = content.get("message"), content.get("statusCode")
+    if inner != status and 200 <= status < 300:  # noqa: PLR2004
+        status = _status_within(inner, status)
     message = message if isinstance(message, str) else None
     return Response(status, reason, headers, body, data=content.get("data"), message=message, secrets=secrets)
 
 
 def _status_within(value: object, status: int) -> int:
-    number = _number(value)
-    return int(number) if number is not None and number >= 400 else status  # noqa: PLR2004
+    inner = number(value)
+    return int(inner) if inner is not None and inner >= 400 else status  # noqa: PLR2004
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
@@ -166,20 +88,26 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 def explain(response: Response) -> str:
     """Say in one line what the gateway said, without the request's secrets."""
     if response.message:
-        return masked(response.message, response.secrets)
+        return _line(response.message, response.secrets, _LONGEST_MESSAGE)
     text = excerpt(response)
     return " ".join(part for part in (response.reason, text and f"({text})") if part) or "no message"
 
 
 def excerpt(response: Response) -> str:
     """Show the beginning of an answer in one line, without the request's secrets."""
-    text = response.body[: _EXCERPT * 20].decode(errors="replace")
-    return " ".join(masked(text, response.secrets).split())[:_EXCERPT]
+    return _line(response.body.decode(errors="replace"), response.secrets, _EXCERPT)
+
+
+def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
+    # Masked before it is cut: else the beginning of a secret could be left.
+    return " ".join(masked(text, secrets).split())[:length]
 
 
 def masked(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
+    """Hide secrets in a text, also where they are written as in JSON."""
+    forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
     return text
 
 
@@ -212,12 +140,12 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
 
 
 def decode_data(request: Request, response: Response) -> Any:
-    """Read the answer of any endpoint: its ``data``, or None. A DELETE may be answered without a body.
+    """Read the answer of any endpoint: its ``data``, or None. A DELETE may be answered without a body, a HEAD is.
 
     Raises:
         DecodeError: The answer is not the envelope.
     """
-    if response.readable or (request.method == "DELETE" and not response.body.strip()):
+    if response.readable or (request.method in {"DELETE", "HEAD"} and not response.body.strip()):
         return response.data
     raise _decode_error(request, response, ())
 
@@ -270,7 +198,7 @@ def decode_login(response: Response, now: float) -> Token:
         DecodeError: There is no token in it. The error shows nothing of the answer.
     """
     data = response.data if isinstance(response.data, dict) else {}
-    value, expires_in = data.get("token"), _number(data.get("expiresIn"))
+    value, expires_in = data.get("token"), number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the answer to POST /users/login holds no token that can be used", paths=("$.data.token",))
     if expires_in is not None and expires_in < _ABSOLUTE:
@@ -282,14 +210,16 @@ def decode_login(response: Response, now: float) -> Token:
 def _jwt_expiry(token: str) -> float | None:
     try:
         payload = token.split(".")[1]
-        return _number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+        return number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """Read a finite number; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return float(value) if isfinite(value) else None
     except OverflowError:
         return None
-    return number if number is not None and isfinite(number) else None

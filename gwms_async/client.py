@@ -12,7 +12,7 @@ from typing import Any, Self
 import aiohttp
 from attrs import define, field
 
-from . import _wire
+from . import _requests, _wire
 from ._http import Middleware, compose
 from ._limit import TimeLimit
 from ._login import Key, Login
@@ -177,7 +177,7 @@ class GwmsClient:
             OutcomeUnknownError: It must not be sent twice, went out once, and no readable answer came back.
             GwmsError: As for the operations on webhooks.
         """
-        request = _wire.any_request(method, path, json, idempotent=idempotent)
+        request = _requests.any_request(method, path, json, idempotent=idempotent)
         return _wire.decode_data(request, await self._session.call(request))
 
     async def close(self) -> None:

@@ -51,7 +51,10 @@ class GwmsError(Exception):
     """Base of every error of this package; all of them can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__.copy())
+        state = self.__dict__.copy()
+        if "__notes__" in state:
+            state["__notes__"] = list(state["__notes__"])
+        return _restore, (type(self), self.args, state)
 
     def fresh(self) -> Self:
         """Copy the error without its traceback and context, for a further caller to raise."""

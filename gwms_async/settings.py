@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
-from math import isfinite
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -15,22 +15,35 @@ from .errors import ConfigurationError
 PRODUCTION = "https://gw.new.skladon.net/v21"
 """The base url of the real gateway (contract, ``servers``)."""
 
+_MOST = 10**9
+_UNFIT_FOR_URLS = re.compile(r"[^\x21-\x7e]|[?#]")
 _UNFIT_FOR_HEADERS = re.compile(r"[^\x21-\x7e]")
 
 
+def _is_number(value: object, least: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= _MOST
+
+
 def _check_positive(_: object, attribute: Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value <= 0:
-        raise ConfigurationError(f"{attribute.name} must be a number above 0, got {value!r}")
+    if not _is_number(value, 0) or value == 0:
+        raise ConfigurationError(f"{attribute.name} must be a number above 0, got {_shown(value)}")
 
 
 def _check_not_negative(_: object, attribute: Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-        raise ConfigurationError(f"{attribute.name} must be a number of 0 or more, got {value!r}")
+    if not _is_number(value, 0):
+        raise ConfigurationError(f"{attribute.name} must be a number of 0 or more, got {_shown(value)}")
 
 
-def _check_count(_: object, attribute: Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{attribute.name} must be a whole number of 1 or more, got {value!r}")
+def _whole_number(least: int) -> Callable[[object, Attribute[Any], object], None]:
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not _is_number(value, least) or not isinstance(value, int):
+            raise ConfigurationError(f"{attribute.name} must be a whole number of {least} or more, got {_shown(value)}")
+
+    return check
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:50] if not isinstance(value, int) or abs(value) <= _MOST else "too large a number"
 
 
 class CredentialsLike(Protocol):
@@ -87,9 +100,19 @@ def credentials_problem(**texts: object) -> str | None:
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
             return f"{name} must be a text that is not empty"
+        if not _is_unicode(text):
+            return f"{name} must be proper Unicode: check how it was read"
         if name == "api_key" and _UNFIT_FOR_HEADERS.search(text):
             return f"{name} must be printable ASCII without white space: check how it was read"
     return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @frozen
@@ -120,11 +143,11 @@ class RetryPolicy:
             back, so that an outage is not answered with a storm of retries. 0: no retries but for throttling.
     """
 
-    max_attempts: int = field(default=5, validator=_check_count)
+    max_attempts: int = field(default=5, validator=_whole_number(1))
     base: float = field(default=0.2, validator=_check_positive)
     cap: float = field(default=20.0, validator=_check_positive)
     max_retry_after: float = field(default=60.0, validator=_check_not_negative)
-    budget: int = field(default=500, validator=_check_not_negative)
+    budget: int = field(default=500, validator=_whole_number(0))
 
 
 def checked_base_url(base_url: str) -> str:
@@ -140,22 +163,21 @@ def checked_base_url(base_url: str) -> str:
         ConfigurationError: It is no http(s) address, has parts that it may not have, or is not https although its
             host is not this machine: the password would travel in clear text.
     """
+    if not isinstance(base_url, str):
+        raise ConfigurationError(f"base_url must be a text such as https://host/path, got {base_url!r}")
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError, TypeError) as error:
-        reason = str(error)
-    else:
-        if parts.username is not None or parts.password is not None:
-            raise ConfigurationError("base_url must not hold a user name or password: use Credentials")
-        if parts.scheme in {"http", "https"} and host and not parts.query and not parts.fragment:
-            if parts.scheme == "http" and not _is_loopback(host):
-                raise ConfigurationError(
-                    f"base_url must be https, for the password would travel in clear text: {base_url!r}",
-                )
-            return base_url.rstrip("/")
-        reason = "a base url is https://host/path"
-    raise ConfigurationError(f"base_url {base_url!r} is unfit: {reason}")
+    except ValueError:
+        host = None
+    if "@" in base_url:
+        # It is not shown, here or below: what stands before the sign may be a password.
+        raise ConfigurationError("base_url must not hold a user name or password: use Credentials")
+    if not host or parts.scheme not in {"http", "https"} or _UNFIT_FOR_URLS.search(base_url):
+        raise ConfigurationError(f"base_url must be https://host/path and nothing more, got {base_url!r}")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(f"base_url must be https, for the password would travel in clear text: {base_url!r}")
+    return base_url.rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

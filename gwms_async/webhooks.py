@@ -6,7 +6,7 @@ import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
-from . import _wire
+from . import _requests, _wire
 from ._http import Call, Handler, Request
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
@@ -28,12 +28,12 @@ class Operations:
 
     async def list(self) -> _Webhooks:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
-        request = _wire.list_request(self._next_call())
+        request = _requests.list_request(self._next_call())
         return _wire.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
-        request = _wire.create_request(spec, self._next_call())
+        request = _requests.create_request(spec, self._next_call())
         response = await self._send(request)
         try:
             return _wire.decode_webhook(request, response)
@@ -43,23 +43,23 @@ class Operations:
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
-        return await self._one(_wire.get_request(webhook_id, self._next_call()), webhook_id)
+        return await self._one(_requests.get_request(webhook_id, self._next_call()), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
         """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
-        return await self._one(_wire.update_request(webhook_id, spec, self._next_call()), webhook_id)
+        return await self._one(_requests.update_request(webhook_id, spec, self._next_call()), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
-        return await self._one(_wire.activate_request(webhook_id, self._next_call()), webhook_id)
+        return await self._one(_requests.activate_request(webhook_id, self._next_call()), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
-        return await self._one(_wire.deactivate_request(webhook_id, self._next_call()), webhook_id)
+        return await self._one(_requests.deactivate_request(webhook_id, self._next_call()), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
-        await self.request(_wire.delete_request(webhook_id, self._next_call()))
+        await self.request(_requests.delete_request(webhook_id, self._next_call()))
 
     async def request(self, request: Request) -> Any:
         """Send any request and give the ``data`` of its answer."""

@@ -43,8 +43,8 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
     ("options", "message"),
     [
         ({"base_url": "http://gw.example/v21"}, "https"),
-        ({"base_url": "ftp://gw.example"}, "unfit"),
-        ({"base_url": "gw.example"}, "unfit"),
+        ({"base_url": "ftp://gw.example"}, "base_url"),
+        ({"base_url": "gw.example"}, "base_url"),
         ({"max_connections": 0}, "max_connections"),
         ({"max_connections": True}, "max_connections"),
         ({"max_connections": 1.5}, "max_connections"),
@@ -231,3 +231,30 @@ async def test_a_429_on_login(gateway: GwmsEmulator) -> None:
 
     assert caught.value.path == "/users/login"
     assert caught.value.retry_after == 7200
+
+
+async def test_a_borrowed_session_that_is_closed(gateway: GwmsEmulator) -> None:
+    """It is told at once, before the login and after it."""
+    session = aiohttp.ClientSession()
+    async with client(gateway, session=session) as gwms:
+        await gwms.webhooks.list()
+        await session.close()
+        for call in (gwms.webhooks.list(), gwms.webhooks.create(spec())):
+            with pytest.raises(ConfigurationError, match="Session is closed"):
+                await call
+    async with client(gateway, session=session) as gwms:
+        with pytest.raises(ConfigurationError, match="Session is closed"):
+            await gwms.webhooks.list()
+
+    assert gateway.logins == 1
+
+
+@pytest.mark.parametrize("options", [{"ssl": "yes"}, {"proxy": 5}])
+async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[str, Any]) -> None:
+    """Its complaint is told, once per call."""
+    async with client(gateway, **options) as gwms:
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="aiohttp does not send it: TypeError"):
+                await gwms.webhooks.list()
+
+    assert gateway.requests == []

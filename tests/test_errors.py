@@ -213,3 +213,13 @@ def test_the_other_errors_keep_what_they_are_given() -> None:
     assert vars(DecodeError("nonsense")) == {"paths": (), "excerpt": ""}
     assert vars(LoginError("refused", status=403)) == {"status": 403}
     assert str(DecodeError("nonsense", paths=("a @ $",), excerpt="<html>")) == "nonsense"
+
+
+def test_notes_are_copied() -> None:
+    """A note on the copy is none on the original."""
+    error = GwmsError("x")
+    error.add_note("a")
+
+    error.fresh().add_note("b")
+
+    assert error.__notes__ == ["a"]

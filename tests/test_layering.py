@@ -27,6 +27,7 @@ LAYERS = {
     "_verdict": 4,
     "_convert": 4,
     "registration.registry": 4,
+    "_requests": 5,
     "_wire": 5,
     "registration.item": 5,
     "_store_guard": 6,

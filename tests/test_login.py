@@ -135,6 +135,7 @@ async def failure_of(awaitable: object) -> GwmsError:
     """Await something that must end without access, and give its error."""
     with pytest.raises(NoAccessError) as caught:
         await awaitable  # type: ignore[misc]
+    assert isinstance(caught.value.error, GwmsError)
     return caught.value.error
 
 

@@ -177,3 +177,15 @@ def test_a_report_can_be_pickled() -> None:
     report = Report((Outcome(SPEC, S.CREATED, WEBHOOK, None, 2, (8, 9)), Outcome(SPEC, S.EXISTING, unlisted)))
 
     assert report == pickle.loads(pickle.dumps(report))  # noqa: S301  # our own
+
+
+def test_raising_twice_notes_once() -> None:
+    """An error of others, which cannot be copied, gets its note once."""
+    error = LookupError("x")
+    report = Report((Outcome(SPEC, OutcomeStatus.FAILED, error=error),))
+
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup):
+            report.raise_for_failures()
+
+    assert len(error.__notes__) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from math import inf
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from attrs import define, field
 
 from gwms_async import MemoryTokenStore, Token, TokenStore
 from gwms_async._store_guard import StoreGuard
+from gwms_async.testing import GwmsEmulator
 
 from . import virtual
+from .support import client
 
 SECRET = "t0ken-of-the-store"
 OLD, NEW = Token(SECRET), Token("t0ken-of-a-login")
@@ -267,3 +270,21 @@ def test_patience_can_be_chosen() -> None:
         assert asyncio.get_running_loop().time() == 5.0
 
     virtual.run(main())
+
+
+EXPIRIES: list[Any] = ["tomorrow", 10**400, inf, {}]
+
+
+@pytest.mark.parametrize("stored", [*(Token("abc", expiry) for expiry in EXPIRIES), Token("a b"), "abc"], ids=range(6))
+async def test_what_a_store_may_not_give(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture, stored: Any) -> None:
+    """It costs a warning and a login, not the call."""
+
+    class Odd(MemoryTokenStore):
+        async def load(self, key: str) -> Token | None:
+            return stored  # type: ignore[no-any-return]
+
+    async with client(gateway, token_store=Odd()) as gwms:
+        assert await gwms.webhooks.list() == []
+
+    assert "something else than a token" in caplog.text
+    assert gateway.logins == 1

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwms_async import Cause, ConnectionFailedError, Request, Response, Timeout, TransportError
+from gwms_async import Cause, ConfigurationError, ConnectionFailedError, Request, Response, Timeout, TransportError
 from gwms_async._session import _failure
 from gwms_async._verdict import (
     Meaning,
@@ -114,7 +114,9 @@ def end_of(seen: Any) -> Response | TransportError:
         return Response(seen)
     if isinstance(seen, Cause):
         return ConnectionFailedError("broke", cause=seen)
-    return _failure(Request("GET", "/webhooks", idempotent=True), seen, Timeout())
+    end = _failure(Request("GET", "/webhooks", idempotent=True), seen, Timeout())
+    assert isinstance(end, TransportError)
+    return end
 
 
 @pytest.mark.parametrize(("seen", "means", "idempotent", "decided"), CASES)
@@ -255,3 +257,20 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_dates_of_http(text: str | None, expected: float | None) -> None:
     """All three forms of HTTP, UTC unless they say otherwise, wherever we are; None for what is no date."""
     assert expected == http_date(text)
+
+
+@pytest.mark.parametrize("complaint", [TypeError("ssl"), ValueError("header"), RuntimeError("Session is closed")])
+def test_a_complaint_of_aiohttp_is_a_mistake_in_the_setup(complaint: Exception) -> None:
+    """It is no attempt's end: there was none."""
+    end = _failure(Request("GET", "/webhooks", idempotent=True), complaint, Timeout())
+
+    assert isinstance(end, ConfigurationError)
+    assert str(complaint) in str(end)
+
+
+def test_a_fault_within_aiohttp_says_nothing() -> None:
+    """What nobody thought of leaves the outcome unknown."""
+    end = _failure(Request("GET", "/webhooks", idempotent=True), AttributeError("writer"), Timeout())
+
+    assert isinstance(end, ConnectionFailedError)
+    assert end.cause is Cause.UNKNOWN

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gwms_async import NotFoundError, Request, Response, WebhookSpec, WebhookType, _wire
+from gwms_async import NotFoundError, Request, Response, WebhookSpec, WebhookType, _requests, _wire
 from gwms_async._http import Call
 
 SPEC = WebhookSpec("https://shop.example/h?a=\u010d", "CREATE_ORDER", active=False, method="GET")
@@ -25,15 +25,15 @@ def open_envelope(status: int, body: bytes | None) -> Response:
 @pytest.mark.parametrize(
     ("request_", "method", "path", "body", "idempotent"),
     [
-        (_wire.list_request(CALL), "GET", "/webhooks", None, True),
-        (_wire.create_request(SPEC, CALL), "POST", "/webhooks", SPEC_BODY, False),
-        (_wire.get_request(7, CALL), "GET", "/webhooks/7", None, True),
-        (_wire.update_request(7, SPEC, CALL), "PUT", "/webhooks/7", SPEC_BODY, True),
-        (_wire.activate_request(7, CALL), "PUT", "/webhooks/7/activate", None, True),
-        (_wire.deactivate_request(7, CALL), "PUT", "/webhooks/7/deactivate", None, True),
-        (_wire.delete_request(7, CALL), "DELETE", "/webhooks/7", None, True),
+        (_requests.list_request(CALL), "GET", "/webhooks", None, True),
+        (_requests.create_request(SPEC, CALL), "POST", "/webhooks", SPEC_BODY, False),
+        (_requests.get_request(7, CALL), "GET", "/webhooks/7", None, True),
+        (_requests.update_request(7, SPEC, CALL), "PUT", "/webhooks/7", SPEC_BODY, True),
+        (_requests.activate_request(7, CALL), "PUT", "/webhooks/7/activate", None, True),
+        (_requests.deactivate_request(7, CALL), "PUT", "/webhooks/7/deactivate", None, True),
+        (_requests.delete_request(7, CALL), "DELETE", "/webhooks/7", None, True),
         (
-            _wire.login_request("shop", 'pa"ss'),
+            _requests.login_request("shop", 'pa"ss'),
             "POST",
             "/users/login",
             b'{"username":"shop","password":"pa\\"ss"}',
@@ -53,13 +53,13 @@ def test_the_requests_of_the_operations(
 
 def test_a_creation_names_what_it_creates() -> None:
     """So that an error can tell; an update needs no such thing."""
-    assert SPEC is _wire.create_request(SPEC, CALL).spec
-    assert _wire.update_request(7, SPEC, CALL).spec is None
+    assert SPEC is _requests.create_request(SPEC, CALL).spec
+    assert _requests.update_request(7, SPEC, CALL).spec is None
 
 
 def test_an_unlisted_event_is_sent_as_it_is() -> None:
     """The text that the gateway knows goes out unchanged."""
-    body = _wire.create_request(WebhookSpec("https://shop.example", WebhookType.unlisted("NEW_EVENT")), CALL).body
+    body = _requests.create_request(WebhookSpec("https://shop.example", WebhookType.unlisted("NEW_EVENT")), CALL).body
 
     assert body is not None
     assert json.loads(body) == {
@@ -72,10 +72,10 @@ def test_an_unlisted_event_is_sent_as_it_is() -> None:
 
 def test_the_password_of_a_login_is_a_secret() -> None:
     """It is masked wherever the answer repeats it."""
-    assert _wire.login_request("shop", "hunter2").secrets == ("hunter2",)
+    assert _requests.login_request("shop", "hunter2").secrets == ("hunter2",)
 
 
-@pytest.mark.parametrize("make", [_wire.get_request, _wire.activate_request, _wire.deactivate_request])
+@pytest.mark.parametrize("make", [_requests.get_request, _requests.activate_request, _requests.deactivate_request])
 @pytest.mark.parametrize("webhook_id", ["7", "../users", 7.0, None, True, b"7"])
 def test_an_id_is_a_whole_number(make: Callable[[Any, Call], Request], webhook_id: Any) -> None:
     """Nothing else gets into a path."""
@@ -87,9 +87,9 @@ def test_an_id_is_a_whole_number(make: Callable[[Any, Call], Request], webhook_i
 def test_only_specs_are_sent(spec: Any) -> None:
     """Anything else has not been checked."""
     with pytest.raises(ValueError, match="a WebhookSpec is needed, got "):
-        _wire.create_request(spec, CALL)
+        _requests.create_request(spec, CALL)
     with pytest.raises(ValueError, match="a WebhookSpec is needed, got "):
-        _wire.update_request(7, spec, CALL)
+        _requests.update_request(7, spec, CALL)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_only_specs_are_sent(spec: Any) -> None:
 )
 def test_whether_any_other_request_may_be_repeated(method: str, given: bool | None, idempotent: bool) -> None:
     """As HTTP says of its method, unless the caller knows better."""
-    request = _wire.any_request(method, "/orders", None, idempotent=given)
+    request = _requests.any_request(method, "/orders", None, idempotent=given)
 
     assert method.upper() == request.method
     assert idempotent is request.idempotent
@@ -122,7 +122,7 @@ def test_whether_any_other_request_may_be_repeated(method: str, given: bool | No
 )
 def test_the_content_of_any_other_request(content: object, body: bytes | None) -> None:
     """It goes out as compact JSON; None is no content."""
-    assert body == _wire.any_request("POST", "/orders/filter", content, idempotent=None).body
+    assert body == _requests.any_request("POST", "/orders/filter", content, idempotent=None).body
 
 
 def nested(depth: int) -> list[Any]:
@@ -165,7 +165,7 @@ def circular() -> list[Any]:
 def test_any_other_request_must_be_one(method: Any, path: Any, content: Any, complaint: str) -> None:
     """What cannot be sent, or would go elsewhere, is a ValueError before anything is sent."""
     with pytest.raises(ValueError, match=complaint):
-        _wire.any_request(method, path, content, idempotent=None)
+        _requests.any_request(method, path, content, idempotent=None)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_an_excerpt_is_short() -> None:
 
 def test_the_error_of_an_answer() -> None:
     """It tells the call, how often it was sent, what came back and how long to wait."""
-    request = _wire.get_request(7, Call(attempts=3))
+    request = _requests.get_request(7, Call(attempts=3))
     error = _wire.api_error(request, Response(404, message="no", headers={"retry-after": "7"}), 0.0)
 
     assert type(error) is NotFoundError

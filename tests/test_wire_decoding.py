@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from gwms_async import DecodeError, HttpMethod, Request, Response, Token, Webhook, WebhookType, _wire
+from gwms_async import DecodeError, HttpMethod, Request, Response, Token, Webhook, WebhookType, _requests, _wire
 from gwms_async._http import Call
 
 from .test_wire import UNREADABLE, open_envelope
 
 NOW = 1_790_000_000.0
-LIST, GET, DELETE = _wire.list_request(Call()), _wire.get_request(7, Call()), _wire.delete_request(7, Call())
+LIST, GET = _requests.list_request(Call()), _requests.get_request(7, Call())
+DELETE = _requests.delete_request(7, Call())
 WEBHOOK = Webhook(7, "https://shop.example/h", WebhookType.CREATE_ORDER, active=True, method=HttpMethod.POST)
 DATA: dict[str, Any] = {
     "id": 7,

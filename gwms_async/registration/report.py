@@ -96,9 +96,10 @@ class Report:
         errors = []
         for outcome in self.failures:
             error = outcome.error or RuntimeError("no error was kept")
-            if isinstance(error, GwmsError):
-                error = error.fresh()
-            error.add_note(f"for {outcome.spec.method} {outcome.spec.url} on {outcome.spec.webhook_type}")
+            error = error.fresh() if isinstance(error, GwmsError) else error
+            note = f"for {outcome.spec.method} {outcome.spec.url} on {outcome.spec.webhook_type}"
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
             errors.append(error)
         if errors:
             raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} webhooks are not registered", errors)

@@ -1,0 +1,89 @@
+"""What is asked: the requests of the operations, without any I/O."""
+
+from __future__ import annotations
+
+import json
+
+from ._convert import FAST
+from ._http import Call, Request
+from .models import WebhookSpec
+
+_SPEC_TO_JSON = FAST.get_unstructure_hook(WebhookSpec)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def login_request(username: str, password: str) -> Request:
+    """``POST /users/login``; repeating it does no harm."""
+    body = _json_bytes({"username": username, "password": password})
+    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
+
+
+def list_request(call: Call) -> Request:
+    """``GET /webhooks``."""
+    return Request("GET", "/webhooks", idempotent=True, call=call)
+
+
+def create_request(spec: WebhookSpec, call: Call) -> Request:
+    """``POST /webhooks``."""
+    return Request("POST", "/webhooks", idempotent=False, body=_spec_bytes(spec), spec=spec, call=call)
+
+
+def get_request(webhook_id: int, call: Call) -> Request:
+    """``GET /webhooks/{id}``."""
+    return Request("GET", _path(webhook_id), idempotent=True, call=call)
+
+
+def update_request(webhook_id: int, spec: WebhookSpec, call: Call) -> Request:
+    """``PUT /webhooks/{id}``."""
+    return Request("PUT", _path(webhook_id), idempotent=True, body=_spec_bytes(spec), call=call)
+
+
+def activate_request(webhook_id: int, call: Call) -> Request:
+    """``PUT /webhooks/{id}/activate``."""
+    return Request("PUT", _path(webhook_id) + "/activate", idempotent=True, call=call)
+
+
+def deactivate_request(webhook_id: int, call: Call) -> Request:
+    """``PUT /webhooks/{id}/deactivate``."""
+    return Request("PUT", _path(webhook_id) + "/deactivate", idempotent=True, call=call)
+
+
+def delete_request(webhook_id: int, call: Call) -> Request:
+    """``DELETE /webhooks/{id}``."""
+    return Request("DELETE", _path(webhook_id), idempotent=True, call=call)
+
+
+def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:
+    """A request to an endpoint that this package has no operation for.
+
+    Raises:
+        ValueError: Method, path or content cannot be sent.
+    """
+    if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
+        raise ValueError(f"method must be the name of an HTTP method, got {method!r}")
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ValueError(f"path must begin with a slash, below the base url, got {path!r}")
+    method = method.upper()
+    if idempotent is None:
+        idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+    try:
+        body = None if content is None else _json_bytes(content)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"json cannot be sent: {error}") from None
+    return Request(method, path, idempotent=idempotent, body=body)
+
+
+def _path(webhook_id: int) -> str:
+    if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
+        raise ValueError(f"a webhook's id must be a whole number, got {webhook_id!r}")
+    return f"/webhooks/{webhook_id}"
+
+
+def _spec_bytes(spec: WebhookSpec) -> bytes:
+    if not isinstance(spec, WebhookSpec):
+        raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
+    return _json_bytes(_SPEC_TO_JSON(spec))
+
+
+def _json_bytes(content: object) -> bytes:
+    return _ENCODER.encode(content).encode()
