@@ -121,8 +121,8 @@ def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:
         middlewares: Outermost first.
         transport: What the innermost one sends through.
     """
+    return reduce(_wrap, reversed(list(middlewares)), transport)
 
-    def wrap(inner: Handler, middleware: Middleware) -> Handler:
-        return lambda request: middleware(request, inner)
 
-    return reduce(wrap, reversed(list(middlewares)), transport)
+def _wrap(inner: Handler, middleware: Middleware) -> Handler:
+    return lambda request: middleware(request, inner)

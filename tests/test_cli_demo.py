@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+
+pytest.importorskip("rich", reason="the command line is an extra")
+
 from click.testing import CliRunner
 
 from gwms_async.cli.commands import gwms

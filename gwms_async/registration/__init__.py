@@ -32,6 +32,7 @@ async def register_many(
     ended: dict[Identity, Outcome] = {}
 
     def tell(outcome: Outcome) -> None:
+        """Let the caller know, whose trouble is not ours."""
         try:
             if on_outcome is not None:
                 on_outcome(outcome)
@@ -39,12 +40,14 @@ async def register_many(
             _logger.exception("on_outcome failed; the registration goes on")
 
     async def emit(outcome: Outcome) -> None:
+        """Keep it for the report."""
         ended[outcome.spec.identity] = outcome
         tell(outcome)
 
     remaining = iter(firsts.values())
 
     async def source() -> WebhookSpec | None:
+        """Give the next one."""
         return next(remaining, None)
 
     run = Run(registry, min(concurrency, len(firsts)), emit)
@@ -84,6 +87,7 @@ async def register_stream(
     run = Run(registry, concurrency, outcomes.put)
 
     async def work() -> None:
+        """Run to the end, and tell the consumer of it."""
         try:
             await run.main(source)
         finally:
