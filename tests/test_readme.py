@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +17,6 @@ from .support import client, spec
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-
-
-@pytest.fixture
-def served() -> Iterator[GwmsEmulator]:
-    """A gateway in a thread of its own, for examples that run an event loop of theirs."""
-    gateway, ready, loop = GwmsEmulator(), threading.Event(), asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    async def serve() -> None:
-        async with gateway:
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
-    thread.start()
-    assert ready.wait(10)
-    yield gateway
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
 
 
 def example(containing: str) -> dict[str, Any]:
@@ -55,17 +33,17 @@ def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
 
 
 def test_the_first_example(
-    served: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    served_gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It registers a webhook."""
-    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), served.credentials, strict=True):
+    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), served_gateway.credentials, strict=True):
         monkeypatch.setenv(f"GWMS_{name}", value)
-    monkeypatch.setenv("GWMS_BASE_URL", served.base_url)
+    monkeypatch.setenv("GWMS_BASE_URL", served_gateway.base_url)
 
     example("asyncio.run(main())")
 
     assert capsys.readouterr().out == "1 https://shop.example/gwms/orders True\n"
-    assert len(served.webhooks) == 1
+    assert len(served_gateway.webhooks) == 1
 
 
 async def test_the_operations(gateway: GwmsEmulator) -> None:
