@@ -28,7 +28,7 @@ from gwms_async.testing import (
     Status,
     StoredWebhook,
 )
-from gwms_async.testing.faults import carries_out, faulty_answer
+from gwms_async.testing.faults import carries_out
 from gwms_async.testing.gateway import Gateway
 from gwms_async.testing.script import FaultScript, check_operation
 from gwms_async.testing.state import TokenTable, WebhookTable, iso_timestamp
@@ -163,7 +163,7 @@ def test_a_fault_of_the_connection_leaves_the_answer_as_it_is(fault: Fault) -> N
     """Only faults of the content put another answer in its place."""
     usual = Answer(200, b"")
 
-    assert faulty_answer(fault, usual) is usual
+    assert fault.answer(usual) is usual
 
 
 def test_a_late_commit_is_not_before_the_request() -> None:

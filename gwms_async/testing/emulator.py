@@ -9,18 +9,7 @@ from typing import Self, cast
 
 from aiohttp import web
 
-from .faults import (
-    CutBody,
-    CutHead,
-    DropAfter,
-    DropBefore,
-    Fault,
-    Reset,
-    RevokeTokens,
-    Stall,
-    carries_out,
-    faulty_answer,
-)
+from .faults import CutBody, CutHead, DropAfter, DropBefore, Fault, Reset, RevokeTokens, Stall, carries_out
 from .gateway import Gateway
 from .journal import Exchange
 from .port import HttpPort, hang_up
@@ -257,7 +246,7 @@ class GwmsEmulator:
             task.add_done_callback(self._late.discard)
         elif carries_out(fault):
             usual = self._carry_out(exchange, route)
-        return faulty_answer(fault, usual)
+        return fault.answer(usual)
 
     def _carry_out(self, exchange: Exchange, route: Route) -> Answer:
         return self._gateway.carry_out(route, exchange.headers, exchange.body, self._clock())

@@ -17,6 +17,10 @@ _MESSAGE = "Emulated fault"
 class Fault:
     """What all faults have in common: they can be handed to `GwmsEmulator.inject`."""
 
+    def answer(self, usual: Answer) -> Answer:
+        """Make what goes out in place of the usual answer; that one, unless it is the content that is faulty."""
+        return usual
+
 
 @frozen
 class DropBefore(Fault):
@@ -89,6 +93,14 @@ class Status(Fault):
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
 
+    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+        """Make what goes out."""
+        retry = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+        headers = merged(retry, self.headers or {})
+        if self.body is None:
+            return envelope(self.status, self.message, headers=headers)
+        return Answer(self.status, self.body, merged({"Content-Type": HTML}, headers))
+
 
 @frozen
 class EnvelopeStatus(Fault):
@@ -100,6 +112,10 @@ class EnvelopeStatus(Fault):
 
     status: int
 
+    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+        """Make what goes out."""
+        return Answer(200, envelope_body(self.status, _MESSAGE), {"Content-Type": JSON})
+
 
 @frozen
 class Html(Fault):
@@ -110,6 +126,10 @@ class Html(Fault):
     """
 
     carry_out: bool = True
+
+    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+        """Make what goes out."""
+        return Answer(200, _PAGE, {"Content-Type": HTML})
 
 
 @frozen
@@ -123,6 +143,10 @@ class Redirect(Fault):
 
     location: str
     status: int = 307
+
+    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+        """Make what goes out."""
+        return envelope(self.status, _MESSAGE, headers={"Location": self.location})
 
 
 @frozen
@@ -138,6 +162,10 @@ class RawBody(Fault):
     body: bytes
     content_type: str = "application/json"
     carry_out: bool = True
+
+    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+        """Make what goes out."""
+        return Answer(200, self.body, {"Content-Type": self.content_type})
 
 
 @frozen
@@ -159,30 +187,3 @@ def carries_out(fault: Fault) -> bool:
     if isinstance(fault, (CutHead, CutBody, Stall, Status, Html, RawBody)):
         return fault.carry_out
     return isinstance(fault, DropAfter)
-
-
-def faulty_answer(fault: Fault, usual: Answer) -> Answer:
-    """What goes out in place of the usual answer.
-
-    Args:
-        fault: The fault.
-        usual: What would have gone out; stays as it is where the fault is none of the answer's content.
-    """
-    match fault:
-        case Status(status=status, message=message):
-            retry = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-            headers = merged(retry, fault.headers or {})
-            answer = envelope(status, message, headers=headers)
-            if fault.body is not None:
-                answer = Answer(status, fault.body, merged({"Content-Type": HTML}, headers))
-        case EnvelopeStatus(status=status):
-            answer = Answer(200, envelope_body(status, _MESSAGE), {"Content-Type": JSON})
-        case Html():
-            answer = Answer(200, _PAGE, {"Content-Type": HTML})
-        case Redirect(location=location, status=status):
-            answer = envelope(status, _MESSAGE, headers={"Location": location})
-        case RawBody(body=body, content_type=content_type):
-            answer = Answer(200, body, {"Content-Type": content_type})
-        case _:
-            answer = usual
-    return answer
