@@ -11,6 +11,13 @@ import pytest_asyncio
 
 from gwms_async.testing import GwmsEmulator
 
+from .support import CONTRACT_SEED
+
+
+def pytest_report_header() -> str:
+    """Tell where chance begins."""
+    return f"seed of the cases made from the contract: {CONTRACT_SEED}"
+
 
 @pytest_asyncio.fixture
 async def gateway() -> AsyncIterator[GwmsEmulator]:

@@ -14,6 +14,9 @@ from gwms_async.testing import GwmsEmulator
 QUICK = RetryPolicy(base=0.001, cap=0.01)
 """Retries that hardly wait."""
 
+CONTRACT_SEED = 20_261_124
+"""Where the cases made from the contract begin."""
+
 
 def client(gateway: GwmsEmulator, *, api_key: str | None = None, **options: Any) -> GwmsClient:
     """Make a client of an emulator; retries hardly wait unless told otherwise."""
