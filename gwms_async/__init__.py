@@ -20,12 +20,14 @@ from .errors import (
     LoginError,
     NotFoundError,
     OutcomeUnknownError,
+    PlanRefusedError,
     RedirectError,
     ServerError,
     ThrottledError,
     TransportError,
 )
 from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from .plan import Plan
 from .registration import Outcome, OutcomeStatus, Report
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
@@ -55,6 +57,8 @@ __all__ = [
     "Outcome",
     "OutcomeStatus",
     "OutcomeUnknownError",
+    "Plan",
+    "PlanRefusedError",
     "RedirectError",
     "Report",
     "Request",

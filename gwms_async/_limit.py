@@ -25,9 +25,10 @@ class TimeLimit:
     timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def close(self) -> None:
-        """Let nothing expire any more."""
-        if self.timer is not None:
+        """Leave no timer behind, unless something is still limited by it."""
+        if self.timer is not None and not self.running:
             self.timer.cancel()
+            self.timer = None
 
     def set_timer(self, first: Limited) -> None:
         """Look again when the first one's time has come."""
@@ -81,3 +82,9 @@ class Limited:
         # A cancellation that others asked for as well goes on as one.
         if self.is_expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
+
+
+def is_cancelled() -> bool:
+    """Tell whether the running task was itself cancelled, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from . import _requests, _wire
+from ._cool_down import CoolDown, NoAccessError
 from ._http import Call, Handler, Request, Response
 from ._store_guard import StoreGuard
 from ._verdict import http_date
@@ -19,42 +20,7 @@ from .tokens import Lease, Token, TokenStore
 
 _logger = logging.getLogger("gwms_async")
 _REFUSALS = frozenset({400, 401, 403, 422})
-_FIRST_COOL_DOWN, _LONGEST_COOL_DOWN = 60.0, 900.0
-
-
-class NoAccessError(Exception):
-    """Carries the error of a login, or of a refused key, past the middlewares to the caller."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error.fresh() if isinstance(error, GwmsError) else error
-
-
-@define(eq=False, repr=False)
-class _CoolDown:
-    """The time after a refusal in which nothing is sent; each refusal that follows doubles it."""
-
-    until: float = 0.0
-    seconds: float = 0.0
-    error: GwmsError | None = None
-
-    @property
-    def next_seconds(self) -> float:
-        return min(max(_FIRST_COOL_DOWN, 2 * self.seconds), _LONGEST_COOL_DOWN)
-
-    def begin(self, now: float, error: GwmsError) -> None:
-        self.seconds = self.next_seconds
-        self.until, self.error = now + self.seconds, error
-
-    def end(self) -> None:
-        self.until, self.seconds, self.error = 0.0, 0.0, None
-
-    def is_on(self, now: float) -> bool:
-        return self.error is not None and now < self.until
-
-    def check(self, clock: Callable[[], float]) -> None:
-        if self.error is not None and clock() < self.until:
-            raise NoAccessError(self.error)
+_MOST_LOADED = 2
 
 
 @define(eq=False, repr=False)
@@ -71,7 +37,7 @@ class Key:
     value: str = field(repr=False)
     accepted: Lease | None = None
     relogins: int | None = None
-    cool_down: _CoolDown = field(factory=_CoolDown, repr=False)
+    cool_down: CoolDown = field(factory=CoolDown, repr=False)
 
     @property
     def is_cooling_down(self) -> bool:
@@ -104,8 +70,9 @@ class Login:
     _failure: Exception | None = field(default=None, init=False, repr=False)
     _epoch: int = field(default=0, init=False)
     _relogins: int = field(default=0, init=False)
+    _loaded_in_a_row: int = field(default=0, init=False)
     _skew: float = field(default=0.0, init=False)
-    _cool_down: _CoolDown = field(factory=_CoolDown, init=False, repr=False)
+    _cool_down: CoolDown = field(factory=CoolDown, init=False, repr=False)
 
     def enter(self, call: Call, key: Key) -> None:
         """Begin a call: from now on the end of a login concerns it.
@@ -242,10 +209,14 @@ class Login:
 
     async def _obtain(self, previous: Lease | None, *, after_refusal: bool) -> Lease:
         async with StoreGuard(self._store, self._store_key) as store:
-            found = self._lease_from(await store.load(), previous)
-            if found is not None:
-                return found
+            # A store that gives one refused token after the other is not asked a third time.
+            if self._loaded_in_a_row < _MOST_LOADED or not after_refusal:
+                found = self._lease_from(await store.load(), previous)
+                if found is not None:
+                    self._loaded_in_a_row += 1
+                    return found
             lease = await self._log_in(after_refusal=after_refusal)
+            self._loaded_in_a_row = 0
             await store.save(lease.token)
             return lease
 
@@ -268,8 +239,9 @@ class Login:
                 raise
             refusal = self._refusal(error)
         else:
+            lease = self._lease_of(response, after_refusal=after_refusal)
             self._cool_down.end()
-            return self._lease_of(response, after_refusal=after_refusal)
+            return lease
         raise refusal
 
     def _refusal(self, answer: ApiError) -> LoginError:

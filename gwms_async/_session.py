@@ -14,12 +14,12 @@ import aiohttp
 from attrs import define, evolve, field
 
 from . import _wire
+from ._cool_down import NoAccessError
+from ._failures import translated
 from ._http import Handler, Request, Response
-from ._limit import Limited, TimeLimit
-from ._login import NoAccessError
+from ._limit import Limited, TimeLimit, is_cancelled
 from ._verdict import Meaning, Verdict, meaning, verdict
 from .errors import (
-    AttemptTimeoutError,
     Cause,
     ConfigurationError,
     ConnectionFailedError,
@@ -33,15 +33,6 @@ from .settings import Timeout
 _logger = logging.getLogger("gwms_async")
 _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
 _BODY_LIMIT = 64 * 1024 * 1024
-_MISCONFIGURED = (
-    aiohttp.ClientSSLError,
-    aiohttp.ClientConnectorCertificateError,
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
-)
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
-
-_COMPLAINTS = (TypeError, ValueError, RuntimeError)  # of what it was given: ssl=, proxy=, a closed session
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
 
@@ -74,6 +65,7 @@ class Transport:
     _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _resending: tuple[aiohttp.ClientMiddlewareType, ...] | None = field(init=False)
+    _proxy_secrets: tuple[str, ...] = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False)
     _options: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
@@ -84,6 +76,12 @@ class Transport:
     def _keep_from_resending(self) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
         return (_send_once,) if self._borrowed is None else None
 
+    @_proxy_secrets.default
+    def _find_proxy_secrets(self) -> tuple[str, ...]:
+        # aiohttp shows the url of a proxy in its errors.
+        userinfo, at, _ = str(self._proxy or "").partition("//")[2].rpartition("@")
+        return (userinfo, *filter(None, userinfo.split(":")[1:])) if at else ()
+
     @_headers.default
     def _choose_headers(self) -> Mapping[str, str]:
         return {} if self._borrowed is None else _HEADERS
@@ -93,6 +91,8 @@ class Transport:
         return {
             "allow_redirects": False,
             "raise_for_status": False,
+            # A request without a body says nothing of its type (docs, activate).
+            "skip_auto_headers": ("content-type",),
             "proxy": self._proxy,
             "ssl": True if self._ssl is None else self._ssl,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
@@ -125,6 +125,7 @@ class Transport:
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
         call, began = request.call, time.monotonic()
+        self.check_usable()
         if began >= call.deadline:
             raise _too_late(request)
         session = self._session or self._open()
@@ -143,8 +144,10 @@ class Transport:
                     body = await _read(answer)
                     end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
         except Exception as error:  # noqa: BLE001  # judged there
-            end = _failure(request, error, self._timeout)
-        call.on_wire = False
+            # A borrowed session runs code of the user's, which may complain after sending.
+            is_sure = self._borrowed is None or self._borrowed.closed
+            end = translated(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
+            call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
             what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
             fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
@@ -182,23 +185,6 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _failure(request: Request, error: Exception, timeout: Timeout) -> TransportError | ConfigurationError:
-    text = _wire.masked(f"{type(error).__name__}: {error}", request.secrets)[:300]
-    # Certificate errors are connector errors, which are OS errors: the order matters.
-    if isinstance(error, _MISCONFIGURED):
-        text = f"{request}: {text}; check base_url, ssl= and proxy="
-        return ConnectionFailedError(text, cause=Cause.MISCONFIGURED)
-    never_sent = isinstance(error, _NEVER_SENT)
-    cause = Cause.NEVER_SENT if never_sent else Cause.UNKNOWN
-    if isinstance(error, TimeoutError):
-        what = f"no {'connection' if never_sent else 'complete answer'}"
-        seconds = timeout.connect if never_sent else timeout.attempt
-        return AttemptTimeoutError(f"{request}: {what} within {seconds:g} s", cause=cause)
-    if isinstance(error, _COMPLAINTS) and not isinstance(error, aiohttp.ClientError | OSError):
-        return ConfigurationError(f"{request}: aiohttp does not send it: {text}; check ssl=, proxy=, session=")
-    return ConnectionFailedError(f"{request}: {text}", cause=cause)
 
 
 def _too_late(request: Request) -> DeadlineExceededError:
@@ -249,8 +235,10 @@ class Session:
                 raise
             end = _too_late(request)
         except asyncio.CancelledError as cancelled:
-            # It goes on as it is, but for the inner frames: crash reporters keep their locals.
-            raise cancelled.with_traceback(None) from None
+            if is_cancelled():
+                # It goes on as it is, but for the inner frames: crash reporters keep their locals.
+                raise cancelled.with_traceback(None) from None
+            end = ConnectionFailedError(f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN)
         else:
             end = _conclusion(request, response)
             if isinstance(end, Response):

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from attrs import define, field
 
 from . import _wire
+from ._limit import is_cancelled
 from .tokens import Token, TokenStore
 
 T = TypeVar("T")
@@ -65,7 +66,12 @@ class StoreGuard:
         try:
             async with asyncio.timeout(self._patience):
                 return await step()
-        except Exception as error:  # noqa: BLE001  # a store is the user's: whatever it raises, the call goes on
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # a store is the user's: whatever it raises, the call goes on
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
             # Only the type: the text is the store's, and might hold the token.
             _logger.warning("the token store could not %s (%s); going on without it", what, type(error).__name__)
             return None

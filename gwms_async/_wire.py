@@ -64,7 +64,7 @@ def open_envelope(
 
 def _status_within(value: object, status: int) -> int:
     inner = number(value)
-    return int(inner) if inner is not None and inner >= 400 else status  # noqa: PLR2004
+    return int(inner) if inner is not None and 400 <= inner < 600 else status  # noqa: PLR2004
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:

@@ -11,6 +11,7 @@
     ├ OutcomeUnknownError
     ├ DecodeError
     ├ LoginError
+    ├ PlanRefusedError
     └ ApiError
       ├ BadRequestError      400, 422
       ├ AuthenticationError  401
@@ -128,6 +129,10 @@ class LoginError(GwmsError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PlanRefusedError(GwmsError):
+    """A plan would delete more than a mistake should be able to; nothing was sent."""
 
 
 class ApiError(GwmsError):

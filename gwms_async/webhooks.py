@@ -10,7 +10,10 @@ from . import _requests, _wire
 from ._http import Call, Handler, Request
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
+from .plan import Plan, make_plan
 from .registration import Outcome, Registry, Report, register_many, register_stream
+from .registration.apply import apply
+from .registration.snapshot import firsts
 
 _Webhooks = builtins.list[Webhook]
 
@@ -163,6 +166,52 @@ class Webhooks(Operations):
             Exception: What the source raised, after the outcomes of all that it gave before.
         """
         return register_stream(self._registry, specs, concurrency=concurrency)
+
+    async def plan(self, specs: Iterable[WebhookSpec], *, prune: Callable[[Webhook], object] | None = None) -> Plan:
+        """Compare the webhooks that shall exist with those that do; nothing is changed.
+
+        Args:
+            specs: The webhooks; one that comes twice counts once.
+            prune: Tells whether a webhook is ours, to be deleted if it is not among `specs`. By default nothing is.
+
+        Returns:
+            What `apply` would do; `str` of it reads like a diff.
+
+        Raises:
+            ValueError: Something is no spec, or a webhook is asked for both active and inactive; nothing was sent.
+        """
+        wanted = tuple(firsts(specs).values())
+        return make_plan(wanted, await self.list(), prune)
+
+    async def apply(
+        self,
+        plan: Plan,
+        *,
+        concurrency: int = 32,
+        force: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> Report:
+        """Carry a plan out: register what is wanted, as `register_many` does, then delete what is not.
+
+        A plan may be old: what has appeared meanwhile is adopted, what has vanished is created, or is as good as
+        deleted. Nothing is deleted while some of the wanted webhooks are not registered, nor anything that is no
+        longer what the plan saw.
+
+        Args:
+            plan: What `plan` gave.
+            concurrency: How many are worked on at once.
+            force: Whether more than 30 % of what is there may be deleted, where that is 10 or more.
+            on_outcome: Called with each outcome as it becomes known.
+
+        Returns:
+            One outcome per webhook of the plan: those to create, to activate, to deactivate, unchanged, to delete.
+
+        Raises:
+            ValueError: `concurrency` is unfit; nothing was sent.
+            PlanRefusedError: It would delete too much; nothing was sent but a list.
+            GwmsError: The list that it begins with failed; nothing else was sent.
+        """
+        return await apply(self._registry, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
     async def close(self) -> None:
         """End a list that registrations wait for."""

@@ -23,6 +23,7 @@ from gwms_async import (
     LoginError,
     NotFoundError,
     OutcomeUnknownError,
+    PlanRefusedError,
     RedirectError,
     ServerError,
     ThrottledError,
@@ -85,6 +86,7 @@ EXAMPLES: list[GwmsError] = [
     DecodeError("nonsense", paths=("expected int @ $[1].id",), excerpt="<html>"),
     DecodeError("nonsense"),
     LoginError("refused", status=401),
+    PlanRefusedError("too much"),
     *(answered(status, attempts=2, retry_after=1.5) for status in BY_STATUS),
 ]
 
@@ -123,6 +125,7 @@ def test_the_tables_of_this_file_leave_nothing_out() -> None:
         (OutcomeUnknownError, {GwmsError}),
         (DecodeError, {GwmsError}),
         (LoginError, {GwmsError}),
+        (PlanRefusedError, {GwmsError}),
         (ApiError, {GwmsError}),
         *((kind, {ApiError}) for kind in dict.fromkeys(BY_STATUS.values()) if kind is not ApiError),
     ],

@@ -17,6 +17,9 @@ FACE = "gwms_async"
 LAYERS = {
     "models": 0,
     "_limit": 0,
+    "_cool_down": 2,
+    "plan": 3,
+    "registration.apply": 8,
     "errors": 1,
     "settings": 2,
     "tokens": 2,
@@ -28,6 +31,7 @@ LAYERS = {
     "_convert": 4,
     "registration.registry": 4,
     "_requests": 5,
+    "_failures": 6,
     "_wire": 5,
     "registration.item": 5,
     "_store_guard": 6,
@@ -53,7 +57,7 @@ THIRD_PARTIES = {
     "attrs": {"everywhere"},
     "cattrs": {"_convert"},
     "backoff": {"middleware.backoff"},
-    "aiohttp": {"_session", "client", "testing"},
+    "aiohttp": {"_failures", "_session", "client", "testing"},
     "click": {"cli"},
     "rich": {"cli"},
 }

@@ -27,8 +27,9 @@ from gwms_async import (
     Token,
     TokenStore,
 )
+from gwms_async._cool_down import NoAccessError
 from gwms_async._http import Call
-from gwms_async._login import Key, Login, NoAccessError
+from gwms_async._login import Key, Login
 from gwms_async._wire import open_envelope
 from gwms_async.tokens import Lease
 
@@ -612,3 +613,24 @@ async def test_a_login_is_logged_without_its_secrets(gateway: Gateway, caplog: p
     assert [record.getMessage() for record in caplog.records] == ["logged in"]
     assert caplog.records[0].__dict__["username"] == "shop"
     assert not any("hunter2" in str(vars(record)) or "token-1" in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: Gateway) -> None:
+    """It is not asked for ever: the third time there is a login."""
+    stale = iter(range(1000))
+
+    class Stale(MemoryTokenStore):
+        async def load(self, key: str) -> Token | None:
+            return Token(f"stale-{next(stale)}")
+
+    login, key, call = make_login(gateway, Stale()), Key("key"), Call()
+    login.enter(call, key)
+    seen = []
+    for _ in range(4):
+        await login.admit(call, key)
+        seen.append(token_of(call))
+        if not seen[-1].startswith("stale"):
+            break
+        assert await login.refused(request_of(call), key)
+
+    assert seen == ["stale-0", "stale-1", "token-1"]

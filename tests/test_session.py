@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import aiohttp
 import pytest
 
-from gwms_async import DeadlineExceededError, Request, Timeout
+from gwms_async import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    DeadlineExceededError,
+    Handler,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    Timeout,
+)
 from gwms_async._http import Call
 from gwms_async._limit import TimeLimit
 from gwms_async._session import Session, Transport
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import GwmsEmulator, Stall
+
+from .support import client, spec, until
 
 
 async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
@@ -23,3 +38,76 @@ async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
 
     assert gateway.requests == []
     assert gateway.connections == 0
+
+
+async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmulator) -> None:
+    """The answer was there, but the call had not come to its end: a create's outcome is unknown."""
+
+    async def audit(request: Request, handler: Handler) -> Response:
+        response = await handler(request)
+        if request.method == "POST":
+            await asyncio.Event().wait()
+        return response
+
+    async with client(gateway, middlewares=[audit], timeout=Timeout(total=0.1)) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+        report = await gwms.webhooks.register_many([spec(2)], deadline=0.05)
+
+    assert report.counts == {OutcomeStatus.UNKNOWN: 1}
+    assert len(gateway.webhooks) == 2
+
+
+async def test_a_cancellation_that_nobody_asked_for(gateway: GwmsEmulator) -> None:
+    """A middleware of the user's that waits for something cancelled fails its call, not its caller's task."""
+
+    async def broken(request: Request, handler: Handler) -> Response:
+        if request.method == "POST":
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+        return await handler(request)
+
+    async with client(gateway, middlewares=[broken]) as gwms:
+        with pytest.raises(OutcomeUnknownError, match="was cancelled"):
+            await gwms.webhooks.create(spec())
+        assert await gwms.webhooks.list() == []
+
+
+async def test_what_a_borrowed_session_s_own_code_raises(gateway: GwmsEmulator) -> None:
+    """It may come after sending: a create's outcome is unknown."""
+
+    async def complain(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if request.url.path.endswith("/webhooks"):
+            response.release()
+            raise ValueError("mine")
+        return response
+
+    async with (
+        aiohttp.ClientSession(middlewares=[complain]) as session,
+        client(gateway, session=session) as gwms,
+    ):
+        with pytest.raises(OutcomeUnknownError, match="mine"):
+            await gwms.webhooks.create(spec())
+
+    assert len(gateway.webhooks) == 1
+
+
+async def test_closing_with_a_borrowed_session(gateway: GwmsEmulator) -> None:
+    """What is on the wire keeps its limits, and what waits for a slot is not sent."""
+    gateway.inject(Stall(60), operation="get")
+    async with aiohttp.ClientSession() as session:
+        gwms = client(gateway, session=session, max_connections=1, timeout=Timeout(attempt=0.2, total=0.3))
+        await gwms.webhooks.list()
+        stalled = asyncio.create_task(gwms.webhooks.get(1))
+        await until(lambda: gateway.count("get"))
+        waiting = asyncio.create_task(gwms.webhooks.create(spec()))
+        await asyncio.sleep(0)
+        await gwms.close()
+
+        ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+
+    assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
+    assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
+    assert gateway.count("create") == 0

@@ -288,3 +288,14 @@ async def test_what_a_store_may_not_give(gateway: GwmsEmulator, caplog: pytest.L
 
     assert "something else than a token" in caplog.text
     assert gateway.logins == 1
+
+
+async def test_a_store_that_waits_for_something_cancelled(gateway: GwmsEmulator) -> None:
+    """It is a failing store like any other."""
+
+    class Cancelled(MemoryTokenStore):
+        async def load(self, key: str) -> Token | None:
+            raise asyncio.CancelledError
+
+    async with client(gateway, token_store=Cancelled()) as gwms:
+        assert await gwms.webhooks.list() == []

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from gwms_async import Cause, ConfigurationError, ConnectionFailedError, Request, Response, Timeout, TransportError
-from gwms_async._session import _failure
+from gwms_async._failures import translated
 from gwms_async._verdict import (
     Meaning,
     Verdict,
@@ -114,7 +114,7 @@ def end_of(seen: Any) -> Response | TransportError:
         return Response(seen)
     if isinstance(seen, Cause):
         return ConnectionFailedError("broke", cause=seen)
-    end = _failure(Request("GET", "/webhooks", idempotent=True), seen, Timeout())
+    end = translated(seen, Request("GET", "/webhooks", idempotent=True), Timeout())
     assert isinstance(end, TransportError)
     return end
 
@@ -262,7 +262,7 @@ def test_dates_of_http(text: str | None, expected: float | None) -> None:
 @pytest.mark.parametrize("complaint", [TypeError("ssl"), ValueError("header"), RuntimeError("Session is closed")])
 def test_a_complaint_of_aiohttp_is_a_mistake_in_the_setup(complaint: Exception) -> None:
     """It is no attempt's end: there was none."""
-    end = _failure(Request("GET", "/webhooks", idempotent=True), complaint, Timeout())
+    end = translated(complaint, Request("GET", "/webhooks", idempotent=True), Timeout())
 
     assert isinstance(end, ConfigurationError)
     assert str(complaint) in str(end)
@@ -270,7 +270,7 @@ def test_a_complaint_of_aiohttp_is_a_mistake_in_the_setup(complaint: Exception) 
 
 def test_a_fault_within_aiohttp_says_nothing() -> None:
     """What nobody thought of leaves the outcome unknown."""
-    end = _failure(Request("GET", "/webhooks", idempotent=True), AttributeError("writer"), Timeout())
+    end = translated(AttributeError("writer"), Request("GET", "/webhooks", idempotent=True), Timeout())
 
     assert isinstance(end, ConnectionFailedError)
     assert end.cause is Cause.UNKNOWN

@@ -8,6 +8,7 @@ from attrs import define, field
 from .._http import Handler, Request, Response
 from .._login import Key, Login
 from .._verdict import key_was_accepted
+from ..errors import TransportError
 from ..tokens import Lease
 
 
@@ -31,7 +32,13 @@ class Authorize:
         if lease is not self._stamp[0]:
             self._stamp = self._make_stamp(lease)
         # No frame that waits has headers among its locals: crash reporters keep these.
-        response = await handler(request.with_headers(*self._stamp[1:]))
+        try:
+            response = await handler(request.with_headers(*self._stamp[1:]))
+        except TransportError:
+            request.call.on_wire = False
+            raise
+        # Only now, for the user's middlewares have come to their end too.
+        request.call.on_wire = False
         if (lease is not key.accepted or key.is_cooling_down) and key_was_accepted(response):
             self._login.accepted(lease, key)
         return response

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 
 from ..models import Identity, WebhookSpec
 from .registry import Operations, Registry
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
+from .snapshot import firsts
 from .source import Source
 
 __all__ = ["Operations", "Outcome", "OutcomeStatus", "Registry", "Report", "register_many", "register_stream"]
@@ -27,7 +28,7 @@ async def register_many(
 ) -> Report:
     """Register all of `specs`; see `Webhooks.register_many`."""
     specs = list(specs)
-    firsts = _firsts(specs)
+    wanted = firsts(specs)
     _check_concurrency(concurrency)
     ended: dict[Identity, Outcome] = {}
 
@@ -44,13 +45,15 @@ async def register_many(
         ended[outcome.spec.identity] = outcome
         tell(outcome)
 
-    remaining = iter(firsts.values())
+    remaining = iter(wanted.values())
 
     async def source() -> WebhookSpec | None:
         """Give the next one."""
         return next(remaining, None)
 
-    run = Run(registry, min(concurrency, len(firsts)), emit)
+    if not wanted:
+        return Report(())
+    run = Run(registry, min(concurrency, len(wanted)), emit)
     main = asyncio.create_task(run.main(source), name="gwms registration")
     try:
         await asyncio.wait([main], timeout=deadline)
@@ -58,19 +61,23 @@ async def register_many(
         await run.stop(main)
     if not main.cancelled():
         main.result()
-    outcomes: list[Outcome] = []
+    return Report(tuple(_in_order(specs, ended, run, tell)))
+
+
+def _in_order(
+    specs: Iterable[WebhookSpec], ended: dict[Identity, Outcome], run: Run, tell: Callable[[Outcome], object]
+) -> Iterator[Outcome]:
     seen: set[Identity] = set()
     for spec in specs:
-        first = ended.get(spec.identity)
-        if first is None:
-            first = ended[spec.identity] = run.leftover(spec)
-            tell(first)
+        outcome = ended.get(spec.identity)
+        if outcome is None:
+            outcome = ended[spec.identity] = run.leftover(spec)
+            tell(outcome)
         if spec.identity in seen:
-            first = Outcome(spec, OutcomeStatus.DUPLICATE, first.webhook)
-            tell(first)
+            outcome = Outcome(spec, OutcomeStatus.DUPLICATE, outcome.webhook)
+            tell(outcome)
         seen.add(spec.identity)
-        outcomes.append(first)
-    return Report(tuple(outcomes))
+        yield outcome
 
 
 async def register_stream(
@@ -84,7 +91,13 @@ async def register_stream(
     source = Source(specs)
     # Workers wait when it is full: a slow consumer slows the source down.
     outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=concurrency)
-    run = Run(registry, concurrency, outcomes.put)
+
+    async def emit(outcome: Outcome) -> None:
+        """Hand it to the consumer, unless that one is gone."""
+        if not run.is_stopped:
+            await outcomes.put(outcome)
+
+    run = Run(registry, concurrency, emit)
 
     async def work() -> None:
         """Run to the end, and tell the consumer of it."""
@@ -92,7 +105,8 @@ async def register_stream(
             await run.main(source)
         finally:
             if not run.is_stopped:
-                await outcomes.put(None)
+                with run.as_waiting():
+                    await outcomes.put(None)
 
     main = asyncio.create_task(work(), name="gwms registration")
     try:
@@ -103,17 +117,6 @@ async def register_stream(
     main.result()
     if source.error is not None:
         raise source.error
-
-
-def _firsts(specs: list[WebhookSpec]) -> dict[Identity, WebhookSpec]:
-    firsts: dict[Identity, WebhookSpec] = {}
-    for spec in specs:
-        if not isinstance(spec, WebhookSpec):
-            raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
-        first = firsts.setdefault(spec.identity, spec)
-        if first.active != spec.active:
-            raise ValueError(f"the same webhook is asked for both active and inactive: {spec}")
-    return firsts
 
 
 def _check_concurrency(concurrency: object) -> None:

@@ -9,7 +9,7 @@ from math import inf
 from attrs import define, evolve, field
 
 from .._http import Call
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
 from .registry import Operations, Registry
 from .report import Outcome, OutcomeStatus
@@ -29,7 +29,7 @@ class Item:
         deadline: Monotonic seconds after which nothing more is sent for it.
         call: What its present call has been through.
         doubt: Why it may or may not be there, once that is so.
-        resent: Whether its creation was sent again after that.
+        may_be_doubled: Whether its creation was sent again after that, and no list has been looked at since.
         outcome: How it ended, as far as is known.
         duplicates: How many equal specs came while it was worked on.
     """
@@ -40,7 +40,7 @@ class Item:
     deadline: float = field(default=inf, init=False)
     call: Call = field(factory=Call, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
-    resent: bool = field(default=False, init=False)
+    may_be_doubled: bool = field(default=False, init=False)
     outcome: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
     _earlier_attempts: int = field(default=0, init=False)
@@ -80,9 +80,9 @@ class Item:
             self.outcome = await self._adopt(copies, found)
             if self.outcome is not None:
                 return
-            if self.doubt is None and self._registry.is_in_doubt(self.spec.identity):
+            if self.doubt is None and self._registry.is_in_doubt(self.spec.identity, snapshot):
                 raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
-            self.resent = self.doubt is not None
+            self.may_be_doubled = self.doubt is not None
             webhook, is_ours = await self._registry.create(self._run, self.spec, self._next_call())
             if is_ours:
                 if webhook.identity != self.spec.identity:
@@ -98,13 +98,16 @@ class Item:
             snapshot: What the gateway holds now.
             before: Those that were there when the run began; they are left alone.
         """
+        self.may_be_doubled = False
         copies = self._not_gone(snapshot.copies(self.spec.identity))
         if not copies:
             return
         keep, error = survivor(copies), None
         untouchable = {keep.id, *(webhook.id for webhook in before)}
-        for copy in copies:
-            if copy.id not in untouchable and not is_memory(copy):
+        surplus = [copy for copy in copies if copy.id not in untouchable and not is_memory(copy)]
+        if surplus:
+            keep, error = await self._brought_into_state(keep)
+            for copy in surplus if error is None else []:
                 error = await self._remove(copy) or error
         outcome = self.outcome or self.end(OutcomeStatus.RECOVERED)
         is_kept = outcome.webhook is not None and outcome.webhook.id == keep.id
@@ -114,18 +117,26 @@ class Item:
             webhook=keep,
             error=error,
             attempts=self.attempts,
-            copies=tuple(copy.id for copy in copies if copy is not keep),
+            copies=tuple(copy.id for copy in copies if copy.id != keep.id),
         )
+
+    def final(self) -> Outcome:
+        """Tell how it ended, a second copy that nobody looked for included."""
+        outcome = self.outcome or self.end(OutcomeStatus.UNKNOWN, error=self.doubt)
+        if self.may_be_doubled and outcome.error is None:
+            error = OutcomeUnknownError(
+                "it was created again, and there may be a second copy: run again", spec=self.spec
+            )
+            outcome = evolve(outcome, error=error)
+        return outcome
 
     async def _adopt(self, copies: Iterable[Webhook], found: OutcomeStatus) -> Outcome | None:
         """Take the fittest of the webhooks that are there; None if there is none."""
         for webhook in by_fitness(self._not_gone(copies), active=self.spec.active):
             status = found
-            if webhook.active != self.spec.active:
-                operations = self._operations()
-                change = operations.activate if self.spec.active else operations.deactivate
+            if webhook.active is not self.spec.active:
                 try:
-                    webhook = await change(webhook.id)  # noqa: PLW2901  # the same, as it is now
+                    webhook = await self._in_state(webhook)  # noqa: PLW2901  # the same, as it is now
                 except NotFoundError:
                     self._gone.add(webhook.id)
                     continue
@@ -134,12 +145,25 @@ class Item:
             return evolve(self.end(status, webhook), copies=others)
         return None
 
-    async def _remove(self, copy: Webhook) -> GwmsError | None:
+    async def _brought_into_state(self, webhook: Webhook) -> tuple[Webhook, Exception | None]:
+        try:
+            return await self._in_state(webhook), None
+        except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
+            # Nothing is deleted, then: one of the others is in the right state.
+            return webhook, error
+
+    async def _in_state(self, webhook: Webhook) -> Webhook:
+        if webhook.active is self.spec.active:
+            return webhook
+        operations = self._operations()
+        return await (operations.activate if self.spec.active else operations.deactivate)(webhook.id)
+
+    async def _remove(self, copy: Webhook) -> Exception | None:
         try:
             await self._operations().delete(copy.id)
         except NotFoundError:
             pass  # another process has seen it too
-        except GwmsError as error:
+        except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
             _logger.warning("the second copy %d of a webhook could not be deleted: %s", copy.id, error)
             return error
         return None

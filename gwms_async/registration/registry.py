@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from math import inf
 from typing import Protocol
 
 from attrs import define, field
@@ -62,7 +64,7 @@ class Registry:
     _runs: dict[object, int] = field(factory=dict, init=False)
     _creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None]] = field(factory=dict, init=False)
     _created: dict[Identity, tuple[int, Webhook]] = field(factory=dict, init=False)
-    _doubts: dict[Identity, float] = field(factory=dict, init=False)
+    _doubts: dict[Identity, tuple[int, float]] = field(factory=dict, init=False)
 
     @contextmanager
     def entered(self, run: object) -> Iterator[None]:
@@ -72,8 +74,7 @@ class Registry:
             yield
         finally:
             del self._runs[run]
-            oldest = min(self._runs.values(), default=self._tick)
-            self._created = {key: entry for key, entry in self._created.items() if entry[0] > oldest}
+            self._forget()
 
     async def snapshot(self) -> Snapshot:
         """List the webhooks; calls that come together share one list, but none that is under way already.
@@ -87,6 +88,8 @@ class Registry:
             task = asyncio.create_task(self._list(listing, self._listing), name="gwms list")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            # Cancelled before its first step, it has not told those who wait.
+            task.add_done_callback(partial(_end, listing))
         await asyncio.wait([listing])
         end = listing.result()
         if isinstance(end, Snapshot):
@@ -101,9 +104,10 @@ class Registry:
             return listed
         return (*listed, webhook)
 
-    def is_in_doubt(self, identity: Identity) -> bool:
-        """Tell whether a create of it may still be carried out without our knowing."""
-        return self.monotonic() - self._doubts.get(identity, -DOUBT) < DOUBT
+    def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
+        """Tell whether it may have been created, or be created yet, without the snapshot's knowing."""
+        tick, since = self._doubts.get(identity, (0, -inf))
+        return tick > snapshot.began or self.monotonic() - since < DOUBT
 
     async def create(self, run: object, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
         """Create a webhook, or wait for another registration that is at it.
@@ -116,24 +120,30 @@ class Registry:
         """
         while (other := self._creating.get(spec.identity)) is not None:
             await asyncio.wait([other])
-            end = other.result()
-            if isinstance(end, Webhook):
-                return end, False
-            if end is not None:
-                raise end.fresh()
+            found = other.result()
+            if isinstance(found, Webhook):
+                return found, False
+            if found is not None:
+                raise found.fresh()
         future = self._creating[spec.identity] = asyncio.get_running_loop().create_future()
-        end = None
+        end: Webhook | GwmsError | None = None
         try:
-            end = await self.create_once(spec, call, run)
+            end = webhook = await self.create_once(spec, call, run)
         except GwmsError as error:
             end = error
             raise
         finally:
-            if end is None and call.attempts:
-                end = OutcomeUnknownError("the registration that created it was ended on its way", spec=spec)
             del self._creating[spec.identity]
-            future.set_result(end)
-        return end, True
+            future.set_result(self._for_others(end, spec, call))
+        return webhook, True
+
+    def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
+        """Choose what others are told of a create that they waited for; None: to do it themselves."""
+        if end is None and call.attempts:
+            return OutcomeUnknownError("the registration that created it was ended on its way", spec=spec)
+        if isinstance(end, Webhook | OutcomeUnknownError) or self.monotonic() < call.deadline:
+            return end
+        return None  # it failed for want of time, of which they may have more
 
     async def create_once(self, spec: WebhookSpec, call: Call, run: object = None) -> Webhook:
         """Create a webhook, whoever else does, and let other registrations know."""
@@ -163,7 +173,7 @@ class Registry:
         listing: asyncio.Future[Snapshot | Exception],
         before: asyncio.Future[Snapshot | Exception] | None,
     ) -> None:
-        end: Snapshot | Exception = ConfigurationError("the client was closed during a list")
+        end: Snapshot | Exception = _closed()
         try:
             if before is not None:
                 await asyncio.wait([before])
@@ -178,10 +188,26 @@ class Registry:
             listing.set_result(end)
 
     def _doubt(self, identity: Identity) -> None:
-        now = self.monotonic()
-        self._doubts = {other: since for other, since in self._doubts.items() if now - since < DOUBT}
-        self._doubts[identity] = now
+        self._forget()
+        self._doubts[identity] = self._next_tick(), self.monotonic()
+
+    def _forget(self) -> None:
+        """Drop what no run under way can have missed."""
+        oldest, now = min(self._runs.values(), default=self._tick), self.monotonic()
+        self._created = {key: entry for key, entry in self._created.items() if entry[0] > oldest}
+        self._doubts = {
+            key: (tick, since) for key, (tick, since) in self._doubts.items() if tick > oldest or now - since < DOUBT
+        }
 
     def _next_tick(self) -> int:
         self._tick += 1
         return self._tick
+
+
+def _end(listing: asyncio.Future[Snapshot | Exception], _: asyncio.Task[None]) -> None:
+    if not listing.done():
+        listing.set_result(_closed())
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the client was closed during a list")

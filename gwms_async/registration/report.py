@@ -25,6 +25,8 @@ class OutcomeStatus(StrEnum):
     """The answer to its creation was lost; it was found on the gateway."""
     DUPLICATE = "duplicate"
     """The same webhook came earlier in the same input; see its outcome."""
+    DELETED = "deleted"
+    """It was there, was not wanted, and is gone."""
     FAILED = "failed"
     """It could not be had; `Outcome.error` tells why."""
     UNKNOWN = "unknown"

@@ -58,7 +58,7 @@ class Run:
             GwmsError: The first list failed; nothing was sent.
         """
         with self._registry.entered(self):
-            with self._as_waiting():
+            with self.as_waiting():
                 self._snapshot = await self._registry.snapshot()
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
@@ -71,6 +71,8 @@ class Run:
         Args:
             main: The task of `main`.
         """
+        # asyncio complains of errors that nobody has looked at; a cancellation may keep us from it.
+        main.add_done_callback(lambda done: done.cancelled() or done.exception())
         if main.done():
             return
         self._stopped_at = self._registry.monotonic()
@@ -92,7 +94,7 @@ class Run:
         if not isinstance(item, Item):
             item = Item(spec, self._registry, self)
         if item.outcome is not None:
-            return item.outcome
+            return item.final()
         if item.may_be_there:
             return item.end(OutcomeStatus.UNKNOWN, error=item.doubt or cut_short(spec))
         error = DeadlineExceededError("the run was ended before this webhook was registered: run it again")
@@ -101,7 +103,7 @@ class Run:
 
     async def _work(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
         while not self.is_stopped:
-            with self._as_waiting():
+            with self.as_waiting():
                 spec = await source()
             if spec is None:
                 return
@@ -145,8 +147,7 @@ class Run:
         self._last_doubt = self._registry.monotonic()
 
     async def _finish(self, item: Item) -> None:
-        outcome = item.outcome or item.end(OutcomeStatus.UNKNOWN, error=item.doubt)
-        item.outcome = outcome
+        outcome = item.outcome = item.final()
         # From here on its identity is all that is remembered: a stream may have no end.
         self._items[item.spec.identity] = item.spec.active
         await self._put(outcome)
@@ -154,7 +155,7 @@ class Run:
             await self._put(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
 
     async def _put(self, outcome: Outcome) -> None:
-        with self._as_waiting():
+        with self.as_waiting():
             await self._emit(outcome)
 
     async def _settle(self, workers: int) -> None:
@@ -167,18 +168,18 @@ class Run:
             snapshot = await self._look_again(pause)
             if snapshot is not None:
                 await self._each(undecided, partial(self._try, snapshot, OutcomeStatus.RECOVERED), workers)
-        if any(item.resent for item in items) and not self.is_stopped:
+        if any(item.may_be_doubled for item in items) and not self.is_stopped:
             await self._verify(items, workers)
         if not self.is_stopped:
             for item in items:
                 await self._finish(item)
 
     async def _look_again(self, pause: float) -> Snapshot | None:
-        with self._as_waiting():
+        with self.as_waiting():
             await self._sleep(pause)
             try:
                 return await self._registry.snapshot()
-            except GwmsError as error:
+            except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
                 _logger.warning("webhooks in doubt could not be looked for: %s", error)
                 return None
 
@@ -223,7 +224,7 @@ class Run:
             del self._busy[task]
 
     @contextmanager
-    def _as_waiting(self) -> Iterator[None]:
+    def as_waiting(self) -> Iterator[None]:
         """Mark that the task waits for nothing that was sent, and may be ended at once."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a coroutine runs in one

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook
+from ..models import Identity, Webhook, WebhookSpec
 
 
 @frozen(eq=False, repr=False)
@@ -29,6 +29,9 @@ class Snapshot:
         for webhook in sorted(webhooks, key=lambda webhook: webhook.id):
             copies[webhook.identity] = (*copies.get(webhook.identity, ()), webhook)
         return cls(began, copies)
+
+    def __iter__(self) -> Iterator[Webhook]:
+        return (webhook for copies in self._copies.values() for webhook in copies)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """All webhooks of one identity, lowest id first."""
@@ -52,3 +55,18 @@ def by_fitness(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:
 def survivor(copies: Iterable[Webhook]) -> Webhook:
     """Choose the one webhook of an identity that stays; the same one in every process that looks."""
     return min(copies, key=lambda webhook: (is_memory(webhook), webhook.id))
+
+
+def firsts(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
+    """Leave out what is asked for twice.
+
+    Raises:
+        ValueError: Something is no spec, or a webhook is asked for both active and inactive.
+    """
+    found: dict[Identity, WebhookSpec] = {}
+    for spec in specs:
+        if not isinstance(spec, WebhookSpec):
+            raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
+        if found.setdefault(spec.identity, spec).active != spec.active:
+            raise ValueError(f"the same webhook is asked for both active and inactive: {spec}")
+    return found

@@ -1,0 +1,91 @@
+"""What the state machine found, each case by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from gwms_async import DecodeError, LoginError, OutcomeUnknownError, WebhookSpec
+from gwms_async._http import Call
+from gwms_async.registration import register_many
+from gwms_async.testing import GwmsEmulator, Html
+
+from . import virtual
+from .fake_operations import FakeGateway, Fault, lost, refused, specs
+from .support import client
+from .virtual_io import VirtualIoLoop, use_virtual_clock
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
+    """A lost create of the other state commits late, below our own: what stays is as the last call asked."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        registry = gateway.registry()
+        gateway.fail("create", Fault(lost, commits_after=2.0), Fault(takes=1.5))
+        with pytest.raises(OutcomeUnknownError):
+            await registry.create_once(evolve(spec, active=not active), Call())
+
+        wanted: list[WebhookSpec] = [spec]
+        report = await register_many(registry, wanted, concurrency=1, deadline=None, on_outcome=None)
+        await gateway.settle()
+
+        (outcome,) = report.outcomes
+        assert [webhook.active for webhook in gateway.webhooks.values()] == [active]
+        assert outcome.webhook is not None
+        assert outcome.webhook.active == active
+
+    virtual.run(main())
+
+
+def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
+    """Refused, then answered with a page, then refused again: the second cool-down is the doubled one."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        async with GwmsEmulator() as gateway, client(gateway) as gwms:
+            use_virtual_clock(gwms, loop)
+            gateway.refuse_logins = True
+            with pytest.raises(LoginError, match="for 60 s"):
+                await gwms.webhooks.list()
+            await asyncio.sleep(61)
+            gateway.inject(Html(), operation="login")
+            with pytest.raises(DecodeError):
+                await gwms.webhooks.list()
+            with pytest.raises(LoginError, match="for 120 s"):
+                await gwms.webhooks.list()
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())
+
+
+def test_a_run_cancelled_as_its_list_fails_leaves_no_error_behind() -> None:
+    """The cancellation goes on; asyncio has no exception to complain of that was never retrieved."""
+    complaints: list[str] = []
+
+    def complain(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        complaints.append(context["message"])
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(complain)
+        gateway = FakeGateway()
+        gateway.fail("list", Fault(refused, takes=1.0))
+        run = asyncio.create_task(
+            register_many(gateway.registry(), specs(1), concurrency=1, deadline=None, on_outcome=None)
+        )
+        await asyncio.sleep(0.5)
+        (inner,) = (task for task in asyncio.all_tasks() if task.get_name() == "gwms registration")
+        inner.add_done_callback(lambda _: run.cancel())
+        del inner
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    virtual.run(main())
+    gc.collect()
+    assert complaints == []
