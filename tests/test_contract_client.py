@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+pytest.importorskip("openapi_core", reason="it comes with the dependency group contract")
+
 from gwms_async import (
     GwmsError,
     Handler,

@@ -15,10 +15,13 @@ from typing import Any
 
 import hypothesis
 import pytest
-import requests
-import schemathesis
 from attrs import frozen
 from hypothesis import HealthCheck
+
+pytest.importorskip("schemathesis", reason="it comes with the dependency group contract")
+
+import requests
+import schemathesis
 from schemathesis.generation.meta import negated_parameters
 from schemathesis.openapi import from_dict
 from schemathesis.specs.openapi.schemas import OpenApiSchema
