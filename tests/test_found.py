@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from gwms_async import DecodeError, LoginError, OutcomeUnknownError, WebhookSpec
+from gwms_async import DecodeError, LoginError, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
 from gwms_async._http import Call
 from gwms_async.registration import register_many
 from gwms_async.testing import GwmsEmulator, Html
@@ -91,7 +91,6 @@ def test_a_run_cancelled_as_its_list_fails_leaves_no_error_behind() -> None:
     assert complaints == []
 
 
-@pytest.mark.xfail(strict=True, reason="what the last look finds, alone and in the other state, is called recovered")
 def test_what_the_last_look_finds_is_brought_into_its_state() -> None:
     """Another process creates it in the other state after the last round: it is not as asked, and not `recovered`."""
 
@@ -105,5 +104,25 @@ def test_what_the_last_look_finds_is_brought_into_its_state() -> None:
 
         (outcome,) = report.outcomes
         assert outcome.is_failure or gateway.webhooks[1].active
+
+    virtual.run(main())
+
+
+def test_what_the_last_look_finds_and_cannot_change_has_failed() -> None:
+    """It is there, but not as asked: the outcome shows it, and the error that kept it so."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 4)
+        gateway.fail("activate", Fault(refused))
+        gateway.later(7.5, lambda: gateway.add(evolve(spec, active=False)))
+
+        report = await register_many(gateway.registry(), [spec], concurrency=1, deadline=None, on_outcome=None)
+        await gateway.settle()
+
+        (outcome,) = report.outcomes
+        assert outcome.status is OutcomeStatus.FAILED
+        assert isinstance(outcome.error, ServerError)
+        assert outcome.webhook == gateway.webhooks[1]
 
     virtual.run(main())

@@ -104,10 +104,13 @@ class Item:
             return
         keep, error = survivor(copies), None
         untouchable = {keep.id, *(webhook.id for webhook in before)}
-        surplus = [copy for copy in copies if copy.id not in untouchable and not is_memory(copy)]
-        if surplus:
-            keep, error = await self._brought_into_state(keep)
-            for copy in surplus if error is None else []:
+        try:
+            keep = await self._in_state(keep)
+        except Exception as trouble:  # noqa: BLE001  # a middleware of the user's may raise anything
+            self.outcome = self._left_as_it_is(copies, trouble)
+            return
+        for copy in copies:
+            if copy.id not in untouchable and not is_memory(copy):
                 error = await self._remove(copy) or error
         outcome = self.outcome or self.end(OutcomeStatus.RECOVERED)
         is_kept = outcome.webhook is not None and outcome.webhook.id == keep.id
@@ -119,6 +122,15 @@ class Item:
             attempts=self.attempts,
             copies=tuple(copy.id for copy in copies if copy.id != keep.id),
         )
+
+    def _left_as_it_is(self, copies: list[Webhook], trouble: Exception) -> Outcome:
+        """Make the outcome where the one that should stay could not be brought into its state."""
+        status = OutcomeStatus.FAILED
+        best = by_fitness(copies, active=self.spec.active)[0]
+        if best.active is self.spec.active:
+            status = self.outcome.status if self.outcome is not None else OutcomeStatus.RECOVERED
+        others = tuple(copy.id for copy in copies if copy is not best)
+        return evolve(self.end(status, best, trouble), copies=others)
 
     def final(self) -> Outcome:
         """Tell how it ended, a second copy that nobody looked for included."""
@@ -144,13 +156,6 @@ class Item:
             others = tuple(other.id for other in self._not_gone(copies) if other.id != webhook.id)
             return evolve(self.end(status, webhook), copies=others)
         return None
-
-    async def _brought_into_state(self, webhook: Webhook) -> tuple[Webhook, Exception | None]:
-        try:
-            return await self._in_state(webhook), None
-        except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
-            # Nothing is deleted, then: one of the others is in the right state.
-            return webhook, error
 
     async def _in_state(self, webhook: Webhook) -> Webhook:
         if webhook.active is self.spec.active:
