@@ -1,0 +1,60 @@
+"""The examples in docstrings, run against the emulator as they stand there."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+import textwrap
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+import gwms_async
+from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType
+from gwms_async.testing import DropAfter, GwmsEmulator
+
+EXAMPLE = re.compile(r"::\n\n((?:(?:    .*)?\n)+)")
+
+
+def examples() -> dict[str, str]:
+    """Find the examples in the docstrings of all classes and functions."""
+    found: dict[str, str] = {}
+    for module in pkgutil.walk_packages(gwms_async.__path__, "gwms_async."):
+        if module.name.split(".")[1] == "cli":
+            continue
+        for name, thing in vars(import_module(module.name)).items():
+            if getattr(thing, "__module__", None) == module.name and (
+                inspect.isclass(thing) or inspect.isfunction(thing)
+            ):
+                for code in EXAMPLE.findall((inspect.getdoc(thing) or "") + "\n"):
+                    found[name] = textwrap.dedent(code)
+    return found
+
+
+@pytest.mark.parametrize("name", list(examples()))
+async def test_an_example(name: str) -> None:
+    """It runs, and leaves a client that works."""
+    async with GwmsEmulator() as gateway:
+
+        def make_client(credentials: Credentials, base_url: str = gateway.base_url) -> GwmsClient:
+            assert credentials
+            return GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url)
+
+        names: dict[str, Any] = {
+            "Credentials": Credentials,
+            "DropAfter": DropAfter,
+            "GwmsClient": make_client,
+            "GwmsEmulator": GwmsEmulator,
+            "WebhookSpec": WebhookSpec,
+            "WebhookType": WebhookType,
+        }
+        code = examples()[name].replace("…", "x").replace("    ...", "    pass")
+        exec(compile(f"async def example():\n{textwrap.indent(code, '    ')}", name, "exec"), names)  # noqa: S102
+        await names["example"]()
+
+
+def test_there_are_examples() -> None:
+    """They are found."""
+    assert set(examples()) == {"GwmsClient", "GwmsEmulator"}
