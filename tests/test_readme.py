@@ -33,17 +33,17 @@ def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
 
 
 def test_the_first_example(
-    served_gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It registers a webhook."""
-    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), served_gateway.credentials, strict=True):
+    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), gwms_emulator.credentials, strict=True):
         monkeypatch.setenv(f"GWMS_{name}", value)
-    monkeypatch.setenv("GWMS_BASE_URL", served_gateway.base_url)
+    monkeypatch.setenv("GWMS_BASE_URL", gwms_emulator.base_url)
 
     example("asyncio.run(main())")
 
     assert capsys.readouterr().out == "1 https://shop.example/gwms/orders True\n"
-    assert len(served_gateway.webhooks) == 1
+    assert len(gwms_emulator.webhooks) == 1
 
 
 async def test_the_operations(gateway: GwmsEmulator) -> None:
