@@ -1,6 +1,6 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._http import Handler, Middleware, Request, Response
 from .client import GwmsClient
@@ -32,6 +32,10 @@ from .registration import Outcome, OutcomeStatus, Report
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
 
+if TYPE_CHECKING:
+    from .stores.file import FileTokenStore as FileTokenStore
+
+# Without `FileTokenStore`, lest a star import need the extra.
 __all__ = [
     "PRODUCTION",
     "ApiError",
@@ -81,4 +85,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415  # nothing else here needs it
 
         return version("gwms-async")
+    if name == "FileTokenStore":
+        try:
+            from .stores.file import FileTokenStore  # noqa: PLC0415  # an extra
+        except ImportError as error:
+            raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[cli]'") from error
+        return FileTokenStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
+from errno import errorcode
 from typing import Self, TypeVar
 
 from attrs import define, field
@@ -66,15 +68,18 @@ class StoreGuard:
         try:
             async with asyncio.timeout(self._patience):
                 return await step()
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ) as error:  # a store is the user's: whatever it raises, the call goes on
+        # A store is the user's: whatever it raises, the call goes on.
+        except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            # Only the type: the text is the store's, and might hold the token.
-            _logger.warning("the token store could not %s (%s); going on without it", what, type(error).__name__)
+            _logger.warning("the token store could not %s (%s); going on without it", what, _kind(error))
             return None
+
+
+def _kind(error: BaseException) -> str:
+    """Tell the type and, where the system told one, the reason; never the text, which might hold the token."""
+    name, number = type(error).__name__, getattr(error, "errno", None)
+    return f"{name}: {os.strerror(number)}" if isinstance(number, int) and number in errorcode else name
 
 
 def _is_sound(token: object) -> bool:

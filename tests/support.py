@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import cycle, islice
+from textwrap import dedent
 from typing import Any
 
 from gwms_async import Credentials, GwmsClient, RetryPolicy, WebhookSpec, WebhookType
@@ -51,3 +54,11 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  # the emulator's state has no events
             await asyncio.sleep(0)
+
+
+def python(code: str, *arguments: object) -> str:
+    """Run code in a process of its own, where it must not fail; give what it writes."""
+    command = [sys.executable, "-c", dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)  # noqa: S603  # our own code
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import runpy
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -73,9 +73,10 @@ def test_help_and_version() -> None:
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """``python -m gwms_async.cli`` is ``gwms``."""
     monkeypatch.setattr(sys, "argv", ["gwms", "--help"])
+    monkeypatch.delitem(sys.modules, "gwms_async.cli.__main__", raising=False)
 
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("gwms_async.cli", run_name="__main__")
+        import_module("gwms_async.cli.__main__")  # pytest's import hook knows nothing of runpy
 
     assert caught.value.code == 0
     assert "demo" in capsys.readouterr().out

@@ -84,16 +84,16 @@ class Access:
 
 
 @pytest.fixture
-def access(served_gateway: GwmsEmulator) -> Iterator[Access]:
+def access(gwms_emulator: GwmsEmulator) -> Iterator[Access]:
     """Access to a gateway that holds a few webhooks; tells how many cases there were."""
-    username, password, api_key = served_gateway.credentials
+    username, password, api_key = gwms_emulator.credentials
     login = {"username": username, "password": password}
-    answer = requests.post(f"{served_gateway.base_url}/users/login", json=login, timeout=10).json()
+    answer = requests.post(f"{gwms_emulator.base_url}/users/login", json=login, timeout=10).json()
     for number in range(3):
-        served_gateway.add_webhook(f"https://shop.example/{number}", "CREATE_ORDER")
+        gwms_emulator.add_webhook(f"https://shop.example/{number}", "CREATE_ORDER")
     headers = {"authorization": f"Bearer {answer['data']['token']}", "x-api-key": api_key}
-    yield Access(served_gateway, headers)
-    seen = Counter((exchange.operation, exchange.status) for exchange in served_gateway.requests)
+    yield Access(gwms_emulator, headers)
+    seen = Counter((exchange.operation, exchange.status) for exchange in gwms_emulator.requests)
     print(f"seed {CONTRACT_SEED}: {seen.total()} requests: {dict(seen)}")  # noqa: T201  # shown by -rP
 
 

@@ -23,10 +23,12 @@ LAYERS = {
     "errors": 1,
     "settings": 2,
     "tokens": 2,
+    "stores": 2,
     "registration.report": 2,
     "registration.snapshot": 2,
     "registration.source": 2,
     "_http": 3,
+    "stores.file": 3,
     "_verdict": 4,
     "_convert": 4,
     "registration.registry": 4,
@@ -60,6 +62,9 @@ THIRD_PARTIES = {
     "aiohttp": {"_failures", "_session", "client", "testing"},
     "click": {"cli"},
     "rich": {"cli"},
+    "filelock": {"stores.file"},
+    "platformdirs": {"stores.file"},
+    "pytest": {"testing.pytest_plugin"},
 }
 
 

@@ -19,11 +19,17 @@ TEXT = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
+def block(containing: str) -> str:
+    """Find the one example that contains a text."""
+    found: list[str] = [block for block in BLOCKS if containing in block]
+    assert len(found) == 1
+    return found[0]
+
+
 def example(containing: str) -> dict[str, Any]:
     """Run the one example that contains a text; give the names that it defines."""
-    (code,) = [block for block in BLOCKS if containing in block]
     names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  # our own README
+    exec(compile(block(containing), "README.md", "exec"), names)  # noqa: S102  # our own README
     return names
 
 
@@ -33,17 +39,17 @@ def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
 
 
 def test_the_first_example(
-    served_gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It registers a webhook."""
-    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), served_gateway.credentials, strict=True):
+    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), gwms_emulator.credentials, strict=True):
         monkeypatch.setenv(f"GWMS_{name}", value)
-    monkeypatch.setenv("GWMS_BASE_URL", served_gateway.base_url)
+    monkeypatch.setenv("GWMS_BASE_URL", gwms_emulator.base_url)
 
     example("asyncio.run(main())")
 
     assert capsys.readouterr().out == "1 https://shop.example/gwms/orders True\n"
-    assert len(served_gateway.webhooks) == 1
+    assert len(gwms_emulator.webhooks) == 1
 
 
 async def test_the_operations(gateway: GwmsEmulator) -> None:
@@ -80,6 +86,26 @@ async def test_errors(gateway: GwmsEmulator) -> None:
     assert gateway.webhooks == []
 
 
+async def test_one_login_for_several_processes(gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of the example takes the store, which is in the user's cache directory."""
+    pytest.importorskip("filelock", reason="the store in files is an extra")
+    stores: list[Any] = []
+    names = example("make_shared_client")
+    monkeypatch.setitem(names, "GwmsClient", lambda credentials, token_store: stores.append(token_store))
+
+    names["make_shared_client"](Credentials(*gateway.credentials))
+
+    assert [store.directory.name for store in stores] == ["gwms-async"]
+
+
+def test_testing_a_service(pytester: pytest.Pytester) -> None:
+    """The service and its test, each in its file, pass as they stand there."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+    pytester.makepyfile(service=block("def make_app"), test_service=block("from service import"))
+
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
 async def test_testing() -> None:
     """The example of a test passes."""
     (function,) = functions(example("test_my_service"))
@@ -100,7 +126,7 @@ async def test_a_middleware(gateway: GwmsEmulator) -> None:
 def test_every_example_is_run() -> None:
     """No example is without a test here."""
     source = Path(__file__).read_text()
-    markers = re.findall(r'example\("(.*?)"\)', source)
+    markers = re.findall(r'(?:example|block)\("(.*?)"\)', source)
 
     assert len(BLOCKS) == len(markers)
     assert all(any(marker in block for marker in markers) for block in BLOCKS)

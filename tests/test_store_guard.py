@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import inf
@@ -131,6 +132,27 @@ def test_a_step_that_fails(caplog: pytest.LogCaptureFixture, step: str, fault: F
     assert steps == store.steps
     assert not store.is_locked
     assert warnings(caplog) == [f"WARNING: the token store could not {what} ({name}); going on without it"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, f"no room for {SECRET}", SECRET), "OSError: No space left on device"),
+        (PermissionError(errno.EACCES, SECRET), "PermissionError: Permission denied"),
+        (OSError(SECRET), "OSError"),
+        (OSError(10**30, SECRET), "OSError"),
+        (OSError(SECRET, SECRET), "OSError"),
+        (OSError([], SECRET), "OSError"),
+    ],
+)
+def test_the_reason_of_the_system(caplog: pytest.LogCaptureFixture, error: OSError, told: str) -> None:
+    """It is told, in the system's own words: those of the error might hold the token."""
+
+    async def fail() -> None:
+        raise error
+
+    assert virtual.run(renewed(FlakyStore({"save": fail}))) is OLD
+    assert warnings(caplog) == [f"WARNING: the token store could not be written ({told}); going on without it"]
 
 
 @pytest.mark.parametrize("fault", [break_down, hang])

@@ -4,25 +4,30 @@ It is written from the contract and uses nothing of the rest of the package, so 
 hide in the other.
 """
 
-from .emulator import GwmsEmulator
-from .faults import (
-    CutBody,
-    CutHead,
-    DropAfter,
-    DropBefore,
-    EnvelopeStatus,
-    Fault,
-    Html,
-    RawBody,
-    Redirect,
-    Reset,
-    RevokeTokens,
-    Stall,
-    Status,
-)
-from .journal import Exchange
-from .state import EmulatorCredentials, StoredWebhook
-from .throttle import RateLimit
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Imported when first asked for: pytest imports this package whenever it starts, for the sake of its plugin.
+if TYPE_CHECKING:
+    from .emulator import GwmsEmulator
+    from .faults import (
+        CutBody,
+        CutHead,
+        DropAfter,
+        DropBefore,
+        EnvelopeStatus,
+        Fault,
+        Html,
+        RawBody,
+        Redirect,
+        Reset,
+        RevokeTokens,
+        Stall,
+        Status,
+    )
+    from .journal import Exchange
+    from .state import EmulatorCredentials, StoredWebhook
+    from .throttle import RateLimit
 
 __all__ = [
     "CutBody",
@@ -44,3 +49,16 @@ __all__ = [
     "Status",
     "StoredWebhook",
 ]
+_HOMES = ("faults", "state", "throttle", "journal", "emulator")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        homes = (import_module(f".{home}", __name__) for home in _HOMES)
+        globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

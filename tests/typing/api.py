@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, assert_type
 
 from attrs import evolve
@@ -11,6 +12,7 @@ from attrs import evolve
 from gwms_async import (
     ApiError,
     Credentials,
+    FileTokenStore,
     GwmsClient,
     Handler,
     HttpMethod,
@@ -80,6 +82,9 @@ async def clients() -> None:
         assert_type(gwms.for_eshop("other"), GwmsClient)
     assert_type(GwmsClient.from_env(max_connections=1), GwmsClient)
     assert_type(await store.load("key"), Token | None)
+    in_files: TokenStore = FileTokenStore("directory")
+    assert_type(FileTokenStore().directory, Path)
+    assert_type(await in_files.load("key"), Token | None)
 
 
 async def emulation() -> None:

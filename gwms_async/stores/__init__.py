@@ -1,0 +1,1 @@
+"""Token stores that outlive the process; each needs an extra."""

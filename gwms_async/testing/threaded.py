@@ -1,0 +1,91 @@
+"""The emulator in a thread of its own, for tests that have no event loop, or whatever event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from .emulator import GwmsEmulator
+
+T = TypeVar("T")
+
+
+@contextmanager
+def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
+    """Run an emulator in a thread of its own, from entering to leaving.
+
+    What it gives has all members of `GwmsEmulator`, to be used from any thread: the emulator's thread carries each one
+    out between two steps of its own, while the caller waits. Coroutine functions may be awaited in any event loop.
+    Lists such as `requests` are the emulator's own, and may grow while they are looked at.
+
+    Args:
+        options: Those of `GwmsEmulator`.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    emulator = GwmsEmulator(**options)
+    listening: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    with ThreadPoolExecutor(1, "gwms emulator") as thread:
+        served = thread.submit(lambda: asyncio.run(_serve(emulator, listening)))
+        first: list[Future[Any]] = [served, listening]
+        wait(first, return_when=FIRST_COMPLETED)
+        if served.done():
+            served.result()
+        loop, stop = listening.result()
+        try:
+            yield cast(GwmsEmulator, _Remote(emulator, loop))
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            served.result()
+
+
+async def _serve(emulator: GwmsEmulator, listening: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    stop = asyncio.Event()
+    async with emulator:
+        listening.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+
+class _Remote:
+    """Stands for an object that belongs to an event loop of another thread.
+
+    Args:
+        target: The object.
+        loop: Its event loop.
+    """
+
+    def __init__(self, target: object, loop: asyncio.AbstractEventLoop) -> None:
+        vars(self).update(_target=target, _loop=loop)
+
+    def __getattr__(self, name: str) -> Any:
+        member = self._do(getattr, self._target, name)
+        if inspect.iscoroutinefunction(member):
+            return functools.partial(self._await, member)
+        return functools.partial(self._do, member) if callable(member) else member
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._do(setattr, self._target, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._target)
+
+    def _do(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        result: Future[T] = Future()
+
+        def step() -> None:
+            try:
+                result.set_result(function(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's
+                result.set_exception(error)
+
+        self._loop.call_soon_threadsafe(step)
+        return result.result()
+
+    async def _await(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(*args, **kwargs), self._loop))

@@ -1,0 +1,43 @@
+"""A service's process, as the tests of the token store start several of: run with the arguments of `main`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gwms_async import Credentials, FileTokenStore, GwmsClient
+
+
+class TellingStore(FileTokenStore):
+    """Says when it begins to wait for the lock."""
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Let one process at a time renew the token."""
+        tell("locking")
+        async with super().lock(key):
+            yield
+
+
+def tell(line: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def main(base_url: str, directory: str, calls: str, *credentials: str) -> None:
+    """Make concurrent calls once a line comes in; tell of each step, each warning, and of success."""
+    store = TellingStore(directory)
+    async with GwmsClient(Credentials(*credentials), base_url=base_url, token_store=store) as gwms:
+        tell("ready")
+        await asyncio.to_thread(sys.stdin.readline)
+        answers = await asyncio.gather(*(gwms.webhooks.list() for _ in range(int(calls))))
+    tell(f"done: {len(answers)}")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    asyncio.run(main(*sys.argv[1:]))
