@@ -8,7 +8,7 @@ from itertools import chain, combinations
 
 from gwms_async import NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, Report, Webhook, WebhookSpec
 from gwms_async.models import Identity
-from gwms_async.testing import Exchange, RevokeTokens
+from gwms_async.testing import Exchange, RevokeTokens, StoredWebhook
 from gwms_async.testing.faults import carries_out
 
 from .world import REGISTERING, TIMEOUTS, TTL, Op, World
@@ -160,8 +160,13 @@ def _denied(op: Op) -> list[WebhookSpec]:
     if op.error is not None:
         return [] if isinstance(op.error, OutcomeUnknownError) else list(op.specs)
     if isinstance(op.result, Report):
-        denied = {S.FAILED, S.NOT_STARTED, S.EXISTING, S.UPDATED}
-        return [outcome.spec for outcome in op.result.outcomes if outcome.status in denied]
+        denied = {S.NOT_STARTED, S.EXISTING, S.UPDATED}
+        return [
+            outcome.spec
+            for outcome in op.result.outcomes
+            # A failure that shows a webhook says that it is there, but not as it shall be.
+            if outcome.status in denied or (outcome.status is S.FAILED and outcome.webhook is None)
+        ]
     return []
 
 
@@ -193,16 +198,24 @@ def _cool_downs(logins: list[Exchange]) -> Iterator[str]:
 
 
 def doubles(world: World) -> Iterator[str]:
-    """Find second webhooks of one identity that registrations of one client added and kept."""
+    """Find second webhooks of one identity that registrations of one client added and kept.
+
+    One that another registration has deactivated meanwhile does not count: it may be no more than the gateway's memory,
+    which is never deleted, and nothing is delivered for it.
+    """
     rows, made = world.rows, defaultdict(list)
     for number, birth in world.births.items():
         op = world.ops.get(birth.origin)
-        if number in rows and op is not None and op.kind in REGISTERING:
+        if number in rows and op is not None and op.kind in REGISTERING and not _is_memory(rows[number]):
             made[op.generation, birth.identity].append((birth.asked, number, op))
     for births in made.values():
         for (_, one, first), (asked, other, second) in combinations(sorted(births, key=lambda birth: birth[0]), 2):
             if not _was_kept_from_looking(world, second, asked):
                 yield f"{one} (by {first}) and {other} (by {second}) are the same webhook"
+
+
+def _is_memory(row: StoredWebhook) -> bool:
+    return not row.active and row.unregistered_at is not None
 
 
 def _was_kept_from_looking(world: World, op: Op, since: int) -> bool:
