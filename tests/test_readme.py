@@ -75,6 +75,18 @@ async def test_many_at_a_time(gateway: GwmsEmulator) -> None:
     assert len(gateway.webhooks) == 118
 
 
+async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first time it creates and deletes, the second time it does nothing."""
+    names = example("gwms.webhooks.plan")
+    gateway.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        await names["deploy"](gwms)
+        await names["deploy"](gwms)
+
+    assert [hook.url for hook in gateway.webhooks] == ["https://shop.example/gwms/orders"]
+    assert "1 to create, 1 to delete, 0 unchanged" in capsys.readouterr().out
+
+
 async def test_errors(gateway: GwmsEmulator) -> None:
     """What they are caught for happens."""
     names = example("except OutcomeUnknownError")
