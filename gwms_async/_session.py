@@ -32,6 +32,8 @@ from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
 _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
+# A request without a body says nothing of its type (docs, activate); aiohttp would.
+_NO_TYPE: Mapping[str, Any] = {"skip_auto_headers": ("content-type",)}
 _BODY_LIMIT = 64 * 1024 * 1024
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
@@ -91,11 +93,10 @@ class Transport:
         return {
             "allow_redirects": False,
             "raise_for_status": False,
-            # A request without a body says nothing of its type (docs, activate).
-            "skip_auto_headers": ("content-type",),
             "proxy": self._proxy,
             "ssl": True if self._ssl is None else self._ssl,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
+            **({} if self._borrowed is None else _NO_TYPE),
         }
 
     @_limit.default
@@ -125,7 +126,8 @@ class Transport:
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
         call, began = request.call, time.monotonic()
-        self.check_usable()
+        if self._is_closed:
+            self.check_usable()
         if began >= call.deadline:
             raise _too_late(request)
         session = self._session or self._open()
@@ -167,7 +169,7 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS, **_NO_TYPE
         )
         return self._session
 
