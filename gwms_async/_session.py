@@ -32,8 +32,6 @@ from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
 _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
-# A request without a body says nothing of its type (docs, activate); aiohttp would.
-_NO_TYPE: Mapping[str, Any] = {"skip_auto_headers": ("content-type",)}
 _BODY_LIMIT = 64 * 1024 * 1024
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
@@ -69,9 +67,11 @@ class Transport:
     _resending: tuple[aiohttp.ClientMiddlewareType, ...] | None = field(init=False)
     _proxy_secrets: tuple[str, ...] = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False)
+    _headers_of_json: Mapping[str, str] = field(init=False)
     _options: Mapping[str, Any] = field(init=False, repr=False)
+    _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
+    loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
 
     @_resending.default
@@ -88,6 +88,10 @@ class Transport:
     def _choose_headers(self) -> Mapping[str, str]:
         return {} if self._borrowed is None else _HEADERS
 
+    @_headers_of_json.default
+    def _choose_headers_of_json(self) -> Mapping[str, str]:
+        return {**self._headers, "content-type": "application/json"}
+
     @_options.default
     def _make_options(self) -> Mapping[str, Any]:
         return {
@@ -96,27 +100,28 @@ class Transport:
             "proxy": self._proxy,
             "ssl": True if self._ssl is None else self._ssl,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
-            **({} if self._borrowed is None else _NO_TYPE),
         }
+
+    @_options_without_body.default
+    def _make_options_without_body(self) -> Mapping[str, Any]:
+        # Such a request says nothing of its type (docs, activate); aiohttp would.
+        return {**self._options, "skip_auto_headers": ("content-type",)}
 
     @_limit.default
     def _make_limit(self) -> TimeLimit:
         return TimeLimit(self._timeout.attempt)
 
     def check_usable(self) -> None:
-        """Refuse calls after the end, or from a second event loop.
+        """Take the running event loop for its own, if it has none.
 
         Raises:
-            ConfigurationError: It is one of these.
+            ConfigurationError: It has another one, or is closed.
         """
-        loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
         if self._is_closed:
             raise ConfigurationError("the client is closed: make a new one")
-        if self._loop is not None:
+        if self.loop is not None:
             raise ConfigurationError("the client belongs to another event loop: make one client per loop")
-        self._loop = loop
+        self.loop = asyncio.get_running_loop()
 
     async def __call__(self, request: Request) -> Response:
         """Send one attempt.
@@ -131,9 +136,10 @@ class Transport:
         if began >= call.deadline:
             raise _too_late(request)
         session = self._session or self._open()
-        headers = {**self._headers, **request.headers}
-        if request.body is not None:
-            headers["content-type"] = "application/json"
+        if request.body is None:
+            headers, options = {**self._headers, **request.headers}, self._options_without_body
+        else:
+            headers, options = {**self._headers_of_json, **request.headers}, self._options
         url, resending = self._base_url + request.path, self._resending if request.method in _RESENT else None
         end: Response | GwmsError
         call.attempts += 1
@@ -141,9 +147,11 @@ class Transport:
         try:
             with Limited(self._limit, began):
                 async with session.request(
-                    request.method, url, data=request.body, headers=headers, middlewares=resending, **self._options
+                    request.method, url, data=request.body, headers=headers, middlewares=resending, **options
                 ) as answer:
-                    body = await _read(answer)
+                    content = answer.content
+                    # A small answer comes with its head.
+                    body = content.read_nowait() if content.is_eof() else await _read(content)
                     end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
         except Exception as error:  # noqa: BLE001  # judged there
             # A borrowed session runs code of the user's, which may complain after sending.
@@ -162,24 +170,20 @@ class Transport:
 
     async def close(self) -> None:
         """Refuse further calls, and close the session if it is our own."""
-        self._is_closed, self._loop = True, None
+        self._is_closed, self.loop = True, None
         self._limit.close()
         if self._session is not None and self._session is not self._borrowed:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS, **_NO_TYPE
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS
         )
         return self._session
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+async def _read(content: aiohttp.StreamReader) -> bytes | None:
     """Read the whole body; None if it is longer than it may be."""
-    content = answer.content
-    if content.is_eof():
-        # A small answer, which came with its head.
-        return content.read_nowait()
     chunks, size = [], 0
     async for chunk in content.iter_any():
         size += len(chunk)
@@ -208,7 +212,7 @@ class Session:
     _chain: Handler
     _limit: TimeLimit
 
-    async def call(self, request: Request) -> Response:
+    async def call(self, request: Request) -> Response:  # noqa: C901  # one branch for each way to end
         """Carry a call through.
 
         Returns:
@@ -218,7 +222,8 @@ class Session:
             GwmsError: Whatever kept the call from succeeding; made anew, without the frames of the chain, whose
                 locals hold the headers.
         """
-        self._transport.check_usable()
+        if asyncio.get_running_loop() is not self._transport.loop:
+            self._transport.check_usable()
         call, now = request.call, time.monotonic()
         if call.deadline <= now:
             raise _too_late(request)

@@ -28,7 +28,7 @@ class Authorize:
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Send one attempt with the current token, after a login if there is none."""
         key = self._key
-        lease = await self._login.admit(request.call, key)
+        lease = self._login.ready(request.call, key) or await self._login.admit(request.call, key)
         if lease is not self._stamp[0]:
             self._stamp = self._make_stamp(lease)
         # No frame that waits has headers among its locals: crash reporters keep these.

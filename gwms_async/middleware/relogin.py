@@ -1,10 +1,11 @@
 """401: one shared login, then the request again."""
 
+from http import HTTPStatus
+
 from attrs import frozen
 
 from .._http import Handler, Request, Response
 from .._login import Key, Login
-from .._verdict import Meaning, meaning
 
 
 @frozen(eq=False, repr=False)
@@ -24,5 +25,5 @@ class Relogin:
         self._login.enter(request.call, self._key)
         while True:
             response = await handler(request)
-            if meaning(response) is not Meaning.UNAUTHORIZED or not await self._login.refused(request, self._key):
+            if response.status != HTTPStatus.UNAUTHORIZED or not await self._login.refused(request, self._key):
                 return response
