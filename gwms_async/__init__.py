@@ -1,9 +1,8 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._http import Handler, Middleware, Request, Response
-from .client import GwmsClient
 from .errors import (
     ApiError,
     AttemptTimeoutError,
@@ -31,6 +30,9 @@ from .plan import Plan
 from .registration import Outcome, OutcomeStatus, Report
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
+
+if TYPE_CHECKING:
+    from .client import GwmsClient
 
 __all__ = [
     "PRODUCTION",
@@ -77,6 +79,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "GwmsClient":
+        # It brings aiohttp and cattrs along, which take longer than all the rest and which a usage text does not need.
+        from .client import GwmsClient  # noqa: PLC0415
+
+        globals()[name] = GwmsClient
+        return GwmsClient
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415  # nothing else here needs it
 
