@@ -40,7 +40,7 @@ MALFORMED: dict[str | bytes, list[str]] = {
     b"\xff\xfeu": ["line 1 is not UTF-8: save the file as UTF-8"],
     b"a = 1\n# caf\xe9": ["line 2 is not UTF-8"],
     "#" * (LIMIT + 1): ["larger than 1,048,576 bytes"],
-    "webhooks": ["not TOML", "line 1"],
+    "webhooks": ["not TOML", "end of document"],
     "[[webhooks]": ["not TOML"],
     "a = 2026-02-30": ["not TOML"],
     "a = " + "9" * 5000: ["not TOML"],
