@@ -18,18 +18,18 @@ pytest.importorskip("rich", reason="the command line is an extra")
 import click
 from click.testing import CliRunner, Result
 
-from gwms_async import Outcome, WebhookType
+from gwms_async import AuthenticationError, Outcome, OutcomeStatus, ServerError, WebhookType
 from gwms_async.cli import emulator as emulator_command
 from gwms_async.cli import webhooks as webhooks_command
 from gwms_async.cli.commands import gwms
 from gwms_async.cli.file import WebhookFile
 from gwms_async.cli.lazy import LazyGroup
-from gwms_async.cli.output import Exit, guarded
+from gwms_async.cli.output import Exit, code_of_all, guarded
 from gwms_async.cli.plan import apply_file
 from gwms_async.cli.session import Access
 from gwms_async.testing import GwmsEmulator, Stall, Status
 
-from .support import held, specs, until
+from .support import held, spec, specs, until
 
 URL = "https://shop.example/gwms/orders"
 FILE = f"""
