@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 
 def main() -> None:
     """Run the command line."""
-    try:
-        import click  # noqa: F401, PLC0415  # asked for before anything that needs it
-        import rich  # noqa: F401, PLC0415
-    except ImportError as error:
-        sys.exit(f"gwms needs {error.name}: pip install 'gwms-async[cli]'")
-    from .commands import gwms  # noqa: PLC0415
+    for name in ("click", "rich"):
+        if find_spec(name) is None:
+            sys.exit(f"gwms needs {name}: pip install 'gwms-async[cli]'")
+    from .commands import gwms  # noqa: PLC0415  # asked for first
 
-    gwms()
+    gwms(prog_name="gwms")
