@@ -278,7 +278,7 @@ def test_help_is_true() -> None:
 
 def test_exit_codes_of_many() -> None:
     """All failed is 1, unless the credentials were refused."""
-    wire = {"message": "no", "method": "POST", "path": "/webhooks"}
+    wire: dict[str, Any] = {"message": "no", "method": "POST", "path": "/webhooks"}
     refused, failed = AuthenticationError(status=401, **wire), ServerError(status=500, **wire)
 
     assert code_of_all([Outcome(spec(), OutcomeStatus.FAILED, error=failed)]) is Exit.FAILED
