@@ -91,9 +91,9 @@ def check_truth(gateway: GwmsEmulator, wanted: list[WebhookSpec], report: Report
 async def test_a_deadline_that_passes(gateway: GwmsEmulator) -> None:
     """What was created and what was not begun is told as it is; a second run does the rest."""
     gateway.latency = 0.05
-    wanted = specs(40)
+    wanted = specs(200)
     async with client(gateway) as gwms:
-        report = await gwms.webhooks.register_many(wanted, concurrency=4, deadline=0.32)
+        report = await gwms.webhooks.register_many(wanted, concurrency=4, deadline=1.0)
 
         check_truth(gateway, wanted, report)
         assert set(report.counts) == {OutcomeStatus.CREATED, OutcomeStatus.NOT_STARTED}
