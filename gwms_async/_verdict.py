@@ -82,6 +82,11 @@ def is_throttling(seen: Response | TransportError) -> bool:
     return isinstance(seen, Response) and seen.status == 429  # noqa: PLR2004  # Too Many Requests
 
 
+def is_push_back(response: Response) -> bool:
+    """Tell whether the answer asks all calls to slow down."""
+    return response.status == 429 or (response.status == 503 and "retry-after" in response.headers)  # noqa: PLR2004
+
+
 def key_was_accepted(response: Response) -> bool:
     """Tell whether the answer comes from behind the checks of token and x-api-key."""
     return meaning(response) is Meaning.SUCCESS or response.status in _SEEN_BY_THE_APPLICATION

@@ -16,6 +16,7 @@ from . import _requests, _wire
 from ._http import Middleware, compose
 from ._limit import TimeLimit
 from ._login import Key, Login
+from ._rate import Rate
 from ._session import Session, Transport
 from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
@@ -107,15 +108,16 @@ class GwmsClient:
             raise ConfigurationError(f"max_connections must be a whole number of 1 or more, got {max_connections!r}")
         base_url = checked_base_url(base_url)
         transport = Transport(base_url, timeout, ssl, proxy, session)
-        backoff = Backoff(retry, RetryBudget(retry.budget))
+        budget = RetryBudget(retry.budget)
         limit = TimeLimit(timeout.total)
         login = Login(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             hashlib.sha256(f"{base_url}\n{credentials.username}".encode()).hexdigest(),
-            Session(transport, compose([backoff], transport), limit).call,
+            Session(transport, compose([Backoff(retry, budget)], transport), limit).call,
         )
-        shared = _Shared(base_url, limit, transport, backoff, Pace(max_connections), login, tuple(middlewares))
+        backoff, pace = Backoff(retry, budget, is_paced=True), Pace(max_connections, Rate(retry.max_retry_after))
+        shared = _Shared(base_url, limit, transport, backoff, pace, login, tuple(middlewares))
         self._bind(shared, credentials.api_key, owner=True)
 
     def _bind(self, shared: _Shared, api_key: str, *, owner: bool) -> None:
@@ -188,6 +190,7 @@ class GwmsClient:
             await self._shared.login.close()
             await self._shared.transport.close()
             self._shared.limit.close()
+            self._shared.pace.close()
 
     async def __aenter__(self) -> Self:
         return self

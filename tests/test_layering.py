@@ -17,6 +17,7 @@ FACE = "gwms_async"
 LAYERS = {
     "models": 0,
     "_limit": 0,
+    "_rate": 0,
     "_cool_down": 2,
     "plan": 3,
     "registration.apply": 8,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gwms_async import DeadlineExceededError, Request, Response, Timeout
-from gwms_async._http import compose
+from gwms_async import Cause, ConnectionFailedError, DeadlineExceededError, Request, Response, Timeout
+from gwms_async._http import Call, compose
 from gwms_async._limit import TimeLimit
 from gwms_async._session import Session, Transport
 from gwms_async.middleware import Pace
@@ -88,3 +88,130 @@ async def test_a_wait_that_outlasts_the_call() -> None:
 
     gate.set()
     assert (await first).status == 200
+
+
+class Gateway:
+    """Refuses the first requests as told, and notes when each came."""
+
+    def __init__(self, *refusals: Response) -> None:
+        self.refusals, self.came = list(refusals), list[float]()
+
+    async def __call__(self, _: Request) -> Response:
+        """Answer at once."""
+        self.came.append(asyncio.get_running_loop().time())
+        return self.refusals.pop(0) if self.refusals else Response(200)
+
+
+def due_in(seconds: float) -> Request:
+    """Make a request of a call that has to end within some seconds."""
+    return Request("GET", "/webhooks", idempotent=True, call=Call(asyncio.get_running_loop().time() + seconds))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_push_back_holds_all_calls_back(status: int) -> None:
+    """Those that come later wait for its end too, and then go one after another; waiting, they hold no slot."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace, gateway = Pace(1, monotonic=loop.time), Gateway(Response(status, headers={"retry-after": "5"}))
+
+        assert (await pace(due_in(60.0), gateway)).status == status
+        answers = await asyncio.gather(*(pace(due_in(60.0), gateway) for _ in range(3)))
+
+        assert [answer.status for answer in answers] == [200] * 3
+        assert gateway.came == pytest.approx([0.0, 5.0, 6.0, 6.1], abs=0.5)
+        pace.close()
+
+    virtual.run(main())
+
+
+def test_other_refusals_hold_nobody_back() -> None:
+    """A 503 that does not say how long, and an attempt without an answer."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace, gateway = Pace(1, monotonic=loop.time), Gateway(Response(503), Response(500))
+
+        async def lost(_: Request) -> Response:
+            raise ConnectionFailedError("lost", cause=Cause.UNKNOWN)
+
+        with pytest.raises(ConnectionFailedError):
+            await pace(due_in(60.0), lost)
+        for _ in range(4):
+            await pace(due_in(60.0), gateway)
+
+        assert gateway.came == [0.0] * 4
+
+    virtual.run(main())
+
+
+def test_a_call_that_cannot_outlast_the_pause() -> None:
+    """It is told at once, without being sent, whether it comes during the pause or waited already when that began."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace, answers = Pace(1, monotonic=loop.time), list[tuple[float, int]]()
+
+        async def slow(_: Request) -> Response:
+            await asyncio.sleep(2.0)
+            return Response(429, headers={"retry-after": "30"})
+
+        async def call(seconds: float) -> None:
+            answer = await pace(due_in(seconds), Gateway())
+            answers.append((round(loop.time(), 1), answer.status))
+            if answer.status == 429:
+                assert answer.headers["retry-after"] == "30"
+                assert "not sent" in str(answer.message)
+
+        first = asyncio.create_task(pace(due_in(60.0), slow))
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(call(seconds)) for seconds in (20.0, 60.0)]
+        await first
+        await call(20.0)
+        await asyncio.gather(*waiting)
+
+        assert sorted(answers) == [(2.0, 429), (2.0, 429), (32.0, 200)]
+        pace.close()
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("gives_up", [True, False])
+def test_nobody_is_held_back_after_the_end(*, gives_up: bool) -> None:
+    """Who waits for a pause to end goes on at once; who gave up leaves no timer behind."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace = Pace(1, monotonic=loop.time)
+        await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
+        waiting = asyncio.create_task(pace(due_in(60.0), Gateway()))
+        await asyncio.sleep(1.0)
+        if gives_up:
+            waiting.cancel()
+
+        pace.close()
+
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() == gives_up
+        assert loop.time() == 1.0
+        assert pace._timer is None
+
+    virtual.run(main())
+
+
+def test_who_gave_up_is_passed_over() -> None:
+    """The pause ends for the next one as if nobody had been before."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace, gateway = Pace(1, monotonic=loop.time), Gateway()
+        await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
+        waiting = [asyncio.create_task(pace(due_in(60.0), gateway)) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting)
+
+        assert gateway.came == [30.0]
+        pace.close()
+
+    virtual.run(main())

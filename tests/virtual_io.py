@@ -58,6 +58,6 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
 def use_virtual_clock(client: GwmsClient, loop: VirtualIoLoop) -> None:
     """Give a client the loop's clock where it keeps one of its own."""
     shared = client._shared
-    shared.login._monotonic = shared.backoff._monotonic = loop.time
+    shared.login._monotonic = shared.backoff._monotonic = shared.pace._monotonic = loop.time
     for _, webhooks in shared.eshops.values():
         webhooks._registry.monotonic = loop.time

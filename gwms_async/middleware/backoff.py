@@ -55,6 +55,7 @@ class Backoff:
     Args:
         policy: How often and how long.
         budget: Shared by a client, its siblings and their login.
+        is_paced: Whether the handler itself waits out what a 429 asks for.
         jitter: Makes a wait of the longest one that is due, in seconds.
         sleep: Waits.
         monotonic: The clock of deadlines.
@@ -63,6 +64,7 @@ class Backoff:
 
     _policy: RetryPolicy
     _budget: RetryBudget
+    _is_paced: bool = False
     _jitter: Callable[[float], float] = backoff.full_jitter
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _monotonic: Callable[[], float] = time.monotonic
@@ -92,7 +94,8 @@ class Backoff:
             if wait is None:
                 break
             _logger.debug("%s is tried again in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
-            await self._sleep(wait)
+            if wait:
+                await self._sleep(wait)
         if isinstance(seen, TransportError):
             raise seen
         return seen
@@ -105,12 +108,13 @@ class Backoff:
     def _wait(self, call: Call, seen: Response | TransportError, longest: float) -> float | None:
         """Compute the seconds to the next attempt; None if there shall be none."""
         asked = retry_after(seen, self._wall()) if isinstance(seen, Response) else None
+        is_throttled = is_throttling(seen)
         wait = (asked or 0.0) + self._jitter(longest)
         if (
             call.attempts >= self._policy.max_attempts
             or (asked is not None and asked > self._policy.max_retry_after)
             or self._monotonic() + wait >= call.deadline
-            or not (is_throttling(seen) or self._budget.take(call))
+            or not (is_throttled or self._budget.take(call))
         ):
             return None
-        return wait
+        return 0.0 if is_throttled and self._is_paced else wait

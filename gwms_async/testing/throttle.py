@@ -27,11 +27,10 @@ class RateLimit:
 
 
 class Throttle:
-    """The bucket of tokens behind a rate limit; full whenever the limit is exchanged."""
+    """The bucket of tokens behind a rate limit; full at first, and no fuller for the limit's being exchanged."""
 
     def __init__(self) -> None:
-        self._limit: RateLimit | None = None
-        self._level = 0.0
+        self._level: float | None = None
         self._seen = 0.0
 
     def admit(self, limit: RateLimit, now: float) -> float:
@@ -44,10 +43,8 @@ class Throttle:
         Returns:
             0 if the request may pass, else the seconds until it could.
         """
-        if limit is not self._limit:
-            self._limit, self._level, self._seen = limit, limit.burst, now
-        self._level = min(limit.burst, self._level + (now - self._seen) * limit.rate)
-        self._seen = now
+        level = limit.burst if self._level is None else self._level + (now - self._seen) * limit.rate
+        self._level, self._seen = min(limit.burst, level), now
         if self._level >= 1:
             self._level -= 1
             return 0.0

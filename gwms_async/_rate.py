@@ -1,0 +1,120 @@
+"""How fast requests may go while the gateway throttles: pure arithmetic, its clock handed in."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+_SHORT_PAUSE = 0.2  # seconds, after a push-back that does not say how long
+_LONGEST_SILENT_PAUSE = 20.0
+_AT_LEAST = 1.0  # requests per second
+_UNLIMITED = 20_000.0  # requests per second: more than a process can send
+_DOUBLING = 0.35  # seconds in which the rate doubles until it was measured
+_OVER = 1.1  # spends what the gateway stored up during the pause
+_CUT = 0.85  # where the measure is too low, for a pause's tokens were not stored
+_CUT_UNMEASURED = 0.7
+_PROBE = 0.04  # by which the rate grows in a second, and more so with each second without a push-back
+_IDLE = 0.5  # seconds without a request do not count as a test of the rate
+_GRAIN = 0.01  # seconds by which timers may be late
+
+
+@define(eq=False)
+class Ticket:
+    """When a request was sent, as far as the rate is concerned.
+
+    Args:
+        episode: How many pauses there had been.
+        number: How many requests had been sent since the last one.
+        at: When it was sent.
+    """
+
+    episode: int
+    number: int
+    at: float
+
+
+@define(eq=False)
+class Rate:
+    """A pause for all after a push-back, then evenly spaced requests at a rate that is measured and tested upwards.
+
+    A gateway that refuses has just given away all it had. So between two refusals it gave exactly what it earned, and
+    what was sent in that time, divided by the time, is its rate, provided that it could store what it earned during
+    the pause. All times are monotonic seconds.
+
+    Args:
+        max_pause: The longest pause, in seconds.
+    """
+
+    _max_pause: float = 60.0
+    resume_at: float = field(default=0.0, init=False)
+    per_second: float | None = field(default=None, init=False)
+    _episode: int = field(default=0, init=False)
+    _sent: int = field(default=0, init=False)
+    _sent_before: int = field(default=0, init=False)
+    _since: float = field(default=0.0, init=False)
+    _due: float = field(default=0.0, init=False)
+    _last: float = field(default=0.0, init=False)
+    _clean_for: float = field(default=0.0, init=False)
+    _is_measured: bool = field(default=False, init=False)
+    _fruitless: int = field(default=0, init=False)
+
+    def due(self, now: float) -> float:
+        """Tell when the next request may go; not later than now if at once."""
+        return now if self.per_second is None else self._due
+
+    def send(self, now: float) -> Ticket:
+        """Count a request that goes now.
+
+        Returns:
+            What tells its refusal from that of an earlier one.
+        """
+        if self.per_second is not None:
+            self._space(self.per_second, now)
+        elif now - self._since >= 1.0:
+            self._sent_before = self._sent if now - self._since < 2.0 else 0  # noqa: PLR2004
+            self._sent, self._since = 0, now
+        self._sent += 1
+        return Ticket(self._episode, self._sent, now)
+
+    def _space(self, rate: float, now: float) -> None:
+        """Set when the next one is due, and test a slightly higher rate."""
+        passed = min(now - self._last, _IDLE)
+        self._last = now
+        self._clean_for += passed
+        rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING)
+        # Requests closer together than the grain of timers go in small groups.
+        self._due = max(self._due, now - max(0.0, _GRAIN - 2 / rate)) + 1 / rate
+        self.per_second = rate if rate < _UNLIMITED else None
+
+    def push_back(self, ticket: Ticket, now: float, asked: float | None) -> None:
+        """Slow down after a request was refused.
+
+        Args:
+            ticket: That of the refused request.
+            now: The present.
+            asked: The seconds that the gateway asked to wait; None if it did not say.
+        """
+        if ticket.episode != self._episode:
+            # It was under way already when the pause began, and says nothing of the rate since.
+            if asked is not None:
+                self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
+            return
+        rate = self.per_second
+        self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
+        if rate is None:
+            rate, self._is_measured = float(max(self._sent, self._sent_before)), False
+        else:
+            measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
+            cut = _CUT if self._is_measured else _CUT_UNMEASURED
+            rate = min(rate, max(_OVER * measured, cut * rate))
+            self._is_measured = True
+        self.per_second = max(rate, _AT_LEAST)
+        if asked is None:
+            asked = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        self._episode += 1
+        self._sent, self._since = 0, ticket.at
+        self._clean_for = 0.0
+        self._pause_until(now + min(asked, self._max_pause))
+
+    def _pause_until(self, moment: float) -> None:
+        self.resume_at = self._last = moment
+        self._due = max(self._due, moment)
