@@ -50,6 +50,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
+@pytest.mark.slow
 async def test_four_hundred_webhooks_through_sixty_faults() -> None:
     """Each is there exactly once, each outcome is true, and a second run sends no POST; for several seeds."""
 

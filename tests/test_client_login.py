@@ -123,6 +123,7 @@ async def test_a_clock_that_is_off(offset: float) -> None:
         assert gateway.logins == 1
 
 
+@pytest.mark.slow
 async def test_tokens_that_live_three_seconds() -> None:
     """Under steady load they are renewed ahead: no 401 reaches the gateway, and logins stay few."""
     async with GwmsEmulator(token_ttl=3) as gateway, client(gateway) as gwms:

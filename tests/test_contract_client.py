@@ -111,6 +111,7 @@ async def test_refusals(gateway: GwmsEmulator) -> None:
     check_journal(gateway.requests)
 
 
+@pytest.mark.slow
 async def test_many_webhooks_through_faults() -> None:
     """Whatever goes wrong meanwhile, all that a registration sends is of the contract."""
     rng = random.Random(4)

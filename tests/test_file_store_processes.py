@@ -73,6 +73,7 @@ def processes(count: int, gateway: GwmsEmulator, directory: Path, calls: int) ->
         yield started
 
 
+@pytest.mark.slow
 def test_eight_processes_that_start_together(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
     """The token that they find has expired: one of them logs in, and all calls of all go through."""
     key = hashlib.sha256(f"{gwms_emulator.base_url}\n{gwms_emulator.credentials.username}".encode()).hexdigest()
@@ -92,6 +93,7 @@ def test_eight_processes_that_start_together(gwms_emulator: GwmsEmulator, tmp_pa
     assert [file.name for file in sorted(tmp_path.iterdir())] == [f"{key}.json", f"{key}.lock"]
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_holds_the_lock(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
     """The others go on without a warning: waiting in vain would cost them one, and a login each."""
     gwms_emulator.inject(Stall(60), operation="login")

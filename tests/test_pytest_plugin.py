@@ -17,6 +17,7 @@ from gwms_async.testing.threaded import emulator_in_thread
 from .support import client, spec
 
 
+@pytest.mark.slow
 def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
     """It is there without a word, in sync tests and in async ones with whatever plugin; each test has its own."""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")

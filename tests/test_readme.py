@@ -110,6 +110,7 @@ async def test_one_login_for_several_processes(gateway: GwmsEmulator, monkeypatc
     assert [store.directory.name for store in stores] == ["gwms-async"]
 
 
+@pytest.mark.slow
 def test_testing_a_service(pytester: pytest.Pytester) -> None:
     """The service and its test, each in its file, pass as they stand there."""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
