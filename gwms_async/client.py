@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import ssl as tls
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ from .settings import (
     checked_base_url,
     credentials_problem,
 )
-from .tokens import MemoryTokenStore, TokenStore
+from .tokens import MemoryTokenStore, TokenStore, store_key
 from .webhooks import Webhooks
 
 
@@ -113,7 +112,7 @@ class GwmsClient:
         login = Login(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
-            hashlib.sha256(f"{base_url}\n{credentials.username}".encode()).hexdigest(),
+            store_key(base_url, credentials.username),
             Session(transport, compose([Backoff(retry, budget)], transport), limit).call,
         )
         backoff, pace = Backoff(retry, budget, is_paced=True), Pace(max_connections, Rate(retry.max_retry_after))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from math import inf
 from typing import Protocol, Self, runtime_checkable
 
@@ -62,6 +63,16 @@ class MemoryTokenStore:
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
         """Let one task at a time renew the token under `key`."""
         return self._locks[key]
+
+
+def store_key(base_url: str, username: str) -> str:
+    """Make the key under which stores keep an account's token.
+
+    Args:
+        base_url: The gateway's address, as `checked_base_url` gives it.
+        username: The account's name.
+    """
+    return sha256(f"{base_url}\n{username}".encode()).hexdigest()
 
 
 @define(eq=False, repr=False)

@@ -213,6 +213,34 @@ def test_login(gwms_emulator: GwmsEmulator) -> None:
     assert "set GWMS_PASSWORD in the environment" in missing.stderr
 
 
+def test_a_login_is_made_anew(gwms_emulator: GwmsEmulator) -> None:
+    """Even if the token that was kept is still good; commands after it go on with its token."""
+    for command in ("login", "login"):
+        assert run(gwms_emulator, command).exit_code == 0
+    assert gwms_emulator.logins == 2
+
+    assert run(gwms_emulator, "webhooks", "list").exit_code == 0
+    assert gwms_emulator.logins == 2
+
+
+def test_logout(gwms_emulator: GwmsEmulator) -> None:
+    """The token that was kept is deleted, so that the next command logs in; neither password nor key is needed."""
+    nobody = {"GWMS_PASSWORD": None, "GWMS_API_KEY": None}
+    run(gwms_emulator, "login")
+    (told,) = lines(run(gwms_emulator, "logout", "--json", **nobody))
+    again = run(gwms_emulator, "logout", **nobody)
+    run(gwms_emulator, "webhooks", "list")
+    text = run(gwms_emulator, "logout", **nobody)
+    unnamed = run(gwms_emulator, "logout", GWMS_USERNAME=None)
+
+    username = gwms_emulator.credentials.username
+    assert told == {"username": username, "deleted": True}
+    assert again.stdout == f"there is no token of {username}\n"
+    assert gwms_emulator.logins == 2
+    assert text.stdout == f"the token of {username} was deleted\n"
+    assert unnamed.exit_code == 2
+
+
 def test_usage(gwms_emulator: GwmsEmulator) -> None:
     """What is used wrongly is told with exit code 2."""
     event = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDR")
@@ -314,4 +342,12 @@ def test_interrupted(gwms_emulator: GwmsEmulator, path: Path) -> None:
 def test_words_for_the_interrupted() -> None:
     """What was done is counted."""
     assert webhooks_command._interrupted([Outcome(spec(), OutcomeStatus.CREATED)]).startswith("interrupted: 1 created;")
-    assert gwms.list_commands(click.Context(gwms)) == ["apply", "demo", "emulator", "login", "plan", "webhooks"]
+    assert gwms.list_commands(click.Context(gwms)) == [
+        "apply",
+        "demo",
+        "emulator",
+        "login",
+        "logout",
+        "plan",
+        "webhooks",
+    ]

@@ -221,3 +221,24 @@ def test_a_lock_won_after_its_waiter_was_cancelled(store: FileTokenStore, direct
             assert (directory / f"{KEY}.lock").exists()
 
     asyncio.run(main())
+
+
+async def test_a_token_is_forgotten(store: FileTokenStore, directory: Path) -> None:
+    """Once; the lock's file stays."""
+    await store.save(KEY, TOKEN)
+
+    assert await store.forget(KEY)
+    assert await store.load(KEY) is None
+    assert not await store.forget(KEY)
+    assert names(directory) == [f"{KEY}.lock"]
+
+
+async def test_a_token_is_forgotten_after_its_renewal(store: FileTokenStore) -> None:
+    """Not in the midst of it: the renewed one would stay."""
+    async with store.lock(KEY):
+        forgetting = asyncio.create_task(store.forget(KEY))
+        await asyncio.sleep(0)
+        await store.save(KEY, TOKEN)
+
+    assert await forgetting
+    assert await store.load(KEY) is None

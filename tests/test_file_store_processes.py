@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ pytest.importorskip("filelock", reason="the store in files is an extra")
 
 from gwms_async import FileTokenStore, Token
 from gwms_async.testing import GwmsEmulator, Stall
+from gwms_async.tokens import store_key
 
 from .support import until
 
@@ -76,7 +76,7 @@ def processes(count: int, gateway: GwmsEmulator, directory: Path, calls: int) ->
 @pytest.mark.slow
 def test_eight_processes_that_start_together(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
     """The token that they find has expired: one of them logs in, and all calls of all go through."""
-    key = hashlib.sha256(f"{gwms_emulator.base_url}\n{gwms_emulator.credentials.username}".encode()).hexdigest()
+    key = store_key(gwms_emulator.base_url, gwms_emulator.credentials.username)
     asyncio.run(FileTokenStore(tmp_path).save(key, Token("expired", time.time() - 60)))
 
     with processes(8, gwms_emulator, tmp_path, calls=50) as started:

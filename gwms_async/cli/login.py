@@ -1,4 +1,4 @@
-"""``gwms login``: are the credentials good, and until when is the token?"""
+"""``gwms login``: are the credentials good, and until when is the token? ``gwms logout`` forgets it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import click
 from attrs import define, field
 
 from .. import Token, TokenStore
+from ..settings import checked_base_url
+from ..tokens import store_key
 from .output import Exit, as_json, guarded, show, show_json
-from .session import Access, token_store, with_access
+from .session import Access, base_url_option, token_store, username_option, with_access
 
 
 @define(eq=False, repr=False)
-class WatchedStore:
-    """A store that remembers which token went through it last.
+class FreshStore:
+    """A store that offers no token, so that there is a login, and remembers the one it was given.
 
     Args:
         store: Where tokens are kept.
@@ -25,10 +27,8 @@ class WatchedStore:
     _store: TokenStore
     last: Token | None = field(default=None, init=False, repr=False)
 
-    async def load(self, key: str) -> Token | None:
-        """Read a token."""
-        self.last = await self._store.load(key)
-        return self.last
+    async def load(self, key: str) -> Token | None:  # whatever the key
+        """Offer none."""
 
     async def save(self, key: str, token: Token) -> None:
         """Keep a token."""
@@ -45,7 +45,7 @@ class WatchedStore:
 @as_json
 @click.pass_context
 def login(context: click.Context, access: Access, *, as_json: bool) -> None:
-    """Log in, and tell until when that is good.
+    """Log in anew, and tell until when that is good.
 
     It lists webhooks as well, so that the e-shop's key is tried too.
     """
@@ -53,7 +53,7 @@ def login(context: click.Context, access: Access, *, as_json: bool) -> None:
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
-    store = WatchedStore(token_store())
+    store = FreshStore(token_store())
     async with access.client(store) as gwms:
         webhooks = await gwms.webhooks.list()
     end = store.last.expires_at if store.last else None
@@ -64,4 +64,28 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
     else:
         good = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "for as long as the gateway takes the token"
         show(f"logged in as {access.username}, {good}; the e-shop has {len(webhooks)} webhooks")
+    return Exit.DONE
+
+
+@click.command()
+@username_option
+@base_url_option
+@as_json
+@click.pass_context
+def logout(context: click.Context, username: str | None, base_url: str, *, as_json: bool) -> None:
+    """Delete the account's token from this user's cache.
+
+    The gateway knows no logout: a token that somebody else has got hold of stays good until it expires.
+    """
+    if not username:
+        raise click.UsageError("set GWMS_USERNAME in the environment")
+    context.exit(asyncio.run(guarded(_log_out(username, base_url, as_json=as_json))))
+
+
+async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
+    was_there = await token_store().forget(store_key(checked_base_url(base_url), username))
+    if as_json:
+        show_json({"username": username, "deleted": was_there})
+    else:
+        show(f"the token of {username} was deleted" if was_there else f"there is no token of {username}")
     return Exit.DONE

@@ -14,6 +14,11 @@ from click.core import ParameterSource
 from .. import PRODUCTION, Credentials, FileTokenStore, GwmsClient, TokenStore
 from .output import say
 
+username_option = click.option("--username", envvar="GWMS_USERNAME", show_envvar=True, help="The account's name.")
+base_url_option = click.option(
+    "--base-url", envvar="GWMS_BASE_URL", show_envvar=True, default=PRODUCTION, help="The gateway."
+)
+
 
 @frozen
 class Access:
@@ -44,7 +49,7 @@ class Access:
         return GwmsClient(credentials, base_url=self.base_url, token_store=store or token_store())
 
 
-def token_store() -> TokenStore:
+def token_store() -> FileTokenStore:
     """Make the store that commands keep tokens in."""
     return FileTokenStore()
 
@@ -57,10 +62,10 @@ def on_terminal() -> bool:
 def with_access(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options for credentials, and what comes of them as its argument `access`."""
 
-    @click.option("--username", envvar="GWMS_USERNAME", show_envvar=True, help="The account's name.")
+    @username_option
     @click.option("--password", envvar="GWMS_PASSWORD", show_envvar=True, help="Asked for on a terminal.")
     @click.option("--api-key", envvar="GWMS_API_KEY", show_envvar=True, help="The e-shop's key.")
-    @click.option("--base-url", envvar="GWMS_BASE_URL", show_envvar=True, default=PRODUCTION, help="The gateway.")
+    @base_url_option
     @wraps(command)
     def told(
         *args: Any, username: str | None, password: str | None, api_key: str | None, base_url: str, **options: Any

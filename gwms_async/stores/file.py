@@ -72,6 +72,22 @@ class FileTokenStore:
         """
         await asyncio.to_thread(_write, self._path(key, "json"), token)
 
+    async def forget(self, key: str) -> bool:
+        """Delete the token, after waiting for one that is just being renewed.
+
+        Args:
+            key: As for `load`.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ValueError: The key is not fit for a file name.
+            OSError: The file cannot be deleted.
+        """
+        async with self.lock(key):
+            return await asyncio.to_thread(_delete, self._path(key, "json"))
+
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
         """Keep all others from the token while it is renewed; waits as long as another holds the lock.
@@ -184,6 +200,14 @@ def _write(path: Path, token: Token) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _delete(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _json(token: Token) -> bytes:

@@ -1,0 +1,104 @@
+"""What 100,000 registrations cost against 10,000: memory without faults, time with faults and short-lived tokens.
+
+Run it: ``python benchmarks/soak.py`` (some minutes; ``--scale 0.1`` for a first look)
+
+`register_stream` is fed by an async generator, and the emulator runs in another process; each run of the client has a
+process of its own. Memory is its peak RSS. Time is CPU time per webhook, with 2 % of the requests dropped, answered 503
+or answered 429, and tokens that live for 5 s. Runs of both sizes take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator
+from statistics import median
+from subprocess import PIPE, Popen
+from typing import Any
+
+from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType
+from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, Status
+
+SERVE, REGISTER, SHARE, TTL, MOST_MEGABYTES, MOST_TIME = "serve", "register", 0.02, 5.0, 25.0, 1.10
+TROUBLE = (DropBefore(), DropAfter(), Status(503), Status(429, retry_after="0"))
+
+
+async def serve(size: int, *, faults: bool) -> None:
+    """Print address and credentials, and serve until standard input ends."""
+    async with GwmsEmulator(token_ttl=TTL if faults else 3600.0) as gateway:
+        if faults:
+            chance = random.Random(size)  # noqa: S311
+            for at in sorted(chance.sample(range(1, size + 1), int(size * SHARE))):
+                gateway.inject(chance.choice(TROUBLE), operation="create", at=at)
+        print(gateway.base_url, *gateway.credentials, flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        identities = {(hook.url, hook.webhook_type, hook.method) for hook in gateway.webhooks}
+        print(len(gateway.webhooks), len(identities), gateway.logins, flush=True)
+
+
+async def register(size: int, base_url: str, username: str, password: str, api_key: str) -> dict[str, float]:
+    """Register that many; give the cost."""
+
+    async def specs() -> AsyncIterator[WebhookSpec]:
+        for number in range(size):
+            yield WebhookSpec(f"https://shop.example/gwms/{number}", WebhookType.CREATE_ORDER)
+
+    failures = 0
+    async with GwmsClient(Credentials(username, password, api_key), base_url=base_url) as gwms:
+        cpu, wall = time.process_time(), time.perf_counter()
+        async for outcome in gwms.webhooks.register_stream(specs(), concurrency=32):
+            failures += outcome.is_failure
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"failures": failures, "cpu_us": cpu / size * 1e6, "wall_us": wall / size * 1e6, "peak_mb": peak}
+
+
+def run(size: int, *, faults: bool) -> dict[str, Any]:
+    """Register that many in a process of its own, against an emulator in another."""
+    mode = "faults" if faults else "calm"
+    with Popen([sys.executable, __file__, SERVE, str(size), mode], stdin=PIPE, stdout=PIPE, text=True) as server:
+        assert server.stdin  # noqa: S101  # both are pipes
+        assert server.stdout  # noqa: S101
+        address = server.stdout.readline().split()
+        with Popen([sys.executable, __file__, REGISTER, str(size), *address], stdout=PIPE, text=True) as client:
+            found: dict[str, Any] = json.loads(client.communicate()[0])
+        server.stdin.write("\n")
+        server.stdin.flush()
+        held, identities, logins = map(int, server.stdout.readline().split())
+    found |= {"size": size, "mode": mode, "held": held, "doubles": held - identities, "logins": logins}
+    print(
+        ", ".join(f"{name} {fact:.1f}" if isinstance(fact, float) else f"{name} {fact}" for name, fact in found.items())
+    )
+    return found
+
+
+def main() -> int:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description="What many registrations cost against few.")
+    parser.add_argument("--scale", type=float, default=1.0, help="of both sizes (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="of the runs with faults (default: %(default)s)")
+    options = parser.parse_args()
+    few, many = int(10_000 * options.scale), int(100_000 * options.scale)
+    calm = [run(size, faults=False) for size in (few, many)]
+    troubled = [(run(few, faults=True), run(many, faults=True)) for _ in range(options.turns)]
+    growth = calm[1]["peak_mb"] - calm[0]["peak_mb"]
+    ratio = median(large["cpu_us"] / small["cpu_us"] for small, large in troubled)
+    print(f"memory: {growth:.1f} MB more for {many} than for {few} (at most {MOST_MEGABYTES})")
+    print(f"time: {ratio:.3f} times as long per webhook (at most {MOST_TIME})")
+    bad = sum(found["failures"] + found["doubles"] for found in [*calm, *(one for pair in troubled for one in pair)])
+    return int(growth > MOST_MEGABYTES or ratio > MOST_TIME or bad > 0)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case [mode, size, faults] if mode == SERVE:
+            asyncio.run(serve(int(size), faults=faults == "faults"))
+        case [mode, size, *address] if mode == REGISTER:
+            print(json.dumps(asyncio.run(register(int(size), *address))))
+        case _:
+            sys.exit(main())
