@@ -50,7 +50,8 @@ def _found(world: World, op: Op) -> Iterator[str]:
     rows = world.rows
     match op.kind:
         case "delete" if op.is_success or isinstance(op.error, NotFoundError):
-            if op.webhook_id in rows:
+            # An id that did not exist when the call began may have been given out since.
+            if op.webhook_id in rows and world.births[op.webhook_id].at <= op.began:
                 yield f"is not gone: {op.error}"
         case "activate" | "deactivate" if op.is_success:
             row = rows.get(op.webhook_id)

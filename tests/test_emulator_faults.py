@@ -23,6 +23,7 @@ from gwms_async.testing import (
     RevokeTokens,
     Stall,
     Status,
+    WrongLength,
 )
 
 from .plain_client import HOOK, Reply, logged_in, plain, request_bytes, wire
@@ -66,6 +67,8 @@ async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
         (Stall(0.001), False),
         (Stall(0.001, carry_out=True), True),
         (Reset(), False),
+        (WrongLength(1), True),
+        (WrongLength(1, carry_out=False), False),
     ],
     ids=str,
 )

@@ -245,6 +245,7 @@ def test_anything_in_any_order() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.random
 @pytest.mark.timeout(3600)
 def test_anything_in_any_order_for_long() -> None:
     """More than 10,000 steps, other ones each time; the seed is printed."""

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
         DropBefore,
         EnvelopeStatus,
         Fault,
+        Garbage,
         Html,
         RawBody,
         Redirect,
         Reset,
         RevokeTokens,
+        SlowBody,
         Stall,
         Status,
+        WrongLength,
     )
     from .journal import Exchange
     from .state import EmulatorCredentials, StoredWebhook
@@ -38,6 +41,7 @@ __all__ = [
     "EnvelopeStatus",
     "Exchange",
     "Fault",
+    "Garbage",
     "GwmsEmulator",
     "Html",
     "RateLimit",
@@ -45,9 +49,11 @@ __all__ = [
     "Redirect",
     "Reset",
     "RevokeTokens",
+    "SlowBody",
     "Stall",
     "Status",
     "StoredWebhook",
+    "WrongLength",
 ]
 _HOMES = ("faults", "state", "throttle", "journal", "emulator")
 

@@ -9,7 +9,20 @@ from typing import Self, cast
 
 from aiohttp import web
 
-from .faults import CutBody, CutHead, DropAfter, DropBefore, Fault, Reset, RevokeTokens, Stall, carries_out
+from .faults import (
+    CutBody,
+    CutHead,
+    DropAfter,
+    DropBefore,
+    Fault,
+    Garbage,
+    Reset,
+    RevokeTokens,
+    SlowBody,
+    Stall,
+    WrongLength,
+    carries_out,
+)
 from .gateway import Gateway
 from .journal import Exchange
 from .port import HttpPort, hang_up
@@ -214,21 +227,29 @@ class GwmsEmulator:
         answer = self._answer(exchange, route)
         if self.latency:
             await asyncio.sleep(self.latency)
+        middle = len(answer.body) // 2
         match fault:
             case DropAfter():
-                return hang_up(transport)
+                pass
             case Stall(seconds=seconds):
                 await asyncio.sleep(seconds)
-                return hang_up(transport)
             case CutHead():
                 head = answer.head(self._date())
                 transport.write(head[: len(head) // 2])
-                return hang_up(transport)
             case CutBody():
-                transport.write(answer.head(self._date()) + answer.body[: len(answer.body) // 2])
-                return hang_up(transport)
-        exchange.status = answer.status
-        return web.Response(status=answer.status, body=answer.body, headers=answer.dated(self._date()))
+                transport.write(answer.head(self._date()) + answer.body[:middle])
+            case SlowBody(seconds=seconds):
+                transport.write(answer.head(self._date()) + answer.body[:middle])
+                await asyncio.sleep(seconds)
+                transport.write(answer.body[middle:])
+            case WrongLength(by=by):
+                transport.write(answer.head(self._date(), len(answer.body) + by) + answer.body)
+            case Garbage(content=content):
+                transport.write(content)
+            case _:
+                exchange.status = answer.status
+                return web.Response(status=answer.status, body=answer.body, headers=answer.dated(self._date()))
+        return hang_up(transport)
 
     def _answer(self, exchange: Exchange, route: Route) -> Answer:
         """Carry a request out, unless its fault or the rate limit forbid it, and make its answer."""

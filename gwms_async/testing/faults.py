@@ -61,6 +61,45 @@ class CutBody(Fault):
 
 
 @frozen
+class SlowBody(Fault):
+    """Send the head and half of the body, keep silent, send the rest, and close the connection.
+
+    Args:
+        seconds: How long the silence lasts, in seconds.
+        carry_out: Whether the request is carried out before.
+    """
+
+    seconds: float
+    carry_out: bool = True
+
+
+@frozen
+class WrongLength(Fault):
+    """Send a `Content-Length` that is not the body's, then close the connection.
+
+    Args:
+        by: How many bytes it promises too much, or too few if below 0.
+        carry_out: Whether the request is carried out before.
+    """
+
+    by: int
+    carry_out: bool = True
+
+
+@frozen
+class Garbage(Fault):
+    """Send what is no HTTP in place of an answer, then close the connection.
+
+    Args:
+        carry_out: Whether the request is carried out before.
+        content: What is sent.
+    """
+
+    carry_out: bool = True
+    content: bytes = b"\x00\xff no HTTP\r\n\r\n"
+
+
+@frozen
 class Stall(Fault):
     """Keep silent, then close the connection; ends early when the client goes or the emulator closes.
 
@@ -184,6 +223,6 @@ def carries_out(fault: Fault) -> bool:
     Args:
         fault: The fault.
     """
-    if isinstance(fault, (CutHead, CutBody, Stall, Status, Html, RawBody)):
+    if isinstance(fault, CutHead | CutBody | SlowBody | WrongLength | Garbage | Stall | Status | Html | RawBody):
         return fault.carry_out
     return isinstance(fault, DropAfter)

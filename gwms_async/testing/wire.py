@@ -89,13 +89,15 @@ class Answer:
         """
         return merged({"Date": date}, self.headers)
 
-    def head(self, date: str) -> bytes:
+    def head(self, date: str, length: int | None = None) -> bytes:
         """Its status line and headers as they stand on the wire.
 
         Args:
             date: The value of the `Date` header.
+            length: What `Content-Length` says; the truth if None.
         """
-        headers = merged({"Content-Length": str(len(self.body))}, self.dated(date))
+        length = len(self.body) if length is None else length
+        headers = merged({"Content-Length": str(length)}, self.dated(date))
         reason = HTTPStatus(self.status).phrase
         lines = [f"HTTP/1.1 {self.status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
