@@ -164,8 +164,9 @@ class Bucket:
         request.call.attempts += 1
         await asyncio.sleep(0.0005)
         now = asyncio.get_running_loop().time()
-        rate = self.rate / 2 if self.halved[0] <= now < self.halved[1] else self.rate
-        self._level, self._seen = min(self.burst, self._level + (now - self._seen) * rate), now
+        at_half = max(0.0, min(now, self.halved[1]) - max(self._seen, self.halved[0]))
+        earned = (now - self._seen - at_half / 2) * self.rate
+        self._level, self._seen = min(self.burst, self._level + earned), now
         passes = self._level >= 1
         self._level -= passes
         self.refused += not passes

@@ -64,7 +64,7 @@ class GwmsEmulator:
         clock: Callable[[], float] = time.time,
         port: int = 0,
     ) -> None:
-        self.rate_limit = rate_limit
+        self._rate_limit = rate_limit
         self.latency = latency
         self.requests: list[Exchange] = []
         self._clock = clock
@@ -213,6 +213,17 @@ class GwmsEmulator:
         """How many hits of injected faults are still due."""
         return self._script.left
 
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The limit in force; may be exchanged, which makes the bucket no fuller."""
+        return self._rate_limit
+
+    @rate_limit.setter
+    def rate_limit(self, limit: RateLimit | None) -> None:
+        if self._rate_limit is not None:
+            self._throttle.settle(self._rate_limit, time.monotonic())
+        self._rate_limit = limit
+
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         route = Route.find(request.method, path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else Route()
@@ -227,19 +238,18 @@ class GwmsEmulator:
         answer = self._answer(exchange, route)
         if self.latency:
             await asyncio.sleep(self.latency)
-        middle = len(answer.body) // 2
+        head, middle = answer.head(self._date()), len(answer.body) // 2
         match fault:
             case DropAfter():
                 pass
             case Stall(seconds=seconds):
                 await asyncio.sleep(seconds)
             case CutHead():
-                head = answer.head(self._date())
                 transport.write(head[: len(head) // 2])
             case CutBody():
-                transport.write(answer.head(self._date()) + answer.body[:middle])
+                transport.write(head + answer.body[:middle])
             case SlowBody(seconds=seconds):
-                transport.write(answer.head(self._date()) + answer.body[:middle])
+                transport.write(head + answer.body[:middle])
                 await asyncio.sleep(seconds)
                 transport.write(answer.body[middle:])
             case WrongLength(by=by):

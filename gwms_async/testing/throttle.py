@@ -43,12 +43,25 @@ class Throttle:
         Returns:
             0 if the request may pass, else the seconds until it could.
         """
+        level = self.settle(limit, now)
+        if level >= 1:
+            self._level = level - 1
+            return 0.0
+        return (1 - level) / limit.rate
+
+    def settle(self, limit: RateLimit, now: float) -> float:
+        """Put in what has come together by now.
+
+        Args:
+            limit: The limit in force until now.
+            now: Monotonic seconds.
+
+        Returns:
+            How many tokens there are.
+        """
         level = limit.burst if self._level is None else self._level + (now - self._seen) * limit.rate
         self._level, self._seen = min(limit.burst, level), now
-        if self._level >= 1:
-            self._level -= 1
-            return 0.0
-        return (1 - self._level) / limit.rate
+        return self._level
 
 
 def whole_seconds(wait: float) -> int:
