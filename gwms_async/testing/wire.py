@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
-from http import HTTPStatus
+from http.client import responses
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -98,7 +98,7 @@ class Answer:
         """
         length = len(self.body) if length is None else length
         headers = merged({"Content-Length": str(length)}, self.dated(date))
-        reason = HTTPStatus(self.status).phrase
+        reason = responses.get(self.status, "")
         lines = [f"HTTP/1.1 {self.status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
