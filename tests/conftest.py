@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest_asyncio
 
 from gwms_async.testing import GwmsEmulator
 
-from .support import CONTRACT_SEED
+from .support import CONTRACT_SEED, until
 
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 
@@ -20,11 +23,33 @@ def pytest_report_header() -> str:
     return f"seed of the cases made from the contract: {CONTRACT_SEED}"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more tests at once than there are cores: half of what they do is wait."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests that have an event loop be looked after, before their own fixtures come and after these are gone."""
+    for item in items:
+        if isinstance(item, pytest.Function) and pytest_asyncio.is_async_test(item):
+            item.fixturenames.insert(0, "leaves_nothing_behind")
+
+
+@pytest_asyncio.fixture
+async def leaves_nothing_behind() -> AsyncIterator[None]:
+    """Fail where a test leaves a task; one that it leaves a socket open for is warned of, and warnings are errors."""
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left
+    gc.collect(1)
+
+
 @pytest_asyncio.fixture
 async def gateway() -> AsyncIterator[GwmsEmulator]:
-    """A gateway in its usual state."""
+    """A gateway in its usual state, to which no connection is left open."""
     async with GwmsEmulator() as emulator:
         yield emulator
+        await until(lambda: not emulator.connections)
 
 
 @pytest.fixture

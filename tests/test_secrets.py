@@ -95,7 +95,7 @@ CALLS: list[Callable[[GwmsClient], Awaitable[Any]]] = [
 async def test_errors_of_calls(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture, number: int) -> None:
     """Whatever goes wrong, and even if the gateway echoes what it was sent."""
     caplog.set_level(logging.DEBUG)
-    async with client(gateway, timeout=Timeout(attempt=0.05, total=0.3)) as gwms:
+    async with client(gateway, timeout=Timeout(attempt=0.3, total=2.0)) as gwms:
         await gwms.webhooks.list()
         gateway.inject(faults(gateway)[number], times=10_000)
         errors = [await failure(call(gwms)) for call in CALLS]
