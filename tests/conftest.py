@@ -29,7 +29,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all tests that have an event loop be looked after, before their own fixtures come and after these are gone."""
+    """Look after all tests that have an event loop, from before their own fixtures until after these."""
     for item in items:
         if isinstance(item, pytest.Function) and pytest_asyncio.is_async_test(item):
             item.fixturenames.insert(0, "leaves_nothing_behind")

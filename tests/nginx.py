@@ -103,4 +103,5 @@ async def nginx(
         yield Nginx(f"http{'s' * bool(tls)}://127.0.0.1:{port}/v21", folder, process.pid)
     finally:
         process.terminate()
-        assert await process.wait() == 0
+        code = await process.wait()
+    assert code in {0, -signal.SIGTERM}, f"nginx ended with {code}:\n{(folder / 'errors').read_text()}"

@@ -24,8 +24,8 @@ CONTRACT_SEED = 20_261_124
 def client(gateway: GwmsEmulator, *, api_key: str | None = None, **options: Any) -> GwmsClient:
     """Make a client of an emulator; retries hardly wait unless told otherwise."""
     username, password, key = gateway.credentials
-    options.setdefault("retry", QUICK)
-    return GwmsClient(Credentials(username, password, api_key or key), base_url=gateway.base_url, **options)
+    options = {"retry": QUICK, "base_url": gateway.base_url, **options}
+    return GwmsClient(Credentials(username, password, api_key or key), **options)
 
 
 def spec(number: int = 1) -> WebhookSpec:

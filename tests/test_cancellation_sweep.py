@@ -89,7 +89,12 @@ async def cut_short(step: int, prepare: Callable[[GwmsEmulator], None], end: End
         async with client(gateway, timeout=TIMEOUT) as gwms:
             use_virtual_clock(gwms, loop)
             task = asyncio.create_task(gwms.webhooks.register_many(WANTED, concurrency=3))
-            loop.before_step(step, lambda: task.done() or ends.append(loop.create_task(end(task, gwms))))
+
+            def begin_to_end() -> None:
+                if not task.done():
+                    ends.append(loop.create_task(end(task, gwms)))
+
+            loop.before_step(step, begin_to_end)
             await asyncio.wait([task])
             loop.forget()
             await asyncio.gather(*ends)
