@@ -47,10 +47,12 @@ async def test_a_wrong_host_name(
     gateway: GwmsEmulator, tmp_path: Path, ca: trustme.CA, trusting: ssl.SSLContext
 ) -> None:
     """A certificate for another host is refused, and nginx sees one attempt only."""
-    async with nginx(gateway, tmp_path, certificate=ca.issue_cert("shop.example")) as front:
-        async with client(gateway, base_url=front.base_url, ssl=trusting) as gwms:
-            with pytest.raises(TransportError, match="check base_url") as caught:
-                await gwms.webhooks.list()
+    async with (
+        nginx(gateway, tmp_path, certificate=ca.issue_cert("shop.example")) as front,
+        client(gateway, base_url=front.base_url, ssl=trusting) as gwms,
+    ):
+        with pytest.raises(TransportError, match="check base_url") as caught:
+            await gwms.webhooks.list()
 
     assert caught.value.cause is Cause.MISCONFIGURED
     assert gateway.requests == []
