@@ -146,13 +146,16 @@ class Transport:
         call.on_wire = True
         try:
             with Limited(self._limit, began):
-                async with session.request(
+                answer = await session.request(
                     request.method, url, data=request.body, headers=headers, middlewares=resending, **options
-                ) as answer:
+                )
+                try:
                     content = answer.content
                     # A small answer comes with its head.
                     body = content.read_nowait() if content.is_eof() else await _read(content)
-                    end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
+                finally:
+                    answer.release()
+            end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
         except Exception as error:  # noqa: BLE001  # judged there
             # A borrowed session runs code of the user's, which may complain after sending.
             is_sure = self._borrowed is None or self._borrowed.closed
@@ -227,7 +230,9 @@ class Session:
         call, now = request.call, time.monotonic()
         if call.deadline <= now:
             raise _too_late(request)
-        call.deadline = min(call.deadline, now + self._limit.seconds)
+        deadline = now + self._limit.seconds
+        if deadline < call.deadline:
+            call.deadline = deadline
         end: Response | Exception
         timer = Limited(self._limit, now)
         try:

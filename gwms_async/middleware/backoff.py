@@ -44,7 +44,8 @@ class RetryBudget:
 
     def give_back(self, call: Call) -> None:
         """Return what the successful call's retries took, or one token if it needed none."""
-        self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
+        if self._left < self._capacity:
+            self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
         call.tokens_spent = 0
 
 

@@ -1,11 +1,11 @@
 """401: one shared login, then the request again."""
 
-from http import HTTPStatus
-
 from attrs import frozen
 
 from .._http import Handler, Request, Response
 from .._login import Key, Login
+
+_UNAUTHORIZED = 401
 
 
 @frozen(eq=False, repr=False)
@@ -25,5 +25,5 @@ class Relogin:
         self._login.enter(request.call, self._key)
         while True:
             response = await handler(request)
-            if response.status != HTTPStatus.UNAUTHORIZED or not await self._login.refused(request, self._key):
+            if response.status != _UNAUTHORIZED or not await self._login.refused(request, self._key):
                 return response
