@@ -230,9 +230,7 @@ class Session:
         call, now = request.call, time.monotonic()
         if call.deadline <= now:
             raise _too_late(request)
-        deadline = now + self._limit.seconds
-        if deadline < call.deadline:
-            call.deadline = deadline
+        call.deadline = min(call.deadline, now + self._limit.seconds)
         end: Response | Exception
         timer = Limited(self._limit, now)
         try:

@@ -61,6 +61,7 @@ THIRD_PARTIES = {
     "cattrs": {"_convert"},
     "backoff": {"middleware.backoff"},
     "aiohttp": {"_failures", "_session", "client", "testing"},
+    "orjson": {"_wire"},
     "click": {"cli"},
     "rich": {"cli"},
     "filelock": {"stores.file"},
