@@ -40,7 +40,7 @@ _READERS: list[Callable[[bytes], Any]] = [_from_json]
 with suppress(ImportError):  # the extra `speed`
     import orjson
 
-    # What it refuses, such as NaN, `json` may read. An integer beyond 64 bits is a float to it: an error where one is due.
+    # What it refuses, such as NaN, `json` may read. An integer beyond 64 bits is a float to it, and thus an error.
     _READERS.insert(0, orjson.loads)
 
 
