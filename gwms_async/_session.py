@@ -33,6 +33,7 @@ from .settings import Timeout
 _logger = logging.getLogger("gwms_async")
 _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
 _BODY_LIMIT = 64 * 1024 * 1024
+_TYPED = frozenset({"PATCH", "POST", "PUT"})  # by aiohttp, also where they have no body
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
 
@@ -136,10 +137,13 @@ class Transport:
         if began >= call.deadline:
             raise _too_late(request)
         session = self._session or self._open()
-        if request.body is None:
-            headers, options = {**self._headers, **request.headers}, self._options_without_body
+        options = self._options
+        if request.body is not None:
+            headers = {**self._headers_of_json, **request.headers}
         else:
-            headers, options = {**self._headers_of_json, **request.headers}, self._options
+            headers = {**self._headers, **request.headers}
+            if request.method in _TYPED:
+                options = self._options_without_body
         url, resending = self._base_url + request.path, self._resending if request.method in _RESENT else None
         end: Response | GwmsError
         call.attempts += 1
