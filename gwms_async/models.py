@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from attrs import field, frozen
@@ -128,7 +129,7 @@ class WebhookSpec:
         if not isinstance(active, bool):
             raise ValueError(f"active must be True or False, got {active!r}")
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """The subscription that this is a spec of."""
         return Identity(self.url, self.webhook_type, self.method)
