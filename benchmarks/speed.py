@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import date
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ REFERENCE, CONTROL, OURS, FAST, GENERATED = (
 )  # fmt: skip
 SLOW = frozenset({"httpx", GENERATED})  # a tenth of the calls is enough
 CONTRACT = Path(__file__).parent.parent / "tests/contract/gwms-v21-webhooks.openapi.json"
+PICTURED = ("A", "B")
 CONNECTIONS, LISTED = 100, 10_000
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 WEBHOOK = {"url": "https://shop.example/gwms/1", "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
@@ -315,8 +317,9 @@ def generate(folder: str) -> str:
     return path
 
 
-def report(names: list[str], turns: int) -> list[str]:
-    """Measure, and write the rows of the result."""
+def report(names: list[str], turns: int) -> tuple[list[str], list[tuple[str, float]]]:
+    """Measure; give the rows of the result, and the bars of its picture."""
+    bars: list[tuple[str, float]] = []
     rows = ["| | workload | with | CPU, us | ratio to aiohttp (quartiles) | wall, us | p50 / p99 | peak, MB |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch, gateway() as origin:
@@ -332,25 +335,52 @@ def report(names: list[str], turns: int) -> list[str]:
             for subject in workload.subjects:
                 taken = found[name, subject]
                 mid = {key: median(one[key] for one in taken) for key in taken[0]}
+                if name in PICTURED and subject != CONTROL:
+                    bars.append((f"{workload.title}: {subject}", mid["cpu"]))
                 ratios = [one["cpu"] / other["cpu"] for one, other in zip(taken, found[base], strict=True)]
                 q1, ratio, q3 = quantiles(ratios, method="inclusive")
                 rows.append(
                     f"| {name} | {workload.title} | {subject} | {mid['cpu']:.1f} | {ratio:.3f} ({q1:.3f} to {q3:.3f})"
                     f" | {mid['wall']:.1f} | {mid['p50']:.0f} / {mid['p99']:.0f} | {mid['mb']:.1f} |"
                 )
-    return rows
+    return rows, bars
+
+
+def picture(bars: list[tuple[str, float]], caption: str) -> str:
+    """Draw bars as SVG; the scale ends at three times the shortest, and longer ones are cut."""
+    widest = 3 * min(value for _, value in bars)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{24 * len(bars) + 50}">',
+        "<style>text { font: 13px sans-serif }</style>",
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="10" y="20">CPU time of a call, microseconds (shorter is better). {caption}</text>',
+    ]
+    for row, (label, value) in enumerate(bars):
+        top, width = 34 + 24 * row, 400 * min(value / widest, 1)
+        color = "#2a7f62" if "gwms_async" in label else "#9aa5b1"
+        lines += [
+            f'<text x="350" y="{top + 14}" text-anchor="end">{label}</text>',
+            f'<rect x="360" y="{top}" width="{width:.0f}" height="18" fill="{color}"/>',
+            f'<text x="{366 + width:.0f}" y="{top + 14}">{value:,.0f}{" (cut)" * (value > widest)}</text>',
+        ]
+    return "\n".join([*lines, "</svg>", ""])
 
 
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description="CPU time of calls, side by side.")
     parser.add_argument("--turns", type=int, default=20, help="measurements of each (default: %(default)s)")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="write an SVG of A and B there")
     parser.add_argument("workloads", nargs="*", metavar="|".join(WORKLOADS), help="which; all if none is named")
     options = parser.parse_args()
     packages = ("gwms-async", "aiohttp", "httpx", "aiohttp-retry", "openapi-python-client", "orjson", "uvloop")
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     print(f"Python {platform.python_version()}, {platform.platform()}; {versions}\n")
-    print(*report(options.workloads or list(WORKLOADS), options.turns), sep="\n")
+    rows, bars = report(options.workloads or list(WORKLOADS), options.turns)
+    print(*rows, sep="\n")
+    if options.picture:
+        caption = f"{date.today()}, Python {platform.python_version()}, aiohttp {version('aiohttp')}"  # noqa: DTZ011
+        options.picture.write_text(picture(bars, caption))
 
 
 if __name__ == "__main__":
