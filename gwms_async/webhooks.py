@@ -46,19 +46,23 @@ class Operations:
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
-        return await self._one(_requests.get_request(webhook_id, self._next_call()), webhook_id)
+        request = _requests.get_request(webhook_id, self._next_call())
+        return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
         """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
-        return await self._one(_requests.update_request(webhook_id, spec, self._next_call()), webhook_id)
+        request = _requests.update_request(webhook_id, spec, self._next_call())
+        return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
-        return await self._one(_requests.activate_request(webhook_id, self._next_call()), webhook_id)
+        request = _requests.activate_request(webhook_id, self._next_call())
+        return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
-        return await self._one(_requests.deactivate_request(webhook_id, self._next_call()), webhook_id)
+        request = _requests.deactivate_request(webhook_id, self._next_call())
+        return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
@@ -70,9 +74,6 @@ class Operations:
 
     def _next_call(self) -> Call:
         return self._call or Call()
-
-    async def _one(self, request: Request, webhook_id: int) -> Webhook:
-        return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
 
 class Webhooks(Operations):

@@ -77,7 +77,8 @@ class Item:
         """
         copies = self._registry.copies(self.spec.identity, snapshot)
         while True:
-            self.outcome = await self._adopt(copies, found)
+            if copies:
+                self.outcome = await self._adopt(copies, found)
             if self.outcome is not None:
                 return
             if self.doubt is None and self._registry.is_in_doubt(self.spec.identity, snapshot):

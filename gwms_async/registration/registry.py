@@ -157,7 +157,7 @@ class Registry:
         finally:
             if call.attempts and not known:
                 self._doubt(spec.identity)
-        if any(other is not run for other in self._runs):
+        if len(self._runs) > (run in self._runs):  # others are under way
             self._created[spec.identity] = self._next_tick(), webhook
         return webhook
 
