@@ -95,14 +95,20 @@ async def register_stream(
     async def emit(outcome: Outcome) -> None:
         """Hand it to the consumer, unless that one is gone."""
         if not run.is_stopped:
-            await outcomes.put(outcome)
+            with run.as_waiting():
+                await outcomes.put(outcome)
+
+    async def next_spec() -> WebhookSpec | None:
+        """Take one from the source."""
+        with run.as_waiting():
+            return await source()
 
     run = Run(registry, concurrency, emit)
 
     async def work() -> None:
         """Run to the end, and tell the consumer of it."""
         try:
-            await run.main(source)
+            await run.main(next_spec)
         finally:
             if not run.is_stopped:
                 with run.as_waiting():

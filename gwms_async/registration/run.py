@@ -33,7 +33,7 @@ class Run:
     Args:
         registry: Shared by the registrations of the e-shop.
         workers: How many specs are worked on at once.
-        emit: Takes each outcome as it becomes known.
+        emit: Takes each outcome as it becomes known; where it waits, it is `as_waiting`.
         sleep: Waits.
     """
 
@@ -54,7 +54,7 @@ class Run:
         """Work through all specs.
 
         Args:
-            source: Gives the next spec, None after the last.
+            source: Gives the next spec, None after the last; where it waits, it is `as_waiting`.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
@@ -105,8 +105,7 @@ class Run:
 
     async def _work(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
         while not self.is_stopped:
-            with self.as_waiting():
-                spec = await source()
+            spec = await source()
             if spec is None:
                 return
             await self._take(spec)
@@ -124,11 +123,11 @@ class Run:
                 self._in_doubt.append(item)
         elif (before.spec.active if isinstance(before, Item) else before) is not spec.active:
             error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
-            await self._put(Outcome(spec, OutcomeStatus.FAILED, error=error))
+            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
         elif isinstance(before, Item):
             before.duplicates += 1
         else:
-            await self._put(Outcome(spec, OutcomeStatus.DUPLICATE))
+            await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE))
 
     async def _try(self, snapshot: Snapshot, found: OutcomeStatus, item: Item) -> None:
         """Bring an item to an outcome, or into doubt."""
@@ -152,13 +151,9 @@ class Run:
         outcome = item.outcome = item.final()
         # From here on its identity is all that is remembered: a stream may have no end.
         self._items[item.spec.identity] = item.spec.active
-        await self._put(outcome)
+        await self._emit(outcome)
         for _ in range(item.duplicates):
-            await self._put(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
-
-    async def _put(self, outcome: Outcome) -> None:
-        with self.as_waiting():
-            await self._emit(outcome)
+            await self._emit(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
 
     async def _settle(self, workers: int) -> None:
         """Find out about the items in doubt: what is there is adopted, what is not is created again."""
