@@ -31,6 +31,7 @@ SERVE, MEASURE = "serve", "measure"
 REFERENCE, CONTROL, OURS, FAST, GENERATED = (
     "aiohttp", "aiohttp again", "gwms_async", "gwms_async[speed], uvloop", "openapi-python-client",
 )  # fmt: skip
+BARE, BARE_FAST = "aiohttp, bare", "aiohttp, bare, orjson, uvloop"
 SLOW = frozenset({"httpx", GENERATED})  # a tenth of the calls is enough
 CONTRACT = Path(__file__).parent.parent / "tests/contract/gwms-v21-webhooks.openapi.json"
 PICTURED = ("A", "B")
@@ -60,11 +61,11 @@ class Workload(NamedTuple):
     against: str = REFERENCE
 
 
-PEERS = (REFERENCE, CONTROL, OURS, FAST, "aiohttp-retry", "httpx", GENERATED)
+PEERS = (REFERENCE, CONTROL, OURS, FAST, BARE, BARE_FAST, "aiohttp-retry", "httpx", GENERATED)
 WORKLOADS = {
     "A": Workload("create, 50 workers", "create", 50, 3_000, PEERS),
     "B": Workload("get by id, 50 workers", "get", 50, 3_000, PEERS),
-    "C": Workload("get, one after another", "get", 1, 2_000, (REFERENCE, CONTROL, OURS)),
+    "C": Workload("get, one after another", "get", 1, 2_000, (REFERENCE, CONTROL, OURS, BARE)),
     "D": Workload(f"list of {LISTED:,}", "list", 1, 10, (REFERENCE, CONTROL, OURS, FAST, GENERATED)),
     "E": Workload("register_many of 5,000, per webhook", "register", 1, 5_000, (OURS, FAST)),
     "F0": Workload("1,000 gets at once", "get", 1_000, 1_000, (OURS,), OURS),
@@ -159,6 +160,34 @@ async def by_aiohttp(base_url: str, *, retrying: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
+async def by_bare_aiohttp(base_url: str) -> AsyncIterator[dict[str, Act]]:
+    """Call with what is left of aiohttp where all that can be switched off is: the floor for whoever builds on it."""
+    import aiohttp  # noqa: PLC0415  # as above
+
+    try:
+        from orjson import dumps, loads  # noqa: PLC0415  # as above
+    except ImportError:
+        dumps, loads = (lambda content: json.dumps(content).encode()), json.loads
+    options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=None), "allow_redirects": False}
+    typed = {**options, "headers": {"content-type": "application/json"}}
+    connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
+        async with session.post(f"{base_url}/users/login", data=dumps({"username": "u"}), **typed) as answer:
+            token = loads(await answer.read())["data"]["token"]
+        session.headers.update({"authorization": f"Bearer {token}", "x-api-key": "k"})
+
+        async def create(number: int) -> object:
+            async with session.post(f"{base_url}/webhooks", data=dumps(_spec(number)), **typed) as answer:
+                return loads(await answer.read())["data"]
+
+        async def get(number: int) -> object:
+            async with session.get(f"{base_url}/webhooks/{number}", **options) as answer:
+                return loads(await answer.read())["data"]
+
+        yield {"create": create, "get": get}
+
+
+@asynccontextmanager
 async def by_httpx(base_url: str) -> AsyncIterator[dict[str, Act]]:
     """Call with httpx."""
     httpx: Any = import_module("httpx")
@@ -239,6 +268,8 @@ async def measure(name: str, subject: str, origin: str, folder: str) -> dict[str
     clients = {
         REFERENCE: lambda: by_aiohttp(base_url),
         CONTROL: lambda: by_aiohttp(base_url),
+        BARE: lambda: by_bare_aiohttp(base_url),
+        BARE_FAST: lambda: by_bare_aiohttp(base_url),
         "aiohttp-retry": lambda: by_aiohttp(base_url, retrying=True),
         "httpx": lambda: by_httpx(base_url),
         GENERATED: lambda: by_generated(base_url, folder),
@@ -388,7 +419,7 @@ if __name__ == "__main__":
         case [mode] if mode == SERVE:
             asyncio.run(serve())
         case [mode, name, subject, origin, folder] if mode == MEASURE:
-            if subject == FAST:
+            if subject in {FAST, BARE_FAST}:
                 import_module("uvloop").install()
             else:
                 sys.modules["orjson"] = cast("Any", None)  # as if it was not installed

@@ -68,7 +68,6 @@ class Transport:
     _resending: tuple[aiohttp.ClientMiddlewareType, ...] | None = field(init=False)
     _proxy_secrets: tuple[str, ...] = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False)
-    _headers_of_json: Mapping[str, str] = field(init=False)
     _options: Mapping[str, Any] = field(init=False, repr=False)
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
@@ -88,10 +87,6 @@ class Transport:
     @_headers.default
     def _choose_headers(self) -> Mapping[str, str]:
         return {} if self._borrowed is None else _HEADERS
-
-    @_headers_of_json.default
-    def _choose_headers_of_json(self) -> Mapping[str, str]:
-        return {**self._headers, "content-type": "application/json"}
 
     @_options.default
     def _make_options(self) -> Mapping[str, Any]:
@@ -137,13 +132,12 @@ class Transport:
         if began >= call.deadline:
             raise _too_late(request)
         session = self._session or self._open()
-        options = self._options
+        options, body = self._options, None
         if request.body is not None:
-            headers = {**self._headers_of_json, **request.headers}
-        else:
-            headers = {**self._headers, **request.headers}
-            if request.method in _TYPED:
-                options = self._options_without_body
+            body = aiohttp.BytesPayload(request.body, content_type="application/json")
+        elif request.method in _TYPED:
+            options = self._options_without_body
+        headers = {**self._headers, **request.headers}
         url, resending = self._base_url + request.path, self._resending if request.method in _RESENT else None
         end: Response | GwmsError
         call.attempts += 1
@@ -151,15 +145,15 @@ class Transport:
         try:
             with Limited(self._limit, began):
                 answer = await session.request(
-                    request.method, url, data=request.body, headers=headers, middlewares=resending, **options
+                    request.method, url, data=body, headers=headers, middlewares=resending, **options
                 )
                 try:
                     content = answer.content
                     # A small answer comes with its head.
-                    body = content.read_nowait() if content.is_eof() else await _read(content)
+                    answered = content.read_nowait() if content.is_eof() else await _read(content)
                 finally:
                     answer.release()
-            end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
+            end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, answered, request.secrets)
         except Exception as error:  # noqa: BLE001  # judged there
             # A borrowed session runs code of the user's, which may complain after sending.
             is_sure = self._borrowed is None or self._borrowed.closed
