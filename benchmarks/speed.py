@@ -164,10 +164,9 @@ async def by_bare_aiohttp(base_url: str) -> AsyncIterator[dict[str, Act]]:
     """Call with what is left of aiohttp where all that can be switched off is: the floor for whoever builds on it."""
     import aiohttp  # noqa: PLC0415  # as above
 
-    try:
-        from orjson import dumps, loads  # noqa: PLC0415  # as above
-    except ImportError:
-        dumps, loads = (lambda content: json.dumps(content).encode()), json.loads
+    fast: Any = sys.modules.get("orjson")
+    loads: Callable[[bytes], Any] = fast.loads if fast else json.loads
+    dumps: Callable[[object], bytes] = fast.dumps if fast else lambda content: json.dumps(content).encode()
     options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=None), "allow_redirects": False}
     typed = {**options, "headers": {"content-type": "application/json"}}
     connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
@@ -420,6 +419,7 @@ if __name__ == "__main__":
             asyncio.run(serve())
         case [mode, name, subject, origin, folder] if mode == MEASURE:
             if subject in {FAST, BARE_FAST}:
+                import_module("orjson")
                 import_module("uvloop").install()
             else:
                 sys.modules["orjson"] = cast("Any", None)  # as if it was not installed

@@ -18,7 +18,7 @@ from ._cool_down import NoAccessError
 from ._failures import translated
 from ._http import Handler, Request, Response
 from ._limit import Limited, TimeLimit, is_cancelled
-from ._verdict import Meaning, Verdict, meaning, verdict
+from ._verdict import Meaning, Verdict, is_success, meaning, verdict
 from .errors import (
     Cause,
     ConfigurationError,
@@ -248,6 +248,8 @@ class Session:
                 raise cancelled.with_traceback(None) from None
             end = ConnectionFailedError(f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN)
         else:
+            if is_success(response):
+                return response
             end = _conclusion(request, response)
             if isinstance(end, Response):
                 return end
@@ -262,9 +264,8 @@ def _is_in_doubt(request: Request, error: Exception) -> bool:
 
 
 def _conclusion(request: Request, response: Response) -> Response | GwmsError:
+    """Choose what becomes of an answer that is no success."""
     found = meaning(response)
-    if found is Meaning.SUCCESS:
-        return response
     decided = verdict(found, idempotent=request.idempotent)
     if decided is Verdict.OUTCOME_UNKNOWN:
         return _outcome_unknown(request, f"{response.status}: {_wire.explain(response)}")

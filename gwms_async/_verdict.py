@@ -63,12 +63,19 @@ _VERDICTS = {
 _SEEN_BY_THE_APPLICATION = frozenset({400, 404, 409, 422})
 
 
+def is_success(response: Response) -> bool:
+    """Tell whether the request was carried out, and the answer can be read."""
+    return response.readable and 200 <= response.status < 300  # noqa: PLR2004  # the classes of HTTP
+
+
 def meaning(seen: Response | TransportError) -> Meaning:
     """Read an attempt's end."""
     if isinstance(seen, TransportError):
         return _CAUSES[seen.cause]
-    if 200 <= seen.status < 300:  # noqa: PLR2004  # the classes of HTTP
-        return Meaning.SUCCESS if seen.readable else Meaning.UNREADABLE
+    if is_success(seen):
+        return Meaning.SUCCESS
+    if 200 <= seen.status < 300:  # noqa: PLR2004  # as above
+        return Meaning.UNREADABLE
     return _STATUSES.get(seen.status, Meaning.REFUSED)
 
 
@@ -89,7 +96,7 @@ def is_push_back(response: Response) -> bool:
 
 def key_was_accepted(response: Response) -> bool:
     """Tell whether the answer comes from behind the checks of token and x-api-key."""
-    return meaning(response) is Meaning.SUCCESS or response.status in _SEEN_BY_THE_APPLICATION
+    return is_success(response) or response.status in _SEEN_BY_THE_APPLICATION
 
 
 def http_date(text: str | None) -> float | None:

@@ -11,7 +11,7 @@ import backoff
 from attrs import define, field
 
 from .._http import Call, Handler, Request, Response
-from .._verdict import Meaning, Verdict, is_throttling, meaning, retry_after, verdict
+from .._verdict import Meaning, Verdict, is_success, is_throttling, meaning, retry_after, verdict
 from ..errors import TransportError
 from ..settings import RetryPolicy
 
@@ -81,17 +81,12 @@ class Backoff:
                 seen = await handler(request)
             except TransportError as error:
                 seen = error
-            found = meaning(seen)
-            if found is Meaning.SUCCESS:
-                self._budget.give_back(call)
-                break
-            if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
-                call.outcome_unknown = True
-            if verdict(found, idempotent=request.idempotent) is not Verdict.RETRY:
-                break
-            if waits is None:
-                waits = self._waits()
-            wait = self._wait(call, seen, next(waits))
+            else:
+                if is_success(seen):
+                    self._budget.give_back(call)
+                    return seen
+            waits = waits or self._waits()
+            wait = self._wait(request, seen, waits)
             if wait is None:
                 break
             _logger.debug("%s is tried again in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
@@ -106,11 +101,18 @@ class Backoff:
         next(waits)  # the first step of its generators is for priming
         return waits
 
-    def _wait(self, call: Call, seen: Response | TransportError, longest: float) -> float | None:
+    def _wait(
+        self, request: Request, seen: Response | TransportError, waits: Generator[float, None, None]
+    ) -> float | None:
         """Compute the seconds to the next attempt; None if there shall be none."""
+        call, found = request.call, meaning(seen)
+        if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
+            call.outcome_unknown = True
+        if verdict(found, idempotent=request.idempotent) is not Verdict.RETRY:
+            return None
         asked = retry_after(seen, self._wall()) if isinstance(seen, Response) else None
         is_throttled = is_throttling(seen)
-        wait = (asked or 0.0) + self._jitter(longest)
+        wait = (asked or 0.0) + self._jitter(next(waits))
         if (
             call.attempts >= self._policy.max_attempts
             or (asked is not None and asked > self._policy.max_retry_after)
