@@ -1,0 +1,197 @@
+"""A gateway with canned answers: nginx where there is one, else a small asyncio server. Creates are echoed.
+
+It is no emulator: it checks the token and nothing else, and costs as little as it can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, cast
+
+NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+LISTED = 10_000
+WEBHOOK = {"url": "https://shop.example/gwms/1", "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
+_REGISTERED = '"registeredAt": "2025-01-01T12:00:00.000Z"'
+_TOKENS = tuple(f"{letter * 200}" for letter in "ab")  # the second one where the first is revoked
+_REVOKED, _LIST, _CONFIGURATION = "revoked", "list.json", "nginx.conf"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_NGINX = """
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  sendfile on;
+  keepalive_requests 1000000000;
+  default_type application/json;
+  client_body_temp_path {folder}/bodies;
+  client_body_in_single_buffer on;
+  proxy_temp_path {folder}/proxied;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  map $http_x_created $fields {{ "~^\\{{(?<inner>.*)\\}}$" $inner; }}
+  upstream echo {{ server unix:{folder}/echo; keepalive 128; keepalive_requests 1000000000; }}
+  server {{
+    listen unix:{folder}/echo;
+    location / {{ return 200 '{created}'; }}
+  }}
+  server {{
+    listen 127.0.0.1:{port};
+    set $token {tokens[0]};
+    if (-f {folder}/{revoked}) {{ set $token {tokens[1]}; }}
+    location ~ /users/login$ {{ return 200 '{login}'; }}
+    location / {{
+      if ($http_authorization != "Bearer $token") {{ return 401 '{refused}'; }}
+      return 200 '{single}';
+    }}
+    location = /large/webhooks {{
+      if ($http_authorization != "Bearer $token") {{ return 401 '{refused}'; }}
+      alias {folder}/{list};
+    }}
+    location = /v21/webhooks {{
+      if ($http_authorization != "Bearer $token") {{ return 401 '{refused}'; }}
+      if ($request_method = GET) {{ return 200 '{empty}'; }}
+      proxy_pass http://echo;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header X-Created $request_body;
+      proxy_set_header Content-Length "";
+      proxy_pass_request_body off;
+    }}
+  }}
+}}
+"""
+
+
+def _envelope(data: str, status: int = 200) -> str:
+    return f'{{"statusCode": {status}, "message": "OK", "data": {data}}}'
+
+
+def _fields(number: int) -> str:
+    return json.dumps({"id": number, **WEBHOOK})[:-1] + f", {_REGISTERED}}}"
+
+
+def _login(token: str) -> str:
+    return _envelope(f'{{"token": "{token}", "expiresIn": {int(time.time()) + 86_400}}}')
+
+
+class Gateway(NamedTuple):
+    """Where it is.
+
+    Args:
+        server: What serves it.
+        origin: Its address, without a path.
+        folder: Where its files are.
+    """
+
+    server: str
+    origin: str
+    folder: Path
+
+    def revoke(self) -> None:
+        """Let the token in use be refused from now on, and another one be given out."""
+        revoked = self.folder / _REVOKED
+        if revoked.exists():
+            revoked.unlink()
+        else:
+            revoked.touch()
+
+
+class _Canned(asyncio.Protocol):
+    """Answers each request once it is there in full."""
+
+    def __init__(self, folder: Path) -> None:
+        self._unread, self._revoked = bytearray(), folder / _REVOKED
+        self._list, self._single = (folder / _LIST).read_bytes(), _envelope(_fields(1)).encode()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what answers are written to."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer all requests that are complete; keep the beginning of one that is not."""
+        self._unread += data
+        while (end := self._unread.find(b"\r\n\r\n")) >= 0:
+            length = _LENGTH.search(self._unread, 0, end)
+            size = end + 4 + (int(length[1]) if length else 0)
+            if len(self._unread) < size:
+                return
+            head, sent = bytes(self._unread[:end]), bytes(self._unread[end + 4 : size])
+            del self._unread[:size]
+            status, body = self._answer(head, sent)
+            line = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            self._transport.write(line % (status, len(body)) + body)
+
+    def _answer(self, head: bytes, sent: bytes) -> tuple[bytes, bytes]:
+        method, path = head.split(b" ", 2)[:2]
+        token = _TOKENS[self._revoked.exists()]
+        if path.endswith(b"/login"):
+            return b"200 OK", _login(token).encode()
+        if b"Bearer " + token.encode() not in head:
+            return b"401 Unauthorized", _envelope("null", 401).encode()
+        if path == b"/large/webhooks":
+            return b"200 OK", self._list
+        if method == b"POST":
+            return b"200 OK", _envelope('{"id": 1, %s, %s}').encode() % (sent[1:-1], _REGISTERED.encode())
+        return b"200 OK", _envelope("[]").encode() if path.endswith(b"/webhooks") else self._single
+
+
+async def _serve(listening: socket.socket, folder: Path) -> None:
+    await asyncio.get_running_loop().create_server(lambda: _Canned(folder), sock=listening)
+    await asyncio.Event().wait()
+
+
+@contextmanager
+def gateway() -> Iterator[Gateway]:
+    """Run it until the block ends. Where there are two cores, it has one to itself."""
+    with TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        folder, port = Path(name), listening.getsockname()[1]
+        folder.chmod(0o755)  # where root starts it, nginx reads as somebody else
+        (folder / _LIST).write_text(_envelope(f"[{', '.join(map(_fields, range(LISTED)))}]"))
+        configuration = _NGINX.format(
+            folder=folder, port=port, tokens=_TOKENS, revoked=_REVOKED, list=_LIST,
+            created=_envelope(f'{{"id": 1, $fields, {_REGISTERED}}}'), login=_login("$token"),
+            refused=_envelope("null", 401), empty=_envelope("[]"), single=_envelope(_fields(1)),
+        )  # fmt: skip
+        (folder / _CONFIGURATION).write_text(configuration)
+        number = str(listening.fileno())
+        # It inherits the socket, as it does from the nginx that it replaces: clients may connect before it is up.
+        by_nginx = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", "stderr"]
+        command = by_nginx if NGINX else [sys.executable, __file__, number, name]
+        _move_to_core(0)
+        with Popen(
+            command, env={**os.environ, "NGINX": f"{number};"}, pass_fds=[listening.fileno()], stderr=DEVNULL
+        ) as server:
+            _move_to_core(-1)
+            try:
+                yield Gateway("nginx" if NGINX else "asyncio", f"http://127.0.0.1:{port}", folder)
+            finally:
+                server.terminate()
+
+
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+
+
+def _move_to_core(index: int) -> None:
+    """Run on one core from now on, with the processes that are started then."""
+    if _CORES:
+        os.sched_setaffinity(0, [_CORES[index]])
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])))
