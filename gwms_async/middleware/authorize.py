@@ -23,17 +23,19 @@ class Authorize:
 
     _login: Login
     _key: Key
-    _stamp: tuple[Lease | None, Mapping[str, str], tuple[str, ...]] = field(default=(None, {}, ()), init=False)
+    _stamped: Lease | None = field(default=None, init=False)
+    _headers: Mapping[str, str] = field(factory=dict, init=False)
+    _secrets: tuple[str, ...] = field(default=(), init=False)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Send one attempt with the current token, after a login if there is none."""
         key = self._key
         lease = self._login.ready(request.call, key) or await self._login.admit(request.call, key)
-        if lease is not self._stamp[0]:
-            self._stamp = self._make_stamp(lease)
+        if lease is not self._stamped:
+            self._stamp(lease)
         # No frame that waits has headers among its locals: crash reporters keep these.
         try:
-            response = await handler(request.with_headers(*self._stamp[1:]))
+            response = await handler(request.with_headers(self._headers, self._secrets))
         except TransportError:
             request.call.on_wire = False
             raise
@@ -43,7 +45,7 @@ class Authorize:
             self._login.accepted(lease, key)
         return response
 
-    def _make_stamp(self, lease: Lease) -> tuple[Lease, Mapping[str, str], tuple[str, ...]]:
+    def _stamp(self, lease: Lease) -> None:
         token, api_key = lease.token.value, self._key.value
-        headers = MappingProxyType({"authorization": f"Bearer {token}", "x-api-key": api_key})
-        return lease, headers, (token, api_key)
+        self._headers = MappingProxyType({"authorization": f"Bearer {token}", "x-api-key": api_key})
+        self._stamped, self._secrets = lease, (token, api_key)

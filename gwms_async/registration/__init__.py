@@ -40,14 +40,14 @@ async def register_many(
         except Exception:
             _logger.exception("on_outcome failed; the registration goes on")
 
-    async def emit(outcome: Outcome) -> None:
+    def emit(outcome: Outcome) -> None:
         """Keep it for the report."""
         ended[outcome.spec.identity] = outcome
         tell(outcome)
 
     remaining = iter(wanted.values())
 
-    async def source() -> WebhookSpec | None:
+    def source() -> WebhookSpec | None:
         """Give the next one."""
         return next(remaining, None)
 

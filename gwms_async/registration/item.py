@@ -86,7 +86,7 @@ class Item:
             self.may_be_doubled = self.doubt is not None
             webhook, is_ours = await self._registry.create(self._run, self.spec, self._next_call())
             if is_ours:
-                if webhook.identity != self.spec.identity:
+                if (webhook.url, webhook.webhook_type, webhook.method) != self.spec.identity:
                     _logger.warning("webhook %d is not stored as asked for: a later run will miss it", webhook.id)
                 self.outcome = self.end(OutcomeStatus.CREATED, webhook)
                 return

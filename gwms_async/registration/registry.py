@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from math import inf
 from typing import Protocol
 
 from attrs import define, field
@@ -62,7 +61,7 @@ class Registry:
     _next_listing: asyncio.Future[Snapshot | Exception] | None = field(default=None, init=False)
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
     _runs: dict[object, int] = field(factory=dict, init=False)
-    _creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None]] = field(factory=dict, init=False)
+    _creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = field(factory=dict, init=False)
     _created: dict[Identity, tuple[int, Webhook]] = field(factory=dict, init=False)
     _doubts: dict[Identity, tuple[int, float]] = field(factory=dict, init=False)
 
@@ -98,15 +97,20 @@ class Registry:
 
     def copies(self, identity: Identity, snapshot: Snapshot) -> tuple[Webhook, ...]:
         """All webhooks of one identity that are known of: from a list, or created since it began."""
-        listed = snapshot.copies(identity)
-        tick, webhook = self._created.get(identity, (0, None))
-        if webhook is None or tick <= snapshot.began or any(other.id == webhook.id for other in listed):
+        listed, created = snapshot.copies(identity), self._created.get(identity)
+        if created is None:
+            return listed
+        tick, webhook = created
+        if tick <= snapshot.began or any(other.id == webhook.id for other in listed):
             return listed
         return (*listed, webhook)
 
     def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
         """Tell whether it may have been created, or be created yet, without the snapshot's knowing."""
-        tick, since = self._doubts.get(identity, (0, -inf))
+        doubt = self._doubts.get(identity)
+        if doubt is None:
+            return False
+        tick, since = doubt
         return tick > snapshot.began or self.monotonic() - since < DOUBT
 
     async def create(self, run: object, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
@@ -118,14 +122,14 @@ class Registry:
         Raises:
             GwmsError: It was not created, or that is not known.
         """
-        while (other := self._creating.get(spec.identity)) is not None:
-            await asyncio.wait([other])
-            found = other.result()
+        identity, creating = spec.identity, self._creating
+        while identity in creating:
+            found = await self._end_of_other(identity)
             if isinstance(found, Webhook):
                 return found, False
             if found is not None:
                 raise found.fresh()
-        future = self._creating[spec.identity] = asyncio.get_running_loop().create_future()
+        creating[identity] = None  # until somebody waits for it
         end: Webhook | GwmsError | None = None
         try:
             end = webhook = await self.create_once(spec, call, run)
@@ -133,9 +137,18 @@ class Registry:
             end = error
             raise
         finally:
-            del self._creating[spec.identity]
-            future.set_result(self._for_others(end, spec, call))
+            future = creating.pop(identity)
+            if future is not None:
+                future.set_result(self._for_others(end, spec, call))
         return webhook, True
+
+    async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
+        """Wait for another registration's create."""
+        other = self._creating[identity]
+        if other is None:
+            other = self._creating[identity] = asyncio.get_running_loop().create_future()
+        await asyncio.wait([other])
+        return other.result()
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
         """Choose what others are told of a create that they waited for; None: to do it themselves."""

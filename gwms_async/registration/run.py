@@ -20,6 +20,12 @@ from .snapshot import Snapshot
 
 T = TypeVar("T")
 
+Source = Callable[[], Awaitable[WebhookSpec | None] | WebhookSpec | None]
+"""Gives the next spec, None after the last; or what to await for it, which is then `as_waiting`."""
+
+Emit = Callable[[Outcome], Awaitable[object] | None]
+"""Takes an outcome as it becomes known; gives what to await, if it has to wait, which is then `as_waiting`."""
+
 _logger = logging.getLogger("gwms_async")
 _PAUSES = (1.0, 2.0, 3.0)
 _GRACE = 5.0
@@ -33,13 +39,13 @@ class Run:
     Args:
         registry: Shared by the registrations of the e-shop.
         workers: How many specs are worked on at once.
-        emit: Takes each outcome as it becomes known; where it waits, it is `as_waiting`.
+        emit: Takes each outcome.
         sleep: Waits.
     """
 
     _registry: Registry
     _workers: int
-    _emit: Callable[[Outcome], Awaitable[object]]
+    _emit: Emit
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     _snapshot: Snapshot = field(factory=lambda: Snapshot(0, {}), init=False)
@@ -50,11 +56,11 @@ class Run:
     _waiting: dict[asyncio.Task[Any], None] = field(factory=dict, init=False)
     _stopped_at: float = field(default=inf, init=False)
 
-    async def main(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
+    async def main(self, source: Source) -> None:
         """Work through all specs.
 
         Args:
-            source: Gives the next spec, None after the last; where it waits, it is `as_waiting`.
+            source: Gives them.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
@@ -103,31 +109,36 @@ class Run:
         status = OutcomeStatus.FAILED if item.attempts else OutcomeStatus.NOT_STARTED
         return item.end(status, error=error)
 
-    async def _work(self, source: Callable[[], Awaitable[WebhookSpec | None]]) -> None:
+    async def _work(self, source: Source) -> None:
+        items = self._items
         while not self.is_stopped:
-            spec = await source()
+            spec = source()
+            if spec is not None and not isinstance(spec, WebhookSpec):
+                spec = await spec
             if spec is None:
                 return
-            await self._take(spec)
-            if len(self._in_doubt) >= _MOST_IN_DOUBT:
-                await self._settle(1)
-
-    async def _take(self, spec: WebhookSpec) -> None:
-        before = self._items.get(spec.identity)
-        if before is None:
-            item = self._items[spec.identity] = Item(spec, self._registry, self)
+            before = items.get(spec.identity)
+            if before is not None:
+                await self._take_again(spec, before)
+                continue
+            item = items[spec.identity] = Item(spec, self._registry, self)
             await self._try(self._snapshot, OutcomeStatus.EXISTING, item)
             if item.outcome is not None:
                 await self._finish(item)
             else:
                 self._in_doubt.append(item)
-        elif (before.spec.active if isinstance(before, Item) else before) is not spec.active:
+                if len(self._in_doubt) >= _MOST_IN_DOUBT:
+                    await self._settle(1)
+
+    async def _take_again(self, spec: WebhookSpec, before: Item | bool) -> None:
+        """Tell of a spec that came before: of its item while that is worked on, else of whether it was active."""
+        if (before.spec.active if isinstance(before, Item) else before) is not spec.active:
             error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
-            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
+            await self._tell(Outcome(spec, OutcomeStatus.FAILED, error=error))
         elif isinstance(before, Item):
             before.duplicates += 1
         else:
-            await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE))
+            await self._tell(Outcome(spec, OutcomeStatus.DUPLICATE))
 
     async def _try(self, snapshot: Snapshot, found: OutcomeStatus, item: Item) -> None:
         """Bring an item to an outcome, or into doubt."""
@@ -151,9 +162,16 @@ class Run:
         outcome = item.outcome = item.final()
         # From here on its identity is all that is remembered: a stream may have no end.
         self._items[item.spec.identity] = item.spec.active
-        await self._emit(outcome)
+        waiting = self._emit(outcome)
+        if waiting is not None:
+            await waiting
         for _ in range(item.duplicates):
-            await self._emit(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
+            await self._tell(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
+
+    async def _tell(self, outcome: Outcome) -> None:
+        waiting = self._emit(outcome)
+        if waiting is not None:
+            await waiting
 
     async def _settle(self, workers: int) -> None:
         """Find out about the items in doubt: what is there is adopted, what is not is created again."""
