@@ -10,10 +10,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from ._draft import drafts
 from .models import WebhookSpec
 from .tokens import Lease
 
-_EMPTY: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @define(eq=False)
@@ -41,7 +42,7 @@ class Call:
     tokens_spent: int = 0
 
 
-@frozen(eq=False, slots=False)  # with slots, frozen values take half as long again to make
+@frozen(eq=False)
 class Request:
     """A request on its way down the chain; middlewares pass on changed copies (`attrs.evolve`).
 
@@ -60,7 +61,7 @@ class Request:
     path: str
     idempotent: bool
     body: bytes | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default=_EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default=NO_HEADERS, repr=False)
     spec: WebhookSpec | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     call: Call = field(factory=Call, repr=False)
@@ -69,14 +70,41 @@ class Request:
         """Copy it with further headers, and with what in them is secret."""
         headers = {**self.headers, **headers} if self.headers else headers
         secrets = (*self.secrets, *secrets) if self.secrets else secrets
-        # Each attempt comes along here: `evolve` takes three times as long.
-        return Request(self.method, self.path, self.idempotent, self.body, headers, self.spec, secrets, self.call)
+        return made_request(self.method, self.path, self.idempotent, self.body, headers, self.spec, secrets, self.call)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
-@frozen(eq=False, slots=False)
+_request_draft = drafts(Request)
+
+
+def made_request(  # noqa: PLR0917  # by position it takes half as long
+    method: str,
+    path: str,
+    idempotent: bool,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    spec: WebhookSpec | None,
+    secrets: tuple[str, ...],
+    call: Call,
+) -> Request:
+    """Make a request in a third of the time that its constructor takes; each call makes two."""
+    draft = _request_draft()
+    draft.method = method
+    draft.path = path
+    draft.idempotent = idempotent
+    draft.body = body
+    draft.headers = headers
+    draft.spec = spec
+    draft.secrets = secrets
+    draft.call = call
+    draft.__class__ = Request
+    made: Request = draft
+    return made
+
+
+@frozen(eq=False)
 class Response:
     """An answer on its way up the chain, read whole.
 
@@ -93,13 +121,15 @@ class Response:
 
     status: int
     reason: str = ""
-    headers: Mapping[str, str] = field(default=_EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default=NO_HEADERS, repr=False)
     body: bytes = field(default=b"", repr=False)
     readable: bool = True
     data: Any = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
+
+response_draft = drafts(Response)
 
 Handler = Callable[[Request], Awaitable[Response]]
 """What carries a request to its answer."""

@@ -39,11 +39,6 @@ class Key:
     relogins: int | None = None
     cool_down: CoolDown = field(factory=CoolDown, repr=False)
 
-    @property
-    def is_cooling_down(self) -> bool:
-        """Whether it was held to be wrong, and has not been accepted since."""
-        return self.cool_down.error is not None
-
 
 @define(eq=False, repr=False)
 class Login:

@@ -75,6 +75,7 @@ class Transport:
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
+    _last_url: tuple[str, URL | str] = field(default=("", ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
 
@@ -190,8 +191,11 @@ class Transport:
             await self._session.close()
 
     def _url(self, path: str) -> URL | str:
-        # Most paths are new to aiohttp, which takes three times as long to parse a text.
-        return self._base.with_path(self._base.raw_path + path, encoded=True) if _PLAIN_PATH(path) else self._base_url + path
+        if path != self._last_url[0]:
+            # aiohttp takes three times as long to parse a text.
+            plain = self._base.with_path(self._base.raw_path + path, encoded=True) if _PLAIN_PATH(path) else None
+            self._last_url = path, plain or self._base_url + path
+        return self._last_url[1]
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
@@ -245,7 +249,8 @@ class Session:
         call, now = request.call, time.monotonic()
         if call.deadline <= now:
             raise _too_late(request)
-        call.deadline = min(call.deadline, now + self._limit.seconds)
+        if call.deadline > now + self._limit.seconds:
+            call.deadline = now + self._limit.seconds
         end: Response | Exception
         timer = Limited(self._limit, now)
         try:

@@ -15,7 +15,7 @@ from typing import Any, TypeGuard, TypeVar
 from attrs import evolve
 
 from ._convert import DETAILED, FAST, mistakes
-from ._http import Request, Response
+from ._http import Request, Response, response_draft
 from ._verdict import retry_after
 from .errors import ApiError, DecodeError, api_error_class
 from .models import Webhook
@@ -78,7 +78,18 @@ def open_envelope(
     if inner != status and 200 <= status < 300:  # noqa: PLR2004
         status = _status_within(inner, status)
     message = message if isinstance(message, str) else None
-    return Response(status, reason, headers, body, data=content.get("data"), message=message, secrets=secrets)
+    draft = response_draft()
+    draft.status = status
+    draft.reason = reason
+    draft.headers = headers
+    draft.body = body
+    draft.readable = True
+    draft.data = content.get("data")
+    draft.message = message
+    draft.secrets = secrets
+    draft.__class__ = Response
+    response: Response = draft
+    return response
 
 
 def _parsed(body: bytes) -> Any:

@@ -26,6 +26,8 @@ class Operations:
     promises, and `LoginError` where username and password are refused.
     """
 
+    __slots__ = ("_call", "_send")
+
     def __init__(self, send: Handler, call: Call | None = None) -> None:
         self._send, self._call = send, call
 

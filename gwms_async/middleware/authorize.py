@@ -41,7 +41,7 @@ class Authorize:
             raise
         # Only now, for the user's middlewares have come to their end too.
         request.call.on_wire = False
-        if (lease is not key.accepted or key.is_cooling_down) and key_was_accepted(response):
+        if (lease is not key.accepted or key.cool_down.error is not None) and key_was_accepted(response):
             self._login.accepted(lease, key)
         return response
 

@@ -69,14 +69,15 @@ def _in_order(
 ) -> Iterator[Outcome]:
     seen: set[Identity] = set()
     for spec in specs:
-        outcome = ended.get(spec.identity)
+        identity = spec.identity
+        outcome = ended.get(identity)
         if outcome is None:
-            outcome = ended[spec.identity] = run.leftover(spec)
+            outcome = ended[identity] = run.leftover(spec)
             tell(outcome)
-        if spec.identity in seen:
+        if identity in seen:
             outcome = Outcome(spec, OutcomeStatus.DUPLICATE, outcome.webhook)
             tell(outcome)
-        seen.add(spec.identity)
+        seen.add(identity)
         yield outcome
 
 

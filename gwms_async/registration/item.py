@@ -8,6 +8,7 @@ from math import inf
 
 from attrs import define, evolve, field
 
+from .._draft import drafts
 from .._http import Call
 from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
@@ -15,6 +16,7 @@ from .registry import Operations, Registry
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, by_fitness, is_memory, survivor
 
+_outcome_draft = drafts(Outcome)
 _logger = logging.getLogger("gwms_async")
 
 
@@ -44,7 +46,7 @@ class Item:
     outcome: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
     _earlier_attempts: int = field(default=0, init=False)
-    _gone: set[int] = field(factory=set, init=False)
+    _gone: frozenset[int] = field(default=frozenset(), init=False)
 
     @property
     def attempts(self) -> int:
@@ -58,7 +60,16 @@ class Item:
 
     def end(self, status: OutcomeStatus, webhook: Webhook | None = None, error: Exception | None = None) -> Outcome:
         """Make its outcome."""
-        return Outcome(self.spec, status, webhook, error, self.attempts)
+        draft = _outcome_draft()
+        draft.spec = self.spec
+        draft.status = status
+        draft.webhook = webhook
+        draft.error = error
+        draft.attempts = self._earlier_attempts + self.call.attempts
+        draft.copies = ()
+        draft.__class__ = Outcome
+        outcome: Outcome = draft
+        return outcome
 
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
@@ -151,7 +162,7 @@ class Item:
                 try:
                     webhook = await self._in_state(webhook)  # noqa: PLW2901  # the same, as it is now
                 except NotFoundError:
-                    self._gone.add(webhook.id)
+                    self._gone |= {webhook.id}
                     continue
                 status = OutcomeStatus.UPDATED if found is OutcomeStatus.EXISTING else found
             others = tuple(other.id for other in self._not_gone(copies) if other.id != webhook.id)
@@ -181,8 +192,9 @@ class Item:
         return self._registry.operations(self._next_call())
 
     def _next_call(self) -> Call:
-        self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self.deadline)
+        if self.call.attempts or self.call.deadline != self.deadline:  # it has been used
+            self._earlier_attempts += self.call.attempts
+            self.call = Call(deadline=self.deadline)
         return self.call
 
 

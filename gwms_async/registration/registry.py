@@ -132,14 +132,15 @@ class Registry:
         creating[identity] = None  # until somebody waits for it
         end: Webhook | GwmsError | None = None
         try:
-            end = webhook = await self.create_once(spec, call, run)
+            end = webhook = await self.operations(call).create(spec)
         except GwmsError as error:
             end = error
             raise
         finally:
-            future = creating.pop(identity)
-            if future is not None:
-                future.set_result(self._for_others(end, spec, call))
+            self._note(run, spec, call, end)
+            waited_for = creating.pop(identity)
+            if waited_for is not None:
+                waited_for.set_result(self._for_others(end, spec, call))
         return webhook, True
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
@@ -158,21 +159,25 @@ class Registry:
             return end
         return None  # it failed for want of time, of which they may have more
 
-    async def create_once(self, spec: WebhookSpec, call: Call, run: object = None) -> Webhook:
-        """Create a webhook, whoever else does, and let other registrations know."""
-        known = False
+    async def create_once(self, spec: WebhookSpec, call: Call) -> Webhook:
+        """Create a webhook, whoever else does, and let registrations know."""
+        end: Webhook | GwmsError | None = None
         try:
-            webhook = await self.operations(call).create(spec)
-            known = True
+            end = webhook = await self.operations(call).create(spec)
         except GwmsError as error:
-            known = not isinstance(error, OutcomeUnknownError)
+            end = error
             raise
         finally:
-            if call.attempts and not known:
-                self._doubt(spec.identity)
-        if len(self._runs) > (run in self._runs):  # others are under way
-            self._created[spec.identity] = self._next_tick(), webhook
+            self._note(None, spec, call, end)
         return webhook
+
+    def _note(self, run: object, spec: WebhookSpec, call: Call, end: Webhook | GwmsError | None) -> None:
+        """Keep known how a create ended, for the registrations that are under way."""
+        if isinstance(end, Webhook):
+            if len(self._runs) > (run in self._runs):  # there are others
+                self._created[spec.identity] = self._next_tick(), end
+        elif call.attempts and (end is None or isinstance(end, OutcomeUnknownError)):
+            self._doubt(spec.identity)
 
     async def close(self) -> None:
         """End a list that is under way."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from attrs import define, field
 
@@ -17,8 +18,6 @@ from .item import Item, cut_short
 from .registry import DOUBT, Registry
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
-
-T = TypeVar("T")
 
 Source = Callable[[], Awaitable[WebhookSpec | None] | WebhookSpec | None]
 """Gives the next spec, None after the last; or what to await for it, which is then `as_waiting`."""
@@ -52,7 +51,7 @@ class Run:
     _items: dict[Identity, Item | bool] = field(factory=dict, init=False)
     _in_doubt: list[Item] = field(factory=list, init=False)
     _last_doubt: float = field(default=-inf, init=False)
-    _busy: dict[asyncio.Task[Any], Item] = field(factory=dict, init=False)
+    _busy: dict[asyncio.Task[Any], Item] = field(factory=dict, init=False)  # by the task that works on it
     _waiting: dict[asyncio.Task[Any], None] = field(factory=dict, init=False)
     _stopped_at: float = field(default=inf, init=False)
 
@@ -110,7 +109,7 @@ class Run:
         return item.end(status, error=error)
 
     async def _work(self, source: Source) -> None:
-        items = self._items
+        items, task = self._items, _running_task()
         while not self.is_stopped:
             spec = source()
             if spec is not None and not isinstance(spec, WebhookSpec):
@@ -122,7 +121,13 @@ class Run:
                 await self._take_again(spec, before)
                 continue
             item = items[spec.identity] = Item(spec, self._registry, self)
-            await self._try(self._snapshot, OutcomeStatus.EXISTING, item)
+            self._busy[task] = item
+            try:
+                await item.ensure(self._snapshot, OutcomeStatus.EXISTING)
+            except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
+                self._fail(item, error)
+            finally:
+                del self._busy[task]
             if item.outcome is not None:
                 await self._finish(item)
             else:
@@ -140,19 +145,22 @@ class Run:
         else:
             await self._tell(Outcome(spec, OutcomeStatus.DUPLICATE))
 
-    async def _try(self, snapshot: Snapshot, found: OutcomeStatus, item: Item) -> None:
-        """Bring an item to an outcome, or into doubt."""
+    async def _try(self, snapshot: Snapshot, item: Item) -> None:
+        """Find out about an item in doubt."""
         try:
-            with self._as_busy(item):
-                await item.ensure(snapshot, found)
-        except OutcomeUnknownError as error:
+            await item.ensure(snapshot, OutcomeStatus.RECOVERED)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._fail(item, error)
+
+    def _fail(self, item: Item, error: Exception) -> None:
+        """Bring an item that an error was raised for into doubt, or to an outcome."""
+        if isinstance(error, OutcomeUnknownError):
             self._doubt(item, error)
-        except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
-            if item.doubt is None and not (isinstance(error, GwmsError) or item.attempts == 0):
-                # A middleware of the user's lost the answer.
-                self._doubt(item, cut_short(item.spec))
-            elif item.doubt is None:
-                item.outcome = item.end(OutcomeStatus.FAILED, error=error)
+        elif item.doubt is None and not (isinstance(error, GwmsError) or item.attempts == 0):
+            # A middleware of the user's lost the answer.
+            self._doubt(item, cut_short(item.spec))
+        elif item.doubt is None:
+            item.outcome = item.end(OutcomeStatus.FAILED, error=error)
 
     def _doubt(self, item: Item, error: OutcomeUnknownError) -> None:
         item.doubt = error
@@ -182,7 +190,7 @@ class Run:
                 break
             snapshot = await self._look_again(pause)
             if snapshot is not None:
-                await self._each(undecided, partial(self._try, snapshot, OutcomeStatus.RECOVERED), workers)
+                await self._each(undecided, partial(self._try, snapshot), workers)
         if any(item.may_be_doubled for item in items) and not self.is_stopped:
             await self._verify(items, workers)
         if not self.is_stopped:
@@ -206,17 +214,21 @@ class Run:
             await self._each(items, partial(self._verify_one, snapshot), workers)
 
     async def _verify_one(self, snapshot: Snapshot, item: Item) -> None:
-        with self._as_busy(item):
-            await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
+        await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
 
     async def _each(self, items: Iterable[Item], act: Callable[[Item], Awaitable[None]], workers: int) -> None:
         queue = iter(items)
 
         async def work() -> None:
+            task = _running_task()
             for item in queue:
                 if self.is_stopped:
                     return
-                await act(item)
+                self._busy[task] = item
+                try:
+                    await act(item)
+                finally:
+                    del self._busy[task]
 
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
@@ -227,33 +239,18 @@ class Run:
         """Whether nothing more is begun."""
         return self._stopped_at < inf
 
-    def _as_busy(self, item: Item) -> _Noted[Item]:
-        """Mark that the task works on an item, and may be ended when nothing of it is on the wire."""
-        return _Noted(self._busy, item)
-
-    def as_waiting(self) -> _Noted[None]:
+    @contextmanager
+    def as_waiting(self) -> Iterator[None]:
         """Mark that the task waits for nothing that was sent, and may be ended at once."""
-        return _Noted(self._waiting, None)
+        task = _running_task()
+        self._waiting[task] = None
+        try:
+            yield
+        finally:
+            del self._waiting[task]
 
 
-class _Noted(Generic[T]):
-    """A block during which the running task stands in a table; a generator would take three times as long.
-
-    Args:
-        table: The table.
-        value: What stands there.
-    """
-
-    __slots__ = ("_table", "_task", "_value")
-
-    def __init__(self, table: dict[asyncio.Task[Any], T], value: T) -> None:
-        self._table, self._value = table, value
-
-    def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # a coroutine runs in one
-        self._task = task
-        self._table[task] = self._value
-
-    def __exit__(self, *_: object) -> None:
-        del self._table[self._task]
+def _running_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # a coroutine runs in one
+    return task
