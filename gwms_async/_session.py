@@ -12,24 +12,17 @@ from importlib.metadata import version
 from typing import Any
 
 import aiohttp
-from attrs import define, evolve, field
+from attrs import define, field
 from yarl import URL  # aiohttp's own type of addresses
 
 from . import _wire
+from ._conclusion import conclusion, is_in_doubt, outcome_unknown, too_late
 from ._cool_down import NoAccessError
 from ._failures import translated
 from ._http import Handler, Request, Response
 from ._limit import Limited, TimeLimit, is_cancelled
-from ._verdict import Meaning, Verdict, is_success, meaning, verdict
-from .errors import (
-    Cause,
-    ConfigurationError,
-    ConnectionFailedError,
-    DeadlineExceededError,
-    GwmsError,
-    OutcomeUnknownError,
-    TransportError,
-)
+from ._verdict import is_success
+from .errors import Cause, ConfigurationError, ConnectionFailedError, GwmsError
 from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
@@ -142,7 +135,7 @@ class Transport:
         if self._is_closed:
             self.check_usable()
         if began >= call.deadline:
-            raise _too_late(request)
+            raise too_late(request)
         session = self._session or self._open()
         options, body = self._options, None
         if request.body is not None:
@@ -215,11 +208,6 @@ async def _read(content: aiohttp.StreamReader) -> bytes | None:
     return b"".join(chunks)
 
 
-def _too_late(request: Request) -> DeadlineExceededError:
-    attempts = request.call.attempts
-    return DeadlineExceededError(f"{request}: the deadline passed after {attempts} attempt{'s' * (attempts != 1)}")
-
-
 @define(eq=False, repr=False)
 class Session:
     """Runs calls through a chain and turns their end into a response or a typed error.
@@ -248,9 +236,8 @@ class Session:
             self._transport.check_usable()
         call, now = request.call, time.monotonic()
         if call.deadline <= now:
-            raise _too_late(request)
-        if call.deadline > now + self._limit.seconds:
-            call.deadline = now + self._limit.seconds
+            raise too_late(request)
+        call.deadline = min(call.deadline, now + self._limit.seconds)
         end: Response | Exception
         timer = Limited(self._limit, now)
         try:
@@ -263,7 +250,7 @@ class Session:
         except TimeoutError:
             if not timer.is_expired:
                 raise
-            end = _too_late(request)
+            end = too_late(request)
         except asyncio.CancelledError as cancelled:
             if is_cancelled():
                 # It goes on as it is, but for the inner frames: crash reporters keep their locals.
@@ -272,36 +259,7 @@ class Session:
         else:
             if is_success(response):
                 return response
-            end = _conclusion(request, response)
+            end = conclusion(request, response)
             if isinstance(end, Response):
                 return end
-        raise _outcome_unknown(request, str(end)) if _is_in_doubt(request, end) else end
-
-
-def _is_in_doubt(request: Request, error: Exception) -> bool:
-    """Tell whether a request that must not be sent twice may have been carried out in spite of the error."""
-    if isinstance(error, TransportError):
-        return verdict(meaning(error), idempotent=request.idempotent) is Verdict.OUTCOME_UNKNOWN
-    return request.call.on_wire and not request.idempotent
-
-
-def _conclusion(request: Request, response: Response) -> Response | GwmsError:
-    """Choose what becomes of an answer that is no success."""
-    found = meaning(response)
-    decided = verdict(found, idempotent=request.idempotent)
-    if decided is Verdict.OUTCOME_UNKNOWN:
-        return _outcome_unknown(request, f"{response.status}: {_wire.explain(response)}")
-    if found is Meaning.UNREADABLE:
-        return response
-    if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:  # noqa: PLR2004
-        # An earlier attempt of this very call deleted it, and its answer was lost.
-        return evolve(response, status=200, readable=True, data=None)
-    return _wire.api_error(request, response, time.time())
-
-
-def _outcome_unknown(request: Request, what: str) -> OutcomeUnknownError:
-    return OutcomeUnknownError(
-        f"{request} may or may not have been carried out, and is not sent again by itself ({what}). "
-        "List to find out; for webhooks, `register` does",
-        spec=request.spec,
-    )
+        raise outcome_unknown(request, str(end)) if is_in_doubt(request, end) else end

@@ -35,6 +35,7 @@ LAYERS = {
     "_convert": 4,
     "registration.registry": 4,
     "_requests": 5,
+    "_conclusion": 6,
     "_failures": 6,
     "_wire": 5,
     "registration.item": 5,

@@ -10,7 +10,9 @@ import pytest
 from gwms_async import (
     AttemptTimeoutError,
     ConfigurationError,
+    Credentials,
     DeadlineExceededError,
+    GwmsClient,
     Handler,
     OutcomeStatus,
     OutcomeUnknownError,
@@ -111,3 +113,9 @@ async def test_closing_with_a_borrowed_session(gateway: GwmsEmulator) -> None:
     assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
     assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
     assert gateway.count("create") == 0
+
+
+def test_a_base_url_that_aiohttp_cannot_use() -> None:
+    """It is told of when the client is made, before anything is sent."""
+    with pytest.raises(ConfigurationError, match="base_url cannot be used: Invalid IPv6 URL"):
+        GwmsClient(Credentials("u", "p", "k"), base_url="https://shop[::1]")

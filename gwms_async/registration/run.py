@@ -118,10 +118,9 @@ class Run:
                 return
             before = items.get(spec.identity)
             if before is not None:
-                await self._take_again(spec, before)
+                await self._tell(self._repeated(spec, before))
                 continue
-            item = items[spec.identity] = Item(spec, self._registry, self)
-            self._busy[task] = item
+            item = items[spec.identity] = self._busy[task] = Item(spec, self._registry, self)
             try:
                 await item.ensure(self._snapshot, OutcomeStatus.EXISTING)
             except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
@@ -129,21 +128,22 @@ class Run:
             finally:
                 del self._busy[task]
             if item.outcome is not None:
-                await self._finish(item)
-            else:
-                self._in_doubt.append(item)
-                if len(self._in_doubt) >= _MOST_IN_DOUBT:
-                    await self._settle(1)
+                await self._tell(self._finished(item))
+                continue
+            self._in_doubt.append(item)
+            if len(self._in_doubt) >= _MOST_IN_DOUBT:
+                await self._settle(1)
 
-    async def _take_again(self, spec: WebhookSpec, before: Item | bool) -> None:
-        """Tell of a spec that came before: of its item while that is worked on, else of whether it was active."""
-        if (before.spec.active if isinstance(before, Item) else before) is not spec.active:
-            error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
-            await self._tell(Outcome(spec, OutcomeStatus.FAILED, error=error))
-        elif isinstance(before, Item):
-            before.duplicates += 1
-        else:
-            await self._tell(Outcome(spec, OutcomeStatus.DUPLICATE))
+    def _repeated(self, spec: WebhookSpec, before: Item | bool) -> Iterable[Outcome]:
+        """Give the outcome of a spec that came before, unless it waits for that one's."""
+        if isinstance(before, Item):
+            if before.spec.active is spec.active:
+                before.duplicates += 1
+                return ()
+        elif before is spec.active:
+            return (Outcome(spec, OutcomeStatus.DUPLICATE),)
+        error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
+        return (Outcome(spec, OutcomeStatus.FAILED, error=error),)
 
     async def _try(self, snapshot: Snapshot, item: Item) -> None:
         """Find out about an item in doubt."""
@@ -166,20 +166,20 @@ class Run:
         item.doubt = error
         self._last_doubt = self._registry.monotonic()
 
-    async def _finish(self, item: Item) -> None:
+    def _finished(self, item: Item) -> Iterable[Outcome]:
+        """Give the outcomes of an item and of the specs that wait for it."""
         outcome = item.outcome = item.final()
         # From here on its identity is all that is remembered: a stream may have no end.
         self._items[item.spec.identity] = item.spec.active
-        waiting = self._emit(outcome)
-        if waiting is not None:
-            await waiting
-        for _ in range(item.duplicates):
-            await self._tell(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
+        if not item.duplicates:
+            return (outcome,)
+        return (outcome, *[Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook)] * item.duplicates)
 
-    async def _tell(self, outcome: Outcome) -> None:
-        waiting = self._emit(outcome)
-        if waiting is not None:
-            await waiting
+    async def _tell(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            waiting = self._emit(outcome)
+            if waiting is not None:
+                await waiting
 
     async def _settle(self, workers: int) -> None:
         """Find out about the items in doubt: what is there is adopted, what is not is created again."""
@@ -195,7 +195,7 @@ class Run:
             await self._verify(items, workers)
         if not self.is_stopped:
             for item in items:
-                await self._finish(item)
+                await self._tell(self._finished(item))
 
     async def _look_again(self, pause: float) -> Snapshot | None:
         with self.as_waiting():
