@@ -94,14 +94,19 @@ class Gateway(NamedTuple):
     """Where it is.
 
     Args:
-        server: What serves it.
+        name: What serves it.
         origin: Its address, without a path.
         folder: Where its files are.
     """
 
-    server: str
+    name: str
     origin: str
     folder: Path
+
+    @property
+    def token(self) -> str:
+        """The one that is good now."""
+        return _TOKENS[(self.folder / _REVOKED).exists()]
 
     def revoke(self) -> None:
         """Let the token in use be refused from now on, and another one be given out."""

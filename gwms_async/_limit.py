@@ -23,6 +23,7 @@ class TimeLimit:
     seconds: float
     running: dict[Limited, None] = field(factory=dict, init=False)
     timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
 
     def close(self) -> None:
         """Leave no timer behind, unless something is still limited by it."""
@@ -32,7 +33,7 @@ class TimeLimit:
 
     def set_timer(self, first: Limited) -> None:
         """Look again when the first one's time has come."""
-        loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         self.timer = loop.call_at(first.began + self.seconds, self._expire, loop)
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,7 +68,8 @@ class Limited:
         self._task.cancel()
 
     def __enter__(self) -> Self:
-        task, limit = asyncio.current_task(), self._limit
+        limit = self._limit
+        task = asyncio.current_task(limit.loop)
         assert task is not None  # noqa: S101  # a coroutine runs in one
         self._task, self._cancelling = task, task.cancelling()
         limit.running[self] = None

@@ -28,29 +28,34 @@ _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
-_FROM_JSON: Mapping[object, Callable[[Any, Any], Any]] = {
-    model: FAST.get_structure_hook(model) for model in (Webhook, list[Webhook])
-}
+_read_webhook: Callable[[Any, Any], Webhook] = FAST.get_structure_hook(Webhook)
+_read_webhooks: Callable[[Any, Any], list[Webhook]] = FAST.get_structure_hook(list[Webhook])
+_read_json = json.JSONDecoder().raw_decode
 
 
-_DECODER = json.JSONDecoder()
+def _parsed(body: bytes) -> Any:
+    """Read JSON as `json.loads` does, without its checks of what it was given; None if it is none."""
+    try:
+        text = body.decode().strip(_BLANK)
+        content, end = _read_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if end == len(text) else None
 
 
-def _from_json(body: bytes) -> Any:
-    # What `json.loads` does, without its checks of what it was given.
-    text = body.decode().strip(_BLANK)
-    content, end = _DECODER.raw_decode(text)
-    if end != len(text):
-        raise ValueError("there is more than one value")
-    return content
+def _quickly_parsed(body: bytes) -> Any:
+    """Read JSON with orjson. An integer beyond 64 bits is a float to it, and thus an error."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return _parsed(body)  # which reads some of what orjson refuses, such as NaN
 
 
-_READERS: list[Callable[[bytes], Any]] = [_from_json]
+_parse = _parsed
 with suppress(ImportError):  # the extra `speed`
     import orjson
 
-    # What it refuses, such as NaN, `json` may read. An integer beyond 64 bits is a float to it, and thus an error.
-    _READERS.insert(0, orjson.loads)
+    _parse = _quickly_parsed
 
 
 def open_envelope(
@@ -70,7 +75,7 @@ def open_envelope(
     """
     if body is None:
         return Response(status, reason, headers, readable=False, secrets=secrets)
-    content = _parsed(body.removeprefix(BOM_UTF8))
+    content = _parse(body.removeprefix(BOM_UTF8))
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
@@ -90,15 +95,6 @@ def open_envelope(
     draft.__class__ = Response
     response: Response = draft
     return response
-
-
-def _parsed(body: bytes) -> Any:
-    for read in _READERS:
-        try:
-            return read(body)
-        except (ValueError, RecursionError):
-            continue
-    return None
 
 
 def _status_within(value: object, status: int) -> int:
@@ -159,7 +155,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if not isinstance(response.data, list | None):
         # Anything that can be iterated over would do for cattrs: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
-    return _decode(request, response, list[Webhook])
+    return _decode(request, response, _read_webhooks, list[Webhook])
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
@@ -175,7 +171,7 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
     """
     if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
         response = evolve(response, data={**response.data, "id": webhook_id})
-    return _decode(request, response, Webhook)
+    return _decode(request, response, _read_webhook, Webhook)
 
 
 def decode_data(request: Request, response: Response) -> Any:
@@ -189,18 +185,16 @@ def decode_data(request: Request, response: Response) -> Any:
     raise _decode_error(request, response, ())
 
 
-def _decode(request: Request, response: Response, model: type[T]) -> T:
+def _decode(request: Request, response: Response, read: Callable[[Any, Any], T], model: type[T]) -> T:
     # The data stays out of the locals: the error takes this frame along, and crash reporters keep them.
     if not response.readable:
         raise _decode_error(request, response, ())
     if response.data is None:
         raise _decode_error(request, response, ("`data` is missing @ $",))
     try:
-        fast: T = _FROM_JSON[model](response.data, model)
+        return read(response.data, model)
     except Exception:  # noqa: BLE001, S110  # whatever the data led to, the detailed twin tells
         pass
-    else:
-        return fast
     try:
         return DETAILED.structure(response.data, model)
     except Exception as error:  # noqa: BLE001  # nested data of any kind

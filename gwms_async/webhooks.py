@@ -33,12 +33,12 @@ class Operations:
 
     async def list(self) -> _Webhooks:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
-        request = _requests.list_request(self._next_call())
+        request = _requests.list_request(self._call or Call())
         return _wire.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
-        request = _requests.create_request(spec, self._next_call())
+        request = _requests.create_request(spec, self._call or Call())
         response = await self._send(request)
         try:
             return _wire.decode_webhook(request, response)
@@ -48,34 +48,31 @@ class Operations:
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
-        request = _requests.get_request(webhook_id, self._next_call())
+        request = _requests.get_request(webhook_id, self._call or Call())
         return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
         """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
-        request = _requests.update_request(webhook_id, spec, self._next_call())
+        request = _requests.update_request(webhook_id, spec, self._call or Call())
         return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
-        request = _requests.activate_request(webhook_id, self._next_call())
+        request = _requests.activate_request(webhook_id, self._call or Call())
         return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
-        request = _requests.deactivate_request(webhook_id, self._next_call())
+        request = _requests.deactivate_request(webhook_id, self._call or Call())
         return _wire.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
-        await self.request(_requests.delete_request(webhook_id, self._next_call()))
+        await self.request(_requests.delete_request(webhook_id, self._call or Call()))
 
     async def request(self, request: Request) -> Any:
         """Send any request and give the ``data`` of its answer."""
         return _wire.decode_data(request, await self._send(request))
-
-    def _next_call(self) -> Call:
-        return self._call or Call()
 
 
 class Webhooks(Operations):

@@ -43,7 +43,8 @@ async def register_many(
     def emit(outcome: Outcome) -> None:
         """Keep it for the report."""
         ended[outcome.spec.identity] = outcome
-        tell(outcome)
+        if on_outcome is not None:
+            tell(outcome)
 
     remaining = iter(wanted.values())
 

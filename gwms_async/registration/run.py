@@ -127,12 +127,15 @@ class Run:
                 self._fail(item, error)
             finally:
                 del self._busy[task]
-            if item.outcome is not None:
-                await self._tell(self._finished(item))
+            if item.outcome is None:
+                self._in_doubt.append(item)
+                if len(self._in_doubt) >= _MOST_IN_DOUBT:
+                    await self._settle(1)
                 continue
-            self._in_doubt.append(item)
-            if len(self._in_doubt) >= _MOST_IN_DOUBT:
-                await self._settle(1)
+            for outcome in self._finished(item):
+                waiting = self._emit(outcome)
+                if waiting is not None:
+                    await waiting
 
     def _repeated(self, spec: WebhookSpec, before: Item | bool) -> Iterable[Outcome]:
         """Give the outcome of a spec that came before, unless it waits for that one's."""
