@@ -37,10 +37,10 @@ def svg(bars: list[Bar], caption: str) -> str:
         top += ROW + 4
         for bar in members:
             width, is_cut = LONGEST * min(bar.value / end, 1), bar.value > end
+            color = OURS if bar.label.startswith("gwms") else OTHERS
             lines += [
                 f'<text x="{LEFT - 10}" y="{top + 14}" text-anchor="end">{bar.label}</text>',
-                f'<rect x="{LEFT}" y="{top}" width="{width:.0f}" height="{ROW - 5}" '
-                f'fill="{OURS if bar.label.startswith("gwms") else OTHERS}"/>',
+                f'<rect x="{LEFT}" y="{top}" width="{width:.0f}" height="{ROW - 5}" fill="{color}"/>',
                 f'<text x="{LEFT + width + 6:.0f}" y="{top + 14}">{bar.value:,.0f}{" (cut)" * is_cut}</text>',
             ]
             top += ROW

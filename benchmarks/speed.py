@@ -31,20 +31,7 @@ from typing import Any, NamedTuple, cast
 import chart
 import start
 from gateway import LISTED, Gateway, gateway
-from ways import (
-    CONTROL,
-    FAST,
-    FAST_FLOOR,
-    FLOOR,
-    GENERATED,
-    HTTPX,
-    OURS,
-    REFERENCE,
-    RETRYING,
-    WORKERS,
-    generate,
-    way,
-)
+from ways import CONTROL, FAST, FAST_FLOOR, FLOOR, GENERATED, HTTPX, OURS, REFERENCE, RETRYING, WORKERS, generate, way
 
 GOOD, REVOKED = "gwms_async, good token", "gwms_async, revoked token"
 MEASURE, WARM_UP = "measure", 2

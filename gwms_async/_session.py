@@ -61,20 +61,17 @@ class Transport:
     _proxy: str | None = field(default=None, repr=False)
     _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
-    _resending: tuple[aiohttp.ClientMiddlewareType, ...] | None = field(init=False)
     _proxy_secrets: tuple[str, ...] = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False)
+    _session_options: Mapping[str, Any] = field(init=False, repr=False)
     _options: Mapping[str, Any] = field(init=False, repr=False)
+    _options_if_resent: Mapping[str, Any] = field(init=False, repr=False)
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
     _last_url: tuple[str, URL | str] = field(default=("", ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
-
-    @_resending.default
-    def _keep_from_resending(self) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
-        return (_send_once,) if self._borrowed is None else None
 
     @_proxy_secrets.default
     def _find_proxy_secrets(self) -> tuple[str, ...]:
@@ -86,20 +83,25 @@ class Transport:
     def _choose_headers(self) -> Mapping[str, str]:
         return {} if self._borrowed is None else _HEADERS
 
+    @_session_options.default
+    def _make_session_options(self) -> Mapping[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect)
+        return {"raise_for_status": False, "proxy": self._proxy, "timeout": timeout}
+
     @_options.default
     def _make_options(self) -> Mapping[str, Any]:
-        return {
-            "allow_redirects": False,
-            "raise_for_status": False,
-            "proxy": self._proxy,
-            "ssl": True if self._ssl is None else self._ssl,
-            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.connect),
-        }
+        # What our own session was told is not said again: aiohttp copies each option twice.
+        options = {} if self._borrowed is None else self._session_options
+        return {**options, "allow_redirects": False, **({} if self._ssl is None else {"ssl": self._ssl})}
+
+    @_options_if_resent.default
+    def _make_options_if_resent(self) -> Mapping[str, Any]:
+        return {**self._options, "middlewares": [_send_once]} if self._borrowed is None else self._options
 
     @_options_without_body.default
     def _make_options_without_body(self) -> Mapping[str, Any]:
         # Such a request says nothing of its type (docs, activate); aiohttp would.
-        return {**self._options, "skip_auto_headers": ("content-type",)}
+        return {**self._options_if_resent, "skip_auto_headers": ["content-type"]}
 
     @_limit.default
     def _make_limit(self) -> TimeLimit:
@@ -137,22 +139,19 @@ class Transport:
         if began >= call.deadline:
             raise too_late(request)
         session = self._session or self._open()
-        options, body = self._options, None
+        options, body = self._options_if_resent if request.method in _RESENT else self._options, None
         if request.body is not None:
             body = aiohttp.BytesPayload(request.body, content_type="application/json")
         elif request.method in _TYPED:
             options = self._options_without_body
         headers = {**self._headers, **request.headers} if self._headers else request.headers
-        resending = self._resending if request.method in _RESENT else None
         end: Response | GwmsError
         call.attempts += 1
         call.on_wire = True
         try:
             with Limited(self._limit, began):
                 url = self._url(request.path)
-                answer = await session.request(
-                    request.method, url, data=body, headers=headers, middlewares=resending, **options
-                )
+                answer = await session.request(request.method, url, data=body, headers=headers, **options)
                 try:
                     content = answer.content
                     # A small answer comes with its head.
@@ -192,7 +191,10 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            **self._session_options,
         )
         return self._session
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 
 from ..models import Identity, WebhookSpec
 from .registry import Operations, Registry
@@ -31,20 +31,12 @@ async def register_many(
     wanted = firsts(specs)
     _check_concurrency(concurrency)
     ended: dict[Identity, Outcome] = {}
-
-    def tell(outcome: Outcome) -> None:
-        """Let the caller know, whose trouble is not ours."""
-        try:
-            if on_outcome is not None:
-                on_outcome(outcome)
-        except Exception:
-            _logger.exception("on_outcome failed; the registration goes on")
+    tell = _teller(on_outcome)
 
     def emit(outcome: Outcome) -> None:
         """Keep it for the report."""
         ended[outcome.spec.identity] = outcome
-        if on_outcome is not None:
-            tell(outcome)
+        tell(outcome)
 
     remaining = iter(wanted.values())
 
@@ -62,23 +54,37 @@ async def register_many(
         await run.stop(main)
     if not main.cancelled():
         main.result()
-    return Report(tuple(_in_order(specs, ended, run, tell)))
+    for identity, spec in wanted.items():
+        if identity not in ended:
+            ended[identity] = run.leftover(spec)
+            tell(ended[identity])
+    if len(wanted) < len(specs):
+        return Report(tuple(_with_duplicates(specs, ended, tell)))
+    return Report(tuple(ended[identity] for identity in wanted))
 
 
-def _in_order(
-    specs: Iterable[WebhookSpec], ended: dict[Identity, Outcome], run: Run, tell: Callable[[Outcome], object]
+def _teller(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], object]:
+    def tell(outcome: Outcome) -> None:
+        """Let the caller know, whose trouble is not ours."""
+        try:
+            if on_outcome is not None:
+                on_outcome(outcome)
+        except Exception:
+            _logger.exception("on_outcome failed; the registration goes on")
+
+    return tell
+
+
+def _with_duplicates(
+    specs: Iterable[WebhookSpec], ended: Mapping[Identity, Outcome], tell: Callable[[Outcome], object]
 ) -> Iterator[Outcome]:
     seen: set[Identity] = set()
     for spec in specs:
-        identity = spec.identity
-        outcome = ended.get(identity)
-        if outcome is None:
-            outcome = ended[identity] = run.leftover(spec)
-            tell(outcome)
-        if identity in seen:
+        outcome = ended[spec.identity]
+        if spec.identity in seen:
             outcome = Outcome(spec, OutcomeStatus.DUPLICATE, outcome.webhook)
             tell(outcome)
-        seen.add(identity)
+        seen.add(spec.identity)
         yield outcome
 
 
