@@ -65,6 +65,7 @@ THIRD_PARTIES = {
     "aiohttp": {"_failures", "_session", "client", "testing"},
     "orjson": {"_wire"},
     "yarl": {"_session"},
+    "multidict": {"middleware.authorize"},
     "click": {"cli"},
     "rich": {"cli"},
     "filelock": {"stores.file"},

@@ -1,9 +1,9 @@
 """Stamps each attempt with the token of that moment and the e-shop's key."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from attrs import define, field
+from multidict import CIMultiDict, CIMultiDictProxy  # aiohttp's own type of headers, which it need not make of others
 
 from .._http import Handler, Request, Response
 from .._login import Key, Login
@@ -47,5 +47,5 @@ class Authorize:
 
     def _stamp(self, lease: Lease) -> None:
         token, api_key = lease.token.value, self._key.value
-        self._headers = MappingProxyType({"authorization": f"Bearer {token}", "x-api-key": api_key})
+        self._headers = CIMultiDictProxy(CIMultiDict({"authorization": f"Bearer {token}", "x-api-key": api_key}))
         self._stamped, self._secrets = lease, (token, api_key)
