@@ -68,6 +68,7 @@ THIRD_PARTIES = {
     "multidict": {"middleware.authorize"},
     "click": {"cli"},
     "rich": {"cli"},
+    "uvloop": {"cli"},
     "filelock": {"stores.file"},
     "platformdirs": {"stores.file"},
     "pytest": {"testing.pytest_plugin"},

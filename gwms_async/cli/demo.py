@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import time
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from .. import Credentials, GwmsClient, OutcomeStatus, Report, WebhookSpec, WebhookType
 from ..testing import CutBody, DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Status
+from .loop import run
 
 _FAULTS: tuple[Fault, ...] = (
     DropBefore(),
@@ -86,7 +86,7 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console = Console(stderr=as_json)
-    context.exit(asyncio.run(_demonstrate(webhooks, concurrency, seed, console, as_json=as_json)))
+    context.exit(run(_demonstrate(webhooks, concurrency, seed, console, as_json=as_json)))
 
 
 async def _demonstrate(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from shlex import quote
 import click
 
 from ..testing import GwmsEmulator, RateLimit
+from .loop import run
 from .output import Exit, as_json, guarded, say, show, show_json
 
 _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
@@ -30,7 +31,7 @@ def emulator(
     """
     limit = None if rate is None else RateLimit(rate, ceil(rate))
     made = GwmsEmulator(port=port, rate_limit=limit, token_ttl=token_ttl, latency=latency)
-    context.exit(asyncio.run(guarded(serve(made, as_json=as_json))))
+    context.exit(run(guarded(serve(made, as_json=as_json))))
 
 
 async def serve(gateway: GwmsEmulator, *, as_json: bool) -> Exit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from attrs import define, field
 from .. import Token, TokenStore
 from ..settings import checked_base_url
 from ..tokens import store_key
+from .loop import run
 from .output import Exit, as_json, guarded, show, show_json
 from .session import Access, base_url_option, token_store, username_option, with_access
 
@@ -49,7 +49,7 @@ def login(context: click.Context, access: Access, *, as_json: bool) -> None:
 
     It lists webhooks as well, so that the e-shop's key is tried too.
     """
-    context.exit(asyncio.run(guarded(_log_in(access, as_json=as_json))))
+    context.exit(run(guarded(_log_in(access, as_json=as_json))))
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
@@ -79,7 +79,7 @@ def logout(context: click.Context, username: str | None, base_url: str, *, as_js
     """
     if not username:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    context.exit(asyncio.run(guarded(_log_out(username, base_url, as_json=as_json))))
+    context.exit(run(guarded(_log_out(username, base_url, as_json=as_json))))
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:

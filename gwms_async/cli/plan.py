@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from .. import Outcome, OutcomeStatus, Plan, PlanRefusedError, Webhook
 from .file import WebhookFile, read_file
+from .loop import run
 from .output import (
     Exit,
     as_json,
@@ -40,7 +40,7 @@ _prune = click.option("--prune", is_flag=True, help="Delete what is under the fi
 def plan(context: click.Context, path: Path, access: Access, *, prune: bool, as_json: bool) -> None:
     """Show what `apply` would change; nothing is changed."""
     wanted = _read(path, prune=prune)
-    context.exit(asyncio.run(guarded(_show_plan(wanted, access, prune=prune, as_json=as_json))))
+    context.exit(run(guarded(_show_plan(wanted, access, prune=prune, as_json=as_json))))
 
 
 @click.command()
@@ -58,7 +58,7 @@ def apply(context: click.Context, /, path: Path, access: Access, *, as_json: boo
     """
     wanted, done = _read(path, prune=flags["prune"]), list[Outcome]()
     work = apply_file(wanted, access, done, as_json=as_json, **flags)
-    context.exit(asyncio.run(guarded(work, partial(_interrupted, path, done))))
+    context.exit(run(guarded(work, partial(_interrupted, path, done))))
 
 
 def _read(path: Path, *, prune: bool) -> WebhookFile:

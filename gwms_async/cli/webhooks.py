@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from attrs import evolve
 
 from .. import HttpMethod, Outcome, Webhook, WebhookSpec, WebhookType
 from .changes import Change, change_all
+from .loop import run
 from .output import (
     Ended,
     Exit,
@@ -46,7 +46,7 @@ def webhooks() -> None:
 @click.pass_context
 def list_webhooks(context: click.Context, access: Access, *, matrix: bool, as_json: bool) -> None:
     """List all webhooks of the e-shop."""
-    context.exit(asyncio.run(guarded(_list(access, matrix=matrix, as_json=as_json))))
+    context.exit(run(guarded(_list(access, matrix=matrix, as_json=as_json))))
 
 
 async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
@@ -69,7 +69,7 @@ async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
 @click.pass_context
 def get(context: click.Context, webhook_id: int, access: Access, *, as_json: bool) -> None:
     """Show one webhook."""
-    context.exit(asyncio.run(guarded(_get(webhook_id, access, as_json=as_json))))
+    context.exit(run(guarded(_get(webhook_id, access, as_json=as_json))))
 
 
 async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
@@ -103,7 +103,7 @@ def create(
         raise click.UsageError(str(error)) from None
     done = list[Outcome]()
     work = _create(specs, access, done, as_json=as_json)
-    context.exit(asyncio.run(guarded(work, partial(_interrupted, done))))
+    context.exit(run(guarded(work, partial(_interrupted, done))))
 
 
 async def _create(specs: list[WebhookSpec], access: Access, done: list[Outcome], *, as_json: bool) -> Exit:
@@ -126,7 +126,7 @@ def update(context: click.Context, /, webhook_id: int, access: Access, *, as_jso
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
         raise click.UsageError("say what to change: --url, --event, --method, --active or --inactive")
-    context.exit(asyncio.run(guarded(_update(webhook_id, access, changes, as_json=as_json))))
+    context.exit(run(guarded(_update(webhook_id, access, changes, as_json=as_json))))
 
 
 async def _update(webhook_id: int, access: Access, changes: dict[str, Any], *, as_json: bool) -> Exit:
@@ -153,7 +153,7 @@ def _one_by_one(name: str, text: str) -> None:
         """Do it."""
         done = list[Change]()
         work = change_all(name, ids, access, done, as_json=as_json)
-        context.exit(asyncio.run(guarded(work, partial(_interrupted, done))))
+        context.exit(run(guarded(work, partial(_interrupted, done))))
 
 
 _one_by_one("activate", "Let the gateway deliver to webhooks.")
@@ -173,7 +173,7 @@ def delete(context: click.Context, ids: tuple[int, ...], access: Access, *, yes:
         context.exit(refusal)
     done = list[Change]()
     work = change_all("delete", ids, access, done, as_json=as_json)
-    context.exit(asyncio.run(guarded(work, partial(_interrupted, done))))
+    context.exit(run(guarded(work, partial(_interrupted, done))))
 
 
 @webhooks.command()

@@ -1,0 +1,29 @@
+"""The event loop that commands run on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from gwms_async.cli.loop import run
+
+
+async def name_of_loop() -> str:
+    """Tell which one runs."""
+    return type(asyncio.get_running_loop()).__module__
+
+
+def test_uvloop_is_used_where_it_is_installed() -> None:
+    """It comes with the extra for speed."""
+    pytest.importorskip("uvloop", reason="it is an extra")
+
+    assert run(name_of_loop()) == "uvloop"
+
+
+def test_asyncio_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs the extra."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+
+    assert run(name_of_loop()).startswith("asyncio.")
