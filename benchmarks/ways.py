@@ -49,16 +49,17 @@ def _spec(number: int) -> dict[str, object]:
     return {**WEBHOOK, "url": f"https://shop.example/gwms/{number}"}
 
 
-async def _in_turn(act: Callable[[int], Awaitable[object]], calls: int) -> None:
-    numbers = iter(range(calls))
+async def _in_bulk(act: Callable[[int], Awaitable[object]], calls: int) -> list[object]:
+    numbers, answers = iter(range(calls)), list[object]()
 
     async def work() -> None:
         for number in numbers:
-            await act(number)
+            answers.append(await act(number))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WORKERS):
             group.create_task(work())
+    return answers
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def by_aiohttp(base_url: str, *, retrying: bool = False) -> AsyncIterator[
             async with client.get(f"{base_url}/webhooks") as answer:
                 return (await answer.json())["data"]
 
-        yield {"create": create, "get": get, "list": list_all, "register": lambda calls: _in_turn(create, calls)}
+        yield {"create": create, "get": get, "list": list_all, "register": lambda calls: _in_bulk(create, calls)}
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from typing import Any
 def drafts(kind: type) -> Callable[[], Any]:
     """Make what makes values of a frozen class that can still be written to.
 
-    A frozen value takes three times as long to fill as any other, and each call makes five. A draft is filled field by
-    field, all of them, and then frozen: ``draft.__class__ = kind``.
+    A frozen value takes three times as long to fill as any other, and each call makes several. All fields of a draft
+    are set one by one, then it is frozen: ``draft.__class__ = kind``.
 
     Args:
         kind: A frozen class of attrs, with slots.
