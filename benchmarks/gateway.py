@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, cast
 
@@ -31,7 +31,7 @@ _NGINX = """
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
-error_log stderr crit;
+error_log {folder}/errors crit;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
@@ -120,9 +120,9 @@ class Gateway(NamedTuple):
 class _Canned(asyncio.Protocol):
     """Answers each request once it is there in full."""
 
-    def __init__(self, folder: Path) -> None:
-        self._unread, self._revoked = bytearray(), folder / _REVOKED
-        self._list, self._single = (folder / _LIST).read_bytes(), _envelope(_fields(1)).encode()
+    def __init__(self, revoked: Path, listed: bytes) -> None:
+        self._unread, self._revoked = bytearray(), revoked
+        self._list, self._single = listed, _envelope(_fields(1)).encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what answers are written to."""
@@ -157,7 +157,8 @@ class _Canned(asyncio.Protocol):
 
 
 async def _serve(listening: socket.socket, folder: Path) -> None:
-    await asyncio.get_running_loop().create_server(lambda: _Canned(folder), sock=listening)
+    revoked, listed = folder / _REVOKED, (folder / _LIST).read_bytes()
+    await asyncio.get_running_loop().create_server(lambda: _Canned(revoked, listed), sock=listening)
     await asyncio.Event().wait()
 
 
@@ -174,18 +175,20 @@ def gateway() -> Iterator[Gateway]:
             refused=_envelope("null", 401), empty=_envelope("[]"), single=_envelope(_fields(1)),
         )  # fmt: skip
         (folder / _CONFIGURATION).write_text(configuration)
-        number = str(listening.fileno())
+        number, errors = str(listening.fileno()), folder / "errors"
         # It inherits the socket, as it does from the nginx that it replaces: clients may connect before it is up.
-        by_nginx = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", "stderr"]
+        by_nginx = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", str(errors)]
         command = by_nginx if NGINX else [sys.executable, __file__, number, name]
         _move_to_core(0)
-        with Popen(
-            command, env={**os.environ, "NGINX": f"{number};"}, pass_fds=[listening.fileno()], stderr=DEVNULL
-        ) as server:
+        with Popen(command, env={**os.environ, "NGINX": f"{number};"}, pass_fds=[listening.fileno()]) as server:
             _move_to_core(-1)
+            listening.close()  # where the server dies, connections are refused, and do not wait
             try:
                 yield Gateway("nginx" if NGINX else "asyncio", f"http://127.0.0.1:{port}", folder)
             finally:
+                if server.poll() is not None:
+                    print(f"the server has ended with {server.returncode}", file=sys.stderr)
+                    print(errors.read_text() if errors.exists() else "", file=sys.stderr)
                 server.terminate()
 
 

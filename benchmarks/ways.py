@@ -97,9 +97,9 @@ async def by_bare_aiohttp(base_url: str) -> AsyncIterator[Acts]:
     fast: Any = sys.modules.get("orjson")
     loads: Callable[[bytes], Any] = fast.loads if fast else lambda body: json.loads(body.decode())
     dumps: Callable[[object], bytes] = fast.dumps if fast else lambda content: json.dumps(content).encode()
-    options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=None), "allow_redirects": False}
     connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
+    without_timer = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=without_timer) as session:
         async with session.post(f"{base_url}/users/login", data=b"{}") as answer:
             token = loads(await answer.read())["data"]["token"]
         session.headers.update({"authorization": f"Bearer {token}", "x-api-key": "k"})
@@ -114,10 +114,10 @@ async def by_bare_aiohttp(base_url: str) -> AsyncIterator[Acts]:
 
         async def create(number: int) -> object:
             body = aiohttp.BytesPayload(dumps(_spec(number)), content_type="application/json")
-            return await data_of(await session.post(url, data=body, **options))
+            return await data_of(await session.post(url, data=body, allow_redirects=False))
 
         async def get(number: int) -> object:
-            return await data_of(await session.get(url.with_path(f"{url.path}/{number}", encoded=True), **options))
+            return await data_of(await session.get(url.with_path(f"{url.path}/{number}", encoded=True)))
 
         yield {"create": create, "get": get}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import reduce
 from math import inf
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from attrs import define, field, frozen
@@ -138,9 +138,9 @@ Middleware = Callable[[Request, Handler], Awaitable[Response]]
 """A coroutine function ``(request, handler) -> response``, and nothing more.
 
 It may send a changed copy of the request down by ``await handler(evolve(request, ...))``, as often as it likes, or not
-at all. What comes back is every response, 4xx and 5xx too; a `TransportError` is raised where no complete answer came.
-It must let every exception that it does not know pass. One that the user gives runs once per attempt, innermost: it
-sees the request with its token, after all waiting is done.
+at all; headers are added by ``{**request.headers, ...}``. What comes back is every response, 4xx and 5xx too; a
+`TransportError` is raised where no complete answer came. It must let every exception that it does not know pass. One
+that the user gives runs once per attempt, innermost: it sees the request with its token, after all waiting is done.
 """
 
 
@@ -155,6 +155,6 @@ def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:
 
 
 def _wrap(inner: Handler, middleware: Middleware) -> Handler:
-    # A bound method is called in half the time of an object that has `__call__`.
-    step: Middleware = middleware.__call__  # type: ignore[operator]  # any callable has it
+    # An object is called in half the time by its bound method; a function is not.
+    step: Middleware = middleware if isinstance(middleware, FunctionType) else middleware.__call__  # type: ignore[operator]
     return lambda request: step(request, inner)

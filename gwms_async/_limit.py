@@ -23,25 +23,34 @@ class TimeLimit:
     seconds: float
     running: dict[Limited, None] = field(factory=dict, init=False)
     timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)  # known, the task is found sooner
+    _ahead: float = field(default=0.0, init=False)
 
     def close(self) -> None:
         """Leave no timer behind, unless something is still limited by it."""
         if self.timer is not None and not self.running:
             self.timer.cancel()
-            self.timer = None
+            self.timer = self.loop = None
 
-    def set_timer(self, first: Limited) -> None:
-        """Look again when the first one's time has come."""
+    def begin(self, first: Limited) -> None:
+        """Set the timer for one that begins now."""
         self.loop = loop = asyncio.get_running_loop()
-        self.timer = loop.call_at(first.began + self.seconds, self._expire, loop)
+        # Not every loop has the monotonic clock: that of uvloop counts, on some systems, the time asleep as well.
+        self._ahead = loop.time() - first.began
+        self._set_timer(first, loop)
+
+    def _set_timer(self, first: Limited, loop: asyncio.AbstractEventLoop) -> None:
+        self.timer = loop.call_at(self._end(first), self._expire, loop)
+
+    def _end(self, limited: Limited) -> float:
+        return limited.began + self.seconds + self._ahead
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self.timer = None
         while self.running:
             first = next(iter(self.running))
-            if first.began + self.seconds > loop.time():
-                self.set_timer(first)
+            if self._end(first) > loop.time():
+                self._set_timer(first, loop)
                 return
             del self.running[first]
             first.expire()
@@ -74,7 +83,7 @@ class Limited:
         self._task, self._cancelling = task, task.cancelling()
         limit.running[self] = None
         if limit.timer is None:
-            limit.set_timer(self)
+            limit.begin(self)
         return self
 
     def __exit__(

@@ -75,14 +75,18 @@ class Login:
         Raises:
             NoAccessError: The key is cooling down.
         """
-        if key.cool_down.error is not None:
-            key.cool_down.check(self._monotonic)
+        key.cool_down.check(self._monotonic)
         call.epoch = self._epoch
 
     def ready(self, call: Call, key: Key) -> Lease | None:
         """Give an attempt the token to carry, if there is nothing to wait for, to begin, or to refuse; else None."""
         lease = self._lease
-        if lease is None or key.relogins is None or key.cool_down.error or self._monotonic() >= lease.renew_at:
+        if (
+            lease is None
+            or key.relogins is None
+            or key.cool_down.error is not None
+            or self._monotonic() >= lease.renew_at
+        ):
             return None
         call.lease, call.epoch = lease, self._epoch
         return lease

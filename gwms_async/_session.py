@@ -27,6 +27,7 @@ from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
 _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
+_JSON = "application/json"
 _BODY_LIMIT = 64 * 1024 * 1024
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # by aiohttp, also where they have no body
 _PLAIN_PATH = re.compile(r"(?:/[\w-]+)+", re.ASCII).fullmatch  # nothing in it needs to be quoted or resolved
@@ -62,14 +63,13 @@ class Transport:
     _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _proxy_secrets: tuple[str, ...] = field(init=False, repr=False)
-    _headers: Mapping[str, str] = field(init=False)
     _session_options: Mapping[str, Any] = field(init=False, repr=False)
     _options: Mapping[str, Any] = field(init=False, repr=False)
-    _options_if_resent: Mapping[str, Any] = field(init=False, repr=False)
+    _options_sent_once: Mapping[str, Any] = field(init=False, repr=False)
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
-    _last_url: tuple[str, URL | str] = field(default=("", ""), init=False)
+    _last_url: tuple[str | None, URL | str] = field(default=(None, ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
 
@@ -78,10 +78,6 @@ class Transport:
         # aiohttp shows the url of a proxy in its errors.
         userinfo, at, _ = str(self._proxy or "").partition("//")[2].rpartition("@")
         return (userinfo, *filter(None, userinfo.split(":")[1:])) if at else ()
-
-    @_headers.default
-    def _choose_headers(self) -> Mapping[str, str]:
-        return {} if self._borrowed is None else _HEADERS
 
     @_session_options.default
     def _make_session_options(self) -> Mapping[str, Any]:
@@ -94,14 +90,14 @@ class Transport:
         options = {} if self._borrowed is None else self._session_options
         return {**options, "allow_redirects": False, **({} if self._ssl is None else {"ssl": self._ssl})}
 
-    @_options_if_resent.default
-    def _make_options_if_resent(self) -> Mapping[str, Any]:
+    @_options_sent_once.default
+    def _make_options_sent_once(self) -> Mapping[str, Any]:
         return {**self._options, "middlewares": [_send_once]} if self._borrowed is None else self._options
 
     @_options_without_body.default
     def _make_options_without_body(self) -> Mapping[str, Any]:
-        # Such a request says nothing of its type (docs, activate); aiohttp would.
-        return {**self._options_if_resent, "skip_auto_headers": ["content-type"]}
+        # Such a request says nothing of its type (docs, activate); aiohttp would. POST is sent once anyway.
+        return {**self._options_sent_once, "skip_auto_headers": ["content-type"]}
 
     @_limit.default
     def _make_limit(self) -> TimeLimit:
@@ -139,18 +135,18 @@ class Transport:
         if began >= call.deadline:
             raise too_late(request)
         session = self._session or self._open()
-        options, body = self._options_if_resent if request.method in _RESENT else self._options, None
-        if request.body is not None:
-            body = aiohttp.BytesPayload(request.body, content_type="application/json")
-        elif request.method in _TYPED:
+        options, body = self._options_sent_once if request.method in _RESENT else self._options, None
+        if request.body is None and request.method in _TYPED:
             options = self._options_without_body
-        headers = {**self._headers, **request.headers} if self._headers else request.headers
+        headers = request.headers if self._borrowed is None else self._headers_beside_its_own(request)
         end: Response | GwmsError
         call.attempts += 1
         call.on_wire = True
         try:
             with Limited(self._limit, began):
                 url = self._url(request.path)
+                if request.body is not None:
+                    body = aiohttp.BytesPayload(request.body, content_type=_JSON)
                 answer = await session.request(request.method, url, data=body, headers=headers, **options)
                 try:
                     content = answer.content
@@ -185,9 +181,15 @@ class Transport:
     def _url(self, path: str) -> URL | str:
         if path != self._last_url[0]:
             # aiohttp takes three times as long to parse a text.
-            plain = self._base.with_path(self._base.raw_path + path, encoded=True) if _PLAIN_PATH(path) else None
+            below = self._base.raw_path.rstrip("/")
+            plain = self._base.with_path(below + path, encoded=True) if _PLAIN_PATH(path) else None
             self._last_url = path, plain or self._base_url + path
         return self._last_url[1]
+
+    def _headers_beside_its_own(self, request: Request) -> Mapping[str, str]:
+        """Give a borrowed session the headers that must not be its own ones."""
+        typed = {} if request.body is None else {"content-type": _JSON}
+        return {**_HEADERS, **typed, **request.headers}
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(

@@ -72,10 +72,8 @@ def meaning(seen: Response | TransportError) -> Meaning:
     """Read an attempt's end."""
     if isinstance(seen, TransportError):
         return _CAUSES[seen.cause]
-    if is_success(seen):
-        return Meaning.SUCCESS
     if 200 <= seen.status < 300:  # noqa: PLR2004  # as above
-        return Meaning.UNREADABLE
+        return Meaning.SUCCESS if seen.readable else Meaning.UNREADABLE
     return _STATUSES.get(seen.status, Meaning.REFUSED)
 
 

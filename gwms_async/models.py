@@ -43,9 +43,6 @@ class OpenEnum(StrEnum):
         """Whether the contract lists this value."""
         return self.value in type(self)._value2member_map_
 
-    # Equal to its text, and so hashed as it; `Enum` hashes by a function in Python.
-    __hash__ = str.__hash__
-
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
         # An unlisted value cannot be looked up again, it must be made again.
         return type(self).unlisted, (self.value,)

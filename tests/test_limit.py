@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -106,3 +107,26 @@ def test_other_errors_pass() -> None:
 def test_closing_without_a_timer() -> None:
     """There is nothing to do."""
     TimeLimit(1.0).close()
+
+
+class AheadLoop(asyncio.SelectorEventLoop):
+    """Has a clock that is an hour ahead of the monotonic one, as where only one of them counts the time asleep."""
+
+    def time(self) -> float:
+        """Tell its time, in seconds."""
+        return super().time() + 3600
+
+
+def test_a_loop_with_a_clock_of_its_own() -> None:
+    """A block that began by the monotonic clock has its full time, and no more."""
+
+    async def main() -> None:
+        limit = TimeLimit(0.05)
+        with Limited(limit, time.monotonic()):
+            await asyncio.sleep(0)
+        with pytest.raises(TimeoutError), Limited(limit, time.monotonic()):
+            await asyncio.sleep(60)
+        limit.close()
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        runner.run(main())

@@ -6,6 +6,8 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from gwms_async import (
     AttemptTimeoutError,
@@ -119,3 +121,36 @@ def test_a_base_url_that_aiohttp_cannot_use() -> None:
     """It is told of when the client is made, before anything is sent."""
     with pytest.raises(ConfigurationError, match="base_url cannot be used: Invalid IPv6 URL"):
         GwmsClient(Credentials("u", "p", "k"), base_url="https://shop[::1]")
+
+
+async def test_a_base_url_without_a_path(gateway: GwmsEmulator) -> None:
+    """Paths are appended with one slash."""
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        """Note the path; log anybody in."""
+        seen.append(request.raw_path)
+        return web.json_response({"statusCode": 200, "message": "OK", "data": {"token": "t"}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with (
+        TestServer(app) as server,
+        GwmsClient(Credentials("u", "p", "k"), base_url=f"http://127.0.0.1:{server.port}/") as gwms,
+    ):
+        await gwms.request("GET", "/orders")
+        await gwms.request("GET", "/orders/a.b")
+
+    assert seen == ["/users/login", "/orders", "/orders/a.b"]
+
+
+async def test_the_type_of_what_a_borrowed_session_sends(gateway: GwmsEmulator) -> None:
+    """It is ours, whatever the session sends by itself."""
+    headers = {"content-type": "text/plain"}
+    async with (
+        aiohttp.ClientSession(headers=headers, skip_auto_headers=["content-type"]) as session,
+        client(gateway, session=session) as gwms,
+    ):
+        await gwms.webhooks.create(spec())
+
+    assert {request.headers["content-type"] for request in gateway.requests} == {"application/json"}

@@ -104,7 +104,7 @@ class Backoff:
     def _wait(
         self, request: Request, seen: Response | TransportError, waits: Generator[float, None, None]
     ) -> float | None:
-        """Compute the seconds to the next attempt; None if there shall be none."""
+        """Judge an attempt that has failed: the seconds to the next one, None if there shall be none."""
         call, found = request.call, meaning(seen)
         if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
             call.outcome_unknown = True

@@ -65,7 +65,7 @@ class Item:
         draft.status = status
         draft.webhook = webhook
         draft.error = error
-        draft.attempts = self._earlier_attempts + self.call.attempts
+        draft.attempts = self.attempts
         draft.copies = ()
         draft.__class__ = Outcome
         outcome: Outcome = draft
@@ -97,7 +97,7 @@ class Item:
             self.may_be_doubled = self.doubt is not None
             webhook, is_ours = await self._registry.create(self._run, self.spec, self._next_call())
             if is_ours:
-                if (webhook.url, webhook.webhook_type, webhook.method) != self.spec.identity:
+                if webhook.identity != self.spec.identity:
                     _logger.warning("webhook %d is not stored as asked for: a later run will miss it", webhook.id)
                 self.outcome = self.end(OutcomeStatus.CREATED, webhook)
                 return
@@ -192,7 +192,9 @@ class Item:
         return self._registry.operations(self._next_call())
 
     def _next_call(self) -> Call:
-        if self.call.attempts or self.call.deadline != self.deadline:  # it has been used
+        if (
+            self.call.attempts or self.call.deadline != self.deadline
+        ):  # used: a call's deadline comes nearer as it begins
             self._earlier_attempts += self.call.attempts
             self.call = Call(deadline=self.deadline)
         return self.call

@@ -131,7 +131,7 @@ class Registry:
                 raise found.fresh()
         creating[identity] = None  # until somebody waits for it
         end: Webhook | GwmsError | None = None
-        try:
+        try:  # not by `create_once`: a bulk comes along here for each webhook
             end = webhook = await self.operations(call).create(spec)
         except GwmsError as error:
             end = error

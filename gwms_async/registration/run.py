@@ -19,7 +19,7 @@ from .registry import DOUBT, Registry
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 
-Source = Callable[[], Awaitable[WebhookSpec | None] | WebhookSpec | None]
+NextSpec = Callable[[], Awaitable[WebhookSpec | None] | WebhookSpec | None]
 """Gives the next spec, None after the last; or what to await for it, which is then `as_waiting`."""
 
 Emit = Callable[[Outcome], Awaitable[object] | None]
@@ -55,11 +55,11 @@ class Run:
     _waiting: dict[asyncio.Task[Any], None] = field(factory=dict, init=False)
     _stopped_at: float = field(default=inf, init=False)
 
-    async def main(self, source: Source) -> None:
+    async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
 
         Args:
-            source: Gives them.
+            next_spec: Gives them.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
@@ -69,7 +69,7 @@ class Run:
                 self._snapshot = await self._registry.snapshot()
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
-                    group.create_task(self._work(source))
+                    group.create_task(self._work(next_spec))
             await self._settle(self._workers)
 
     async def stop(self, main: asyncio.Task[None]) -> None:
@@ -108,10 +108,10 @@ class Run:
         status = OutcomeStatus.FAILED if item.attempts else OutcomeStatus.NOT_STARTED
         return item.end(status, error=error)
 
-    async def _work(self, source: Source) -> None:
+    async def _work(self, next_spec: NextSpec) -> None:
         items, task = self._items, _running_task()
         while not self.is_stopped:
-            spec = source()
+            spec = next_spec()
             if spec is not None and not isinstance(spec, WebhookSpec):
                 spec = await spec
             if spec is None:
@@ -132,7 +132,7 @@ class Run:
                 if len(self._in_doubt) >= _MOST_IN_DOUBT:
                     await self._settle(1)
                 continue
-            for outcome in self._finished(item):
+            for outcome in self._finished(item):  # not by `_tell`: a bulk comes along here for each webhook
                 waiting = self._emit(outcome)
                 if waiting is not None:
                     await waiting
