@@ -26,6 +26,8 @@ LAYERS = ("relogin", "backoff", "pace", "authorize")  # outermost first
 @asynccontextmanager
 async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Callable[[int], Awaitable[object]]]]:
     """Open a client, and give what calls it at each of its layers, innermost first."""
+    from multidict import CIMultiDict  # noqa: PLC0415
+
     from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType  # noqa: PLC0415  # orjson is hidden first
     from gwms_async._http import Call, Handler, Request, compose  # noqa: PLC0415
     from gwms_async._requests import create_request, get_request  # noqa: PLC0415
@@ -47,7 +49,7 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
         await gwms.webhooks.get(1)
         shared, session = gwms._shared, gwms._session  # noqa: SLF001
         lease = shared.login._lease  # noqa: SLF001
-        headers = {"authorization": f"Bearer {lease.token.value if lease else ''}", "x-api-key": "k"}
+        headers = CIMultiDict({"authorization": f"Bearer {lease.token.value if lease else ''}", "x-api-key": "k"})
         key = import_module("gwms_async._login").Key("k", relogins=0)
         chain = (Relogin(shared.login, key), shared.backoff, shared.pace, Authorize(shared.login, key))
         operations = Operations(session.call)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl as tls
 import time
 from collections.abc import Mapping
@@ -30,7 +29,6 @@ _HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
 _JSON = "application/json"
 _BODY_LIMIT = 64 * 1024 * 1024
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # by aiohttp, also where they have no body
-_PLAIN_PATH = re.compile(r"(?:/[\w-]+)+", re.ASCII).fullmatch  # nothing in it needs to be quoted or resolved
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
 
@@ -69,6 +67,7 @@ class Transport:
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
+    _base_path: str = field(init=False)
     _last_url: tuple[str | None, URL | str] = field(default=(None, ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
@@ -109,6 +108,10 @@ class Transport:
             return URL(self._base_url)
         except ValueError as error:
             raise ConfigurationError(f"base_url cannot be used: {error}") from None
+
+    @_base_path.default
+    def _path_of_base(self) -> str:
+        return self._base.raw_path.rstrip("/")
 
     def check_usable(self) -> None:
         """Take the running event loop for its own, if it has none.
@@ -181,8 +184,8 @@ class Transport:
     def _url(self, path: str) -> URL | str:
         if path != self._last_url[0]:
             # aiohttp takes three times as long to parse a text.
-            below = self._base.raw_path.rstrip("/")
-            plain = self._base.with_path(below + path, encoded=True) if _PLAIN_PATH(path) else None
+            is_plain = path.isascii() and path.replace("/", "").isalnum()  # nothing to be quoted or resolved
+            plain = self._base.with_path(self._base_path + path, encoded=True) if is_plain else None
             self._last_url = path, plain or self._base_url + path
         return self._last_url[1]
 
