@@ -1,6 +1,6 @@
 """How near to the gateway's rate a bulk comes while it throttles, and how many requests are refused on the way.
 
-Run it: ``python benchmarks/pace.py``
+Run it: ``uv run benchmarks/pace.py``
 
 The emulator, with its bucket of tokens, runs in another process; 50 workers create N webhooks. ``x`` is the time
 taken divided by the least that is possible, ``(N - burst) / rate``. Exits with 1 where a figure is above its limit.

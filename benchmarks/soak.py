@@ -1,6 +1,6 @@
 """What 100,000 registrations cost against 10,000: memory without faults, time with faults and short-lived tokens.
 
-Run it: ``python benchmarks/soak.py`` (some minutes; ``--scale 0.1`` for a first look)
+Run it: ``uv run benchmarks/soak.py`` (some minutes; ``--scale 0.1`` for a first look)
 
 `register_stream` is fed by an async generator, and the emulator runs in another process; each run of the client has a
 process of its own. Memory is its peak RSS. Time is CPU time per webhook, with 2 % of the requests dropped, answered 503
