@@ -82,9 +82,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  # nothing else here needs it
+        from ._version import VERSION  # noqa: PLC0415  # nothing else here needs it
 
-        return version("gwms-async")
+        return VERSION
     if name == "FileTokenStore":
         try:
             from .stores.file import FileTokenStore  # noqa: PLC0415  # an extra

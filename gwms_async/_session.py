@@ -7,7 +7,6 @@ import logging
 import ssl as tls
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import aiohttp
@@ -15,19 +14,20 @@ from attrs import define, field
 from yarl import URL  # aiohttp's own type of addresses
 
 from . import _wire
+from ._body import JsonPayload, read_body
 from ._conclusion import conclusion, is_in_doubt, outcome_unknown, too_late
 from ._cool_down import NoAccessError
 from ._failures import translated
 from ._http import Handler, Request, Response
 from ._limit import Limited, TimeLimit, is_cancelled
 from ._verdict import is_success
-from .errors import Cause, ConfigurationError, ConnectionFailedError, GwmsError
+from ._version import VERSION
+from .errors import Cause, ConfigurationError, ConnectionFailedError, GwmsError, TransportError
 from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
-_HEADERS = {"user-agent": f"gwms-async/{version('gwms-async')}"}
+_HEADERS = {"user-agent": f"gwms-async/{VERSION}"}
 _JSON = "application/json"
-_BODY_LIMIT = 64 * 1024 * 1024
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # by aiohttp, also where they have no body
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # by aiohttp, unless it is kept from it
 
@@ -68,7 +68,7 @@ class Transport:
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
     _base_path: str = field(init=False)
-    _last_url: tuple[str | None, URL | str] = field(default=(None, ""), init=False)
+    _last_url: tuple[str, URL | str] = field(default=("", ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
 
@@ -120,7 +120,7 @@ class Transport:
             ConfigurationError: It has another one, or is closed.
         """
         if self._is_closed:
-            raise ConfigurationError("the client is closed: make a new one")
+            raise _closed()
         if self.loop is not None:
             raise ConfigurationError("the client belongs to another event loop: make one client per loop")
         self.loop = asyncio.get_running_loop()
@@ -132,62 +132,65 @@ class Transport:
             TransportError: No complete answer came back.
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
-        call, began = request.call, time.monotonic()
-        if self._is_closed:
-            self.check_usable()
+        call, body, began = request.call, request.body, time.monotonic()
         if began >= call.deadline:
             raise too_late(request)
         session = self._session or self._open()
-        options, body = self._options_sent_once if request.method in _RESENT else self._options, None
-        if request.body is None and request.method in _TYPED:
-            options = self._options_without_body
         headers = request.headers if self._borrowed is None else self._headers_beside_its_own(request)
-        end: Response | GwmsError
+        options = self._options_sent_once if request.method in _RESENT else self._options
+        if body is None and request.method in _TYPED:
+            options = self._options_without_body
         call.attempts += 1
         call.on_wire = True
         try:
-            with Limited(self._limit, began):
-                url = self._url(request.path)
-                if request.body is not None:
-                    body = aiohttp.BytesPayload(request.body, content_type=_JSON)
-                answer = await session.request(request.method, url, data=body, headers=headers, **options)
-                try:
-                    content = answer.content
-                    # A small answer comes with its head.
-                    answered = content.read_nowait() if content.is_eof() else await _read(content)
-                finally:
-                    if answer.connection is not None:  # else it is back in the pool already
-                        answer.release()
-            end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, answered, request.secrets)
+            url, data = self._url(request.path), None if body is None else JsonPayload(body)
+            limited = Limited(self._limit, began)
+            try:
+                answer = await session.request(request.method, url, data=data, headers=headers, **options)
+                answered = await read_body(answer)
+            finally:
+                is_late = limited.end()
+            response = _wire.open_envelope(
+                answer.status, answer.reason or "", answer.headers, answered, request.secrets
+            )
+        except asyncio.CancelledError:
+            if not is_late:
+                raise
+            failure = self._failure(TimeoutError(), request)
         except Exception as error:  # noqa: BLE001  # judged there
-            # A borrowed session runs code of the user's, which may complain after sending.
-            is_sure = self._borrowed is None or self._borrowed.closed
-            end = translated(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
-            call.on_wire = not isinstance(end, ConfigurationError)
-        if _logger.isEnabledFor(logging.DEBUG):
-            what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
-            fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
-            _logger.debug("%s %s", request, what, extra=fields)
-        if isinstance(end, GwmsError):
-            # The headers are among the locals, which crash reporters keep.
-            del headers
-            raise end
-        return end
+            failure = self._failure(error, request)
+        else:
+            if _logger.isEnabledFor(logging.DEBUG):
+                _log(request, f"-> {response.status}", began)
+            return response
+        _log(request, f"failed: {failure}", began)
+        # The headers are among the locals, which crash reporters keep.
+        del headers
+        raise failure
 
     async def close(self) -> None:
         """Refuse further calls, and close the session if it is our own."""
-        self._is_closed, self.loop = True, None
+        session, self._session, self._is_closed, self.loop = self._session, None, True, None
         self._limit.close()
-        if self._session is not None and self._session is not self._borrowed:
-            await self._session.close()
+        if session is not None and session is not self._borrowed:
+            await session.close()
+
+    def _failure(self, error: Exception, request: Request) -> TransportError | ConfigurationError:
+        # A borrowed session runs code of the user's, which may complain after sending.
+        is_sure = self._borrowed is None or self._borrowed.closed
+        failure = translated(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
+        request.call.on_wire = not isinstance(failure, ConfigurationError)
+        return failure
 
     def _url(self, path: str) -> URL | str:
-        if path != self._last_url[0]:
-            # aiohttp takes three times as long to parse a text.
-            is_plain = path.isascii() and path.replace("/", "").isalnum()  # nothing to be quoted or resolved
-            plain = self._base.with_path(self._base_path + path, encoded=True) if is_plain else None
-            self._last_url = path, plain or self._base_url + path
-        return self._last_url[1]
+        last, url = self._last_url
+        if path != last:
+            url = self._base_url + path
+            if path.isascii() and path.replace("/", "").isalnum():  # nothing to be quoted or resolved
+                # aiohttp takes three times as long to parse a text.
+                url = self._base.with_path(self._base_path + path, encoded=True)
+            self._last_url = path, url
+        return url
 
     def _headers_beside_its_own(self, request: Request) -> Mapping[str, str]:
         """Give a borrowed session the headers that must not be its own ones."""
@@ -195,6 +198,8 @@ class Transport:
         return {**_HEADERS, **typed, **request.headers}
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise _closed()
         self._session = self._borrowed or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -204,15 +209,13 @@ class Transport:
         return self._session
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes | None:
-    """Read the whole body; None if it is longer than it may be."""
-    chunks, size = [], 0
-    async for chunk in content.iter_any():
-        size += len(chunk)
-        if size > _BODY_LIMIT:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the client is closed: make a new one")
+
+
+def _log(request: Request, end: str, began: float) -> None:
+    fields = {"attempt": request.call.attempts, "seconds": time.monotonic() - began}
+    _logger.debug("%s %s", request, end, extra=fields)
 
 
 @define(eq=False, repr=False)
@@ -229,7 +232,7 @@ class Session:
     _chain: Handler
     _limit: TimeLimit
 
-    async def call(self, request: Request) -> Response:  # noqa: C901  # one branch for each way to end
+    async def call(self, request: Request) -> Response:  # noqa: C901, PLR0912  # one branch for each way to end
         """Carry a call through.
 
         Returns:
@@ -246,23 +249,30 @@ class Session:
             raise too_late(request)
         call.deadline = min(call.deadline, now + self._limit.seconds)
         end: Response | Exception
-        timer = Limited(self._limit, now)
+        limited = Limited(self._limit, now)
         try:
-            with timer:
+            try:
                 response = await self._chain(request)
+            finally:
+                is_late = limited.end()
         except NoAccessError as carrier:
             end = carrier.error
         except GwmsError as failure:
             end = failure.fresh()
         except TimeoutError:
-            if not timer.is_expired:
+            if not is_late:
                 raise
             end = too_late(request)
         except asyncio.CancelledError as cancelled:
-            if is_cancelled():
+            if is_late:
+                end = too_late(request)
+            elif is_cancelled():
                 # It goes on as it is, but for the inner frames: crash reporters keep their locals.
                 raise cancelled.with_traceback(None) from None
-            end = ConnectionFailedError(f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN)
+            else:
+                end = ConnectionFailedError(
+                    f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN
+                )
         else:
             if is_success(response):
                 return response

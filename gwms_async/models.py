@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -16,6 +15,8 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
+        from difflib import get_close_matches  # noqa: PLC0415  # large, and only of use here
+
         names = [member.value for member in cls]
         close = get_close_matches(str(value).upper(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names)}"

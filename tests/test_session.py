@@ -62,6 +62,26 @@ async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmul
     assert len(gateway.webhooks) == 2
 
 
+@pytest.mark.parametrize("seconds", [0.01, 60.0])
+async def test_a_middleware_that_makes_a_timeout_of_a_cancellation(gateway: GwmsEmulator, seconds: float) -> None:
+    """At the call's deadline it is the deadline's error that comes out; before it, the middleware's own."""
+
+    async def stubborn(request: Request, handler: Handler) -> Response:
+        try:
+            if seconds == 60.0:
+                raise asyncio.CancelledError
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise TimeoutError from None
+        return await handler(request)
+
+    async with client(gateway, middlewares=[stubborn], timeout=Timeout(total=seconds)) as gwms:
+        with pytest.raises(TimeoutError) as caught:
+            await gwms.webhooks.get(1)
+
+    assert caught.type is (TimeoutError if seconds == 60.0 else DeadlineExceededError)
+
+
 async def test_a_cancellation_that_nobody_asked_for(gateway: GwmsEmulator) -> None:
     """A middleware of the user's that waits for something cancelled fails its call, not its caller's task."""
 
