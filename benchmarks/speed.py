@@ -36,7 +36,7 @@ from ways import CONTROL, FAST, FAST_FLOOR, FLOOR, GENERATED, HTTPX, OURS, REFER
 
 GOOD, GOOD_AGAIN, REVOKED = "gwms_async, good token", "gwms_async, good token again", "gwms_async, revoked token"
 MEASURE, WARM_UP = "measure", 2
-STARTS = 6  # of each process: how its memory is laid out is chance, and worth a few hundredths
+STARTS = 6  # of each process: how its memory is laid out is chance, and worth up to two hundredths
 SLOW = frozenset({HTTPX, GENERATED})  # half of the calls is enough, and keeps all workers busy
 
 
@@ -139,13 +139,13 @@ def _workload(name: str, who: str) -> Workload:
 
 
 class Result(NamedTuple):
-    """What one way has shown in a workload.
+    """What one way has shown in a workload; all but the costs are medians over the starts of its process.
 
     Args:
         costs: One for each turn.
         p50: The median latency in microseconds.
         p99: The latency that one call in a hundred exceeds.
-        peak: The memory of its process at most, imports included, in MiB. These three are medians over its starts.
+        peak: The memory of its process at most, imports included, in MiB.
     """
 
     costs: list[Cost]
@@ -187,7 +187,8 @@ def results(name: str, chunks: int, server: Gateway) -> dict[str, Result]:
     for start_number in range(STARTS):
         with ExitStack() as stack:
             started = {who: stack.enter_context(process(name, who, server)) for who in ways}
-            for turn in range(WARM_UP + len(range(start_number, chunks, STARTS))):
+            turns = chunks // STARTS + (start_number < chunks % STARTS)
+            for turn in range(WARM_UP + turns):
                 for who in chance.sample(ways, len(ways)):
                     cost = Cost(*_ask(started[who], "\n"))
                     if turn >= WARM_UP:
@@ -234,7 +235,7 @@ def main() -> int:
         parser.error(f"the workloads are {', '.join([*WORKLOADS, 'G'])}")
     if options.chunks < 2 * STARTS:
         parser.error(
-            f"the least are {2 * STARTS}: each process is started {STARTS} times, and quartiles take two chunks"
+            f"the least are {2 * STARTS}: each process is started {STARTS} times, and its percentiles take two"
         )
     if options.picture and not ({"A", "B"} & {*names} and options.picture.parent.is_dir()):
         parser.error("the picture is of A and B, and goes into a folder that is there")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ._http import Handler, Middleware, Request, Response
+from ._version import VERSION as _VERSION
 from .client import GwmsClient
 from .errors import (
     ApiError,
@@ -82,9 +83,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from ._version import VERSION  # noqa: PLC0415  # nothing else here needs it
-
-        return VERSION
+        return _VERSION
     if name == "FileTokenStore":
         try:
             from .stores.file import FileTokenStore  # noqa: PLC0415  # an extra

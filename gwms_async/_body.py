@@ -1,66 +1,67 @@
-"""What goes through aiohttp: the body of a request, and that of its answer."""
+"""What goes through our own aiohttp session: the body of a request, and that of its answer."""
 
 from __future__ import annotations
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
-_LIMIT = 64 * 1024 * 1024
+_BODY_LIMIT = 64 * 1024 * 1024
 
 
-class JsonPayload(aiohttp.Payload):
-    """JSON to be sent.
+class JsonBody(aiohttp.Payload):
+    """The bytes of a request, which are JSON.
 
-    aiohttp's own payload of bytes makes new headers for each body, in several times what this takes.
+    Making it is a small part of the work of making aiohttp's own payload of bytes, which builds headers for each: the
+    constructor of the base class is left out on purpose. So it has what is needed for sending it, and no more: no
+    session but our own may see it.
 
     Args:
-        body: The JSON.
+        body: The bytes.
+
+    Raises:
+        TypeError: They are none.
     """
 
-    headers = CIMultiDict({"content-type": "application/json"})
-    content_type = headers["content-type"]
-    encoding = filename = None
+    headers = CIMultiDictProxy(CIMultiDict({"content-type": "application/json"}))  # type: ignore[assignment]  # only read
     autoclose = True  # there is nothing to close
 
     def __init__(self, body: bytes) -> None:
+        if not isinstance(body, (bytes, bytearray)):
+            raise TypeError(f"a body must be bytes, not {type(body).__name__}")
         self._body = body
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """How many bytes there are."""
         return len(self._body)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Give it as text."""
+        """Give them as text."""
         return self._body.decode(encoding, errors)
 
-    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002  # aiohttp's
-        """Give it as it is."""
-        return self._body
-
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send it."""
+        """Send them."""
         await writer.write(self._body)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Send so many bytes of it, all by default."""
+        """Send so many of them, all by default."""
         await writer.write(self._body[:content_length])
 
 
 async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
     """Read the whole body of an answer; None if it is longer than it may be."""
     content = answer.content
-    if content.is_eof():
-        # A small answer comes with its head, and its connection is back in the pool already.
-        return content.read_nowait()
-    chunks, size = [], 0
     try:
+        if content.is_eof():
+            return content.read_nowait()  # a small answer comes with its head
+        chunks, size = [], 0
         async for chunk in content.iter_any():
             size += len(chunk)
-            if size > _LIMIT:
+            if size > _BODY_LIMIT:
                 return None
             chunks.append(chunk)
+        return b"".join(chunks)
     finally:
-        answer.release()
-    return b"".join(chunks)
+        if answer.connection is not None:  # else it is back in the pool already
+            answer.release()

@@ -70,7 +70,7 @@ class Request:
         """Copy it with further headers, and with what in them is secret."""
         headers = {**self.headers, **headers} if self.headers else headers
         secrets = (*self.secrets, *secrets) if self.secrets else secrets
-        return made_request(self.method, self.path, self.call, self.body, self.idempotent, self.spec, headers, secrets)
+        return made_request(self.method, self.path, self.idempotent, self.body, headers, self.spec, secrets, self.call)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -82,12 +82,12 @@ _request_draft = drafts(Request)
 def made_request(  # noqa: PLR0917  # by position it takes half as long
     method: str,
     path: str,
+    idempotent: bool,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    spec: WebhookSpec | None,
+    secrets: tuple[str, ...],
     call: Call,
-    body: bytes | None = None,
-    idempotent: bool = True,
-    spec: WebhookSpec | None = None,
-    headers: Mapping[str, str] = NO_HEADERS,
-    secrets: tuple[str, ...] = (),
 ) -> Request:
     """Make a request in a third of the time that its constructor takes; each call makes two."""
     draft = _request_draft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from attrs import define, field
 
@@ -73,7 +73,7 @@ class Limited:
         self._limit = limit
         self.began = began
         self.is_expired = False
-        task: Any = asyncio.current_task(limit.loop)
+        task = cast("asyncio.Task[Any]", asyncio.current_task(limit.loop))  # a coroutine runs in one
         self._task, self._cancelling = task, task.cancelling()
         limit.running[self] = None
         if limit.timer is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 Ticket = tuple[int, int, float]
-"""When a request was sent, as far as the rate is concerned.
+"""When a request was sent, as far as the rate is concerned: ``(episode, number, sent_at)``.
 
 How many pauses there had been, how many requests had been sent since the last one, and the time in monotonic seconds.
 """

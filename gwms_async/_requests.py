@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ._http import Call, Request, made_request
+from ._http import NO_HEADERS, Call, Request, made_request
 from .models import WebhookSpec
 
 _quoted = json.encoder.encode_basestring_ascii
@@ -19,37 +19,37 @@ def login_request(username: str, password: str) -> Request:
 
 def list_request(call: Call) -> Request:
     """``GET /webhooks``."""
-    return made_request("GET", "/webhooks", call)
+    return _request("GET", "/webhooks", call)
 
 
 def create_request(spec: WebhookSpec, call: Call) -> Request:
     """``POST /webhooks``."""
-    return made_request("POST", "/webhooks", call, _spec_bytes(spec), False, spec)  # noqa: FBT003
+    return made_request("POST", "/webhooks", False, _spec_bytes(spec), NO_HEADERS, spec, (), call)  # noqa: FBT003
 
 
 def get_request(webhook_id: int, call: Call) -> Request:
     """``GET /webhooks/{id}``."""
-    return made_request("GET", _path(webhook_id), call)
+    return _request("GET", _path(webhook_id), call)
 
 
 def update_request(webhook_id: int, spec: WebhookSpec, call: Call) -> Request:
     """``PUT /webhooks/{id}``."""
-    return made_request("PUT", _path(webhook_id), call, _spec_bytes(spec))
+    return _request("PUT", _path(webhook_id), call, _spec_bytes(spec))
 
 
 def activate_request(webhook_id: int, call: Call) -> Request:
     """``PUT /webhooks/{id}/activate``."""
-    return made_request("PUT", _path(webhook_id) + "/activate", call)
+    return _request("PUT", _path(webhook_id) + "/activate", call)
 
 
 def deactivate_request(webhook_id: int, call: Call) -> Request:
     """``PUT /webhooks/{id}/deactivate``."""
-    return made_request("PUT", _path(webhook_id) + "/deactivate", call)
+    return _request("PUT", _path(webhook_id) + "/deactivate", call)
 
 
 def delete_request(webhook_id: int, call: Call) -> Request:
     """``DELETE /webhooks/{id}``."""
-    return made_request("DELETE", _path(webhook_id), call)
+    return _request("DELETE", _path(webhook_id), call)
 
 
 def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:
@@ -70,6 +70,11 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     except (TypeError, RecursionError) as error:
         raise ValueError(f"json cannot be sent: {error}") from None
     return Request(method, path, idempotent=idempotent, body=body)
+
+
+def _request(method: str, path: str, call: Call, body: bytes | None = None) -> Request:
+    """A request that may be sent twice."""
+    return made_request(method, path, True, body, NO_HEADERS, None, (), call)  # noqa: FBT003
 
 
 def _path(webhook_id: int) -> str:

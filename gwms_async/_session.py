@@ -6,7 +6,8 @@ import asyncio
 import logging
 import ssl as tls
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,7 @@ from attrs import define, field
 from yarl import URL  # aiohttp's own type of addresses
 
 from . import _wire
-from ._body import JsonPayload, read_body
+from ._body import JsonBody, read_body
 from ._conclusion import conclusion, is_in_doubt, outcome_unknown, too_late
 from ._cool_down import NoAccessError
 from ._failures import translated
@@ -65,10 +66,11 @@ class Transport:
     _options: Mapping[str, Any] = field(init=False, repr=False)
     _options_sent_once: Mapping[str, Any] = field(init=False, repr=False)
     _options_without_body: Mapping[str, Any] = field(init=False, repr=False)
+    _payload: Callable[[bytes], aiohttp.Payload] = field(init=False, repr=False)
     _limit: TimeLimit = field(init=False)
     _base: URL = field(init=False)
     _base_path: str = field(init=False)
-    _last_url: tuple[str, URL | str] = field(default=("", ""), init=False)
+    _last_url: tuple[str | None, URL | str] = field(default=(None, ""), init=False)
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _is_closed: bool = field(default=False, init=False)
 
@@ -97,6 +99,11 @@ class Transport:
     def _make_options_without_body(self) -> Mapping[str, Any]:
         # Such a request says nothing of its type (docs, activate); aiohttp would. POST is sent once anyway.
         return {**self._options_sent_once, "skip_auto_headers": ["content-type"]}
+
+    @_payload.default
+    def _choose_payload(self) -> Callable[[bytes], aiohttp.Payload]:
+        # Middlewares of a borrowed session may look at it, or change it.
+        return JsonBody if self._borrowed is None else partial(aiohttp.BytesPayload, content_type=_JSON)
 
     @_limit.default
     def _make_limit(self) -> TimeLimit:
@@ -132,18 +139,19 @@ class Transport:
             TransportError: No complete answer came back.
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
-        call, body, began = request.call, request.body, time.monotonic()
+        call, began = request.call, time.monotonic()
         if began >= call.deadline:
             raise too_late(request)
         session = self._session or self._open()
         headers = request.headers if self._borrowed is None else self._headers_beside_its_own(request)
         options = self._options_sent_once if request.method in _RESENT else self._options
-        if body is None and request.method in _TYPED:
+        if request.body is None and request.method in _TYPED:
             options = self._options_without_body
         call.attempts += 1
         call.on_wire = True
         try:
-            url, data = self._url(request.path), None if body is None else JsonPayload(body)
+            url = self._url(request.path)
+            data = None if request.body is None else self._payload(request.body)
             limited = Limited(self._limit, began)
             try:
                 answer = await session.request(request.method, url, data=data, headers=headers, **options)
@@ -160,17 +168,17 @@ class Transport:
         except Exception as error:  # noqa: BLE001  # judged there
             failure = self._failure(error, request)
         else:
-            if _logger.isEnabledFor(logging.DEBUG):
-                _log(request, f"-> {response.status}", began)
+            _log(request, response, began)
             return response
-        _log(request, f"failed: {failure}", began)
+        _log(request, failure, began)
         # The headers are among the locals, which crash reporters keep.
         del headers
         raise failure
 
     async def close(self) -> None:
         """Refuse further calls, and close the session if it is our own."""
-        session, self._session, self._is_closed, self.loop = self._session, None, True, None
+        session, self._session = self._session, None  # the next attempt asks for one anew, and is told
+        self._is_closed, self.loop = True, None
         self._limit.close()
         if session is not None and session is not self._borrowed:
             await session.close()
@@ -213,9 +221,11 @@ def _closed() -> ConfigurationError:
     return ConfigurationError("the client is closed: make a new one")
 
 
-def _log(request: Request, end: str, began: float) -> None:
-    fields = {"attempt": request.call.attempts, "seconds": time.monotonic() - began}
-    _logger.debug("%s %s", request, end, extra=fields)
+def _log(request: Request, end: Response | GwmsError, began: float) -> None:
+    if _logger.isEnabledFor(logging.DEBUG):
+        what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
+        fields = {"attempt": request.call.attempts, "seconds": time.monotonic() - began}
+        _logger.debug("%s %s", request, what, extra=fields)
 
 
 @define(eq=False, repr=False)
@@ -260,7 +270,7 @@ class Session:
         except GwmsError as failure:
             end = failure.fresh()
         except TimeoutError:
-            if not is_late:
+            if not limited.is_expired:
                 raise
             end = too_late(request)
         except asyncio.CancelledError as cancelled:

@@ -1,3 +1,3 @@
-"""The version of the package; looking it up in what pip has installed would take as long as all other imports here."""
+"""The version of the package."""
 
 VERSION = "0.1.0"

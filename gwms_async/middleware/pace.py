@@ -44,7 +44,7 @@ class Pace:
         """
         rate, now = self._rate, self._monotonic()
         ticket: Ticket | None
-        if self._free and not self._waiting and (rate.per_second is None or rate.due(now) <= now):
+        if self._free and not self._waiting and rate.due(now) <= now:
             self._free -= 1
             ticket = rate.send(now)
         else:
