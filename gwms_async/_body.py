@@ -1,4 +1,4 @@
-"""What goes through our own aiohttp session: the body of a request, and that of its answer."""
+"""The bodies of requests and answers, as aiohttp takes and gives them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self
 
 from attrs import define, field
 
@@ -32,7 +32,7 @@ class TimeLimit:
             self.timer.cancel()
             self.timer = self.loop = None
 
-    def wake_for(self, first: Limited) -> None:
+    def begin(self, first: Limited) -> None:
         """Set the timer for one that begins now."""
         self.loop = loop = asyncio.get_running_loop()
         # Not every loop has the monotonic clock: that of uvloop counts, on some systems, the time asleep as well.
@@ -59,9 +59,6 @@ class TimeLimit:
 class Limited:
     """A block under a `TimeLimit`; raises `TimeoutError` where it was cut short, as `asyncio.timeout` does.
 
-    It runs from when it is made, so the block must follow at once: a ``with``, or a ``try`` that calls `end` at last,
-    which takes a microsecond less.
-
     Args:
         limit: The limit.
         began: When it began, in monotonic seconds.
@@ -73,33 +70,28 @@ class Limited:
         self._limit = limit
         self.began = began
         self.is_expired = False
-        task = cast("asyncio.Task[Any]", asyncio.current_task(limit.loop))  # a coroutine runs in one
-        self._task, self._cancelling = task, task.cancelling()
-        limit.running[self] = None
-        if limit.timer is None:
-            limit.wake_for(self)
 
     def expire(self) -> None:
         """Cut it short."""
         self.is_expired = True
         self._task.cancel()
 
-    def end(self) -> bool:
-        """Limit it no longer; to be called once, where it has ended.
-
-        Returns:
-            Whether a cancellation that came out of it was the limit's; one that others asked for as well goes on.
-        """
-        self._limit.running.pop(self, None)
-        return self.is_expired and self._task.uncancel() <= self._cancelling
-
     def __enter__(self) -> Self:
+        limit = self._limit
+        task = asyncio.current_task(limit.loop)
+        assert task is not None  # noqa: S101  # a coroutine runs in one
+        self._task, self._cancelling = task, task.cancelling()
+        limit.running[self] = None
+        if limit.timer is None:
+            limit.begin(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.end() and kind is asyncio.CancelledError:
+        self._limit.running.pop(self, None)
+        # A cancellation that others asked for as well goes on as one.
+        if self.is_expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
 

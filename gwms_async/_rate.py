@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from attrs import define, field
 
-Ticket = tuple[int, int, float]
-"""When a request was sent, as far as the rate is concerned: ``(episode, number, sent_at)``.
-
-How many pauses there had been, how many requests had been sent since the last one, and the time in monotonic seconds.
-"""
-
 _SHORT_PAUSE = 0.2  # seconds, after a push-back that does not say how long
 _LONGEST_SILENT_PAUSE = 20.0
 _AT_LEAST = 1.0  # requests per second
@@ -21,6 +15,21 @@ _CUT_UNMEASURED = 0.7
 _PROBE = 0.04  # by which the rate grows in a second, and more so with each second without a push-back
 _IDLE = 0.5  # seconds without a request do not count as a test of the rate
 _GRAIN = 0.01  # seconds by which timers may be late
+
+
+@define(eq=False)
+class Ticket:
+    """When a request was sent, as far as the rate is concerned.
+
+    Args:
+        episode: How many pauses there had been.
+        number: How many requests had been sent since the last one.
+        at: When it was sent.
+    """
+
+    episode: int
+    number: int
+    at: float
 
 
 @define(eq=False)
@@ -64,7 +73,7 @@ class Rate:
             self._sent_before = self._sent if now - self._since < 2.0 else 0  # noqa: PLR2004
             self._sent, self._since = 0, now
         self._sent += 1
-        return self._episode, self._sent, now
+        return Ticket(self._episode, self._sent, now)
 
     def _space(self, rate: float, now: float) -> None:
         """Set when the next one is due, and test a slightly higher rate."""
@@ -84,18 +93,17 @@ class Rate:
             now: The present.
             asked: The seconds that the gateway asked to wait; None if it did not say.
         """
-        episode, number, sent_at = ticket
-        if episode != self._episode:
+        if ticket.episode != self._episode:
             # It was under way already when the pause began, and says nothing of the rate since.
             if asked is not None:
                 self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
             return
         rate = self.per_second
-        self._fruitless = 0 if number > 1 else self._fruitless + 1
+        self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
         if rate is None:
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
         else:
-            measured = (number - 1) / max(sent_at - self._since, 1e-9)
+            measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
             cut = _CUT if self._is_measured else _CUT_UNMEASURED
             rate = min(rate, max(_OVER * measured, cut * rate))
             self._is_measured = True
@@ -103,7 +111,7 @@ class Rate:
         if asked is None:
             asked = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
         self._episode += 1
-        self._sent, self._since = 0, sent_at
+        self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0
         self._pause_until(now + min(asked, self._max_pause))
 

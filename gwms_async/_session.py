@@ -23,7 +23,7 @@ from ._http import Handler, Request, Response
 from ._limit import Limited, TimeLimit, is_cancelled
 from ._verdict import is_success
 from ._version import VERSION
-from .errors import Cause, ConfigurationError, ConnectionFailedError, GwmsError, TransportError
+from .errors import Cause, ConfigurationError, ConnectionFailedError, GwmsError
 from .settings import Timeout
 
 _logger = logging.getLogger("gwms_async")
@@ -127,7 +127,7 @@ class Transport:
             ConfigurationError: It has another one, or is closed.
         """
         if self._is_closed:
-            raise _closed()
+            raise ConfigurationError("the client is closed: make a new one")
         if self.loop is not None:
             raise ConfigurationError("the client belongs to another event loop: make one client per loop")
         self.loop = asyncio.get_running_loop()
@@ -140,55 +140,46 @@ class Transport:
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
         call, began = request.call, time.monotonic()
+        if self._is_closed:
+            self.check_usable()
         if began >= call.deadline:
             raise too_late(request)
         session = self._session or self._open()
-        headers = request.headers if self._borrowed is None else self._headers_beside_its_own(request)
         options = self._options_sent_once if request.method in _RESENT else self._options
         if request.body is None and request.method in _TYPED:
             options = self._options_without_body
+        headers = request.headers if self._borrowed is None else self._headers_beside_its_own(request)
+        end: Response | GwmsError
         call.attempts += 1
         call.on_wire = True
         try:
-            url = self._url(request.path)
-            data = None if request.body is None else self._payload(request.body)
-            limited = Limited(self._limit, began)
-            try:
-                answer = await session.request(request.method, url, data=data, headers=headers, **options)
+            with Limited(self._limit, began):
+                url = self._url(request.path)
+                body = None if request.body is None else self._payload(request.body)
+                answer = await session.request(request.method, url, data=body, headers=headers, **options)
                 answered = await read_body(answer)
-            finally:
-                is_late = limited.end()
-            response = _wire.open_envelope(
-                answer.status, answer.reason or "", answer.headers, answered, request.secrets
-            )
-        except asyncio.CancelledError:
-            if not is_late:
-                raise
-            failure = self._failure(TimeoutError(), request)
+            end = _wire.open_envelope(answer.status, answer.reason or "", answer.headers, answered, request.secrets)
         except Exception as error:  # noqa: BLE001  # judged there
-            failure = self._failure(error, request)
-        else:
-            _log(request, response, began)
-            return response
-        _log(request, failure, began)
-        # The headers are among the locals, which crash reporters keep.
-        del headers
-        raise failure
+            # A borrowed session runs code of the user's, which may complain after sending.
+            is_sure = self._borrowed is None or self._borrowed.closed
+            end = translated(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
+            call.on_wire = not isinstance(end, ConfigurationError)
+        if _logger.isEnabledFor(logging.DEBUG):
+            what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
+            fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
+            _logger.debug("%s %s", request, what, extra=fields)
+        if isinstance(end, GwmsError):
+            # The headers are among the locals, which crash reporters keep.
+            del headers
+            raise end
+        return end
 
     async def close(self) -> None:
         """Refuse further calls, and close the session if it is our own."""
-        session, self._session = self._session, None  # the next attempt asks for one anew, and is told
         self._is_closed, self.loop = True, None
         self._limit.close()
-        if session is not None and session is not self._borrowed:
-            await session.close()
-
-    def _failure(self, error: Exception, request: Request) -> TransportError | ConfigurationError:
-        # A borrowed session runs code of the user's, which may complain after sending.
-        is_sure = self._borrowed is None or self._borrowed.closed
-        failure = translated(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
-        request.call.on_wire = not isinstance(failure, ConfigurationError)
-        return failure
+        if self._session is not None and self._session is not self._borrowed:
+            await self._session.close()
 
     def _url(self, path: str) -> URL | str:
         last, url = self._last_url
@@ -206,8 +197,6 @@ class Transport:
         return {**_HEADERS, **typed, **request.headers}
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._is_closed:
-            raise _closed()
         self._session = self._borrowed or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -215,17 +204,6 @@ class Transport:
             **self._session_options,
         )
         return self._session
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("the client is closed: make a new one")
-
-
-def _log(request: Request, end: Response | GwmsError, began: float) -> None:
-    if _logger.isEnabledFor(logging.DEBUG):
-        what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
-        fields = {"attempt": request.call.attempts, "seconds": time.monotonic() - began}
-        _logger.debug("%s %s", request, what, extra=fields)
 
 
 @define(eq=False, repr=False)
@@ -242,7 +220,7 @@ class Session:
     _chain: Handler
     _limit: TimeLimit
 
-    async def call(self, request: Request) -> Response:  # noqa: C901, PLR0912  # one branch for each way to end
+    async def call(self, request: Request) -> Response:  # noqa: C901  # one branch for each way to end
         """Carry a call through.
 
         Returns:
@@ -259,30 +237,23 @@ class Session:
             raise too_late(request)
         call.deadline = min(call.deadline, now + self._limit.seconds)
         end: Response | Exception
-        limited = Limited(self._limit, now)
+        timer = Limited(self._limit, now)
         try:
-            try:
+            with timer:
                 response = await self._chain(request)
-            finally:
-                is_late = limited.end()
         except NoAccessError as carrier:
             end = carrier.error
         except GwmsError as failure:
             end = failure.fresh()
         except TimeoutError:
-            if not limited.is_expired:
+            if not timer.is_expired:
                 raise
             end = too_late(request)
         except asyncio.CancelledError as cancelled:
-            if is_late:
-                end = too_late(request)
-            elif is_cancelled():
+            if is_cancelled():
                 # It goes on as it is, but for the inner frames: crash reporters keep their locals.
                 raise cancelled.with_traceback(None) from None
-            else:
-                end = ConnectionFailedError(
-                    f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN
-                )
+            end = ConnectionFailedError(f"{request}: something that it waited for was cancelled", cause=Cause.UNKNOWN)
         else:
             if is_success(response):
                 return response

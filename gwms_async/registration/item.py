@@ -192,9 +192,8 @@ class Item:
         return self._registry.operations(self._next_call())
 
     def _next_call(self) -> Call:
-        if (
-            self.call.attempts or self.call.deadline != self.deadline
-        ):  # used: a call's deadline comes nearer as it begins
+        # A call that has been used: its deadline comes nearer as it begins.
+        if self.call.attempts or self.call.deadline != self.deadline:
             self._earlier_attempts += self.call.attempts
             self.call = Call(deadline=self.deadline)
         return self.call
