@@ -16,9 +16,9 @@ from itertools import count, islice
 from statistics import median
 from typing import Any, cast
 
+from clients import CONNECTIONS, FLOOR, REFERENCE, way
 from gateway import gateway
 from speed import WARM_UP, WORKLOADS, run_chunk
-from ways import CONNECTIONS, FLOOR, REFERENCE, way
 
 LAYERS = ("relogin", "backoff", "pace", "authorize")  # outermost first
 
@@ -29,10 +29,10 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
     from multidict import CIMultiDict  # noqa: PLC0415
 
     from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType  # noqa: PLC0415  # orjson is hidden first
-    from gwms_async._http import Call, Handler, Request, compose  # noqa: PLC0415
-    from gwms_async._requests import create_request, get_request  # noqa: PLC0415
+    from gwms_async.chain import Call, Handler, Request, compose  # noqa: PLC0415
     from gwms_async.middleware import Authorize, Relogin  # noqa: PLC0415
     from gwms_async.webhooks import Operations  # noqa: PLC0415
+    from gwms_async.wire.requests import create_request, get_request  # noqa: PLC0415
 
     spec = WebhookSpec("https://shop.example/gwms/1", WebhookType.CREATE_ORDER)
 

@@ -31,8 +31,21 @@ from typing import Any, NamedTuple, cast
 
 import chart
 import start
+from clients import (
+    CONTROL,
+    FAST,
+    FAST_FLOOR,
+    FLOOR,
+    GENERATED,
+    HTTPX,
+    OURS,
+    REFERENCE,
+    RETRYING,
+    WORKERS,
+    generate,
+    way,
+)
 from gateway import LISTED, Gateway, gateway
-from ways import CONTROL, FAST, FAST_FLOOR, FLOOR, GENERATED, HTTPX, OURS, REFERENCE, RETRYING, WORKERS, generate, way
 
 GOOD, GOOD_AGAIN, REVOKED = "gwms_async, good token", "gwms_async, good token again", "gwms_async, revoked token"
 MEASURE, WARM_UP = "measure", 2

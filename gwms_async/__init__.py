@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ._http import Handler, Middleware, Request, Response
 from ._version import VERSION as _VERSION
+from .chain import Handler, Middleware, Request, Response
 from .client import GwmsClient
 from .errors import (
     ApiError,
@@ -28,13 +28,13 @@ from .errors import (
     TransportError,
 )
 from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
-from .plan import Plan
 from .registration import Outcome, OutcomeStatus, Report
+from .registration.plan import Plan
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
 
 if TYPE_CHECKING:
-    from .stores.file import FileTokenStore as FileTokenStore
+    from .auth.stores.file import FileTokenStore as FileTokenStore
 
 # Without `FileTokenStore`, lest a star import need the extra.
 __all__ = [
@@ -86,7 +86,7 @@ def __getattr__(name: str) -> Any:
         return _VERSION
     if name == "FileTokenStore":
         try:
-            from .stores.file import FileTokenStore  # noqa: PLC0415  # an extra
+            from .auth.stores.file import FileTokenStore  # noqa: PLC0415  # an extra
         except ImportError as error:
             raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[cli]'") from error
         return FileTokenStore

@@ -11,14 +11,12 @@ from typing import Any, Self
 import aiohttp
 from attrs import define, field
 
-from . import _requests, _wire
-from ._http import Middleware, compose
-from ._limit import TimeLimit
-from ._login import Key, Login
-from ._rate import Rate
-from ._session import Session, Transport
+from .auth.login import Key, Login
+from .chain import Middleware, compose
 from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
+from .middleware.rate import Rate
+from .session import Session
 from .settings import (
     PRODUCTION,
     Credentials,
@@ -28,8 +26,11 @@ from .settings import (
     checked_base_url,
     credentials_problem,
 )
+from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
+from .transport.transport import Transport
 from .webhooks import Webhooks
+from .wire import decoding, requests
 
 
 @define(eq=False, repr=False)
@@ -37,7 +38,7 @@ class _Shared:
     """What a client and its siblings have in common."""
 
     base_url: str
-    limit: TimeLimit
+    limit: SharedTimeout
     transport: Transport
     backoff: Backoff
     pace: Pace
@@ -108,7 +109,7 @@ class GwmsClient:
         base_url = checked_base_url(base_url)
         transport = Transport(base_url, timeout, ssl, proxy, session)
         budget = RetryBudget(retry.budget)
-        limit = TimeLimit(timeout.total)
+        limit = SharedTimeout(timeout.total)
         login = Login(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
@@ -178,8 +179,8 @@ class GwmsClient:
             OutcomeUnknownError: It must not be sent twice, went out once, and no readable answer came back.
             GwmsError: As for the operations on webhooks.
         """
-        request = _requests.any_request(method, path, json, idempotent=idempotent)
-        return _wire.decode_data(request, await self._session.call(request))
+        request = requests.any_request(method, path, json, idempotent=idempotent)
+        return decoding.decode_data(request, await self._session.call(request))
 
     async def close(self) -> None:
         """End it: a login under way is given up, connections are closed unless the session is borrowed."""

@@ -76,13 +76,13 @@ def store_key(base_url: str, username: str) -> str:
 
 
 @define(eq=False, repr=False)
-class Lease:
+class ActiveToken:
     """A token in use, its times in seconds of the monotonic clock.
 
     Args:
         token: What is sent.
-        renew_at: From then on one task renews it while calls go on with it.
-        hold_at: From then on calls wait for its successor.
+        refresh_at: From then on one task renews it while calls go on with it.
+        refresh_by: From then on calls wait for its successor.
         expires_at: From then on the gateway is expected to refuse it.
         relogins: How many logins because of a 401 there had been when this one began, its own included.
         after_refusal: Whether it comes from such a login.
@@ -90,8 +90,8 @@ class Lease:
     """
 
     token: Token
-    renew_at: float
-    hold_at: float
+    refresh_at: float
+    refresh_by: float
     expires_at: float
     relogins: int = 0
     after_refusal: bool = False
@@ -122,10 +122,10 @@ class Lease:
         """
         end = inf if ttl is None else now + ttl
         life = 0.0 if ttl is None else ttl
-        renew_at, hold_at = end - min(120.0, life / 5), end - min(30.0, life / 20)
-        return cls(token, renew_at, hold_at, end, relogins, after_refusal, from_store)
+        refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
+        return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store)
 
-    def postpone(self, now: float) -> None:
+    def delay_refresh(self, now: float) -> None:
         """Put off the next renewal, one having failed, by half of the time that is left, a second at least."""
-        self.renew_at = now + max(1.0, (self.expires_at - now) / 2)
-        self.hold_at = min(self.expires_at, max(self.hold_at, self.renew_at))
+        self.refresh_at = now + max(1.0, (self.expires_at - now) / 2)
+        self.refresh_by = min(self.expires_at, max(self.refresh_by, self.refresh_at))

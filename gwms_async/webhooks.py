@@ -6,14 +6,14 @@ import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
-from . import _requests, _wire
-from ._http import Call, Handler, Request
+from .chain import Call, Handler, Request
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
-from .plan import Plan, make_plan
-from .registration import Outcome, Registry, Report, register_many, register_stream
+from .registration import Coordinator, Outcome, Report, register_many, register_stream
 from .registration.apply import apply
-from .registration.snapshot import firsts
+from .registration.plan import Plan, make_plan
+from .registration.snapshot import unique
+from .wire import decoding, requests
 
 _Webhooks = builtins.list[Webhook]
 
@@ -33,46 +33,46 @@ class Operations:
 
     async def list(self) -> _Webhooks:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
-        request = _requests.list_request(self._call or Call())
-        return _wire.decode_webhooks(request, await self._send(request))
+        request = requests.list_request(self._call or Call())
+        return decoding.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
-        request = _requests.create_request(spec, self._call or Call())
+        request = requests.create_request(spec, self._call or Call())
         response = await self._send(request)
         try:
-            return _wire.decode_webhook(request, response)
+            return decoding.decode_webhook(request, response)
         except DecodeError as error:
             text = str(error)
         raise OutcomeUnknownError(f"a webhook was probably created, but {text}", spec=spec)
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
-        request = _requests.get_request(webhook_id, self._call or Call())
-        return _wire.decode_webhook(request, await self._send(request), webhook_id)
+        request = requests.get_request(webhook_id, self._call or Call())
+        return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
         """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
-        request = _requests.update_request(webhook_id, spec, self._call or Call())
-        return _wire.decode_webhook(request, await self._send(request), webhook_id)
+        request = requests.update_request(webhook_id, spec, self._call or Call())
+        return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
-        request = _requests.activate_request(webhook_id, self._call or Call())
-        return _wire.decode_webhook(request, await self._send(request), webhook_id)
+        request = requests.activate_request(webhook_id, self._call or Call())
+        return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
-        request = _requests.deactivate_request(webhook_id, self._call or Call())
-        return _wire.decode_webhook(request, await self._send(request), webhook_id)
+        request = requests.deactivate_request(webhook_id, self._call or Call())
+        return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
-        await self.request(_requests.delete_request(webhook_id, self._call or Call()))
+        await self.request(requests.delete_request(webhook_id, self._call or Call()))
 
     async def request(self, request: Request) -> Any:
         """Send any request and give the ``data`` of its answer."""
-        return _wire.decode_data(request, await self._send(request))
+        return decoding.decode_data(request, await self._send(request))
 
 
 class Webhooks(Operations):
@@ -80,7 +80,7 @@ class Webhooks(Operations):
 
     def __init__(self, send: Handler) -> None:
         super().__init__(send)
-        self._registry = Registry(self._counted)
+        self._registry = Coordinator(self._counted)
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``).
@@ -180,7 +180,7 @@ class Webhooks(Operations):
         Raises:
             ValueError: Something is no spec, or a webhook is asked for both active and inactive; nothing was sent.
         """
-        wanted = tuple(firsts(specs).values())
+        wanted = tuple(unique(specs).values())
         return make_plan(wanted, await self.list(), prune)
 
     async def apply(

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from gwms_async.testing import GwmsEmulator
 
-from .support import CONTRACT_SEED, until
+from .helpers.emulated import CONTRACT_SEED, until
 
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 

@@ -9,15 +9,15 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from gwms_async import OutcomeStatus, Webhook
-from gwms_async._convert import FAST
-from gwms_async._draft import drafts
-from gwms_async._http import Call
-from gwms_async._requests import create_request, get_request
-from gwms_async._wire import open_envelope
+from gwms_async.chain import Call
+from gwms_async.draft import drafts
 from gwms_async.registration.item import Item
+from gwms_async.wire.converter import FAST
+from gwms_async.wire.envelope import open_envelope
+from gwms_async.wire.requests import create_request, get_request
 
-from .fake_operations import FakeGateway
-from .support import spec
+from .helpers.emulated import spec
+from .helpers.fake_gateway import FakeGateway
 
 WIRE = {"id": 1, "url": "https://shop.example/h", "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
 

@@ -10,14 +10,14 @@ import pytest
 from attrs import evolve
 
 from gwms_async import DecodeError, LoginError, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
-from gwms_async._http import Call
+from gwms_async.chain import Call
 from gwms_async.registration import register_many
 from gwms_async.testing import GwmsEmulator, Html
 
-from . import virtual
-from .fake_operations import FakeGateway, Fault, lost, refused, specs
-from .support import client
-from .virtual_io import VirtualIoLoop, use_virtual_clock
+from .helpers import virtual_loop
+from .helpers.emulated import client
+from .helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+from .helpers.virtual_io_loop import VirtualIoLoop, use_virtual_clock
 
 
 @pytest.mark.parametrize("active", [True, False])
@@ -40,7 +40,7 @@ def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
         assert outcome.webhook is not None
         assert outcome.webhook.active == active
 
-    virtual.run(main())
+    virtual_loop.run(main())
 
 
 def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
@@ -86,7 +86,7 @@ def test_a_run_cancelled_as_its_list_fails_leaves_no_error_behind() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
 
-    virtual.run(main())
+    virtual_loop.run(main())
     gc.collect()
     assert complaints == []
 
@@ -105,7 +105,7 @@ def test_what_the_last_look_finds_is_brought_into_its_state() -> None:
         (outcome,) = report.outcomes
         assert outcome.is_failure or gateway.webhooks[1].active
 
-    virtual.run(main())
+    virtual_loop.run(main())
 
 
 def test_what_the_last_look_finds_and_cannot_change_has_failed() -> None:
@@ -125,4 +125,4 @@ def test_what_the_last_look_finds_and_cannot_change_has_failed() -> None:
         assert isinstance(outcome.error, ServerError)
         assert outcome.webhook == gateway.webhooks[1]
 
-    virtual.run(main())
+    virtual_loop.run(main())

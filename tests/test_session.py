@@ -22,12 +22,13 @@ from gwms_async import (
     Response,
     Timeout,
 )
-from gwms_async._http import Call
-from gwms_async._limit import TimeLimit
-from gwms_async._session import Session, Transport
+from gwms_async.chain import Call
+from gwms_async.session import Session
 from gwms_async.testing import GwmsEmulator, Stall
+from gwms_async.timeouts import SharedTimeout
+from gwms_async.transport.transport import Transport
 
-from .support import client, spec, until
+from .helpers.emulated import client, spec, until
 
 
 async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
@@ -36,7 +37,7 @@ async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
     request = Request("GET", "/webhooks", idempotent=True, call=Call(deadline=0.0))
 
     with pytest.raises(DeadlineExceededError, match=r"GET /webhooks: the deadline passed after 0 attempts"):
-        await Session(transport, transport, TimeLimit(1.0)).call(request)
+        await Session(transport, transport, SharedTimeout(1.0)).call(request)
     with pytest.raises(DeadlineExceededError):
         await transport(request)
 

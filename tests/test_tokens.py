@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from gwms_async import MemoryTokenStore, Token, TokenStore
-from gwms_async.tokens import Lease
+from gwms_async.tokens import ActiveToken
 
 
 def test_a_token_does_not_show_itself() -> None:
@@ -64,7 +64,7 @@ def test_what_lacks_a_method_is_no_store() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ttl", "renew_at", "hold_at"),
+    ("ttl", "refresh_at", "refresh_by"),
     [
         (36_000.0, 36_880.0, 36_970.0),
         (600.0, 1480.0, 1570.0),
@@ -75,26 +75,26 @@ def test_what_lacks_a_method_is_no_store() -> None:
         (0.0, 1000.0, 1000.0),
     ],
 )
-def test_the_windows_shrink_with_the_life_of_a_token(ttl: float, renew_at: float, hold_at: float) -> None:
+def test_the_windows_shrink_with_the_life_of_a_token(ttl: float, refresh_at: float, refresh_by: float) -> None:
     """Two minutes and half a minute before the end, but never more than a fifth and a twentieth of its life."""
-    lease = Lease.begin(Token("t"), 1000.0, ttl, relogins=0)
+    lease = ActiveToken.begin(Token("t"), 1000.0, ttl, relogins=0)
 
-    assert pytest.approx(renew_at) == lease.renew_at
-    assert pytest.approx(hold_at) == lease.hold_at
+    assert pytest.approx(refresh_at) == lease.refresh_at
+    assert pytest.approx(refresh_by) == lease.refresh_by
     assert lease.expires_at == 1000.0 + ttl
 
 
 def test_a_token_of_unknown_life_is_never_renewed_ahead() -> None:
     """It is used until it is refused."""
-    lease = Lease.begin(Token("t"), 1000.0, None, relogins=0)
+    lease = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
 
-    assert (lease.renew_at, lease.hold_at, lease.expires_at) == (inf, inf, inf)
+    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (inf, inf, inf)
 
 
 def test_a_lease_remembers_where_it_comes_from() -> None:
     """By default from an ordinary login."""
-    plain = Lease.begin(Token("t"), 0.0, None, relogins=2)
-    stored = Lease.begin(Token("t"), 0.0, None, relogins=3, after_refusal=True, from_store=True)
+    plain = ActiveToken.begin(Token("t"), 0.0, None, relogins=2)
+    stored = ActiveToken.begin(Token("t"), 0.0, None, relogins=3, after_refusal=True, from_store=True)
 
     assert (plain.relogins, plain.after_refusal, plain.from_store) == (2, False, False)
     assert (stored.relogins, stored.after_refusal, stored.from_store) == (3, True, True)
@@ -103,14 +103,14 @@ def test_a_lease_remembers_where_it_comes_from() -> None:
 
 def test_a_lease_does_not_show_its_token() -> None:
     """Nor does it compare by value: two logins may give the same token."""
-    one, two = (Lease.begin(Token("s3cret"), 0.0, 60.0, relogins=0) for _ in range(2))
+    one, two = (ActiveToken.begin(Token("s3cret"), 0.0, 60.0, relogins=0) for _ in range(2))
 
     assert "s3cret" not in repr(one)
     assert one != two
 
 
 @pytest.mark.parametrize(
-    ("now", "renew_at", "hold_at"),
+    ("now", "refresh_at", "refresh_by"),
     [
         (1080.0, 1090.0, 1095.0),
         (1090.0, 1095.0, 1095.0),
@@ -120,19 +120,21 @@ def test_a_lease_does_not_show_its_token() -> None:
         (1200.0, 1201.0, 1100.0),
     ],
 )
-def test_a_renewal_is_put_off_by_half_of_the_time_that_is_left(now: float, renew_at: float, hold_at: float) -> None:
+def test_a_renewal_is_put_off_by_half_of_the_time_that_is_left(
+    now: float, refresh_at: float, refresh_by: float
+) -> None:
     """By a second at least; meanwhile nobody is held up, but never beyond the end."""
-    lease = Lease.begin(Token("t"), 1000.0, 100.0, relogins=0)
+    lease = ActiveToken.begin(Token("t"), 1000.0, 100.0, relogins=0)
 
-    lease.postpone(now)
+    lease.delay_refresh(now)
 
-    assert (lease.renew_at, lease.hold_at, lease.expires_at) == (renew_at, hold_at, 1100.0)
+    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (refresh_at, refresh_by, 1100.0)
 
 
 def test_putting_off_the_renewal_of_a_token_of_unknown_life() -> None:
     """It stays in use."""
-    lease = Lease.begin(Token("t"), 1000.0, None, relogins=0)
+    lease = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
 
-    lease.postpone(2000.0)
+    lease.delay_refresh(2000.0)
 
-    assert (lease.renew_at, lease.hold_at, lease.expires_at) == (inf, inf, inf)
+    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (inf, inf, inf)

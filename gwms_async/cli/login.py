@@ -11,9 +11,9 @@ from attrs import define, field
 from .. import Token, TokenStore
 from ..settings import checked_base_url
 from ..tokens import store_key
+from .access import Access, base_url_option, token_store, username_option, with_access
 from .loop import run
 from .output import Exit, as_json, guarded, show, show_json
-from .session import Access, base_url_option, token_store, username_option, with_access
 
 
 @define(eq=False, repr=False)

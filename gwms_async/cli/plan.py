@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from .. import Outcome, OutcomeStatus, Plan, PlanRefusedError, Webhook
+from .access import Access, with_access
+from .confirm import refused_to_delete
 from .file import WebhookFile, read_file
 from .loop import run
 from .output import (
@@ -24,8 +26,6 @@ from .output import (
     show_json,
     webhook_json,
 )
-from .question import refused_to_delete
-from .session import Access, with_access
 
 _file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 _prune = click.option("--prune", is_flag=True, help="Delete what is under the file's prune prefix and not wanted.")

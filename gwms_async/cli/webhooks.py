@@ -10,7 +10,9 @@ import click
 from attrs import evolve
 
 from .. import HttpMethod, Outcome, Webhook, WebhookSpec, WebhookType
-from .changes import Change, change_all
+from .access import Access, with_access
+from .bulk import Change, change_all
+from .confirm import refused_to_delete
 from .loop import run
 from .output import (
     Ended,
@@ -25,8 +27,6 @@ from .output import (
     show_json,
     webhook_json,
 )
-from .question import refused_to_delete
-from .session import Access, with_access
 from .table import print_matrix, print_table, states
 
 _ids = click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy  # aiohttp's own type of headers, which it need not make of others
 
-from .._http import Handler, Request, Response
-from .._login import Key, Login
-from .._verdict import key_was_accepted
+from ..auth.login import Key, Login
+from ..chain import Handler, Request, Response
 from ..errors import TransportError
-from ..tokens import Lease
+from ..tokens import ActiveToken
+from ..wire.classify import key_was_accepted
 
 
 @define(eq=False, repr=False)
@@ -23,7 +23,7 @@ class Authorize:
 
     _login: Login
     _key: Key
-    _stamped: Lease | None = field(default=None, init=False)
+    _stamped: ActiveToken | None = field(default=None, init=False)
     _headers: Mapping[str, str] = field(factory=dict, init=False)
     _secrets: tuple[str, ...] = field(default=(), init=False)
 
@@ -45,7 +45,7 @@ class Authorize:
             self._login.accepted(lease, key)
         return response
 
-    def _stamp(self, lease: Lease) -> None:
+    def _stamp(self, lease: ActiveToken) -> None:
         token, api_key = lease.token.value, self._key.value
         self._headers = CIMultiDictProxy(CIMultiDict({"authorization": f"Bearer {token}", "x-api-key": api_key}))
         self._stamped, self._secrets = lease, (token, api_key)

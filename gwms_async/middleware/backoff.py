@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Generator
 import backoff
 from attrs import define, field
 
-from .._http import Call, Handler, Request, Response
-from .._verdict import Meaning, Verdict, is_success, is_throttling, meaning, retry_after, verdict
+from ..chain import Call, Handler, Request, Response
 from ..errors import TransportError
 from ..settings import RetryPolicy
+from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
+from ..wire.headers import retry_after
 
 _logger = logging.getLogger("gwms_async")
 _COST = 14
@@ -105,10 +106,10 @@ class Backoff:
         self, request: Request, seen: Response | TransportError, waits: Generator[float, None, None]
     ) -> float | None:
         """Judge an attempt that has failed: the seconds to the next one, None if there shall be none."""
-        call, found = request.call, meaning(seen)
-        if found in {Meaning.UNKNOWN, Meaning.UNREADABLE}:
+        call, found = request.call, classify(seen)
+        if found in {Kind.UNKNOWN, Kind.UNREADABLE}:
             call.outcome_unknown = True
-        if verdict(found, idempotent=request.idempotent) is not Verdict.RETRY:
+        if action_for(found, idempotent=request.idempotent) is not Action.RETRY:
             return None
         asked = retry_after(seen, self._wall()) if isinstance(seen, Response) else None
         is_throttled = is_throttling(seen)

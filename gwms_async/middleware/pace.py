@@ -10,9 +10,10 @@ from math import ceil
 
 from attrs import define, field
 
-from .._http import Handler, Request, Response
-from .._rate import Rate, Ticket
-from .._verdict import is_push_back, retry_after
+from ..chain import Handler, Request, Response
+from ..wire.classify import is_push_back
+from ..wire.headers import retry_after
+from .rate import Rate, Ticket
 
 
 @define(eq=False, repr=False)

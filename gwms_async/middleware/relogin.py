@@ -2,8 +2,8 @@
 
 from attrs import frozen
 
-from .._http import Handler, Request, Response
-from .._login import Key, Login
+from ..auth.login import Key, Login
+from ..chain import Handler, Request, Response
 
 _UNAUTHORIZED = 401
 

@@ -7,19 +7,19 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 
 from ..models import Identity, WebhookSpec
-from .registry import Operations, Registry
+from .coordinator import Coordinator, Operations
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
-from .snapshot import firsts
+from .snapshot import unique
 from .source import Source
 
-__all__ = ["Operations", "Outcome", "OutcomeStatus", "Registry", "Report", "register_many", "register_stream"]
+__all__ = ["Coordinator", "Operations", "Outcome", "OutcomeStatus", "Report", "register_many", "register_stream"]
 
 _logger = logging.getLogger("gwms_async")
 
 
 async def register_many(
-    registry: Registry,
+    registry: Coordinator,
     specs: Iterable[WebhookSpec],
     *,
     concurrency: int,
@@ -28,7 +28,7 @@ async def register_many(
 ) -> Report:
     """Register all of `specs`; see `Webhooks.register_many`."""
     specs = list(specs)
-    wanted = firsts(specs)
+    wanted = unique(specs)
     _check_concurrency(concurrency)
     ended: dict[Identity, Outcome] = {}
     tell = _teller(on_outcome)
@@ -89,7 +89,7 @@ def _with_duplicates(
 
 
 async def register_stream(
-    registry: Registry,
+    registry: Coordinator,
     specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec],
     *,
     concurrency: int,

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 
 from attrs import validators
 
-from .._http import Call
+from ..chain import Call
 from ..errors import GwmsError, NotFoundError, PlanRefusedError
 from ..models import Webhook, WebhookSpec
-from ..plan import Plan
 from . import register_many
-from .registry import Registry
+from .coordinator import Coordinator
+from .plan import Plan
 from .report import Outcome, OutcomeStatus, Report
-from .snapshot import Snapshot, is_memory
+from .snapshot import Snapshot, is_tombstone
 
 _FEW, _SHARE = 10, 0.3
 
 
 async def apply(
-    registry: Registry,
+    registry: Coordinator,
     plan: Plan,
     *,
     concurrency: int,
@@ -60,7 +60,7 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
 
 
 async def _end(
-    registry: Registry, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
+    registry: Coordinator, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
 ) -> Outcome:
     """Delete one webhook, if it is still what the plan saw."""
     spec, call = _spec_of(webhook), Call()
@@ -83,7 +83,7 @@ _NOT_SAFE = "not deleted, for some of the webhooks that are wanted are not regis
 
 
 def _is_there(webhook: Webhook, snapshot: Snapshot) -> bool:
-    return any(copy.id == webhook.id and not is_memory(copy) for copy in snapshot.copies(webhook.identity))
+    return any(copy.id == webhook.id and not is_tombstone(copy) for copy in snapshot.copies(webhook.identity))
 
 
 def _spec_of(webhook: Webhook) -> WebhookSpec:

@@ -8,13 +8,13 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from .._draft import drafts
-from .._http import Call
+from ..chain import Call
+from ..draft import drafts
 from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
-from .registry import Operations, Registry
+from .coordinator import Coordinator, Operations
 from .report import Outcome, OutcomeStatus
-from .snapshot import Snapshot, by_fitness, is_memory, survivor
+from .snapshot import Snapshot, copy_to_keep, is_tombstone, preferred_first
 
 _outcome_draft = drafts(Outcome)
 _logger = logging.getLogger("gwms_async")
@@ -37,7 +37,7 @@ class Item:
     """
 
     spec: WebhookSpec
-    _registry: Registry
+    _registry: Coordinator
     _run: object
     deadline: float = field(default=inf, init=False)
     call: Call = field(factory=Call, init=False)
@@ -114,7 +114,7 @@ class Item:
         copies = self._not_gone(snapshot.copies(self.spec.identity))
         if not copies:
             return
-        keep, error = survivor(copies), None
+        keep, error = copy_to_keep(copies), None
         untouchable = {keep.id, *(webhook.id for webhook in before)}
         try:
             keep = await self._in_state(keep)
@@ -122,7 +122,7 @@ class Item:
             self.outcome = self._left_as_it_is(copies, trouble)
             return
         for copy in copies:
-            if copy.id not in untouchable and not is_memory(copy):
+            if copy.id not in untouchable and not is_tombstone(copy):
                 error = await self._remove(copy) or error
         outcome = self.outcome or self.end(OutcomeStatus.RECOVERED)
         is_kept = outcome.webhook is not None and outcome.webhook.id == keep.id
@@ -138,7 +138,7 @@ class Item:
     def _left_as_it_is(self, copies: list[Webhook], trouble: Exception) -> Outcome:
         """Make the outcome where the one that should stay could not be brought into its state."""
         status = OutcomeStatus.FAILED
-        best = by_fitness(copies, active=self.spec.active)[0]
+        best = preferred_first(copies, active=self.spec.active)[0]
         if best.active is self.spec.active:
             status = self.outcome.status if self.outcome is not None else OutcomeStatus.RECOVERED
         others = tuple(copy.id for copy in copies if copy is not best)
@@ -156,7 +156,7 @@ class Item:
 
     async def _adopt(self, copies: Iterable[Webhook], found: OutcomeStatus) -> Outcome | None:
         """Take the fittest of the webhooks that are there; None if there is none."""
-        for webhook in by_fitness(self._not_gone(copies), active=self.spec.active):
+        for webhook in preferred_first(self._not_gone(copies), active=self.spec.active):
             status = found
             if webhook.active is not self.spec.active:
                 try:

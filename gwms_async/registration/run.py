@@ -14,8 +14,8 @@ from attrs import define, field
 
 from ..errors import DeadlineExceededError, GwmsError, OutcomeUnknownError
 from ..models import Identity, WebhookSpec
+from .coordinator import COMMIT_WINDOW, Coordinator
 from .item import Item, cut_short
-from .registry import DOUBT, Registry
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 
@@ -42,7 +42,7 @@ class Run:
         sleep: Waits.
     """
 
-    _registry: Registry
+    _registry: Coordinator
     _workers: int
     _emit: Emit
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -211,7 +211,7 @@ class Run:
 
     async def _verify(self, items: list[Item], workers: int) -> None:
         """Remove second copies that came of creating again."""
-        pause = max(0.0, self._last_doubt + DOUBT - self._registry.monotonic())
+        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._registry.monotonic())
         snapshot = await self._look_again(pause)
         if snapshot is not None:
             await self._each(items, partial(self._verify_one, snapshot), workers)

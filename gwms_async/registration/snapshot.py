@@ -38,26 +38,26 @@ class Snapshot:
         return self._copies.get(identity, ())
 
 
-def is_memory(webhook: Webhook) -> bool:
+def is_tombstone(webhook: Webhook) -> bool:
     """Tell whether it may be no more than the gateway's memory of a webhook."""
     return not webhook.active and webhook.unregistered_at is not None
 
 
-def by_fitness(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:
+def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:
     """Order the webhooks of one identity by how fit they are to be adopted.
 
     The lowest id wins, but not over one that is as it shall be while the lower one is not: to activate a second copy
     would double every delivery.
     """
-    return sorted(copies, key=lambda webhook: (is_memory(webhook), webhook.active != active, webhook.id))
+    return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
 
 
-def survivor(copies: Iterable[Webhook]) -> Webhook:
+def copy_to_keep(copies: Iterable[Webhook]) -> Webhook:
     """Choose the one webhook of an identity that stays; the same one in every process that looks."""
-    return min(copies, key=lambda webhook: (is_memory(webhook), webhook.id))
+    return min(copies, key=lambda webhook: (is_tombstone(webhook), webhook.id))
 
 
-def firsts(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
+def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
     """Leave out what is asked for twice.
 
     Raises:

@@ -25,8 +25,8 @@ from .faults import (
 )
 from .gateway import Gateway
 from .journal import Exchange
-from .port import HttpPort, hang_up
 from .script import FaultScript, check_operation
+from .server import HttpPort, hang_up
 from .state import EmulatorCredentials, StoredWebhook
 from .throttle import RateLimit, Throttle, retry_headers
 from .wire import Answer, NewWebhook, Route, envelope, http_date

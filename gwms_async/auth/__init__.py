@@ -1,0 +1,1 @@
+"""One login for all: tokens, their renewal and their stores."""

@@ -1,0 +1,96 @@
+"""What is asked: the requests of the operations, without any I/O."""
+
+from __future__ import annotations
+
+import json
+
+from ..chain import NO_HEADERS, Call, Request, made_request
+from ..models import WebhookSpec
+
+_quoted = json.encoder.encode_basestring_ascii
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def login_request(username: str, password: str) -> Request:
+    """``POST /users/login``; repeating it does no harm."""
+    body = _json_bytes({"username": username, "password": password})
+    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
+
+
+def list_request(call: Call) -> Request:
+    """``GET /webhooks``."""
+    return _request("GET", "/webhooks", call)
+
+
+def create_request(spec: WebhookSpec, call: Call) -> Request:
+    """``POST /webhooks``."""
+    return made_request("POST", "/webhooks", False, _spec_bytes(spec), NO_HEADERS, spec, (), call)  # noqa: FBT003
+
+
+def get_request(webhook_id: int, call: Call) -> Request:
+    """``GET /webhooks/{id}``."""
+    return _request("GET", _path(webhook_id), call)
+
+
+def update_request(webhook_id: int, spec: WebhookSpec, call: Call) -> Request:
+    """``PUT /webhooks/{id}``."""
+    return _request("PUT", _path(webhook_id), call, _spec_bytes(spec))
+
+
+def activate_request(webhook_id: int, call: Call) -> Request:
+    """``PUT /webhooks/{id}/activate``."""
+    return _request("PUT", _path(webhook_id) + "/activate", call)
+
+
+def deactivate_request(webhook_id: int, call: Call) -> Request:
+    """``PUT /webhooks/{id}/deactivate``."""
+    return _request("PUT", _path(webhook_id) + "/deactivate", call)
+
+
+def delete_request(webhook_id: int, call: Call) -> Request:
+    """``DELETE /webhooks/{id}``."""
+    return _request("DELETE", _path(webhook_id), call)
+
+
+def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:
+    """A request to an endpoint that this package has no operation for.
+
+    Raises:
+        ValueError: Method, path or content cannot be sent.
+    """
+    if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
+        raise ValueError(f"method must be the name of an HTTP method, got {method!r}")
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ValueError(f"path must begin with a slash, below the base url, got {path!r}")
+    method = method.upper()
+    if idempotent is None:
+        idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+    try:
+        body = None if content is None else _json_bytes(content)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"json cannot be sent: {error}") from None
+    return Request(method, path, idempotent=idempotent, body=body)
+
+
+def _request(method: str, path: str, call: Call, body: bytes | None = None) -> Request:
+    """A request that may be sent twice."""
+    return made_request(method, path, True, body, NO_HEADERS, None, (), call)  # noqa: FBT003
+
+
+def _path(webhook_id: int) -> str:
+    if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
+        raise ValueError(f"a webhook's id must be a whole number, got {webhook_id!r}")
+    return f"/webhooks/{webhook_id}"
+
+
+def _spec_bytes(spec: WebhookSpec) -> bytes:
+    if not isinstance(spec, WebhookSpec):
+        raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
+    # By hand in a third of the time: a registration in bulk does little else.
+    url, kind, method = _quoted(spec.url), _quoted(spec.webhook_type), _quoted(spec.method)
+    active = "true" if spec.active else "false"
+    return f'{{"url":{url},"webhookType":{kind},"active":{active},"method":{method}}}'.encode()
+
+
+def _json_bytes(content: object) -> bytes:
+    return _ENCODER.encode(content).encode()

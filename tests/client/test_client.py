@@ -1,0 +1,260 @@
+"""The client as a whole: how it is made, what it owns, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+import pytest
+from attrs import evolve
+
+from gwms_async import (
+    PRODUCTION,
+    ConfigurationError,
+    Credentials,
+    GwmsClient,
+    GwmsError,
+    Handler,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    ThrottledError,
+    Timeout,
+    TransportError,
+)
+from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
+
+from ..helpers.emulated import QUICK, client, spec, until
+
+CREDENTIALS = Credentials("user", "password", "key")
+
+
+async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
+    """It connects and logs in when the first call needs it."""
+    async with client(gateway):
+        pass
+
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"base_url": "http://gw.example/v21"}, "https"),
+        ({"base_url": "ftp://gw.example"}, "base_url"),
+        ({"base_url": "gw.example"}, "base_url"),
+        ({"max_connections": 0}, "max_connections"),
+        ({"max_connections": True}, "max_connections"),
+        ({"max_connections": 1.5}, "max_connections"),
+    ],
+)
+def test_unfit_arguments(options: dict[str, Any], message: str) -> None:
+    """They are refused when the client is made, outside any event loop too."""
+    with pytest.raises(ConfigurationError, match=message):
+        GwmsClient(CREDENTIALS, **options)
+
+
+def test_a_client_may_be_made_outside_an_event_loop() -> None:
+    """It belongs to the loop of its first call; its repr tells where it goes."""
+    gwms = GwmsClient(CREDENTIALS)
+
+    assert repr(gwms) == f"<GwmsClient {PRODUCTION}>"
+    asyncio.run(gwms.close())
+
+
+def test_a_second_event_loop() -> None:
+    """It gets a clear error, not a hang."""
+    gwms = GwmsClient(CREDENTIALS, base_url="http://127.0.0.1:9/v21", retry=evolve(QUICK, max_attempts=1))
+
+    async def call() -> None:
+        await gwms.webhooks.list()
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        with pytest.raises(TransportError):
+            first.run(call())
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            second.run(call())
+        first.run(gwms.close())
+
+
+async def test_a_closed_client(gateway: GwmsEmulator) -> None:
+    """It refuses calls; closing twice is fine; its connections are gone."""
+    gwms = client(gateway)
+    await gwms.webhooks.list()
+    await gwms.close()
+    await gwms.close()
+
+    with pytest.raises(ConfigurationError, match="closed"):
+        await gwms.webhooks.list()
+    await until(lambda: gateway.connections == 0)
+
+
+async def test_closing_while_calls_run(gateway: GwmsEmulator) -> None:
+    """They end with an error, whether they wait for a login, a list or an answer."""
+    gateway.inject(Stall(5), operation="login")
+    gwms = client(gateway, retry=evolve(QUICK, max_attempts=1))
+    calls = [asyncio.create_task(gwms.webhooks.list()), asyncio.create_task(gwms.webhooks.register(spec()))]
+    await until(lambda: gateway.logins)
+
+    await gwms.close()
+
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, GwmsError) for end in ends), ends
+
+
+async def test_from_env(gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and address come from the environment; what is missing is named."""
+    names = ("GWMS_USERNAME", "GWMS_PASSWORD", "GWMS_API_KEY")
+    for name in (*names, "GWMS_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match=r"set GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY in the environment"):
+        GwmsClient.from_env()
+    for name, value in zip(names, gateway.credentials, strict=True):
+        monkeypatch.setenv(name, value)
+    async with GwmsClient.from_env() as gwms:
+        assert repr(gwms) == f"<GwmsClient {PRODUCTION}>"
+    monkeypatch.setenv("GWMS_BASE_URL", gateway.base_url)
+
+    async with GwmsClient.from_env(max_connections=2) as gwms:
+        assert await gwms.webhooks.list() == []
+
+
+async def test_siblings_for_other_eshops(gateway: GwmsEmulator) -> None:
+    """They see their own webhooks and share the login; closing one does not end the client."""
+    gateway.add_eshop("other-key")
+    async with client(gateway) as gwms:
+        other = gwms.for_eshop("other-key")
+        await other.webhooks.create(spec())
+        async with other:
+            assert len(await other.webhooks.list()) == 1
+        assert await gwms.webhooks.list() == []
+        again, same = gwms.for_eshop("other-key"), gwms.for_eshop(gateway.credentials.api_key)
+        hooks = await asyncio.gather(*(eshop.webhooks.register(spec(2)) for eshop in (other, again, gwms, same)))
+        with pytest.raises(ConfigurationError, match="api_key"):
+            gwms.for_eshop("")
+
+    assert len({hook.id for hook in hooks}) == 2
+    assert gateway.logins == 1
+    assert gateway.count("create") == 3
+
+
+async def test_a_borrowed_session_is_not_closed(gateway: GwmsEmulator) -> None:
+    """It stays with its owner."""
+    async with aiohttp.ClientSession() as session:
+        async with client(gateway, session=session) as gwms:
+            assert await gwms.webhooks.list() == []
+
+        assert not session.closed
+        async with session.get(gateway.base_url) as answer:
+            assert answer.status == 401
+
+
+async def test_slots_limit_what_is_on_the_wire(gateway: GwmsEmulator) -> None:
+    """Never more connections than `max_connections`; the wait for one costs no attempt its time."""
+    gateway.latency = 0.05
+    async with client(gateway, max_connections=4, timeout=Timeout(attempt=0.3)) as gwms:
+        await asyncio.gather(*(gwms.webhooks.list() for _ in range(40)))
+        assert gateway.connections <= 4
+
+    assert gateway.count("list") == 40
+
+
+async def test_own_middlewares(gateway: GwmsEmulator) -> None:
+    """They run once per attempt, innermost: they see what goes out, and every answer."""
+    seen: list[tuple[bool, int]] = []
+
+    async def watch(request: Request, handler: Handler) -> Response:
+        response = await handler(evolve(request, headers={**request.headers, "x-trace": "17"}))
+        seen.append(("authorization" in request.headers, response.status))
+        return response
+
+    gateway.inject(Status(503), operation="list")
+    async with client(gateway, middlewares=[watch]) as gwms:
+        await gwms.webhooks.list()
+
+    assert seen == [(True, 503), (True, 200)]
+    assert gateway.requests[-1].headers["x-trace"] == "17"
+    assert "x-trace" not in gateway.requests[0].headers
+
+
+async def test_a_middleware_that_fails(gateway: GwmsEmulator) -> None:
+    """Its own exception reaches the caller; in bulk it counts as a lost answer, which is looked for."""
+
+    async def fail(request: Request, handler: Handler) -> Response:
+        response = await handler(request)
+        if request.method == "POST":
+            raise LookupError("mine")
+        return response
+
+    async with client(gateway, middlewares=[fail]) as gwms:
+        with pytest.raises(LookupError, match="mine"):
+            await gwms.webhooks.create(spec())
+        report = await gwms.webhooks.register_many([spec(2)])
+
+    assert not report.failures
+    assert len(gateway.webhooks) == 2
+
+
+async def test_a_time_limit_of_the_users_own(gateway: GwmsEmulator) -> None:
+    """A `TimeoutError` that is not ours is not taken for the call's deadline."""
+
+    async def limit(request: Request, handler: Handler) -> Response:
+        raise TimeoutError("mine")
+
+    async with client(gateway, middlewares=[limit]) as gwms:
+        with pytest.raises(TimeoutError, match="mine"):
+            await gwms.webhooks.list()
+
+
+async def test_what_is_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """DEBUG an attempt, INFO a login, fields in `extra`."""
+    caplog.set_level(logging.DEBUG, "gwms_async")
+    gateway.inject(DropAfter(), operation="create")
+    async with client(gateway) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+
+    attempts = [record for record in caplog.records if hasattr(record, "attempt")]
+    assert [record.levelname for record in caplog.records if record.getMessage() == "logged in"] == ["INFO"]
+    assert [(record.levelname, record.__dict__["attempt"]) for record in attempts] == [("DEBUG", 1), ("DEBUG", 1)]
+
+
+async def test_a_429_on_login(gateway: GwmsEmulator) -> None:
+    """The login obeys it like any request."""
+    gateway.inject(Status(429, retry_after="0"), operation="login")
+    gateway.inject(Status(429, retry_after="7200"), operation="login", at=2)
+    async with client(gateway) as gwms:
+        with pytest.raises(ThrottledError) as caught:
+            await gwms.webhooks.list()
+
+    assert caught.value.path == "/users/login"
+    assert caught.value.retry_after == 7200
+
+
+async def test_a_borrowed_session_that_is_closed(gateway: GwmsEmulator) -> None:
+    """It is told at once, before the login and after it."""
+    session = aiohttp.ClientSession()
+    async with client(gateway, session=session) as gwms:
+        await gwms.webhooks.list()
+        await session.close()
+        for call in (gwms.webhooks.list(), gwms.webhooks.create(spec())):
+            with pytest.raises(ConfigurationError, match="Session is closed"):
+                await call
+    async with client(gateway, session=session) as gwms:
+        with pytest.raises(ConfigurationError, match="Session is closed"):
+            await gwms.webhooks.list()
+
+    assert gateway.logins == 1
+
+
+@pytest.mark.parametrize("options", [{"ssl": "yes"}, {"proxy": 5}])
+async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[str, Any]) -> None:
+    """Its complaint is told, once per call."""
+    async with client(gateway, **options) as gwms:
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="aiohttp does not send it: TypeError"):
+                await gwms.webhooks.list()
+
+    assert gateway.requests == []

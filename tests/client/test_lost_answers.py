@@ -1,0 +1,120 @@
+"""Creates whose answers are lost: sent once, told honestly, put right by registering."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gwms_async import OutcomeStatus, OutcomeUnknownError, Timeout, Webhook
+from gwms_async.testing import (
+    CutBody,
+    CutHead,
+    DropAfter,
+    DropBefore,
+    EnvelopeStatus,
+    Fault,
+    GwmsEmulator,
+    Html,
+    RawBody,
+    Reset,
+    Stall,
+    Status,
+)
+
+from ..helpers.emulated import client, held, spec
+
+CARRIED_OUT: tuple[Fault, ...] = (
+    DropAfter(),
+    CutHead(),
+    CutBody(),
+    Html(),
+    RawBody(b"", carry_out=True),
+    RawBody(b'{"statusCode": 200, "message": "OK"}'),
+    RawBody(b'{"statusCode": 200, "message": "OK", "data": {"id": "one"}}'),
+    RawBody(b"\xff\xfe\x00"),
+    Status(500, carry_out=True),
+    Status(502, carry_out=True),
+    Status(503, carry_out=True),
+    Status(504, carry_out=True),
+    Stall(5.0, carry_out=True),
+    DropAfter(commit_delay=0.4),
+)
+NOT_CARRIED_OUT: tuple[Fault, ...] = (
+    DropBefore(),
+    Reset(),
+    CutBody(carry_out=False),
+    Html(carry_out=False),
+    Status(500),
+    Status(502),
+    Status(503),
+    Status(504),
+    EnvelopeStatus(503),
+    Stall(5.0),
+)
+IMPATIENT = Timeout(attempt=0.5)
+
+
+@pytest.mark.parametrize("fault", [*CARRIED_OUT, *NOT_CARRIED_OUT], ids=str)
+async def test_a_create_whose_answer_is_lost_is_sent_once(gateway: GwmsEmulator, fault: Fault) -> None:
+    """It raises `OutcomeUnknownError` with the spec."""
+    gateway.inject(fault, operation="create")
+    async with client(gateway, timeout=IMPATIENT) as gwms:
+        with pytest.raises(OutcomeUnknownError, match=r"may or may not|probably") as caught:
+            await gwms.webhooks.create(spec())
+
+    assert caught.value.spec == spec()
+    assert gateway.count("create") == 1
+
+
+async def test_registering_ends_with_exactly_one() -> None:
+    """Whatever the fault, and whether or not the request was carried out."""
+
+    async def register(fault: Fault) -> tuple[Fault, Webhook, int, int]:
+        async with GwmsEmulator() as gateway, client(gateway, timeout=IMPATIENT) as gwms:
+            gateway.inject(fault, operation="create")
+            hook = await gwms.webhooks.register(spec())
+            return fault, hook, len(gateway.webhooks), gateway.count("create")
+
+    ends = await asyncio.gather(*map(register, [*CARRIED_OUT, *NOT_CARRIED_OUT]))
+
+    for fault, hook, webhooks, creates in ends:
+        assert (hook.spec, webhooks) == (spec(), 1), fault
+        assert creates == (1 if fault in CARRIED_OUT else 2), fault
+
+
+async def test_registering_after_a_lost_create(gateway: GwmsEmulator) -> None:
+    """A create that may still be carried out is looked for before it is sent again."""
+    gateway.inject(DropAfter(commit_delay=0.4), operation="create")
+    async with client(gateway) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+
+        report = await gwms.webhooks.register_many([spec()])
+
+    assert report.counts == {OutcomeStatus.RECOVERED: 1}
+    assert gateway.count("create") == 1
+
+
+async def test_a_commit_that_comes_after_the_second_create(gateway: GwmsEmulator) -> None:
+    """The second copy is deleted, the lowest id stays."""
+    gateway.inject(DropAfter(commit_delay=1.4), operation="create")
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.register_many([spec()])
+
+    (outcome,) = report.outcomes
+    assert len(gateway.webhooks) == 1
+    assert outcome.webhook is not None
+    assert outcome.webhook.id == gateway.webhooks[0].id == 1
+    assert outcome.copies == (2,)
+    assert set(held(gateway).values()) == {1}
+
+
+async def test_fifty_registrations_of_one_webhook(gateway: GwmsEmulator) -> None:
+    """They make one create."""
+    gateway.latency = 0.01
+    async with client(gateway) as gwms:
+        hooks = await asyncio.gather(*(gwms.webhooks.register(spec()) for _ in range(50)))
+
+    assert {hook.id for hook in hooks} == {1}
+    assert gateway.count("create") == 1

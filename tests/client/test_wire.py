@@ -1,0 +1,274 @@
+"""What a whole client sends, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from gwms_async import (
+    AttemptTimeoutError,
+    AuthenticationError,
+    Cause,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    DecodeError,
+    GwmsClient,
+    GwmsError,
+    HttpMethod,
+    NotFoundError,
+    OutcomeUnknownError,
+    RedirectError,
+    RetryPolicy,
+    ServerError,
+    ThrottledError,
+    Timeout,
+    TransportError,
+    Webhook,
+    WebhookSpec,
+    WebhookType,
+)
+from gwms_async.testing import DropBefore, GwmsEmulator, RawBody, Redirect, Stall, Status
+
+from ..helpers.emulated import client, spec, statuses
+
+Act = Callable[[GwmsClient], Awaitable[Any]]
+
+OPERATIONS: dict[str, Act] = {
+    "list": lambda gwms: gwms.webhooks.list(),
+    "create": lambda gwms: gwms.webhooks.create(spec()),
+    "get": lambda gwms: gwms.webhooks.get(1),
+    "update": lambda gwms: gwms.webhooks.update(1, spec()),
+    "activate": lambda gwms: gwms.webhooks.activate(1),
+    "deactivate": lambda gwms: gwms.webhooks.deactivate(1),
+    "delete": lambda gwms: gwms.webhooks.delete(1),
+}
+each_operation = pytest.mark.parametrize("operation", list(OPERATIONS))
+
+
+async def test_the_seven_operations(gateway: GwmsEmulator) -> None:
+    """Each does what its name says, and decodes into a model."""
+    async with client(gateway) as gwms:
+        hook = await gwms.webhooks.create(spec())
+        assert isinstance(hook, Webhook)
+        assert hook.spec == spec()
+        assert hook.registered_at is not None
+        assert await gwms.webhooks.list() == [hook]
+        assert await gwms.webhooks.get(hook.id) == hook
+
+        other = WebhookSpec("https://shop.example/2", WebhookType.UPDATE_ORDER, active=False, method=HttpMethod.GET)
+        assert (await gwms.webhooks.update(hook.id, other)).spec == other
+        assert (await gwms.webhooks.activate(hook.id)).active
+        assert not (await gwms.webhooks.deactivate(hook.id)).active
+        await gwms.webhooks.delete(hook.id)
+        with pytest.raises(NotFoundError, match=r"GET /webhooks/1 was answered 404 after 1 attempt: There is no"):
+            await gwms.webhooks.get(hook.id)
+
+    assert gateway.webhooks == []
+    headers = gateway.requests[-1].headers
+    assert headers["authorization"] == f"Bearer {gateway.tokens_issued[0]}"
+    assert headers["x-api-key"] == gateway.credentials.api_key
+    assert headers["user-agent"].startswith("gwms-async/")
+    assert "x-api-key" not in gateway.requests[0].headers
+
+
+@each_operation
+async def test_max_attempts_is_what_is_on_the_wire(gateway: GwmsEmulator, operation: str) -> None:
+    """Three are three, for every method: none is sent again behind our back."""
+    gateway.inject(Status(429), operation=operation, times=99)
+    async with client(gateway, retry=RetryPolicy(max_attempts=3, base=0.001)) as gwms:
+        with pytest.raises(ThrottledError, match="after 3 attempts"):
+            await OPERATIONS[operation](gwms)
+
+    assert gateway.count(operation) == 3
+
+
+@each_operation
+async def test_dropped_connections_count_as_attempts(gateway: GwmsEmulator, operation: str) -> None:
+    """Also on a connection that was kept open before, which aiohttp would try again by itself."""
+    gateway.inject(DropBefore(), operation=operation, times=99, at=2)
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    async with client(gateway, retry=RetryPolicy(max_attempts=3, base=0.001)) as gwms:
+        await OPERATIONS[operation](gwms)
+        with pytest.raises((ConnectionFailedError, OutcomeUnknownError)):
+            await OPERATIONS[operation](gwms)
+
+    assert gateway.count(operation) == 1 + (1 if operation == "create" else 3)
+
+
+async def test_max_attempts_counts_across_logins(gateway: GwmsEmulator) -> None:
+    """A 401 in between does not make the call start anew, and comes on top."""
+    gateway.inject(Status(503), operation="list", times=2)
+    gateway.inject(Status(401), operation="list", at=3)
+    gateway.inject(Status(503), operation="list", times=99, at=4)
+    async with client(gateway, retry=RetryPolicy(max_attempts=4, base=0.001)) as gwms:
+        with pytest.raises(ServerError):
+            await gwms.webhooks.list()
+
+    assert statuses(gateway, "list") == [503, 503, 401, 503]
+
+
+@each_operation
+async def test_nothing_is_sent_after_the_deadline_of_a_call(gateway: GwmsEmulator, operation: str) -> None:
+    """A wait that would end too late is not begun, and the call ends in time."""
+    gateway.inject(Status(429), operation=operation, times=99)
+    began = time.monotonic()
+    async with client(gateway, timeout=Timeout(total=0.3), retry=RetryPolicy(max_attempts=99, base=0.05)) as gwms:
+        with pytest.raises(GwmsError):
+            await OPERATIONS[operation](gwms)
+    took = time.monotonic() - began
+
+    assert took < 1
+    assert max(exchange.at for exchange in gateway.requests) <= began + 0.3 + 0.2  # a loaded machine is late
+
+
+@each_operation
+async def test_a_call_that_is_on_the_wire_at_its_deadline(gateway: GwmsEmulator, operation: str) -> None:
+    """It ends there: a create's outcome is unknown then, anything else has failed in time."""
+    async with client(gateway, timeout=Timeout(total=0.8)) as gwms:
+        await gwms.webhooks.list()
+        gateway.inject(Stall(5), operation=operation)
+        kind = OutcomeUnknownError if operation == "create" else DeadlineExceededError
+        with pytest.raises(kind, match="deadline"):
+            await OPERATIONS[operation](gwms)
+
+    assert gateway.count(operation) == (2 if operation == "list" else 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_an_error_and_nothing_is_sent_there(gateway: GwmsEmulator, status: int) -> None:
+    """The other host would be shown the e-shop's key."""
+    async with GwmsEmulator() as elsewhere, client(gateway) as gwms:
+        for operation, act in OPERATIONS.items():
+            gateway.inject(Redirect(elsewhere.base_url + "/webhooks", status), operation=operation)
+            with pytest.raises(RedirectError, match="check base_url"):
+                await act(gwms)
+
+        assert elsewhere.requests == []
+        assert elsewhere.connections == 0
+    assert [gateway.count(operation) for operation in OPERATIONS] == [1] * 7
+
+
+async def test_a_silent_gateway(gateway: GwmsEmulator) -> None:
+    """An attempt has its own limit, and is tried again where that is safe."""
+    gateway.inject(Stall(5), operation="list", times=2)
+    async with client(gateway, timeout=Timeout(attempt=0.1), retry=RetryPolicy(max_attempts=2, base=0.001)) as gwms:
+        with pytest.raises(AttemptTimeoutError, match=r"no complete answer within 0.1 s") as caught:
+            await gwms.webhooks.list()
+
+        assert await gwms.webhooks.list() == []
+    assert caught.value.cause is Cause.UNKNOWN
+
+
+@each_operation
+async def test_nobody_listens(operation: str) -> None:
+    """A refused connection was never sent: also a create is tried again, and fails as what it is."""
+    async with GwmsEmulator() as gateway:
+        gwms = client(gateway, retry=RetryPolicy(max_attempts=3, base=0.001))
+        await gwms.webhooks.list()
+    with pytest.raises(TransportError) as caught:
+        await OPERATIONS[operation](gwms)
+    await gwms.close()
+
+    assert caught.value.cause is Cause.NEVER_SENT
+
+
+async def test_a_long_list(gateway: GwmsEmulator) -> None:
+    """Its body comes in many pieces."""
+    for number in range(5000):
+        gateway.add_webhook(f"https://shop.example/{number}", "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        hooks = await gwms.webhooks.list()
+
+    assert [hook.id for hook in hooks] == list(range(1, 5001))
+
+
+async def test_a_body_beyond_all_measure(gateway: GwmsEmulator) -> None:
+    """More than 64 MiB are not read."""
+    gateway.inject(RawBody(b'{"data": []}' + b" " * (64 * 1024 * 1024)), operation="list")
+    async with client(gateway) as gwms:
+        with pytest.raises(DecodeError):
+            await gwms.webhooks.list()
+
+        assert await gwms.webhooks.list() == []
+
+
+async def test_a_throttled_call_waits_as_it_is_told(gateway: GwmsEmulator) -> None:
+    """`Retry-After` is the least; one that is too long is told at once."""
+    gateway.inject(Status(429, retry_after="1"), operation="list")
+    gateway.inject(Status(429, retry_after="3600"), operation="get")
+    async with client(gateway) as gwms:
+        await gwms.webhooks.list()
+        with pytest.raises(ThrottledError) as caught:
+            await gwms.webhooks.get(1)
+
+    first, second = (exchange.at for exchange in gateway.requests if exchange.operation == "list")
+    assert second - first >= 1
+    assert caught.value.retry_after == 3600
+    assert gateway.count("get") == 1
+
+
+async def test_an_outage_ends_with_the_budget(gateway: GwmsEmulator) -> None:
+    """500 tokens pay for 35 retries; then calls fail at their first attempt."""
+    async with client(gateway) as gwms:
+        await gwms.webhooks.list()
+        gateway.inject(Status(503), times=10_000)
+        for _ in range(100):
+            with pytest.raises(ServerError):
+                await gwms.webhooks.list()
+
+    assert gateway.count("list") == 1 + 100 + 500 // 14
+
+
+async def test_any_other_endpoint(gateway: GwmsEmulator) -> None:
+    """`request` gives the data, and is sent again only if that is said to be safe."""
+    gateway.inject(RawBody(b'{"data": {"rows": [1]}}'), operation="other", at=2)
+    gateway.inject(Status(503), operation="other")
+    async with client(gateway) as gwms:
+        data = await gwms.request("post", "/orders/filter", json={"page": 1}, idempotent=True)
+        assert data == {"rows": [1]}
+        gateway.inject(Status(503), operation="other")
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await gwms.request("POST", "/orders", json={})
+        with pytest.raises(NotFoundError):
+            await gwms.request("GET", "/nowhere")
+
+    assert caught.value.spec is None
+    assert gateway.requests[1].body == b'{"page":1}'
+    assert gateway.requests[1].headers["content-type"] == "application/json"
+
+
+async def test_bad_input_is_refused_before_the_wire(gateway: GwmsEmulator) -> None:
+    """Each with a `ValueError` that says what is wrong."""
+    bad: list[tuple[Callable[[Any], Any], str]] = [
+        (lambda _: WebhookSpec("", "CREATE_ORDER"), "url must be a text that is not empty"),
+        (lambda _: WebhookSpec("u", "CREATE_ORDR"), "did you mean CREATE_ORDER"),
+        (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, method="PUT"), "PUT"),
+        (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, active="yes"), "active"),  # type: ignore[arg-type]
+        (lambda gwms: gwms.webhooks.get("1"), "whole number"),
+        (lambda gwms: gwms.webhooks.create("u"), "a WebhookSpec is needed"),
+        (lambda gwms: gwms.webhooks.register_many(["u"]), "a WebhookSpec is needed"),
+        (lambda gwms: gwms.webhooks.register_many([spec()], concurrency=0), "concurrency"),
+        (lambda gwms: gwms.request("GET", "nowhere"), "slash"),
+        (lambda gwms: gwms.request("G T", "/"), "method"),
+        (lambda gwms: gwms.request("POST", "/x", json=object()), "json"),
+    ]
+    async with client(gateway) as gwms:
+        for act, message in bad:
+            with pytest.raises(ValueError, match=message):
+                await act(gwms)
+
+    assert gateway.requests == []
+    assert gateway.connections == 0
+
+
+async def test_a_new_key_is_not_blamed_for_a_foreign_401(gateway: GwmsEmulator) -> None:
+    """A single 401 from something in front of the gateway is mended by a login."""
+    gateway.inject(Status(401, body=b"<p>who are you"), operation="list")
+    async with client(gateway) as gwms:
+        assert await gwms.webhooks.list() == []
+        gateway.inject(Status(401), operation="list", times=9)
+        with pytest.raises(AuthenticationError):
+            await gwms.webhooks.list()

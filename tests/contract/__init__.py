@@ -1,0 +1,1 @@
+"""Client and emulator against the contract."""

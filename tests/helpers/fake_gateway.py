@@ -1,0 +1,178 @@
+"""A gateway in memory, for tests of the registration engine without a wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field
+
+from gwms_async import (
+    DeadlineExceededError,
+    GwmsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServerError,
+    Webhook,
+    WebhookSpec,
+)
+from gwms_async.chain import Call
+from gwms_async.registration import Coordinator
+
+T = TypeVar("T")
+
+
+@define
+class Fault:
+    """What happens to one request.
+
+    Args:
+        error: What the caller gets, made anew each time; None for the plain answer.
+        commits_after: Seconds after the error at which it is carried out all the same; None for never.
+        takes: Seconds that it is on the wire.
+    """
+
+    error: Callable[[], Exception] | None = None
+    commits_after: float | None = None
+    takes: float = 0.01
+
+
+def lost() -> Exception:
+    """Make the error of a create whose answer was lost."""
+    return OutcomeUnknownError("lost")
+
+
+def refused() -> Exception:
+    """Make the error of a create that was refused."""
+    return ServerError(status=501, message="no", method="POST", path="/webhooks")
+
+
+@define(eq=False)
+class FakeGateway:
+    """Holds webhooks; mishandles requests as it is told."""
+
+    webhooks: dict[int, Webhook] = field(factory=dict)
+    journal: list[tuple[str, object]] = field(factory=list)
+    faults: dict[str, list[Fault]] = field(factory=dict)
+    stores: Callable[[WebhookSpec], WebhookSpec] = field(default=lambda spec: spec)
+    memories: set[int] = field(factory=set)
+    latency: float = 0.01
+    _ids: count[int] = field(factory=lambda: count(1))
+    _late: set[asyncio.Task[None]] = field(factory=set)
+
+    def add(self, spec: WebhookSpec) -> Webhook:
+        """Put a webhook in, as if it had always been there."""
+        number = next(self._ids)
+        self.webhooks[number] = Webhook(number, *spec_values(self.stores(spec)))
+        return self.webhooks[number]
+
+    def fail(self, operation: str, *faults: Fault) -> None:
+        """Let the next requests of an operation fail."""
+        self.faults.setdefault(operation, []).extend(faults)
+
+    def count(self, operation: str) -> int:
+        """Count the requests of an operation."""
+        return sum(name == operation for name, _ in self.journal)
+
+    def registry(self) -> Coordinator:
+        """Make a registry that works on this gateway, on the time of the running loop."""
+        return Coordinator(lambda call: FakeOperations(self, call), monotonic=asyncio.get_running_loop().time)
+
+    async def settle(self) -> None:
+        """Wait for what is still to be carried out."""
+        if self._late:
+            await asyncio.wait(self._late)
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """Carry something out after a while."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            act()
+
+        self._late.add(asyncio.create_task(wait()))
+
+    async def handle(self, call: Call, operation: str, subject: object, act: Callable[[], T]) -> T:
+        """Carry one request."""
+        now = asyncio.get_running_loop().time()
+        if now >= call.deadline:
+            raise DeadlineExceededError("too late")
+        self.journal.append((operation, subject))
+        fault = self.faults[operation].pop(0) if self.faults.get(operation) else Fault(takes=self.latency)
+        call.attempts += 1
+        call.on_wire = True
+        await asyncio.sleep(fault.takes)
+        call.on_wire = False
+        if fault.error is None:
+            return act()
+        if fault.commits_after == 0:
+            act()
+        elif fault.commits_after is not None:
+            self.later(fault.commits_after, act)
+        raise fault.error()
+
+
+@define(eq=False)
+class FakeOperations:
+    """The operations of one call."""
+
+    _gateway: FakeGateway
+    _call: Call
+
+    async def list(self) -> list[Webhook]:
+        """List what there is when the request arrives."""
+        seen = list(self._gateway.webhooks.values())
+        return await self._gateway.handle(self._call, "list", None, lambda: seen)
+
+    async def create(self, spec: WebhookSpec) -> Webhook:
+        """Create a webhook."""
+        return await self._gateway.handle(self._call, "create", spec, lambda: self._gateway.add(spec))
+
+    async def activate(self, webhook_id: int) -> Webhook:
+        """Activate a webhook."""
+        return await self._change("activate", webhook_id, active=True)
+
+    async def deactivate(self, webhook_id: int) -> Webhook:
+        """Deactivate a webhook."""
+        return await self._change("deactivate", webhook_id, active=False)
+
+    async def delete(self, webhook_id: int) -> None:
+        """Delete a webhook."""
+
+        def act() -> None:
+            if self._gateway.webhooks.pop(webhook_id, None) is None:
+                raise not_found(webhook_id)
+
+        await self._gateway.handle(self._call, "delete", webhook_id, act)
+
+    async def _change(self, operation: str, webhook_id: int, *, active: bool) -> Webhook:
+        def act() -> Webhook:
+            if webhook_id not in self._gateway.webhooks or webhook_id in self._gateway.memories:
+                raise not_found(webhook_id)
+            changed = evolve(self._gateway.webhooks[webhook_id], active=active)
+            self._gateway.webhooks[webhook_id] = changed
+            return changed
+
+        return await self._gateway.handle(self._call, operation, webhook_id, act)
+
+
+def not_found(webhook_id: int) -> GwmsError:
+    """Make the error of a webhook that is not there."""
+    return NotFoundError(status=404, message="no", method="GET", path=f"/webhooks/{webhook_id}")
+
+
+def spec_values(spec: WebhookSpec) -> tuple[Any, ...]:
+    """Give the values that a webhook has of its spec."""
+    return spec.url, spec.webhook_type, spec.active, spec.method
+
+
+def specs(number: int, **changes: Any) -> list[WebhookSpec]:
+    """Make distinct specs."""
+    return [evolve(WebhookSpec(f"https://shop.example/{n}", "CREATE_ORDER"), **changes) for n in range(number)]
+
+
+def urls(items: Iterable[object]) -> list[str]:
+    """Give the urls of specs or webhooks, sorted."""
+    return sorted(item.url for item in items)  # type: ignore[attr-defined]

@@ -1,0 +1,214 @@
+"""The rate at which requests go while the gateway throttles: by hand, and against gateways on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+
+import pytest
+from attrs import define, field
+
+from gwms_async import Request, Response, RetryPolicy
+from gwms_async.chain import compose
+from gwms_async.middleware import Backoff, Pace, RetryBudget
+from gwms_async.middleware.rate import Rate
+
+from ..helpers import virtual_loop
+
+
+def test_nothing_is_held_back_before_a_push_back() -> None:
+    """Any number of requests is due at once."""
+    rate = Rate()
+
+    for _ in range(1_000):
+        assert rate.due(5.0) == 5.0
+        rate.send(5.0)
+
+
+def test_a_push_back_pauses_all() -> None:
+    """As long as the gateway asks; then requests go one after another."""
+    rate = Rate()
+    tickets = [rate.send(1.0) for _ in range(10)]
+
+    rate.push_back(tickets[-1], 1.1, 3.0)
+
+    assert rate.due(1.1) == rate.resume_at == 4.1
+    rate.send(4.1)
+    assert rate.due(4.1) == pytest.approx(4.2, abs=0.01)
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(3600.0, 60.0), (0.0, 0.0), (None, 0.2)])
+def test_the_length_of_a_pause(asked: float | None, pause: float) -> None:
+    """Never longer than may be; a short one if the gateway does not say."""
+    rate = Rate(60.0)
+    rate.send(0.0)
+
+    rate.push_back(rate.send(0.0), 0.0, asked)
+
+    assert rate.resume_at == pause
+
+
+def test_pauses_grow_while_nothing_gets_through() -> None:
+    """Where the gateway never says how long, up to twenty seconds."""
+    rate, now, pauses = Rate(), 0.0, []
+    for _ in range(12):
+        rate.push_back(rate.send(now), now, None)
+        pauses.append(rate.resume_at - now)
+        now = rate.resume_at
+
+    assert pauses == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20, 20, 20, 20, 20, 20])
+    assert rate.per_second == 1.0
+
+
+def test_stragglers_do_not_slow_down() -> None:
+    """A refusal of a request that was sent before the pause began may prolong it, but says nothing of the rate."""
+    rate = Rate()
+    tickets = [rate.send(0.0) for _ in range(50)]
+    rate.push_back(tickets[0], 0.1, 1.0)
+    before = rate.per_second
+
+    rate.push_back(tickets[1], 0.2, 1.0)
+    rate.push_back(tickets[2], 0.3, None)
+    rate.push_back(tickets[3], 0.4, 0.1)
+
+    assert rate.per_second == before == 50.0
+    assert rate.due(0.4) == rate.resume_at == 1.2
+
+
+def test_the_rate_is_measured_between_two_push_backs() -> None:
+    """What was sent meanwhile is what the gateway earned meanwhile; a tenth more spends what the pause stored."""
+    rate = Rate()
+    for _ in range(100):
+        first = rate.send(0.0)
+    rate.push_back(first, 0.0, 1.0)
+    for number in range(180):
+        last = rate.send(1.0 + number / 600)
+
+    rate.push_back(last, 1.4, 1.0)
+
+    assert rate.per_second == pytest.approx(1.1 * 179 / (1 + 179 / 600))
+
+
+def test_the_rate_goes_down_by_steps_where_the_pause_was_not_stored() -> None:
+    """Then too little is measured, so it is not trusted all at once."""
+    rate = Rate()
+    for _ in range(100):
+        first = rate.send(0.0)
+    rate.push_back(first, 0.0, 1.0)
+    rate.push_back(rate.send(1.0), 1.0, 1.0)
+    assert rate.per_second == pytest.approx(70.0)
+
+    rate.push_back(rate.send(2.0), 2.0, 1.0)
+    assert rate.per_second == pytest.approx(59.5)
+
+
+def test_silence_is_no_test_of_the_rate() -> None:
+    """An hour without requests raises it no more than half a second does."""
+    rate = Rate()
+    for _ in range(100):
+        first = rate.send(0.0)
+    rate.push_back(first, 0.0, 0.0)
+    rate.push_back(rate.send(0.0), 0.0, 0.0)
+    assert rate.per_second == pytest.approx(70.0)
+
+    rate.send(3600.0)
+
+    assert rate.per_second == pytest.approx(70.0 * (1 + 0.04 * 1.5 * 0.5))
+
+
+def test_a_rate_beyond_reach_is_no_limit() -> None:
+    """A gateway that pushes back no more is in the end met as if it never had."""
+    rate, now = Rate(), 0.0
+    for _ in range(100):
+        first = rate.send(0.0)
+    rate.push_back(first, 0.0, 1.0)
+    while rate.per_second is not None:
+        now = max(now + 0.1, rate.due(now))
+        rate.send(now)
+
+    assert now < 10.0
+    assert rate.due(now) == now
+
+
+def test_the_start_goes_by_the_last_seconds() -> None:
+    """The first rate is that of the second before; what was sent long ago does not count."""
+    rate = Rate()
+    for now in [0.0] * 500 + [10.0] * 40 + [11.5] * 3:
+        last = rate.send(now)
+
+    rate.push_back(last, 11.5, 1.0)
+
+    assert rate.per_second == 40.0
+
+
+@define
+class Bucket:
+    """A gateway on the virtual clock that lets requests through as a bucket of tokens does; half a ms away."""
+
+    rate: float
+    burst: int
+    retry_after: bool
+    halved: tuple[float, float] = (0.0, 0.0)
+    refused: int = 0
+    _level: float = field(init=False)
+    _seen: float = 0.0
+    _chance: random.Random = field(factory=lambda: random.Random(7))
+
+    @_level.default
+    def _full(self) -> float:
+        return self.burst
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer after 4 to 19 ms; a refusal comes at once."""
+        request.call.attempts += 1
+        await asyncio.sleep(0.0005)
+        now = asyncio.get_running_loop().time()
+        at_half = max(0.0, min(now, self.halved[1]) - max(self._seen, self.halved[0]))
+        earned = (now - self._seen - at_half / 2) * self.rate
+        self._level, self._seen = min(self.burst, self._level + earned), now
+        passes = self._level >= 1
+        self._level -= passes
+        self.refused += not passes
+        await asyncio.sleep(0.0005 + passes * self._chance.uniform(0.004, 0.019))
+        return Response(200) if passes else Response(429, headers={"retry-after": "1"} if self.retry_after else {})
+
+
+GATEWAYS = {
+    #                            rate  burst Retry-After creates halved  time  refused
+    "200, Retry-After": (200, 200, True, 2_000, False, 1.15, 0.01),
+    "200": (200, 200, False, 1_600, False, 1.08, 0.01),
+    "1,000, Retry-After": (1_000, 1_000, True, 16_000, False, 1.08, 0.01),
+    "200 halved, Retry-After": (200, 200, True, 1_600, True, 1.10, 0.02),
+    "200 halved": (200, 200, False, 1_600, True, 1.20, 0.02),
+    "20, Retry-After": (20, 20, True, 400, False, 1.15, 0.05),
+    "200 without burst": (200, 1, False, 1_600, False, 1.5, 0.05),
+    "200 without burst, Retry-After": (200, 1, True, 1_600, False, 2.0, 0.05),
+    "20 without burst": (20, 1, False, 400, False, 1.5, 0.05),
+}
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_a_bulk_through_a_throttling_gateway(name: str) -> None:
+    """It takes little longer than the gateway's rate allows, few requests are refused, and no call fails."""
+    rate, burst, says_when, creates, is_halved, most_time, most_refused = GATEWAYS[name]
+    ideal = (creates - burst) / (rate * (0.75 if is_halved else 1))
+    bucket = Bucket(rate, burst, says_when, (0.3 * ideal, 0.8 * ideal) if is_halved else (0.0, 0.0))
+
+    async def main() -> float:
+        loop, policy = asyncio.get_running_loop(), RetryPolicy()
+        pace = Pace(100, Rate(), monotonic=loop.time)
+        chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, monotonic=loop.time), pace], bucket)
+        todo: Iterator[int] = iter(range(creates))
+
+        async def work() -> None:
+            for _ in todo:
+                assert (await chain(Request("POST", "/webhooks", idempotent=False))).status == 200
+
+        await asyncio.gather(*(work() for _ in range(50)))
+        ended = loop.time()
+        pace.close()
+        return ended
+
+    assert virtual_loop.run(main()) <= most_time * ideal
+    assert bucket.refused <= 50 + most_refused * creates

@@ -1,0 +1,1 @@
+"""The package as its users and its readers get it."""

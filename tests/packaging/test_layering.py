@@ -1,0 +1,190 @@
+"""How the modules hang together: imports point down only, each third party has its place, no file is long."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import gwms_async
+
+ROOT = Path(gwms_async.__file__).parent
+FACE = "gwms_async"
+LAYERS = [
+    {"_version", "models", "tokens", "clock", "timeouts"},
+    {"errors"},
+    {"settings", "chain"},
+    {"wire"},
+    {"registration", "auth", "transport"},
+    {"webhooks", "session", "middleware"},
+    {"client"},
+    {FACE},
+    {"cli"},
+]
+"""Modules and packages import from further up in this list only, and within a package anything but a cycle.
+
+`testing` is no rung of the ladder: it imports only itself, and is imported by the command line alone.
+"""
+THIRD_PARTIES = {
+    "attrs": {"everywhere"},
+    "cattrs": {"wire.converter"},
+    "backoff": {"middleware.backoff"},
+    "aiohttp": {"transport", "client", "testing"},
+    "orjson": {"wire.envelope"},
+    "yarl": {"transport"},
+    "multidict": {"transport", "middleware.authorize"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "uvloop": {"cli"},
+    "filelock": {"auth.stores.file"},
+    "platformdirs": {"auth.stores.file"},
+    "pytest": {"testing.pytest_plugin"},
+}
+
+
+def name_of(path: Path) -> str:
+    """Name a module below the package; the package itself by its own name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or FACE
+
+
+MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
+
+
+def package_of(module: str) -> str:
+    """Name the top package, or module, that a module is in."""
+    return module.partition(".")[0]
+
+
+def imports(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[str]:
+    """Give the full names of what a module imports, relative ones resolved, wherever in it the import stands."""
+    here = [FACE] if module == FACE else [FACE, *module.split(".")]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + is_package] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def own_module(name: str) -> str | None:
+    """Name the module of ours that an imported name is, or is in; None for one of others."""
+    if package_of(name) != FACE:
+        return None
+    parts = name.split(".")[1:]
+    while parts and ".".join(parts) not in MODULES:
+        parts.pop()
+    return ".".join(parts) or FACE
+
+
+IMPORTS = {
+    name: set(imports(tree, name, is_package=MODULES[name].name == "__init__.py")) for name, tree in TREES.items()
+}
+ARROWS = {
+    name: {own for own in map(own_module, imported) if own is not None and own != name}
+    for name, imported in IMPORTS.items()
+}
+
+
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+
+def is_allowed(importer: str, imported: str) -> bool:
+    """Whether one module of ours may import another."""
+    one, other = package_of(importer), package_of(imported)
+    if one == other:
+        return True
+    if "testing" in {one, other}:
+        return one == "cli"
+    return RANKS[other] < RANKS[one]
+
+
+@pytest.mark.parametrize(
+    ("code", "module", "is_package", "expected"),
+    [
+        ("import aiohttp.web", "client", False, {"aiohttp.web"}),
+        ("from . import models", "client", False, {"gwms_async.models"}),
+        ("from .errors import A, B", "client", False, {"gwms_async.errors.A", "gwms_async.errors.B"}),
+        ("from .pace import Pace", "middleware", True, {"gwms_async.middleware.pace.Pace"}),
+        ("from ..chain import Call", "middleware.pace", False, {"gwms_async.chain.Call"}),
+        ("from .. import Credentials", "cli.demo", False, {"gwms_async.Credentials"}),
+        ("from .models import Webhook", FACE, True, {"gwms_async.models.Webhook"}),
+        ("def f():\n    if x:\n        from gwms_async import errors", "cli.demo", False, {"gwms_async.errors"}),
+    ],
+)
+def test_imports_are_found(code: str, module: str, is_package: bool, expected: set[str]) -> None:
+    """All ways to write an import, at any depth, are read as Python reads them."""
+    assert expected == set(imports(ast.parse(code), module, is_package=is_package))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gwms_async.errors.GwmsError", "errors"),
+        ("gwms_async.wire", "wire"),
+        ("gwms_async.middleware.pace.Pace", "middleware.pace"),
+        ("gwms_async.Credentials", FACE),
+        ("aiohttp.web", None),
+        ("gwms_async_other.errors", None),
+    ],
+)
+def test_names_are_traced_to_modules(name: str, expected: str | None) -> None:
+    """To the innermost module that there is."""
+    assert expected == own_module(name)
+
+
+def test_every_module_has_its_layer() -> None:
+    """And the list names no module that is gone."""
+    assert {package_of(name) for name in MODULES} - {"testing"} == set(RANKS)
+
+
+def test_imports_point_down() -> None:
+    """No module imports one of its own layer or of a higher one."""
+    up = [(one, other) for one, others in ARROWS.items() for other in others if not is_allowed(one, other)]
+
+    assert sum(map(len, ARROWS.values())) > 50
+    assert not up
+
+
+def test_there_is_no_cycle() -> None:
+    """Not within the command line and the emulator either."""
+    order = list(TopologicalSorter(ARROWS).static_order())
+
+    assert set(MODULES) == set(order)
+
+
+def test_third_parties_are_imported_in_their_place() -> None:
+    """Each one where the design says; one that it does not name, nowhere."""
+    strays = []
+    for module, imported in IMPORTS.items():
+        others = {package_of(name) for name in imported} - sys.stdlib_module_names - {FACE}
+        places = {"everywhere", module, package_of(module)}
+        strays += [(module, other) for other in others if not places & THIRD_PARTIES.get(other, set())]
+
+    assert not strays
+
+
+def test_the_client_knows_aiohttp_by_its_types_only() -> None:
+    """What it does with aiohttp is done by the session wrapper."""
+    annotations = [
+        annotation
+        for node in ast.walk(TREES["client"])
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if isinstance(annotation, ast.AST)
+    ]
+    mentions = {node for node in ast.walk(TREES["client"]) if isinstance(node, ast.Name) and node.id == "aiohttp"}
+
+    assert mentions
+    assert mentions <= {node for annotation in annotations for node in ast.walk(annotation)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_file_is_long(module: str) -> None:
+    """Less than 300 lines can be read in one go."""
+    assert len(MODULES[module].read_text("utf-8").splitlines()) < 300

@@ -1,0 +1,88 @@
+"""Plans: what would have to change, and that nothing else does; pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
+from gwms_async.registration.plan import make_plan
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def hook(number: int, url: str = "a", *, active: bool = True, unregistered: datetime | None = None) -> Webhook:
+    """Make a webhook that is there."""
+    return Webhook(number, url, WebhookType.CREATE_ORDER, active, HttpMethod.POST, NOW, unregistered)
+
+
+def spec(url: str = "a", *, active: bool = True) -> WebhookSpec:
+    """Make a webhook that is wanted."""
+    return WebhookSpec(url, WebhookType.CREATE_ORDER, active)
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ([], Plan(create=(spec(),))),
+        ([hook(1)], Plan(unchanged=(hook(1),))),
+        ([hook(1, active=False)], Plan(activate=(hook(1, active=False),))),
+        ([hook(1, active=False, unregistered=NOW)], Plan(activate=(hook(1, active=False, unregistered=NOW),))),
+        ([hook(2), hook(1)], Plan(unchanged=(hook(1),))),
+        ([hook(1, active=False), hook(2)], Plan(unchanged=(hook(2),))),
+        ([hook(1, "b")], Plan(create=(spec(),))),
+    ],
+)
+def test_what_one_wanted_webhook_needs(there: list[Webhook], expected: Plan) -> None:
+    """Created, activated or left alone; by default nothing is deleted."""
+    assert make_plan([spec()], there, None) == expected
+
+
+def test_what_shall_not_be_active() -> None:
+    """It is deactivated, or left alone."""
+    wanted = [spec("a", active=False), spec("b", active=False)]
+
+    plan = make_plan(wanted, [hook(1, "a"), hook(2, "b", active=False)], None)
+
+    assert plan == Plan(deactivate=(hook(1, "a"),), unchanged=(hook(2, "b", active=False),))
+    assert plan.wanted == (spec("a", active=False), spec("b", active=False))
+
+
+def test_pruning() -> None:
+    """Ours and not wanted: deleted, further copies too; an entry that is only a memory never again."""
+    there = [hook(1), hook(2), hook(3, "mine/x"), hook(4, "theirs"), hook(5, "mine/y", active=False, unregistered=NOW)]
+
+    plan = make_plan([spec()], there, lambda webhook: webhook.url == "a" or webhook.url.startswith("mine/"))
+
+    assert plan == Plan(unchanged=(hook(1),), delete=(hook(2), hook(3, "mine/x")))
+    assert plan.changes == 2
+
+
+def test_the_same_webhook_twice() -> None:
+    """It counts once; a contradiction is refused."""
+    assert make_plan([spec(), spec()], [], None) == Plan(create=(spec(),))
+    with pytest.raises(ValueError, match="both active and inactive"):
+        make_plan([spec(), spec(active=False)], [], None)
+    with pytest.raises(ValueError, match="a WebhookSpec is needed"):
+        make_plan(["a"], [], None)  # type: ignore[list-item]
+
+
+def test_a_plan_reads_like_a_diff() -> None:
+    """One line for each change, then the sum."""
+    plan = Plan(
+        create=(spec("https://shop.example/new"),),
+        activate=(hook(2, "https://shop.example/off", active=False),),
+        deactivate=(hook(3, "https://shop.example/on"),),
+        delete=(hook(4, "https://shop.example/old"),),
+        unchanged=(hook(5), hook(6)),
+    )
+
+    assert str(plan).splitlines() == [
+        "+ CREATE_ORDER  POST https://shop.example/new",
+        "↑ CREATE_ORDER  POST https://shop.example/off  inactive  (id 2)",
+        "↓ CREATE_ORDER  POST https://shop.example/on  (id 3)",
+        "- CREATE_ORDER  POST https://shop.example/old  (id 4)",
+        "1 to create, 1 to activate, 1 to deactivate, 1 to delete, 2 unchanged",
+    ]
+    assert str(Plan()) == "nothing to do, 0 unchanged"

@@ -1,0 +1,277 @@
+"""Registration of a stream: order of completion, duplicates, back-pressure, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from attrs import evolve
+
+from gwms_async import Outcome, OutcomeStatus, ServerError, WebhookSpec
+from gwms_async.registration import Coordinator, register_stream
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
+
+S = OutcomeStatus
+
+
+async def collect(registry: Coordinator, wanted: object, concurrency: int = 4) -> list[Outcome]:
+    """Take a whole stream."""
+    stream = register_stream(registry, wanted, concurrency=concurrency)  # type: ignore[arg-type]
+    return [outcome async for outcome in stream]
+
+
+async def asynchronous(wanted: list[WebhookSpec]) -> AsyncIterator[WebhookSpec]:
+    """Give specs one by one."""
+    for spec in wanted:
+        await asyncio.sleep(0.001)
+        yield spec
+
+
+def test_outcomes_come_in_order_of_completion() -> None:
+    """A slow one holds up no other."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(5)
+        gateway.fail("create", Fault(takes=1.0))
+
+        outcomes = await collect(gateway.registry(), wanted, 2)
+
+        assert [*wanted[1:], wanted[0]] == [outcome.spec for outcome in outcomes]
+
+    virtual_loop.run(main())
+
+
+def test_an_asynchronous_source() -> None:
+    """Specs may come from an async generator."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        outcomes = await collect(gateway.registry(), asynchronous(specs(20)))
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED] * 20
+        assert len(gateway.webhooks) == 20
+
+    virtual_loop.run(main())
+
+
+def test_a_duplicate_follows_its_first() -> None:
+    """A duplicate that comes while its first is worked on is told after it, and shows its webhook."""
+
+    async def main() -> None:
+        gateway, (one, two) = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(takes=1.0))
+
+        outcomes = await collect(gateway.registry(), [one, one, two, two, one])
+
+        assert len(outcomes) == 5
+        of_one = [outcome for outcome in outcomes if outcome.spec == one]
+        assert [outcome.status for outcome in of_one] == [S.CREATED, S.DUPLICATE, S.DUPLICATE]
+        assert len({outcome.webhook.id for outcome in of_one if outcome.webhook}) == 1
+        assert gateway.count("create") == 2
+
+    virtual_loop.run(main())
+
+
+def test_a_duplicate_of_one_long_done_shows_no_webhook() -> None:
+    """Only identities are remembered."""
+
+    async def main() -> None:
+        (spec,) = specs(1)
+
+        outcomes = await collect(FakeGateway().registry(), [spec, spec], 1)
+
+        assert Outcome(spec, S.DUPLICATE) == outcomes[1]
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_contradiction_is_a_failed_outcome(concurrency: int) -> None:
+    """The same webhook, asked for active and inactive, cannot be refused beforehand in a stream."""
+
+    async def main() -> None:
+        (spec,) = specs(1)
+
+        outcomes = await collect(FakeGateway().registry(), [spec, evolve(spec, active=False)], concurrency)
+
+        by_status = {outcome.status: outcome for outcome in outcomes}
+        assert {S.CREATED, S.FAILED} == set(by_status)
+        assert isinstance(by_status[S.FAILED].error, ValueError)
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("bad", ["raises", "no spec"])
+def test_a_source_that_fails_ends_the_stream_after_what_it_gave(bad: str) -> None:
+    """All that was given is registered and told; then the source's error is raised."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(3)
+
+        def source() -> Iterator[object]:
+            yield from wanted
+            if bad == "raises":
+                raise LookupError("no more")
+            yield "https://shop.example"
+
+        outcomes = []
+        with pytest.raises(LookupError if bad == "raises" else ValueError):  # noqa: PT012
+            async for outcome in register_stream(gateway.registry(), source(), concurrency=2):  # type: ignore[arg-type]
+                outcomes.append(outcome)  # noqa: PERF401
+
+        assert urls(wanted) == urls(outcome.spec for outcome in outcomes) == urls(gateway.webhooks.values())
+
+    virtual_loop.run(main())
+
+
+def test_a_failing_first_list_is_raised() -> None:
+    """Nothing is taken from the source."""
+
+    async def main() -> None:
+        gateway, taken = FakeGateway(), []
+        gateway.fail("list", Fault(refused))
+
+        def source() -> Iterator[WebhookSpec]:
+            for spec in specs(3):
+                taken.append(spec)
+                yield spec
+
+        with pytest.raises(ServerError):
+            await collect(gateway.registry(), source())
+
+        assert taken == []
+
+    virtual_loop.run(main())
+
+
+def test_a_slow_consumer_slows_the_source_down() -> None:
+    """No more is taken from the source than the workers and their outcomes have room for."""
+
+    async def main() -> None:
+        gateway, taken = FakeGateway(), 0
+
+        def source() -> Iterator[WebhookSpec]:
+            nonlocal taken
+            for spec in specs(1000):
+                taken += 1
+                yield spec
+
+        stream = register_stream(gateway.registry(), source(), concurrency=4)
+        await anext(stream)
+        await asyncio.sleep(60)
+
+        assert taken <= 9
+        await stream.aclose()
+
+    virtual_loop.run(main())
+
+
+def test_closing_the_stream_ends_what_waits_and_lets_the_wire_end() -> None:
+    """What is on the wire when the stream is closed is carried out; the rest is not begun."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", Fault(), Fault(takes=2.0), Fault(lost))
+
+        stream = register_stream(gateway.registry(), asynchronous(specs(50)), concurrency=3)
+        await anext(stream)
+        await stream.aclose()
+
+        assert 2.0 < asyncio.get_running_loop().time() < 2.1
+        assert gateway.count("create") <= 6
+
+    virtual_loop.run(main())
+
+
+def test_closing_a_stream_whose_source_is_silent() -> None:
+    """A source that gives nothing does not hold the end up."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield specs(1)[0]
+            await asyncio.Event().wait()
+
+        stream = register_stream(gateway.registry(), source(), concurrency=3)
+        await anext(stream)
+        await stream.aclose()
+
+        assert asyncio.get_running_loop().time() < 1
+
+    virtual_loop.run(main())
+
+
+def test_lost_answers_are_settled_when_the_source_ends() -> None:
+    """What was lost comes last."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(10)
+        gateway.fail("create", Fault(lost, 0.0), Fault(lost))
+
+        outcomes = await collect(gateway.registry(), wanted)
+
+        assert urls(wanted) == urls(gateway.webhooks.values())
+        assert {S.CREATED, S.RECOVERED} == {outcome.status for outcome in outcomes}
+        assert set(wanted[:2]) == {outcome.spec for outcome in outcomes[-2:]}
+
+    virtual_loop.run(main())
+
+
+def test_a_thousand_lost_answers_are_settled_before_the_source_ends() -> None:
+    """A source that never ends does not keep doubts for ever; the other workers go on meanwhile."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", *[Fault(lost, 0.0)] * 1000)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in specs(1200):
+                yield spec
+            await asyncio.Event().wait()
+
+        stream = register_stream(gateway.registry(), source(), concurrency=8)
+        outcomes = [await anext(stream) for _ in range(1200)]
+        await stream.aclose()
+
+        assert sum(outcome.status is S.RECOVERED for outcome in outcomes) == 1000
+        assert 1200 == len(gateway.webhooks) == gateway.count("create")
+
+    virtual_loop.run(main())
+
+
+def test_closing_while_a_batch_is_settled() -> None:
+    """The end does not wait for the rounds."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", *[Fault(lost)] * 1000)
+        stream = register_stream(gateway.registry(), specs(1001), concurrency=1)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(10 + 0.5)
+
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert asyncio.get_running_loop().time() < 10.6
+
+    virtual_loop.run(main())
+
+
+def test_unfit_concurrency() -> None:
+    """An unfit number is refused before anything is sent."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        with pytest.raises(ValueError, match="concurrency"):
+            await collect(gateway.registry(), specs(1), 0)
+
+        assert gateway.journal == []
+
+    virtual_loop.run(main())

@@ -1,0 +1,132 @@
+"""Time limits that share one timer; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from gwms_async.timeouts import SharedTimeout, TimeoutScope
+
+from .helpers import virtual_loop
+
+
+def now() -> float:
+    """Tell the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+async def sleep_within(limit: SharedTimeout, seconds: float) -> float:
+    """Sleep under a limit; tell when it ended."""
+    try:
+        with TimeoutScope(limit, now()):
+            await asyncio.sleep(seconds)
+    except TimeoutError:
+        return -now()
+    return now()
+
+
+def test_each_expires_at_its_own_time() -> None:
+    """What takes too long is cut short exactly then, what does not is left alone."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        first = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(3)
+        others = [asyncio.create_task(sleep_within(limit, seconds)) for seconds in (60, 2, 60)]
+        await asyncio.sleep(30)
+        late = await sleep_within(limit, 11)
+
+        assert [await first, *[await other for other in others], late] == [-10, -13, 5, -13, -43]
+        assert limit.running == {}
+        limit.close()
+
+    virtual_loop.run(main())
+
+
+def test_one_timer_serves_all() -> None:
+    """A thousand blocks set one timer, and those that ended in time none."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        for _ in range(1000):
+            await sleep_within(limit, 0.001)
+        timer = limit.timer
+        assert timer is not None
+        assert timer.when() == 10.0
+        await asyncio.sleep(20)
+        assert limit.timer is None
+
+    virtual_loop.run(main())
+
+
+def test_blocks_within_blocks() -> None:
+    """The outer one's end goes through the inner one; each raises its own `TimeoutError`."""
+
+    async def main() -> None:
+        outer, inner = SharedTimeout(5.0), SharedTimeout(10.0)
+        first, second = TimeoutScope(outer, now()), TimeoutScope(inner, now())
+        with pytest.raises(TimeoutError), first, second:
+            await asyncio.sleep(60)
+
+        assert (first.is_expired, second.is_expired) == (True, False)
+        assert now() == 5.0
+        inner.close()
+
+    virtual_loop.run(main())
+
+
+def test_a_cancellation_by_others_goes_on() -> None:
+    """Also if it comes at the very moment at which the limit expires."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        task = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_at(10.0, task.cancel)
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    virtual_loop.run(main())
+
+
+def test_other_errors_pass() -> None:
+    """What the block raises comes out as it is."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        with pytest.raises(LookupError), TimeoutScope(limit, now()):
+            raise LookupError
+        limit.close()
+        limit.close()
+
+    virtual_loop.run(main())
+
+
+def test_closing_without_a_timer() -> None:
+    """There is nothing to do."""
+    SharedTimeout(1.0).close()
+
+
+class AheadLoop(asyncio.SelectorEventLoop):
+    """Has a clock that is an hour ahead of the monotonic one, as where only one of them counts the time asleep."""
+
+    def time(self) -> float:
+        """Tell its time, in seconds."""
+        return super().time() + 3600
+
+
+def test_a_loop_with_a_clock_of_its_own() -> None:
+    """A block that began by the monotonic clock has its full time, and no more."""
+
+    async def main() -> None:
+        limit = SharedTimeout(0.05)
+        with TimeoutScope(limit, time.monotonic()):
+            await asyncio.sleep(0)
+        with pytest.raises(TimeoutError), TimeoutScope(limit, time.monotonic()):
+            await asyncio.sleep(60)
+        limit.close()
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        runner.run(main())

@@ -1,0 +1,288 @@
+"""The emulator's faults: what the client sees of each, and whether the request was carried out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+from gwms_async.testing import (
+    CutBody,
+    CutHead,
+    DropAfter,
+    DropBefore,
+    EnvelopeStatus,
+    Fault,
+    GwmsEmulator,
+    Html,
+    RawBody,
+    Redirect,
+    Reset,
+    RevokeTokens,
+    Stall,
+    Status,
+    WrongLength,
+)
+
+from ..helpers.emulated import until
+from ..helpers.plain_client import HOOK, Reply, logged_in, plain, request_bytes, wire
+
+PAGE = b"<!doctype html>"
+
+
+async def on_the_wire(gateway: GwmsEmulator, fault: Fault) -> bytes:
+    """Let a fault hit a create, and give all bytes that come back."""
+    async with logged_in(gateway) as client, wire(gateway) as connection:
+        gateway.inject(fault)
+        connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
+        content = await connection.rest()
+    assert gateway.requests[-1].fault is fault
+    assert gateway.faults_left == 0
+    return content
+
+
+async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
+    """Let a fault hit a create, and give the answer; the connection must be good for another request."""
+    async with logged_in(gateway) as client:
+        gateway.inject(fault)
+        reply = await client.create()
+        assert (await client.send("GET", "/nowhere")).status in {401, 404}
+        assert gateway.connections == 1
+    hit = gateway.requests[-2]
+    assert (hit.fault, hit.status, json.loads(hit.body)) == (fault, reply.status, HOOK)
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("fault", "carried_out"),
+    [
+        (DropBefore(), False),
+        (DropAfter(), True),
+        (CutHead(), True),
+        (CutHead(carry_out=False), False),
+        (CutBody(), True),
+        (CutBody(carry_out=False), False),
+        (Stall(0.001), False),
+        (Stall(0.001, carry_out=True), True),
+        (Reset(), False),
+        (WrongLength(1), True),
+        (WrongLength(1, carry_out=False), False),
+    ],
+    ids=str,
+)
+async def test_an_answer_that_does_not_come(gateway: GwmsEmulator, fault: Fault, carried_out: bool) -> None:
+    """The client gets an error, and cannot tell whether its request was carried out; the journal has no status."""
+    async with logged_in(gateway) as client:
+        gateway.inject(fault)
+        with pytest.raises((aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)):
+            await client.create()
+
+        assert len(gateway.webhooks) == carried_out
+        assert (gateway.requests[-1].fault, gateway.requests[-1].status) == (fault, None)
+        assert (await client.create()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "carried_out"),
+    [
+        (Status(503), 503, False),
+        (Status(503, carry_out=True), 503, True),
+        (Status(400, body=b"no", carry_out=True), 400, True),
+        (EnvelopeStatus(503), 200, False),
+        (Html(), 200, True),
+        (Html(carry_out=False), 200, False),
+        (Redirect("/elsewhere"), 307, False),
+        (RawBody(b"[]"), 200, True),
+        (RawBody(b"[]", carry_out=False), 200, False),
+        (RevokeTokens(), 401, False),
+    ],
+    ids=str,
+)
+async def test_an_answer_that_tells_something_else(
+    gateway: GwmsEmulator, fault: Fault, status: int, carried_out: bool
+) -> None:
+    """The client gets the answer of the fault, and the connection stays in use."""
+    assert (await answer_to(gateway, fault)).status == status
+    assert len(gateway.webhooks) == carried_out
+
+
+@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), Stall(0.001)], ids=str)
+async def test_a_drop_sends_nothing(gateway: GwmsEmulator, fault: Fault) -> None:
+    """Not a byte comes back before the connection is closed."""
+    assert await on_the_wire(gateway, fault) == b""
+
+
+async def test_a_reset_is_a_reset(gateway: GwmsEmulator) -> None:
+    """The connection does not end in an orderly way, and the body is not read."""
+    with pytest.raises(ConnectionResetError):
+        await on_the_wire(gateway, Reset())
+
+    assert gateway.requests[-1].body == b""
+
+
+@pytest.mark.parametrize("carry_out", [True, False])
+async def test_a_cut_head_is_half_a_head(gateway: GwmsEmulator, carry_out: bool) -> None:
+    """The answer begins as it should, and ends before its headers do."""
+    content = await on_the_wire(gateway, CutHead(carry_out=carry_out))
+
+    assert content.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\n\r\n" not in content
+
+
+async def test_a_cut_body_is_half_a_body(gateway: GwmsEmulator) -> None:
+    """Less comes than `Content-Length` promises."""
+    head, _, body = (await on_the_wire(gateway, CutBody())).partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+
+    assert headers.keys() == {"Date", "Content-Length", "Content-Type"}
+    assert int(headers["Content-Length"]) // 2 == len(body)
+    assert body.startswith(b'{"statusCode": 200, "message": "OK", "data": {"id": 1')
+
+
+async def test_a_cut_answer_may_be_a_refusal(gateway: GwmsEmulator) -> None:
+    """What is cut is the answer that the request deserves."""
+    async with plain(gateway) as client, wire(gateway) as connection:
+        gateway.inject(CutBody())
+        connection.send(request_bytes(client, "GET", "/webhooks"))
+
+        assert (await connection.rest()).startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+
+
+async def test_a_status_is_told_twice(gateway: GwmsEmulator) -> None:
+    """On the status line and in the envelope; no `Retry-After` unless asked for."""
+    reply = await answer_to(gateway, Status(503))
+
+    assert reply.problem == (503, "Emulated fault")
+    assert "Retry-After" not in reply.headers
+
+
+async def test_a_status_with_a_message_and_retry_after(gateway: GwmsEmulator) -> None:
+    """The message and the header are sent as they were given, whether they make sense or not."""
+    reply = await answer_to(gateway, Status(429, "soon", message="Slow down"))
+
+    assert reply.problem == (429, "Slow down")
+    assert reply.headers["Retry-After"] == "soon"
+
+
+async def test_a_status_with_a_body_of_its_own(gateway: GwmsEmulator) -> None:
+    """Bytes that are given go out as HTML in place of the envelope."""
+    reply = await answer_to(gateway, Status(502, "5", body=b"<h1>Bad</h1>"))
+
+    assert (reply.status, reply.content) == (502, b"<h1>Bad</h1>")
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert reply.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("body", [None, b"x"])
+async def test_headers_that_are_given_win(gateway: GwmsEmulator, body: bytes | None) -> None:
+    """A header is sent once, however its name is spelt."""
+    headers = {"content-type": "text/plain", "date": "never", "RETRY-AFTER": "2", "X-More": "1"}
+    fault = Status(503, "1", body=body, headers=headers)
+    async with logged_in(gateway) as client, wire(gateway) as connection:
+        gateway.inject(fault)
+        connection.send(request_bytes(client, "POST", "/webhooks", HOOK, close=True))
+        head = (await connection.rest()).partition(b"\r\n\r\n")[0].decode().split("\r\n")
+
+    for name, value in headers.items():
+        assert [line for line in head if line.lower().startswith(f"{name.lower()}:")] == [f"{name}: {value}"]
+
+
+async def test_an_envelope_may_contradict_the_status_line(gateway: GwmsEmulator) -> None:
+    """HTTP 200 with an envelope that tells of another status, and has no data."""
+    reply = await answer_to(gateway, EnvelopeStatus(503))
+
+    assert json.loads(reply.content) == {"statusCode": 503, "message": "Emulated fault"}
+    assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+async def test_a_page_in_place_of_json(gateway: GwmsEmulator) -> None:
+    """HTTP 200 with HTML."""
+    reply = await answer_to(gateway, Html())
+
+    assert reply.content.startswith(PAGE)
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+async def test_a_redirect_names_its_target(gateway: GwmsEmulator) -> None:
+    """The `Location` and the status are those that were given."""
+    reply = await answer_to(gateway, Redirect("https://other.example/", 302))
+
+    assert reply.problem == (302, "Emulated fault")
+    assert reply.headers["Location"] == "https://other.example/"
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff", b'{"statusCode": 200}'])
+async def test_a_raw_body_is_sent_as_it_is(gateway: GwmsEmulator, body: bytes) -> None:
+    """HTTP 200 with exactly the bytes given, of the type given."""
+    reply = await answer_to(gateway, RawBody(body, "application/octet-stream"))
+
+    assert (reply.status, reply.content) == (200, body)
+    assert reply.headers["Content-Type"] == "application/octet-stream"
+
+
+async def test_revoking_is_mended_by_a_login(gateway: GwmsEmulator) -> None:
+    """The request that is hit gets its 401; after another login all is well."""
+    async with logged_in(gateway) as client:
+        gateway.inject(RevokeTokens())
+
+        assert (await client.create()).problem == (401, "The token is missing or no longer good")
+        await client.log_in()
+        assert (await client.create()).status == 200
+
+
+async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmulator) -> None:
+    """A fault does not let in whom the gateway keeps out."""
+    async with plain(gateway) as client:
+        gateway.inject(DropAfter())
+        gateway.inject(Html())
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.create()
+
+        assert (await client.create()).content.startswith(PAGE)
+    assert gateway.webhooks == []
+
+
+async def test_a_request_may_be_carried_out_late(gateway: GwmsEmulator) -> None:
+    """The connection is closed first; the webhook is there some time later."""
+    assert await on_the_wire(gateway, DropAfter(commit_delay=0.3)) == b""
+    assert gateway.webhooks == []
+
+    await until(lambda: gateway.webhooks)
+
+    assert gateway.webhooks[0].url == HOOK["url"]
+
+
+async def test_closing_drops_what_was_to_be_carried_out_late() -> None:
+    """After the end nothing happens any more."""
+    async with GwmsEmulator() as gateway:
+        await on_the_wire(gateway, DropAfter(commit_delay=3600))
+        assert len(asyncio.all_tasks()) > 1
+
+    assert gateway.webhooks == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_pipelined_request_behind_a_fault_is_lost(gateway: GwmsEmulator) -> None:
+    """What came together with a request whose connection is closed is neither noted nor carried out."""
+    async with logged_in(gateway) as client, wire(gateway) as connection:
+        gateway.inject(DropAfter())
+        connection.send(request_bytes(client, "POST", "/webhooks", HOOK) * 2)
+
+        assert await connection.rest() == b""
+    assert gateway.count("create") == len(gateway.webhooks) == 1
+
+
+async def test_a_stall_ends_when_the_client_goes(gateway: GwmsEmulator) -> None:
+    """A client that gives up takes its connection along, long before the stall is over."""
+    async with logged_in(gateway) as client:
+        gateway.inject(Stall(3600))
+        call = asyncio.create_task(client.create())
+        await until(lambda: gateway.count("create") and gateway.requests[-1].body)
+        assert gateway.connections == 1
+        call.cancel()
+
+        await until(lambda: gateway.connections == 0)
+
+    assert (gateway.requests[-1].status, gateway.webhooks) == (None, [])

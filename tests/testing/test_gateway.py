@@ -1,0 +1,254 @@
+"""The emulator as an independent client sees it: the seven operations, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwms_async.testing import GwmsEmulator
+
+from ..helpers.plain_client import EPOCH, HOOK, Clock, logged_in, plain
+
+MOMENT = "2026-09-21T14:13:20.000Z"
+UNKNOWN_ENDPOINT = (404, "There is no such endpoint")
+BAD_TOKEN = (401, "The token is missing or no longer good")
+BAD_KEY = (401, "The x-api-key is missing or unknown")
+
+WEBHOOK_CALLS = [
+    ("GET", "/webhooks", None),
+    ("POST", "/webhooks", HOOK),
+    ("GET", "/webhooks/1", None),
+    ("PUT", "/webhooks/1", HOOK),
+    ("PUT", "/webhooks/1/activate", None),
+    ("PUT", "/webhooks/1/deactivate", None),
+    ("DELETE", "/webhooks/1", None),
+]
+each_call = pytest.mark.parametrize(("method", "path", "body"), WEBHOOK_CALLS)
+
+
+def without(name: str) -> dict[str, object]:
+    """Make a webhook that lacks a field."""
+    return {key: value for key, value in HOOK.items() if key != name}
+
+
+async def test_the_seven_operations() -> None:
+    """Each does what the contract says, and answers the webhook as it then is."""
+    async with GwmsEmulator(clock=lambda: EPOCH) as gateway, logged_in(gateway) as client:
+        created = {**HOOK, "id": 1, "registeredAt": MOMENT}
+        other = {"url": "x", "webhookType": "UPDATE_ORDER", "active": True, "method": "GET"}
+        changed = {**other, "id": 1, "registeredAt": MOMENT}
+
+        assert (await client.send("GET", "/webhooks")).data == []
+        assert (await client.create()).envelope == {"statusCode": 200, "message": "OK", "data": created}
+        assert (await client.send("GET", "/webhooks/1")).data == created
+        assert (await client.send("PUT", "/webhooks/1", other)).data == changed
+        stopped = {**changed, "active": False, "unregisteredAt": MOMENT}
+        assert (await client.send("PUT", "/webhooks/1/deactivate")).data == stopped
+        assert (await client.send("GET", "/webhooks")).data == [stopped]
+        assert (await client.send("PUT", "/webhooks/1/activate")).data == changed
+        assert isinstance((await client.send("DELETE", "/webhooks/1")).data, str)
+        assert (await client.send("GET", "/webhooks")).data == []
+
+        assert (await client.create()).data["id"] == 2
+        assert [hook.id for hook in gateway.webhooks] == [2]
+
+
+async def test_two_webhooks_may_look_the_same(gateway: GwmsEmulator) -> None:
+    """A create that is sent twice makes two webhooks."""
+    async with logged_in(gateway) as client:
+        first, second = (await client.create()).data, (await client.create()).data
+
+        assert (await client.send("GET", "/webhooks")).data == [first, second]
+        assert first["url"] == second["url"]
+        assert first["id"] != second["id"]
+
+
+async def test_an_update_keeps_what_it_does_not_name(gateway: GwmsEmulator) -> None:
+    """Fields that the contract does not know are ignored; the id and the moments stay."""
+    async with logged_in(gateway) as client:
+        before = (await client.create()).data
+        extra = {**HOOK, "id": 9, "registeredAt": "never", "secret": "x"}
+
+        assert (await client.send("PUT", "/webhooks/1", extra)).data == before
+
+
+async def test_unregistered_at_follows_only_changes() -> None:
+    """It is set by what deactivates, kept by what finds the webhook inactive, and gone with what activates."""
+    clock = Clock()
+    async with GwmsEmulator(clock=clock) as gateway, logged_in(gateway) as client:
+        assert "unregisteredAt" not in (await client.create()).data
+
+        clock.now += 1.5
+        stopped = (await client.send("PUT", "/webhooks/1", {**HOOK, "active": False})).data
+        clock.now += 1
+        again = (await client.send("PUT", "/webhooks/1/deactivate")).data
+        same = (await client.send("PUT", "/webhooks/1", {**HOOK, "active": False})).data
+
+        assert stopped["unregisteredAt"] == "2026-09-21T14:13:21.500Z"
+        assert stopped["registeredAt"] == MOMENT
+        assert stopped == again == same
+
+        assert "unregisteredAt" not in (await client.send("PUT", "/webhooks/1", HOOK)).data
+
+
+@each_call
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer x.y.z", "Basic {}", "{}"])
+async def test_a_call_needs_a_token(
+    gateway: GwmsEmulator, method: str, path: str, body: object, authorization: str | None
+) -> None:
+    """Without a good token after the word Bearer, every operation is a 401 and does nothing."""
+    before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
+    async with logged_in(gateway) as client:
+        token = gateway.tokens_issued[0]
+        client.authorization = None if authorization is None else authorization.format(token)
+
+        assert (await client.send(method, path, body)).problem == BAD_TOKEN
+
+    assert gateway.webhooks == [before]
+
+
+@each_call
+@pytest.mark.parametrize("api_key", ["", "wrong"])
+async def test_a_call_needs_a_key(gateway: GwmsEmulator, method: str, path: str, body: object, api_key: str) -> None:
+    """With a key that belongs to no e-shop, every operation is a 401 and does nothing."""
+    before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
+    async with logged_in(gateway) as client:
+        client.api_key = api_key or None
+
+        assert (await client.send(method, path, body)).problem == BAD_KEY
+
+    assert gateway.webhooks == [before]
+
+
+@pytest.mark.parametrize("path", [("POST", "/webhooks"), ("PUT", "/webhooks/1")])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "body must be valid JSON"),
+        (b"{", "body must be valid JSON"),
+        (b"\xff\xfe{", "body must be valid JSON"),
+        (b"[" * 100_000, "body must be valid JSON"),
+        (b'{"url": ' + b"9" * 5000 + b"}", "body must be valid JSON"),
+        (b"null", "body must be a JSON object"),
+        ([HOOK], "body must be a JSON object"),
+        *((without(name), f"{name} is required") for name in HOOK),
+        ({**HOOK, "url": None}, "url must be a string"),
+        ({**HOOK, "url": ""}, "url must not be empty"),
+        ({**HOOK, "webhookType": 5}, "webhookType must be a string"),
+        ({**HOOK, "webhookType": "create_order"}, "webhookType must be one of CREATE_ORDER, CREATE_PRODUCT"),
+        ({**HOOK, "active": 1}, "active must be a boolean"),
+        ({**HOOK, "active": None}, "active must be a boolean"),
+        ({**HOOK, "method": True}, "method must be a string"),
+        ({**HOOK, "method": "PUT"}, "method must be one of POST, GET"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_webhook_must_be_as_the_contract_says(
+    gateway: GwmsEmulator, path: tuple[str, str], body: object, message: str
+) -> None:
+    """A create or an update with a wrong body is a 400 that names the field, and changes nothing."""
+    before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
+    async with logged_in(gateway) as client:
+        status, text = (await client.send(*path, body)).problem
+
+    assert (status, text[: len(message)]) == (400, message)
+    assert gateway.webhooks == [before]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WEBHOOK_CALLS[2:])
+async def test_a_webhook_that_is_not_there(
+    gateway: GwmsEmulator, method: str, path: str, body: dict[str, object] | None
+) -> None:
+    """What names a webhook that is not there, or another e-shop's, is a 404; an id must be an integer."""
+    gateway.add_eshop("other")
+    foreign = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER", eshop="other")
+    async with logged_in(gateway) as client:
+        for number in ("1", "2", "0", "-1", "9" * 18):
+            reply = await client.send(method, path.replace("1", number), body)
+            assert reply.problem == (404, f"There is no webhook {number}")
+        for number in ("x", "1.0", "1e0", "%2B1", "%C4%8D", "9" * 19, "9" * 5000):
+            assert (await client.send(method, path.replace("1", number), body)).problem == (
+                400,
+                "id must be an integer",
+            )
+
+    assert gateway.webhooks == [foreign]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/users/login", "POST"),
+        ("PUT", "/webhooks", "GET, POST"),
+        ("DELETE", "/webhooks", "GET, POST"),
+        ("POST", "/webhooks/1", "GET, PUT, DELETE"),
+        ("PATCH", "/webhooks/1", "GET, PUT, DELETE"),
+        ("GET", "/webhooks/1/activate", "PUT"),
+        ("POST", "/webhooks/1/deactivate", "PUT"),
+    ],
+)
+async def test_a_wrong_method(gateway: GwmsEmulator, method: str, path: str, allow: str) -> None:
+    """A method that a path does not have is a 405, which lists those it has."""
+    async with logged_in(gateway) as client:
+        reply = await client.send(method, path)
+
+    assert reply.problem == (405, "Method not allowed")
+    assert reply.headers["Allow"] == allow
+    assert gateway.count("other") == 1
+
+
+async def test_head_is_a_wrong_method_without_a_body(gateway: GwmsEmulator) -> None:
+    """The answer to HEAD is a 405 that has headers only; the connection stays in use."""
+    async with logged_in(gateway) as client:
+        reply = await client.send("HEAD", "/webhooks")
+
+        assert (reply.status, reply.content, reply.headers["Allow"]) == (405, b"", "GET, POST")
+        assert (await client.send("GET", "/webhooks")).data == []
+        assert gateway.connections == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/orders", "/webhooks/", "/webhooks/1/", "/webhooks/1/pause", "/webhooks/1/activate/x", "/%C4%8D"]
+)
+async def test_an_unknown_endpoint(gateway: GwmsEmulator, path: str) -> None:
+    """A path that the contract does not list is a 404, for those who are let in."""
+    async with logged_in(gateway) as client:
+        assert (await client.send("GET", path)).problem == UNKNOWN_ENDPOINT
+
+    async with plain(gateway) as stranger:
+        assert (await stranger.send("GET", path)).problem == BAD_TOKEN
+
+
+@pytest.mark.parametrize("prefix", ["/v2", "", "/v21/v21", "/v21x"])
+async def test_another_base_url(gateway: GwmsEmulator, prefix: str) -> None:
+    """Only what is below the base url is the gateway."""
+    async with logged_in(gateway) as client:
+        root = gateway.base_url.removesuffix("/v21")
+        headers = {"authorization": str(client.authorization), "x-api-key": gateway.credentials.api_key}
+        async with client.http.get(f"{root}{prefix}/webhooks", headers=headers) as response:
+            assert response.status == 404
+
+
+async def test_a_query_is_ignored(gateway: GwmsEmulator) -> None:
+    """What follows the question mark does not tell operations apart."""
+    async with logged_in(gateway) as client:
+        assert (await client.send("GET", "/webhooks?page=2")).data == []
+
+
+async def test_eshops_are_kept_apart(gateway: GwmsEmulator) -> None:
+    """Each e-shop of the account has its own webhooks; ids run across all."""
+    gateway.add_eshop("other")
+    async with logged_in(gateway) as first, plain(gateway, "other") as second:
+        second.authorization = first.authorization
+        ids = [(await client.create()).data["id"] for client in (first, second, first)]
+
+        assert ids == [1, 2, 3]
+        assert [hook["id"] for hook in (await first.send("GET", "/webhooks")).data] == [1, 3]
+        assert [hook["id"] for hook in (await second.send("GET", "/webhooks")).data] == [2]
+
+        gateway.remove_eshop("other")
+        gateway.remove_eshop("other")
+        assert (await second.send("GET", "/webhooks")).problem == BAD_KEY
+        assert [hook.eshop for hook in gateway.webhooks] == [gateway.credentials.api_key, "other", first.api_key]
+
+        gateway.add_eshop("other")
+        assert [hook["id"] for hook in (await second.send("GET", "/webhooks")).data] == [2]

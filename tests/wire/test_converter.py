@@ -1,0 +1,186 @@
+"""JSON data to models and back: strict on types, open on values; the fast converter and its detailed twin agree."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from attrs import evolve
+from cattrs import Converter
+
+from gwms_async import HttpMethod, Webhook, WebhookSpec, WebhookType
+from gwms_async.wire.converter import DETAILED, FAST, _warn_of_timestamp, mistakes
+
+SPEC = WebhookSpec("https://shop.example/h", WebhookType.CREATE_ORDER, active=False, method=HttpMethod.GET)
+WEBHOOK = Webhook(7, SPEC.url, SPEC.webhook_type, SPEC.active, SPEC.method)
+SPEC_DATA: dict[str, Any] = {"url": SPEC.url, "webhookType": "CREATE_ORDER", "active": False, "method": "GET"}
+DATA: dict[str, Any] = {"id": 7, **SPEC_DATA}
+WRONG: dict[str, list[Any]] = {
+    "id": ["7", 7.0, True, None, [7], {}],
+    "url": [None, 5, True, [SPEC.url], b"https://shop.example/h"],
+    "webhookType": [None, 5, ["CREATE_ORDER"], {}],
+    "active": [None, 0, 1, "false", "", []],
+    "method": [None, 5, {}, ["GET"]],
+}
+
+
+@pytest.fixture(autouse=True)
+def _not_yet_warned() -> Iterator[None]:
+    _warn_of_timestamp.cache_clear()
+    yield
+    _warn_of_timestamp.cache_clear()
+
+
+@pytest.fixture(params=[FAST, DETAILED], ids=["fast", "detailed"])
+def converter(request: pytest.FixtureRequest) -> Converter:
+    """Each of the two converters."""
+    assert isinstance(request.param, Converter)
+    return request.param
+
+
+def test_data_become_models(converter: Converter) -> None:
+    """A webhook and a spec are read under the wire's names; plain texts become members."""
+    webhook = converter.structure(DATA, Webhook)
+
+    assert webhook == WEBHOOK
+    assert webhook.webhook_type is WebhookType.CREATE_ORDER
+    assert webhook.method is HttpMethod.GET
+    assert converter.structure(SPEC_DATA, WebhookSpec) == SPEC
+
+
+def test_unknown_fields_are_ignored(converter: Converter) -> None:
+    """Also those that carry our own names."""
+    assert converter.structure({**DATA, "webhook_type": 5, "registered_at": 5, "x": {}}, Webhook) == WEBHOOK
+
+
+@pytest.mark.parametrize("event", WebhookType)
+def test_every_listed_event_is_read_as_itself(converter: Converter, event: WebhookType) -> None:
+    """By the name that it has on the wire."""
+    assert event is converter.structure({**DATA, "webhookType": event.value}, Webhook).webhook_type
+
+
+@pytest.mark.parametrize("text", ["NEW_EVENT", "create_order", "", "\ud800", "CREATE_ORDER "])
+def test_unknown_events_and_methods_are_kept(converter: Converter, text: str) -> None:
+    """As unlisted values of the same text."""
+    webhook = converter.structure({**DATA, "webhookType": text, "method": text}, Webhook)
+
+    assert WebhookType.unlisted(text) == webhook.webhook_type == text
+    assert HttpMethod.unlisted(text) == webhook.method == text
+    assert (webhook.webhook_type.is_listed, webhook.method.is_listed) == (False, False)
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+def test_types_are_strict(converter: Converter, field: str, value: Any) -> None:
+    """Nothing is converted to what it should have been."""
+    with pytest.raises((ValueError, ExceptionGroup)):
+        converter.structure({**DATA, field: value}, Webhook)
+
+
+@pytest.mark.parametrize("field", DATA)
+def test_required_fields_are_required(converter: Converter, field: str) -> None:
+    """There are no defaults on the wire."""
+    bad = {name: value for name, value in DATA.items() if name != field}
+
+    with pytest.raises((KeyError, ExceptionGroup)):
+        converter.structure(bad, Webhook)
+
+
+def test_mistakes_say_what_is_wrong_where() -> None:
+    """A line for each, with its path."""
+    bad = [DATA, {**DATA, "id": "7", "active": None}, {**DATA, "url": 5}]
+
+    with pytest.raises(ExceptionGroup) as caught:
+        DETAILED.structure(bad, list[Webhook])
+
+    assert mistakes(caught.value) == (
+        "expected int @ $[1].id",
+        "expected bool @ $[1].active",
+        "expected str @ $[2].url",
+    )
+
+
+def test_only_the_twin_takes_the_time_to_explain() -> None:
+    """The fast one stops at the first mistake."""
+    assert (FAST.detailed_validation, DETAILED.detailed_validation) == (False, True)
+
+
+def test_mistakes_of_missing_fields() -> None:
+    """They are said to be missing."""
+    with pytest.raises(ExceptionGroup) as caught:
+        DETAILED.structure({**SPEC_DATA}, Webhook)
+
+    assert mistakes(caught.value) == ("required field missing @ $.id",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2022-04-08T09:19:05.000Z", datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)),
+        ("2022-04-08T09:19:05Z", datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)),
+        ("2022-04-08T09:19:05.123456Z", datetime(2022, 4, 8, 9, 19, 5, 123456, tzinfo=UTC)),
+        ("2022-04-08T11:19:05+02:00", datetime(2022, 4, 8, 11, 19, 5, tzinfo=timezone(timedelta(hours=2)))),
+        ("2022-04-08T09:19:05", datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)),
+        ("2022-04-08 09:19:05", datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)),
+        ("2022-04-08", datetime(2022, 4, 8, tzinfo=UTC)),
+    ],
+)
+def test_timestamps(converter: Converter, caplog: pytest.LogCaptureFixture, text: str, expected: datetime) -> None:
+    """ISO 8601 in its common forms; UTC where it does not say."""
+    webhook = converter.structure({**DATA, "registeredAt": text, "unregisteredAt": text}, Webhook)
+
+    assert expected == webhook.registered_at == webhook.unregistered_at
+    assert webhook.registered_at is not None
+    assert expected.utcoffset() == webhook.registered_at.utcoffset()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("given", [{}, {"registeredAt": None, "unregisteredAt": None}])
+def test_timestamps_may_be_absent(
+    converter: Converter, caplog: pytest.LogCaptureFixture, given: dict[str, None]
+) -> None:
+    """Absent and null are None, and nothing to warn of."""
+    assert converter.structure({**DATA, **given}, Webhook) == WEBHOOK
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "value", ["text", "", "08.04.2022", "2022-13-01", "9" * 5000, 1649409545, 1649409545.5, True, [], {}]
+)
+def test_other_timestamps_are_none_with_one_warning(
+    converter: Converter, caplog: pytest.LogCaptureFixture, value: Any
+) -> None:
+    """A date is no reason to lose a webhook, nor to fill the log; the value is not repeated there."""
+    data = [{**DATA, "registeredAt": value, "unregisteredAt": value}] * 3
+
+    assert converter.structure(data, list[Webhook]) == [WEBHOOK] * 3
+    assert [(record.name, record.levelno, record.getMessage()) for record in caplog.records] == [
+        ("gwms_async", logging.WARNING, "the gateway sends timestamps that are not ISO 8601; they are read as None")
+    ]
+
+
+def test_models_become_data(converter: Converter) -> None:
+    """Under the wire's names; dates that are not known are left out."""
+    assert converter.unstructure(SPEC) == SPEC_DATA
+    assert converter.unstructure(WEBHOOK) == DATA
+    assert json.loads(json.dumps(converter.unstructure(SPEC))) == SPEC_DATA
+
+
+def test_what_was_written_can_be_read(converter: Converter) -> None:
+    """A webhook comes back equal, with dates and unlisted values, also by way of text."""
+    when = datetime(2022, 4, 8, 9, 19, 5, 1000, tzinfo=UTC)
+    webhook = evolve(
+        WEBHOOK,
+        webhook_type=WebhookType.unlisted("NEW_EVENT"),
+        method=HttpMethod.unlisted("PATCH"),
+        registered_at=when,
+        unregistered_at=when + timedelta(days=1),
+    )
+
+    text = json.dumps(converter.unstructure(webhook))
+
+    assert "2022-04-09T09:19:05.001000+00:00" in text
+    assert webhook == converter.structure(json.loads(text), Webhook)
