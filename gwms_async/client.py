@@ -6,13 +6,14 @@ import os
 import ssl as tls
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import aiohttp
 from attrs import define, field
 
 from .auth.login import Key, Login
 from .chain import Middleware, compose
+from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
 from .middleware.rate import Rate
@@ -38,6 +39,7 @@ class _Shared:
     """What a client and its siblings have in common."""
 
     base_url: str
+    clock: Clock
     limit: SharedTimeout
     transport: Transport
     backoff: Backoff
@@ -57,8 +59,8 @@ class _Shared:
                 Authorize(self.login, key),
                 *self.middlewares,
             )
-            session = Session(self.transport, compose(chain, self.transport), self.limit)
-            self.eshops[api_key] = session, Webhooks(session.call)
+            session = Session(self.transport, compose(chain, self.transport), self.limit, self.clock)
+            self.eshops[api_key] = session, Webhooks(session.call, self.clock)
         return self.eshops[api_key]
 
 
@@ -90,6 +92,8 @@ class GwmsClient:
         ConfigurationError: An argument that cannot work.
     """
 
+    _clock: ClassVar[Clock] = SYSTEM_CLOCK
+
     def __init__(
         self,
         credentials: CredentialsLike,
@@ -107,17 +111,22 @@ class GwmsClient:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be a whole number of 1 or more, got {max_connections!r}")
         base_url = checked_base_url(base_url)
-        transport = Transport(base_url, timeout, ssl, proxy, session)
+        transport = Transport(base_url, timeout, self._clock, ssl, proxy, session)
         budget = RetryBudget(retry.budget)
         limit = SharedTimeout(timeout.total)
+        login_chain = compose([Backoff(retry, budget, clock=self._clock)], transport)
         login = Login(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             store_key(base_url, credentials.username),
-            Session(transport, compose([Backoff(retry, budget)], transport), limit).call,
+            Session(
+                transport, compose([Backoff(retry, budget, clock=self._clock)], transport), limit, self._clock
+            ).call,
+            self._clock,
         )
-        backoff, pace = Backoff(retry, budget, is_paced=True), Pace(max_connections, Rate(retry.max_retry_after))
-        shared = _Shared(base_url, limit, transport, backoff, pace, login, tuple(middlewares))
+        backoff = Backoff(retry, budget, is_paced=True, clock=self._clock)
+        pace = Pace(max_connections, Rate(retry.max_retry_after), self._clock)
+        shared = _Shared(base_url, self._clock, limit, transport, backoff, pace, login, tuple(middlewares))
         self._bind(shared, credentials.api_key, owner=True)
 
     def _bind(self, shared: _Shared, api_key: str, *, owner: bool) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from attrs import define, evolve
 
 from .chain import CallAborted, Handler, Request, Response, deadline_exceeded
+from .clock import SYSTEM_CLOCK, Clock
 from .errors import Cause, ConnectionFailedError, GwmsError, OutcomeUnknownError, TransportError
 from .timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .transport.transport import Transport
@@ -23,11 +23,13 @@ class Session:
         transport: Where the chain ends.
         chain: The middlewares and the transport as one handler.
         limit: How long a call may take.
+        clock: Its time.
     """
 
     _transport: Transport
     _chain: Handler
     _limit: SharedTimeout
+    _clock: Clock = SYSTEM_CLOCK
 
     async def call(self, request: Request) -> Response:  # noqa: C901  # one branch for each way to end
         """Carry a call through.
@@ -41,7 +43,7 @@ class Session:
         """
         if asyncio.get_running_loop() is not self._transport.loop:
             self._transport.bind_to_loop()
-        call, now = request.call, time.monotonic()
+        call, now = request.call, self._clock.monotonic()
         if call.deadline <= now:
             raise deadline_exceeded(request)
         call.deadline = min(call.deadline, now + self._limit.seconds)
@@ -66,7 +68,7 @@ class Session:
         else:
             if is_success(response):
                 return response
-            end = _end_of(request, response)
+            end = _end_of(request, response, self._clock.wall())
             if isinstance(end, Response):
                 return end
         raise _outcome_unknown(request, str(end)) if _is_in_doubt(request, end) else end
@@ -79,7 +81,7 @@ def _is_in_doubt(request: Request, error: Exception) -> bool:
     return request.call.on_wire and not request.idempotent
 
 
-def _end_of(request: Request, response: Response) -> Response | GwmsError:
+def _end_of(request: Request, response: Response, wall: float) -> Response | GwmsError:
     """Choose what becomes of an answer that is no success."""
     found = classify(response)
     decided = action_for(found, idempotent=request.idempotent)
@@ -90,7 +92,7 @@ def _end_of(request: Request, response: Response) -> Response | GwmsError:
     if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:  # noqa: PLR2004
         # An earlier attempt of this very call deleted it, and its answer was lost.
         return evolve(response, status=200, readable=True, data=None)
-    return envelope.api_error(request, response, time.time())
+    return envelope.api_error(request, response, wall)
 
 
 def _outcome_unknown(request: Request, what: str) -> OutcomeUnknownError:

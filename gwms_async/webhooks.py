@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
 from .chain import Call, Handler, Request
+from .clock import Clock
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
 from .registration import Coordinator, Outcome, Report, register_many, register_stream
@@ -78,9 +79,9 @@ class Operations:
 class Webhooks(Operations):
     """The webhooks of one e-shop: ``gwms.webhooks``."""
 
-    def __init__(self, send: Handler) -> None:
+    def __init__(self, send: Handler, clock: Clock) -> None:
         super().__init__(send)
-        self._registry = Coordinator(self._counted)
+        self._registry = Coordinator(self._counted, clock)
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``).

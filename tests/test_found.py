@@ -17,7 +17,7 @@ from gwms_async.testing import GwmsEmulator, Html
 from .helpers import virtual_loop
 from .helpers.emulated import client
 from .helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
-from .helpers.virtual_io_loop import VirtualIoLoop, use_virtual_clock
+from .helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 
 @pytest.mark.parametrize("active", [True, False])
@@ -49,8 +49,7 @@ def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualIoLoop)
-        async with GwmsEmulator() as gateway, client(gateway) as gwms:
-            use_virtual_clock(gwms, loop)
+        async with GwmsEmulator() as gateway, client(gateway, kind=virtual_client(loop)) as gwms:
             gateway.refuse_logins = True
             with pytest.raises(LoginError, match="for 60 s"):
                 await gwms.webhooks.list()

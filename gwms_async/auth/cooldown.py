@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import define
 
 from ..chain import CallAborted
@@ -38,7 +36,7 @@ class Cooldown:
         """Whether it is running."""
         return self.error is not None and now < self.until
 
-    def check(self, clock: Callable[[], float]) -> None:
+    def check(self, now: float) -> None:
         """Raise `CallAborted` while it is running."""
-        if self.error is not None and clock() < self.until:
+        if self.error is not None and now < self.until:
             raise CallAborted(self.error)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 
 from attrs import define, field
 
 from ..chain import Call, CallAborted, Handler, Request, Response
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthenticationError, ConfigurationError, GwmsError, LoginError
 from ..settings import CredentialsLike
 from ..tokens import ActiveToken, Token, TokenStore
@@ -49,16 +48,14 @@ class Login:
         store: Where tokens are kept.
         store_key: Under which key.
         call: Carries the login request and raises what goes wrong; knows nothing of tokens.
-        monotonic: The clock of all waiting.
-        wall: Unix seconds, where the gateway's own clock is not known.
+        clock: Its time.
     """
 
     _credentials: CredentialsLike = field(repr=False)
     _store: TokenStore = field(repr=False)
     _store_key: str
     _call: Handler = field(repr=False)
-    _monotonic: Callable[[], float] = time.monotonic
-    _wall: Callable[[], float] = time.time
+    _clock: Clock = SYSTEM_CLOCK
 
     _lease: ActiveToken | None = field(default=None, init=False, repr=False)
     _flight: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
@@ -75,7 +72,7 @@ class Login:
         Raises:
             CallAborted: The key is cooling down.
         """
-        key.cool_down.check(self._monotonic)
+        key.cool_down.check(self._clock.monotonic())
         call.epoch = self._epoch
 
     def ready(self, call: Call, key: Key) -> ActiveToken | None:
@@ -85,7 +82,7 @@ class Login:
             lease is None
             or key.relogins is None
             or key.cool_down.error is not None
-            or self._monotonic() >= lease.refresh_at
+            or self._clock.monotonic() >= lease.refresh_at
         ):
             return None
         call.lease, call.epoch = lease, self._epoch
@@ -101,11 +98,11 @@ class Login:
         Raises:
             CallAborted: The key is cooling down, or no token could be had.
         """
-        now, lease = self._monotonic(), self._lease
-        key.cool_down.check(self._monotonic)
+        now, lease = self._clock.monotonic(), self._lease
+        key.cool_down.check(self._clock.monotonic())
         if lease is None or now >= lease.refresh_by:
             lease = await self._awaited(call)
-            key.cool_down.check(self._monotonic)
+            key.cool_down.check(self._clock.monotonic())
         elif now >= lease.refresh_at and not self._in_flight and not self._cool_down.is_on(now):
             self._start(lease, after_refusal=False)
         if key.relogins is None:
@@ -132,10 +129,10 @@ class Login:
         Raises:
             CallAborted: The key is held to be wrong, or the login failed.
         """
-        call, lease, now = request.call, request.call.lease, self._monotonic()
+        call, lease, now = request.call, request.call.lease, self._clock.monotonic()
         if lease is None or now >= call.deadline:
             return False
-        key.cool_down.check(self._monotonic)
+        key.cool_down.check(self._clock.monotonic())
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
         if lease is self._lease and lease.after_refusal and lease.relogins - (key.relogins or 0) >= chances:
@@ -170,12 +167,12 @@ class Login:
             path=request.path,
             attempts=request.call.attempts,
         )
-        key.cool_down.begin(self._monotonic(), error)
+        key.cool_down.begin(self._clock.monotonic(), error)
         _logger.warning("an x-api-key was refused; its calls fail for %.0f s", key.cool_down.seconds)
         return error
 
     def _start(self, previous: ActiveToken | None, *, after_refusal: bool) -> asyncio.Task[None]:
-        self._cool_down.check(self._monotonic)
+        self._cool_down.check(self._clock.monotonic())
         self._flight = asyncio.create_task(self._fly(previous, after_refusal=after_refusal), name="gwms login")
         return self._flight
 
@@ -184,7 +181,7 @@ class Login:
         while True:
             flight = self._flight
             if flight is None or flight.done():
-                now = self._monotonic()
+                now = self._clock.monotonic()
                 if not self._usable(now) and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)
                 if self._lease is not None and self._usable(now) and self._cool_down.is_on(now):
@@ -194,7 +191,7 @@ class Login:
             await asyncio.wait([flight])
             if flight.cancelled():
                 raise CallAborted(ConfigurationError("the client was closed during its login"))
-            if self._lease is not None and (self._failure is None or self._usable(self._monotonic())):
+            if self._lease is not None and (self._failure is None or self._usable(self._clock.monotonic())):
                 return self._lease
             if self._failure is not None:
                 raise CallAborted(self._failure)
@@ -209,7 +206,7 @@ class Login:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is for those who wait
             failure = error.with_traceback(None)
             if self._lease is not None:
-                self._lease.delay_refresh(self._monotonic())
+                self._lease.delay_refresh(self._clock.monotonic())
                 _logger.warning("renewing the token failed; calls go on with the old one: %s", failure)
         finally:
             self._failure = failure
@@ -232,9 +229,9 @@ class Login:
         """Make a lease of a stored token, unless it is the one before, or has expired."""
         if stored is None or (previous is not None and stored.value == previous.token.value):
             return None
-        now, ttl = self._monotonic(), None
+        now, ttl = self._clock.monotonic(), None
         if stored.expires_at is not None:
-            ttl = stored.expires_at - (self._wall() + self._skew)
+            ttl = stored.expires_at - (self._clock.wall() + self._skew)
         lease = ActiveToken.begin(stored, now, ttl, relogins=self._relogins, from_store=True)
         return lease if now < lease.expires_at else None
 
@@ -259,11 +256,11 @@ class Login:
             f"(check username and password; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
-        self._cool_down.begin(self._monotonic(), error)
+        self._cool_down.begin(self._clock.monotonic(), error)
         return error
 
     def _lease_of(self, response: Response, *, after_refusal: bool) -> ActiveToken:
-        date, wall = http_date(response.headers.get("date")), self._wall()
+        date, wall = http_date(response.headers.get("date")), self._clock.wall()
         if date is not None:
             self._skew = date - wall
         token = decoding.decode_login(response, wall + self._skew)
@@ -274,4 +271,6 @@ class Login:
                 ttl -= min(1.0, ttl / 2)  # `Date` is up to a second late
         self._relogins += after_refusal
         _logger.info("logged in", extra={"username": self._credentials.username, "expires_in": ttl})
-        return ActiveToken.begin(token, self._monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal)
+        return ActiveToken.begin(
+            token, self._clock.monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal
+        )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 
 import backoff
 from attrs import define, field
 
 from ..chain import Call, Handler, Request, Response
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
 from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
@@ -59,18 +58,14 @@ class Backoff:
         budget: Shared by a client, its siblings and their login.
         is_paced: Whether the handler itself waits out what a 429 asks for.
         jitter: Makes a wait of the longest one that is due, in seconds.
-        sleep: Waits.
-        monotonic: The clock of deadlines.
-        wall: Unix seconds, for a ``Retry-After`` that is a date.
+        clock: Its time.
     """
 
     _policy: RetryPolicy
     _budget: RetryBudget
     _is_paced: bool = False
     _jitter: Callable[[float], float] = backoff.full_jitter
-    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _monotonic: Callable[[], float] = time.monotonic
-    _wall: Callable[[], float] = time.time
+    _clock: Clock = SYSTEM_CLOCK
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Carry the request out in as many attempts as it takes and `RetryPolicy` allows."""
@@ -92,7 +87,7 @@ class Backoff:
                 break
             _logger.debug("%s is tried again in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
             if wait:
-                await self._sleep(wait)
+                await self._clock.sleep(wait)
         if isinstance(seen, TransportError):
             raise seen
         return seen
@@ -111,13 +106,13 @@ class Backoff:
             call.outcome_unknown = True
         if action_for(found, idempotent=request.idempotent) is not Action.RETRY:
             return None
-        asked = retry_after(seen, self._wall()) if isinstance(seen, Response) else None
+        asked = retry_after(seen, self._clock.wall()) if isinstance(seen, Response) else None
         is_throttled = is_throttling(seen)
         wait = (asked or 0.0) + self._jitter(next(waits))
         if (
             call.attempts >= self._policy.max_attempts
             or (asked is not None and asked > self._policy.max_retry_after)
-            or self._monotonic() + wait >= call.deadline
+            or self._clock.monotonic() + wait >= call.deadline
             or not (is_throttled or self._budget.take(call))
         ):
             return None

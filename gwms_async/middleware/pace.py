@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable
 from math import ceil
 
 from attrs import define, field
 
 from ..chain import Handler, Request, Response
+from ..clock import SYSTEM_CLOCK, Clock
 from ..wire.classify import is_push_back
 from ..wire.headers import retry_after
 from .rate import Rate, Ticket
@@ -26,14 +25,12 @@ class Pace:
     Args:
         free: How many slots there are.
         rate: How fast requests may go.
-        monotonic: The clock of deadlines.
-        wall: Unix seconds, for a ``Retry-After`` that is a date.
+        clock: Its time.
     """
 
     _free: int
     _rate: Rate = field(factory=Rate)
-    _monotonic: Callable[[], float] = time.monotonic
-    _wall: Callable[[], float] = time.time
+    _clock: Clock = SYSTEM_CLOCK
     _waiting: deque[tuple[asyncio.Future[Ticket | None], float]] = field(factory=deque, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
@@ -43,7 +40,7 @@ class Pace:
         Returns:
             Its answer; a 429 of our own, unsent, where the gateway asks for a pause beyond the call's deadline.
         """
-        rate, now = self._rate, self._monotonic()
+        rate, now = self._rate, self._clock.monotonic()
         ticket: Ticket | None
         if self._free and not self._waiting and rate.due(now) <= now:
             self._free -= 1
@@ -55,7 +52,7 @@ class Pace:
         try:
             response = await handler(request)
             if is_push_back(response):
-                rate.push_back(ticket, self._monotonic(), retry_after(response, self._wall()))
+                rate.push_back(ticket, self._clock.monotonic(), retry_after(response, self._clock.wall()))
                 self._turn_away()
             return response
         finally:
@@ -85,7 +82,7 @@ class Pace:
             if turn.done():
                 self._waiting.popleft()
                 continue
-            now = self._monotonic()
+            now = self._clock.monotonic()
             wait = self._rate.due(now) - now
             if wait > 0:
                 self._wake_up_in(wait)
@@ -109,7 +106,7 @@ class Pace:
                 turn.set_result(None)
 
     def _held_back(self) -> Response:
-        wait = ceil(self._rate.resume_at - self._monotonic())
+        wait = ceil(self._rate.resume_at - self._clock.monotonic())
         return Response(
             429,
             "Too Many Requests",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Protocol
 from attrs import define, field
 
 from ..chain import Call
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigurationError, GwmsError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .snapshot import Snapshot
@@ -50,11 +50,11 @@ class Coordinator:
 
     Args:
         operations: Gives the operations, all requests of which count for the call given.
-        monotonic: The clock.
+        clock: Its time.
     """
 
     operations: Callable[[Call], Operations]
-    monotonic: Callable[[], float] = time.monotonic
+    clock: Clock = SYSTEM_CLOCK
 
     _tick: int = field(default=0, init=False)
     _listing: asyncio.Future[Snapshot | Exception] | None = field(default=None, init=False)
@@ -111,7 +111,7 @@ class Coordinator:
         if doubt is None:
             return False
         tick, since = doubt
-        return tick > snapshot.began or self.monotonic() - since < COMMIT_WINDOW
+        return tick > snapshot.began or self.clock.monotonic() - since < COMMIT_WINDOW
 
     async def create(self, run: object, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
         """Create a webhook, or wait for another registration that is at it.
@@ -155,7 +155,7 @@ class Coordinator:
         """Choose what others are told of a create that they waited for; None: to do it themselves."""
         if end is None and call.attempts:
             return OutcomeUnknownError("the registration that created it was ended on its way", spec=spec)
-        if isinstance(end, Webhook | OutcomeUnknownError) or self.monotonic() < call.deadline:
+        if isinstance(end, Webhook | OutcomeUnknownError) or self.clock.monotonic() < call.deadline:
             return end
         return None  # it failed for want of time, of which they may have more
 
@@ -207,11 +207,11 @@ class Coordinator:
 
     def _doubt(self, identity: Identity) -> None:
         self._forget()
-        self._doubts[identity] = self._next_tick(), self.monotonic()
+        self._doubts[identity] = self._next_tick(), self.clock.monotonic()
 
     def _forget(self) -> None:
         """Drop what no run under way can have missed."""
-        oldest, now = min(self._runs.values(), default=self._tick), self.monotonic()
+        oldest, now = min(self._runs.values(), default=self._tick), self.clock.monotonic()
         self._created = {key: entry for key, entry in self._created.items() if entry[0] > oldest}
         self._doubts = {
             key: (tick, since)

@@ -39,13 +39,11 @@ class Run:
         registry: Shared by the registrations of the e-shop.
         workers: How many specs are worked on at once.
         emit: Takes each outcome.
-        sleep: Waits.
     """
 
     _registry: Coordinator
     _workers: int
     _emit: Emit
-    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     _snapshot: Snapshot = field(factory=lambda: Snapshot(0, {}), init=False)
     _items: dict[Identity, Item | bool] = field(factory=dict, init=False)
@@ -82,7 +80,7 @@ class Run:
         main.add_done_callback(lambda done: done.cancelled() or done.exception())
         if main.done():
             return
-        self._stopped_at = self._registry.monotonic()
+        self._stopped_at = self._registry.clock.monotonic()
         for task, item in self._busy.items():
             item.stop(self._stopped_at)
             if not item.call.on_wire:
@@ -167,7 +165,7 @@ class Run:
 
     def _doubt(self, item: Item, error: OutcomeUnknownError) -> None:
         item.doubt = error
-        self._last_doubt = self._registry.monotonic()
+        self._last_doubt = self._registry.clock.monotonic()
 
     def _finished(self, item: Item) -> Iterable[Outcome]:
         """Give the outcomes of an item and of the specs that wait for it."""
@@ -202,7 +200,7 @@ class Run:
 
     async def _look_again(self, pause: float) -> Snapshot | None:
         with self.as_waiting():
-            await self._sleep(pause)
+            await self._registry.clock.sleep(pause)
             try:
                 return await self._registry.snapshot()
             except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
@@ -211,7 +209,7 @@ class Run:
 
     async def _verify(self, items: list[Item], workers: int) -> None:
         """Remove second copies that came of creating again."""
-        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._registry.monotonic())
+        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._registry.clock.monotonic())
         snapshot = await self._look_again(pause)
         if snapshot is not None:
             await self._each(items, partial(self._verify_one, snapshot), workers)

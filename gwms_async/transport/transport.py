@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl as tls
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from yarl import URL  # aiohttp's own type of addresses
 
 from .._version import VERSION
 from ..chain import Request, Response, deadline_exceeded
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigurationError, GwmsError
 from ..settings import Timeout
 from ..timeouts import SharedTimeout, TimeoutScope
@@ -47,6 +47,7 @@ class Transport:
     Args:
         base_url: What paths are appended to.
         timeout: Seconds for connecting and for an attempt.
+        clock: Its time.
         ssl: As in aiohttp; None for its default.
         proxy: The url of a proxy; None for none.
         borrowed: The user's own aiohttp session; None to make one at the first call.
@@ -54,6 +55,7 @@ class Transport:
 
     _base_url: str
     _timeout: Timeout
+    _clock: Clock = SYSTEM_CLOCK
     _ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None = field(default=None, repr=False)
     _proxy: str | None = field(default=None, repr=False)
     _borrowed: aiohttp.ClientSession | None = field(default=None, repr=False)
@@ -136,7 +138,7 @@ class Transport:
             TransportError: No complete answer came back.
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
         """
-        call, began = request.call, time.monotonic()
+        call, began = request.call, self._clock.monotonic()
         if self._is_closed:
             self.bind_to_loop()
         if began >= call.deadline:
@@ -163,7 +165,7 @@ class Transport:
             call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
             what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
-            fields = {"attempt": call.attempts, "seconds": time.monotonic() - began}
+            fields = {"attempt": call.attempts, "seconds": self._clock.monotonic() - began}
             _logger.debug("%s %s", request, what, extra=fields)
         if isinstance(end, GwmsError):
             # The headers are among the locals, which crash reporters keep.

@@ -29,6 +29,7 @@ from gwms_async import (
 )
 from gwms_async.auth.login import Key, Login
 from gwms_async.chain import Call, CallAborted
+from gwms_async.clock import Clock
 from gwms_async.tokens import ActiveToken
 from gwms_async.wire.envelope import open_envelope
 
@@ -36,7 +37,7 @@ EPOCH = 1_790_000_000.0
 
 
 @define
-class Clock:
+class HandClock:
     """A clock that moves when it is told to."""
 
     now: float = 1000.0
@@ -50,7 +51,7 @@ class Clock:
 class Gateway:
     """Answers logins; lets a test decide when and how."""
 
-    clock: Clock
+    clock: HandClock
     ttl: float | None = 3600.0
     skew: float = 0.0
     date: bool = True
@@ -83,13 +84,13 @@ class Gateway:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> HandClock:
     """The clock of a test."""
-    return Clock()
+    return HandClock()
 
 
 @pytest.fixture
-def gateway(clock: Clock) -> Gateway:
+def gateway(clock: HandClock) -> Gateway:
     """The gateway of a test."""
     return Gateway(clock)
 
@@ -98,7 +99,9 @@ def make_login(gateway: Gateway, store: TokenStore | None = None) -> Login:
     """Make a login that talks to the fake gateway."""
     clock = gateway.clock
     credentials = Credentials("shop", "hunter2", "key")
-    return Login(credentials, store or MemoryTokenStore(), "store-key", gateway, clock, lambda: EPOCH + clock.now)
+    return Login(
+        credentials, store or MemoryTokenStore(), "store-key", gateway, Clock(clock, lambda: EPOCH + clock.now)
+    )
 
 
 def refused_with(status: int) -> Callable[[], GwmsError]:
@@ -179,7 +182,7 @@ async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: Gateway
     assert gateway.logins == 2
 
 
-async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: Gateway, clock: Clock) -> None:
+async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: Gateway, clock: HandClock) -> None:
     """All who wait get an error of their own, later calls get it at once, and the cool-down doubles."""
     login, key = make_login(gateway), Key("key")
     gateway.error = refused_with(401)
@@ -245,7 +248,7 @@ async def test_a_late_refusal_after_a_failed_login_gets_its_error(gateway: Gatew
     assert gateway.logins == 2
 
 
-async def test_a_wrong_key_costs_two_logins(gateway: Gateway, clock: Clock) -> None:
+async def test_a_wrong_key_costs_two_logins(gateway: Gateway, clock: HandClock) -> None:
     """A key that no token makes good is held to be wrong: further calls fail at once, for a while."""
     login, key = make_login(gateway), Key("key")
     first, second = await sent(login, key), await sent(login, key)
@@ -356,7 +359,7 @@ async def test_one_sibling_s_wrong_key_does_not_stop_the_other(gateway: Gateway)
 
 async def test_a_request_that_was_never_authorized_is_not_mended() -> None:
     """A 401 that a middleware made up, before any token was given, is no reason to log in."""
-    gateway = Gateway(Clock())
+    gateway = Gateway(HandClock())
 
     assert not await make_login(gateway).refused(request_of(Call()), Key("key"))
     assert gateway.logins == 0
@@ -372,7 +375,7 @@ async def test_nothing_is_mended_after_the_deadline(gateway: Gateway) -> None:
     assert gateway.logins == 1
 
 
-async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: Clock) -> None:
+async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: HandClock) -> None:
     """In the last fifth of a token's life one task renews it while calls go on with it; at the very end all wait."""
     gateway.ttl = 101.0
     login, key = make_login(gateway), Key("key")
@@ -400,7 +403,7 @@ async def test_renewal_ahead_holds_nobody_up(gateway: Gateway, clock: Clock) -> 
 
 
 async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
-    gateway: Gateway, clock: Clock, caplog: pytest.LogCaptureFixture
+    gateway: Gateway, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While the old token works, a failed renewal is a warning, and is tried again later, not at each call."""
     gateway.ttl = 101.0
@@ -420,7 +423,7 @@ async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
     assert isinstance(await failure_of(sent(login, key)), ServerError)
 
 
-async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: Gateway, clock: Clock) -> None:
+async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: Gateway, clock: HandClock) -> None:
     """While the old token works, refused credentials are no reason to stop; nor to log in at each call."""
     gateway.ttl = 1001.0
     login, key = make_login(gateway), Key("key")
@@ -441,7 +444,7 @@ async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: Gateway, c
     assert isinstance(await failure_of(sent(login, key)), LoginError)
 
 
-async def test_after_refused_renewals_the_old_token_is_used_to_its_end(gateway: Gateway, clock: Clock) -> None:
+async def test_after_refused_renewals_the_old_token_is_used_to_its_end(gateway: Gateway, clock: HandClock) -> None:
     """While the cool-down lasts, calls do not wait for a login that is not tried."""
     login, key = make_login(gateway), Key("key")
     old = token_of(await sent(login, key))
@@ -458,7 +461,7 @@ async def test_after_refused_renewals_the_old_token_is_used_to_its_end(gateway: 
     assert gateway.logins == 3
 
 
-async def test_a_refused_token_joins_the_renewal_under_way(gateway: Gateway, clock: Clock) -> None:
+async def test_a_refused_token_joins_the_renewal_under_way(gateway: Gateway, clock: HandClock) -> None:
     """A 401 that comes during a renewal ahead waits for its token."""
     gateway.ttl = 101.0
     login, key = make_login(gateway), Key("key")
@@ -487,7 +490,7 @@ async def test_a_wrong_gateway_clock_does_no_harm(gateway: Gateway, skew: float)
     assert gateway.logins == 1
 
 
-async def test_without_a_date_local_time_counts(gateway: Gateway, clock: Clock) -> None:
+async def test_without_a_date_local_time_counts(gateway: Gateway, clock: HandClock) -> None:
     """A gateway that sends no date is believed to share our clock."""
     gateway.date, gateway.ttl = False, 100.0
     login, key = make_login(gateway), Key("key")
@@ -498,7 +501,7 @@ async def test_without_a_date_local_time_counts(gateway: Gateway, clock: Clock) 
     assert clock.now + 100 == pytest.approx(call.lease.expires_at, abs=1e-3)
 
 
-async def test_without_an_expiry_the_token_is_used_until_a_401(gateway: Gateway, clock: Clock) -> None:
+async def test_without_an_expiry_the_token_is_used_until_a_401(gateway: Gateway, clock: HandClock) -> None:
     """A token of unknown life is not renewed ahead."""
     gateway.ttl = None
     login, key = make_login(gateway), Key("key")
@@ -510,7 +513,7 @@ async def test_without_an_expiry_the_token_is_used_until_a_401(gateway: Gateway,
     assert inf == call.lease.expires_at
 
 
-async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Clock) -> None:
+async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: HandClock) -> None:
     """The `exp` of the token stands in for a missing `expiresIn`."""
     payload = base64.urlsafe_b64encode(json.dumps({"exp": EPOCH + clock.now + 50}).encode()).decode().rstrip("=")
 
@@ -518,7 +521,7 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Cloc
         return Response(200, data={"token": f"x.{payload}.y"})
 
     login = Login(
-        Credentials("shop", "hunter2", "key"), MemoryTokenStore(), "k", answer, clock, lambda: EPOCH + clock.now
+        Credentials("shop", "hunter2", "key"), MemoryTokenStore(), "k", answer, Clock(clock, lambda: EPOCH + clock.now)
     )
 
     lease = (await sent(login, Key("key"))).lease
@@ -527,13 +530,13 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Cloc
     assert clock.now + 50 == pytest.approx(lease.expires_at, abs=1e-3)
 
 
-async def test_an_answer_without_a_token_is_an_error(clock: Clock) -> None:
+async def test_an_answer_without_a_token_is_an_error(clock: HandClock) -> None:
     """A login that is answered nonsense fails, and the next call tries again."""
 
     async def answer(request: Request) -> Response:
         return Response(200, data={"token": 5})
 
-    login = Login(Credentials("shop", "hunter2", "key"), MemoryTokenStore(), "k", answer, clock)
+    login = Login(Credentials("shop", "hunter2", "key"), MemoryTokenStore(), "k", answer, Clock(clock))
 
     assert isinstance(await failure_of(sent(login, Key("key"))), DecodeError)
 

@@ -16,7 +16,7 @@ from gwms_async import ConfigurationError, GwmsClient, Report, Timeout
 from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, RevokeTokens, Stall, Status
 
 from ..helpers.emulated import client, held, specs, until
-from ..helpers.virtual_io_loop import VirtualIoLoop, use_virtual_clock
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 GRACE = 5.0
 WANTED = specs(4)
@@ -86,8 +86,7 @@ async def cut_short(step: int, prepare: Callable[[GwmsEmulator], None], end: End
     ends: list[asyncio.Task[None]] = []
     async with GwmsEmulator() as gateway:
         prepare(gateway)
-        async with client(gateway, timeout=TIMEOUT) as gwms:
-            use_virtual_clock(gwms, loop)
+        async with client(gateway, kind=virtual_client(loop), timeout=TIMEOUT) as gwms:
             task = asyncio.create_task(gwms.webhooks.register_many(WANTED, concurrency=3))
 
             def begin_to_end() -> None:
@@ -101,8 +100,7 @@ async def cut_short(step: int, prepare: Callable[[GwmsEmulator], None], end: End
         await until(lambda: not gateway.connections)
         # A new client knows nothing of a create that may be carried out late.
         await asyncio.sleep(1.0)
-        async with client(gateway, timeout=TIMEOUT) as gwms:
-            use_virtual_clock(gwms, loop)
+        async with client(gateway, kind=virtual_client(loop), timeout=TIMEOUT) as gwms:
             (await gwms.webhooks.register_many(WANTED)).raise_for_failures()
         assert sorted(held(gateway).values()) == [1] * len(WANTED)
     assert asyncio.all_tasks() == {asyncio.current_task()}

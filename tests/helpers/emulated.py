@@ -21,11 +21,13 @@ CONTRACT_SEED = 20_261_124
 """Where the cases made from the contract begin."""
 
 
-def client(gateway: GwmsEmulator, *, api_key: str | None = None, **options: Any) -> GwmsClient:
+def client(
+    gateway: GwmsEmulator, *, api_key: str | None = None, kind: type[GwmsClient] = GwmsClient, **options: Any
+) -> GwmsClient:
     """Make a client of an emulator; retries hardly wait unless told otherwise."""
     username, password, key = gateway.credentials
     options = {"retry": QUICK, "base_url": gateway.base_url, **options}
-    return GwmsClient(Credentials(username, password, api_key or key), **options)
+    return kind(Credentials(username, password, api_key or key), **options)
 
 
 def spec(number: int = 1) -> WebhookSpec:

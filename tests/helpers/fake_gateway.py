@@ -19,6 +19,7 @@ from gwms_async import (
     WebhookSpec,
 )
 from gwms_async.chain import Call
+from gwms_async.clock import Clock
 from gwms_async.registration import Coordinator
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class FakeGateway:
 
     def registry(self) -> Coordinator:
         """Make a registry that works on this gateway, on the time of the running loop."""
-        return Coordinator(lambda call: FakeOperations(self, call), monotonic=asyncio.get_running_loop().time)
+        return Coordinator(lambda call: FakeOperations(self, call), Clock(monotonic=asyncio.get_running_loop().time))
 
     async def settle(self) -> None:
         """Wait for what is still to be carried out."""

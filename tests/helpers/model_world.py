@@ -26,7 +26,7 @@ from gwms_async.models import Identity
 from gwms_async.testing import Exchange, GwmsEmulator, StoredWebhook
 from gwms_async.testing.wire import Answer, Route
 
-from .virtual_io_loop import VirtualIoLoop, use_virtual_clock
+from .virtual_io_loop import VirtualIoLoop, virtual_client
 
 TTL = 600.0
 TIMEOUTS = Timeout(connect=2, attempt=1.5, total=20), Timeout(connect=2, attempt=1.5, total=2)
@@ -190,7 +190,7 @@ class World:
         """Begin the next generation."""
         self.generation += 1
         self.first_login.append(len(self.gateway.requests))
-        self.client = GwmsClient(
+        self.client = virtual_client(self.loop)(
             Credentials(*self.gateway.credentials),
             base_url=self.gateway.base_url,
             timeout=TIMEOUTS[(self.generation - 1) % 2],
@@ -198,7 +198,6 @@ class World:
             middlewares=[sign],
             max_connections=3,
         )
-        use_virtual_clock(self.client, self.loop)
 
     def begin(self, kind: str, act: Callable[[GwmsClient], Awaitable[Any]], **about: Any) -> Op:
         """Begin a call."""

@@ -11,7 +11,7 @@ Why this is sound:
 - Should the kernel be late all the same, a timer runs before the bytes arrive: exactly what happens on a slow network.
   Every schedule of this loop is one that real time could bring; what must always hold must hold in each of them.
 
-What takes its clock when a class is made (`attrs` defaults) has to be given the loop's: see `use_virtual_clock`.
+Clients keep a clock of their own: see `virtual_client`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from unittest import mock
 
 from gwms_async import GwmsClient
+from gwms_async.clock import Clock
 
 _LOOKS = 4
 
@@ -55,9 +56,6 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]
 
 
-def use_virtual_clock(client: GwmsClient, loop: VirtualIoLoop) -> None:
-    """Give a client the loop's clock where it keeps one of its own."""
-    shared = client._shared
-    shared.login._monotonic = shared.backoff._monotonic = shared.pace._monotonic = loop.time
-    for _, webhooks in shared.eshops.values():
-        webhooks._registry.monotonic = loop.time
+def virtual_client(loop: VirtualIoLoop) -> type[GwmsClient]:
+    """Make the class of clients that go by a loop's time."""
+    return type("VirtualClient", (GwmsClient,), {"_clock": Clock(loop.time)})

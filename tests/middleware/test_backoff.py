@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 
 from gwms_async import Cause, ConnectionFailedError, Request, Response, RetryPolicy, TransportError
 from gwms_async.chain import Call
+from gwms_async.clock import Clock
 from gwms_async.middleware import Backoff, RetryBudget
 
 WALL = 1_790_000_000.0
@@ -48,9 +49,7 @@ class Wire:
             policy,
             budget or RetryBudget(policy.budget),
             jitter=lambda longest: longest,
-            sleep=self.sleep,
-            monotonic=lambda: self.now,
-            wall=lambda: WALL + self.now,
+            clock=Clock(lambda: self.now, lambda: WALL + self.now, self.sleep),
         )
 
 
@@ -208,7 +207,7 @@ async def test_the_wait_is_jittered() -> None:
         async def note(seconds: float) -> None:
             waits.add(seconds)
 
-        await Backoff(RetryPolicy(base=1), RetryBudget(500), sleep=note)(evolve(GET, call=Call()), wire)
+        await Backoff(RetryPolicy(base=1), RetryBudget(500), clock=Clock(sleep=note))(evolve(GET, call=Call()), wire)
 
     assert len(waits) == 20
     assert all(0 <= wait <= 1 for wait in waits)

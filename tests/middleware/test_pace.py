@@ -9,6 +9,7 @@ import pytest
 
 from gwms_async import Cause, ConnectionFailedError, DeadlineExceededError, Request, Response, Timeout
 from gwms_async.chain import Call, compose
+from gwms_async.clock import Clock
 from gwms_async.middleware import Pace
 from gwms_async.session import Session
 from gwms_async.timeouts import SharedTimeout
@@ -114,7 +115,7 @@ def test_a_push_back_holds_all_calls_back(status: int) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, monotonic=loop.time), Gateway(Response(status, headers={"retry-after": "5"}))
+        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway(Response(status, headers={"retry-after": "5"}))
 
         assert (await pace(due_in(60.0), gateway)).status == status
         answers = await asyncio.gather(*(pace(due_in(60.0), gateway) for _ in range(3)))
@@ -131,7 +132,7 @@ def test_other_refusals_hold_nobody_back() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, monotonic=loop.time), Gateway(Response(503), Response(500))
+        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway(Response(503), Response(500))
 
         async def lost(_: Request) -> Response:
             raise ConnectionFailedError("lost", cause=Cause.UNKNOWN)
@@ -151,7 +152,7 @@ def test_a_call_that_cannot_outlast_the_pause() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, answers = Pace(1, monotonic=loop.time), list[tuple[float, int]]()
+        pace, answers = Pace(1, clock=Clock(loop.time)), list[tuple[float, int]]()
 
         async def slow(_: Request) -> Response:
             await asyncio.sleep(2.0)
@@ -183,7 +184,7 @@ def test_nobody_is_held_back_after_the_end(*, gives_up: bool) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace = Pace(1, monotonic=loop.time)
+        pace = Pace(1, clock=Clock(loop.time))
         await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
         waiting = asyncio.create_task(pace(due_in(60.0), Gateway()))
         await asyncio.sleep(1.0)
@@ -205,7 +206,7 @@ def test_who_gave_up_is_passed_over() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, monotonic=loop.time), Gateway()
+        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway()
         await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
         waiting = [asyncio.create_task(pace(due_in(60.0), gateway)) for _ in range(2)]
         await asyncio.sleep(1.0)

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from gwms_async import Request, Response, RetryPolicy
 from gwms_async.chain import compose
+from gwms_async.clock import Clock
 from gwms_async.middleware import Backoff, Pace, RetryBudget
 from gwms_async.middleware.rate import Rate
 
@@ -197,8 +198,8 @@ def test_a_bulk_through_a_throttling_gateway(name: str) -> None:
 
     async def main() -> float:
         loop, policy = asyncio.get_running_loop(), RetryPolicy()
-        pace = Pace(100, Rate(), monotonic=loop.time)
-        chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, monotonic=loop.time), pace], bucket)
+        pace = Pace(100, Rate(), clock=Clock(loop.time))
+        chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, clock=Clock(loop.time)), pace], bucket)
         todo: Iterator[int] = iter(range(creates))
 
         async def work() -> None:

@@ -112,7 +112,7 @@ def test_the_store_in_files_without_the_extra(name: str, monkeypatch: pytest.Mon
     installed.FileLock = installed.Timeout = object
     monkeypatch.setitem(sys.modules, "filelock", installed)
     monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "gwms_async.stores.file", raising=False)
+    monkeypatch.delitem(sys.modules, "gwms_async.auth.stores.file", raising=False)
 
     with pytest.raises(ImportError, match=rf"^FileTokenStore needs {name}: pip install 'gwms-async\[cli\]'$"):
         from gwms_async import FileTokenStore  # noqa: F401, PLC0415  # asked for on purpose

@@ -17,6 +17,7 @@ from gwms_async import (
     WebhookSpec,
 )
 from gwms_async.chain import Call
+from gwms_async.clock import Clock
 from gwms_async.registration import Coordinator, register_many, register_stream
 from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
@@ -123,7 +124,7 @@ def test_a_run_that_was_stopped_does_not_fail_the_others() -> None:
 
             return Throttled(gateway, call)
 
-        registry = Coordinator(operations, asyncio.get_running_loop().time)
+        registry = Coordinator(operations, Clock(asyncio.get_running_loop().time))
         reports = await asyncio.gather(register(registry, specs(1), deadline=0.3), register(registry, specs(1)))
 
         assert [report.outcomes[0].status for report in reports] == [S.FAILED, S.CREATED]

@@ -1,0 +1,28 @@
+"""The time that a client goes by: one value, which tests replace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+
+
+@frozen
+class Clock:
+    """Where a client reads the time, and how it waits.
+
+    Args:
+        monotonic: Seconds that only grow; for waits, deadlines and expiry.
+        wall: Unix seconds; only where the gateway's own clock is not known.
+        sleep: Waits for a number of seconds.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+SYSTEM_CLOCK = Clock()
+"""The time of the machine."""
