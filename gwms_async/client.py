@@ -119,9 +119,7 @@ class GwmsClient:
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             store_key(base_url, credentials.username),
-            Session(
-                transport, compose([Backoff(retry, budget, clock=self._clock)], transport), limit, self._clock
-            ).call,
+            Session(transport, login_chain, limit, self._clock).call,
             self._clock,
         )
         backoff = Backoff(retry, budget, is_paced=True, clock=self._clock)

@@ -231,8 +231,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def api_error_class(status: int) -> type[ApiError]:
     """Name the class for a status of 300 or more."""
-    if status < 400:  # noqa: PLR2004  # the classes of HTTP
+    if status < 400:  # the classes of HTTP
         return RedirectError
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, ApiError)

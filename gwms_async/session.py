@@ -89,7 +89,7 @@ def _end_of(request: Request, response: Response, wall: float) -> Response | Gwm
         return _outcome_unknown(request, f"{response.status}: {envelope.explain(response)}")
     if found is Kind.UNREADABLE:
         return response
-    if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:  # noqa: PLR2004
+    if request.method == "DELETE" and response.status == 404 and request.call.outcome_unknown:
         # An earlier attempt of this very call deleted it, and its answer was lost.
         return evolve(response, status=200, readable=True, data=None)
     return envelope.api_error(request, response, wall)

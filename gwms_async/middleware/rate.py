@@ -70,7 +70,7 @@ class Rate:
         if self.per_second is not None:
             self._space(self.per_second, now)
         elif now - self._since >= 1.0:
-            self._sent_before = self._sent if now - self._since < 2.0 else 0  # noqa: PLR2004
+            self._sent_before = self._sent if now - self._since < 2.0 else 0
             self._sent, self._since = 0, now
         self._sent += 1
         return Ticket(self._episode, self._sent, now)

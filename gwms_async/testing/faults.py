@@ -132,7 +132,7 @@ class Status(Fault):
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
 
-    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
         """Make what goes out."""
         retry = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         headers = merged(retry, self.headers or {})
@@ -151,7 +151,7 @@ class EnvelopeStatus(Fault):
 
     status: int
 
-    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
         """Make what goes out."""
         return Answer(200, envelope_body(self.status, _MESSAGE), {"Content-Type": JSON})
 
@@ -166,7 +166,7 @@ class Html(Fault):
 
     carry_out: bool = True
 
-    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
         """Make what goes out."""
         return Answer(200, _PAGE, {"Content-Type": HTML})
 
@@ -183,7 +183,7 @@ class Redirect(Fault):
     location: str
     status: int = 307
 
-    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
         """Make what goes out."""
         return envelope(self.status, _MESSAGE, headers={"Location": self.location})
 
@@ -202,7 +202,7 @@ class RawBody(Fault):
     content_type: str = "application/json"
     carry_out: bool = True
 
-    def answer(self, usual: Answer) -> Answer:  # noqa: ARG002  # nothing of it is left
+    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
         """Make what goes out."""
         return Answer(200, self.body, {"Content-Type": self.content_type})
 

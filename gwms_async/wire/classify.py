@@ -62,14 +62,14 @@ _SEEN_BY_THE_APPLICATION = frozenset({400, 404, 409, 422})
 
 def is_success(response: Response) -> bool:
     """Tell whether the request was carried out, and the answer can be read."""
-    return response.readable and 200 <= response.status < 300  # noqa: PLR2004  # the classes of HTTP
+    return response.readable and 200 <= response.status < 300  # the classes of HTTP
 
 
 def classify(seen: Response | TransportError) -> Kind:
     """Read an attempt's end."""
     if isinstance(seen, TransportError):
         return _CAUSES[seen.cause]
-    if 200 <= seen.status < 300:  # noqa: PLR2004  # as above
+    if 200 <= seen.status < 300:  # as above
         return Kind.SUCCESS if seen.readable else Kind.UNREADABLE
     return _STATUSES.get(seen.status, Kind.REFUSED)
 
@@ -81,12 +81,12 @@ def action_for(found: Kind, *, idempotent: bool) -> Action:
 
 def is_throttling(seen: Response | TransportError) -> bool:
     """Tell whether the gateway asks to slow down."""
-    return isinstance(seen, Response) and seen.status == 429  # noqa: PLR2004  # Too Many Requests
+    return isinstance(seen, Response) and seen.status == 429  # Too Many Requests
 
 
 def is_push_back(response: Response) -> bool:
     """Tell whether the answer asks all calls to slow down."""
-    return response.status == 429 or (response.status == 503 and "retry-after" in response.headers)  # noqa: PLR2004
+    return response.status == 429 or (response.status == 503 and "retry-after" in response.headers)
 
 
 def key_was_accepted(response: Response) -> bool:

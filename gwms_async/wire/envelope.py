@@ -67,7 +67,7 @@ def open_envelope(
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
     message, inner = content.get("message"), content.get("statusCode")
-    if inner != status and 200 <= status < 300:  # noqa: PLR2004
+    if inner != status and 200 <= status < 300:
         status = _status_within(inner, status)
     message = message if isinstance(message, str) else None
     draft = response_draft()
@@ -86,7 +86,7 @@ def open_envelope(
 
 def _status_within(value: object, status: int) -> int:
     inner = number(value)
-    return int(inner) if inner is not None and 400 <= inner < 600 else status  # noqa: PLR2004
+    return int(inner) if inner is not None and 400 <= inner < 600 else status
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
