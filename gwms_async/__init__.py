@@ -28,8 +28,8 @@ from .errors import (
     TransportError,
 )
 from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
-from .registration import Outcome, OutcomeStatus, Report
 from .registration.plan import Plan
+from .registration.report import Outcome, OutcomeStatus, Report
 from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
 from .tokens import MemoryTokenStore, Token, TokenStore
 

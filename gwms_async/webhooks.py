@@ -10,10 +10,13 @@ from .chain import Call, Handler, Request
 from .clock import Clock
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
-from .registration import Coordinator, Outcome, Report, register_many, register_stream
 from .registration.apply import apply
+from .registration.bulk import register_many
+from .registration.coordinator import Coordinator
 from .registration.plan import Plan, make_plan
+from .registration.report import Outcome, Report
 from .registration.snapshot import unique
+from .registration.stream import register_stream
 from .wire import decoding, requests
 
 _Webhooks = builtins.list[Webhook]
@@ -81,7 +84,7 @@ class Webhooks(Operations):
 
     def __init__(self, send: Handler, clock: Clock) -> None:
         super().__init__(send)
-        self._registry = Coordinator(self._counted, clock)
+        self._coordinator = Coordinator(self._counted, clock)
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, whether or not there is such a one already (``POST /webhooks``).
@@ -91,7 +94,7 @@ class Webhooks(Operations):
         Raises:
             OutcomeUnknownError: It went out once and no readable answer came back.
         """
-        return await self._registry.create_once(spec, Call())
+        return await self._coordinator.post(spec, Call())
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """See to it that a webhook exists: adopt it, activate or deactivate it, or create it.
@@ -142,7 +145,7 @@ class Webhooks(Operations):
             GwmsError: The list that it begins with failed; nothing was sent.
         """
         return await register_many(
-            self._registry, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
+            self._coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
         )
 
     def register_stream(
@@ -166,7 +169,7 @@ class Webhooks(Operations):
             GwmsError: The list that it begins with failed; nothing was sent.
             Exception: What the source raised, after the outcomes of all that it gave before.
         """
-        return register_stream(self._registry, specs, concurrency=concurrency)
+        return register_stream(self._coordinator, specs, concurrency=concurrency)
 
     async def plan(self, specs: Iterable[WebhookSpec], *, prune: Callable[[Webhook], object] | None = None) -> Plan:
         """Compare the webhooks that shall exist with those that do; nothing is changed.
@@ -212,11 +215,11 @@ class Webhooks(Operations):
             PlanRefusedError: It would delete too much; nothing was sent but a list.
             GwmsError: The list that it begins with failed; nothing else was sent.
         """
-        return await apply(self._registry, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
+        return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
     async def close(self) -> None:
         """End a list that registrations wait for."""
-        await self._registry.close()
+        await self._coordinator.close()
 
     def _counted(self, call: Call) -> Operations:
         return Operations(self._send, call)

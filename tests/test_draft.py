@@ -42,7 +42,7 @@ def test_a_filled_draft_is_complete_and_frozen(made: Any) -> None:
 
 async def test_an_outcome_is_complete_and_frozen() -> None:
     """It is filled in the same way."""
-    outcome = Item(spec(), FakeGateway().registry(), None).end(OutcomeStatus.FAILED)
+    outcome = Item(spec(), FakeGateway().coordinator(), None).end(OutcomeStatus.FAILED)
 
     assert attrs.evolve(outcome) == outcome
     with pytest.raises(FrozenInstanceError):

@@ -10,7 +10,7 @@ from attrs import validators
 from ..chain import Call
 from ..errors import GwmsError, NotFoundError, PlanRefusedError
 from ..models import Webhook, WebhookSpec
-from . import register_many
+from .bulk import register_many
 from .coordinator import Coordinator
 from .plan import Plan
 from .report import Outcome, OutcomeStatus, Report
@@ -20,7 +20,7 @@ _FEW, _SHARE = 10, 0.3
 
 
 async def apply(
-    registry: Coordinator,
+    coordinator: Coordinator,
     plan: Plan,
     *,
     concurrency: int,
@@ -28,10 +28,10 @@ async def apply(
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
     """Carry a plan out; see `Webhooks.apply`."""
-    snapshot = await registry.snapshot()
+    snapshot = await coordinator.lists.fresh()
     if not force:
         _check(plan, snapshot)
-    report = await register_many(registry, plan.wanted, concurrency=concurrency, deadline=None, on_outcome=on_outcome)
+    report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     needed = {outcome.webhook.id for outcome in report.outcomes if outcome.webhook is not None}
     deleted: dict[int, Outcome] = {}
     queue = iter(plan.delete)
@@ -39,7 +39,7 @@ async def apply(
     async def work() -> None:
         """Delete one after the other."""
         for webhook in queue:
-            deleted[webhook.id] = await _end(registry, webhook, snapshot, needed, is_safe=not report.failures)
+            deleted[webhook.id] = await _end(coordinator, webhook, snapshot, needed, is_safe=not report.failures)
             if on_outcome is not None:
                 on_outcome(deleted[webhook.id])
 
@@ -60,7 +60,7 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
 
 
 async def _end(
-    registry: Coordinator, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
+    coordinator: Coordinator, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
 ) -> Outcome:
     """Delete one webhook, if it is still what the plan saw."""
     spec, call = _spec_of(webhook), Call()
@@ -71,7 +71,7 @@ async def _end(
     if not is_safe:
         return Outcome(spec, OutcomeStatus.NOT_STARTED, webhook, GwmsError(_NOT_SAFE))
     try:
-        await registry.operations(call).delete(webhook.id)
+        await coordinator.api(call).delete(webhook.id)
     except NotFoundError:
         pass  # somebody else was faster
     except GwmsError as error:

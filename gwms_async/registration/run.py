@@ -1,257 +1,156 @@
-"""One registration: snapshot, work, settle, verify."""
+"""One registration: list, work, settle, verify."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
-from typing import Any
 
-from attrs import define, field
-
-from ..errors import DeadlineExceededError, GwmsError, OutcomeUnknownError
+from ..errors import DeadlineExceededError
 from ..models import Identity, WebhookSpec
 from .coordinator import COMMIT_WINDOW, Coordinator
-from .item import Item, cut_short
+from .item import Item, State, cut_short
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
+from .workers import Workers, run_tasks
 
-NextSpec = Callable[[], Awaitable[WebhookSpec | None] | WebhookSpec | None]
-"""Gives the next spec, None after the last; or what to await for it, which is then `as_waiting`."""
+NextSpec = Callable[[], Awaitable[WebhookSpec | None]]
+"""Returns the next spec, None after the last."""
 
-Emit = Callable[[Outcome], Awaitable[object] | None]
-"""Takes an outcome as it becomes known; gives what to await, if it has to wait, which is then `as_waiting`."""
+Emit = Callable[[Outcome], Awaitable[None]]
+"""Takes an outcome as it becomes known."""
 
 _logger = logging.getLogger("gwms_async")
 _PAUSES = (1.0, 2.0, 3.0)
-_GRACE = 5.0
 _MOST_IN_DOUBT = 1000
 
 
-@define(eq=False, repr=False)
 class Run:
-    """Sees to it that webhooks exist.
+    """Ensures that webhooks exist.
 
     Args:
-        registry: Shared by the registrations of the e-shop.
-        workers: How many specs are worked on at once.
+        coordinator: Shared by the registrations of the e-shop.
+        concurrency: How many specs are worked on at once.
         emit: Takes each outcome.
     """
 
-    _registry: Coordinator
-    _workers: int
-    _emit: Emit
-
-    _snapshot: Snapshot = field(factory=lambda: Snapshot(0, {}), init=False)
-    _items: dict[Identity, Item | bool] = field(factory=dict, init=False)
-    _in_doubt: list[Item] = field(factory=list, init=False)
-    _last_doubt: float = field(default=-inf, init=False)
-    _busy: dict[asyncio.Task[Any], Item] = field(factory=dict, init=False)  # by the task that works on it
-    _waiting: dict[asyncio.Task[Any], None] = field(factory=dict, init=False)
-    _stopped_at: float = field(default=inf, init=False)
+    def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit) -> None:
+        self.workers = Workers(coordinator.clock)
+        self._coordinator, self._concurrency, self._emit = coordinator, concurrency, emit
+        self._snapshot = Snapshot(0, {})
+        self._items: dict[Identity, Item | bool] = {}
+        self._in_doubt: list[Item] = []
+        self._last_doubt = -inf
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
 
         Args:
-            next_spec: Gives them.
+            next_spec: Where they come from.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
         """
-        with self._registry.entered(self):
-            with self.as_waiting():
-                self._snapshot = await self._registry.snapshot()
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._work(next_spec))
-            await self._settle(self._workers)
+        with self._coordinator.tracking(self):
+            with self.workers.waiting():
+                self._snapshot = await self._coordinator.lists.fresh()
 
-    async def stop(self, main: asyncio.Task[None]) -> None:
-        """End a run: what waits at once, what is on the wire within 5 seconds.
+            async def work() -> None:
+                while not self.workers.is_stopped and (spec := await next_spec()) is not None:
+                    await self._register(spec)
 
-        Args:
-            main: The task of `main`.
-        """
-        # asyncio complains of errors that nobody has looked at; a cancellation may keep us from it.
-        main.add_done_callback(lambda done: done.cancelled() or done.exception())
-        if main.done():
-            return
-        self._stopped_at = self._registry.clock.monotonic()
-        for task, item in self._busy.items():
-            item.stop(self._stopped_at)
-            if not item.call.on_wire:
-                task.cancel()
-        for task in self._waiting:
-            task.cancel()
-        try:
-            await asyncio.wait([main], timeout=_GRACE)
-        finally:
-            main.cancel()
-            await asyncio.wait([main])
+            await run_tasks(work, self._concurrency)
+            await self._settle(self._concurrency)
 
-    def leftover(self, spec: WebhookSpec) -> Outcome:
-        """Tell how a spec stands that a stopped run has no outcome for."""
+    def unfinished(self, spec: WebhookSpec) -> Outcome:
+        """Return the outcome of a spec for which a stopped run has emitted none."""
         item = self._items.get(spec.identity)
         if not isinstance(item, Item):
-            item = Item(spec, self._registry, self)
+            item = Item(spec, self._coordinator, self)
         if item.outcome is not None:
-            return item.final()
-        if item.may_be_there:
+            return item.finish()
+        if item.may_exist:
             return item.end(OutcomeStatus.UNKNOWN, error=item.doubt or cut_short(spec))
-        error = DeadlineExceededError("the run was ended before this webhook was registered: run it again")
+        error = DeadlineExceededError("the run ended before this webhook was registered: run it again")
         status = OutcomeStatus.FAILED if item.attempts else OutcomeStatus.NOT_STARTED
         return item.end(status, error=error)
 
-    async def _work(self, next_spec: NextSpec) -> None:
-        items, task = self._items, _running_task()
-        while not self.is_stopped:
-            spec = next_spec()
-            if spec is not None and not isinstance(spec, WebhookSpec):
-                spec = await spec
-            if spec is None:
-                return
-            before = items.get(spec.identity)
-            if before is not None:
-                await self._tell(self._repeated(spec, before))
-                continue
-            item = items[spec.identity] = self._busy[task] = Item(spec, self._registry, self)
-            try:
-                await item.ensure(self._snapshot, OutcomeStatus.EXISTING)
-            except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
-                self._fail(item, error)
-            finally:
-                del self._busy[task]
-            if item.outcome is None:
-                self._in_doubt.append(item)
-                if len(self._in_doubt) >= _MOST_IN_DOUBT:
-                    await self._settle(1)
-                continue
-            for outcome in self._finished(item):  # not by `_tell`: a bulk comes along here for each webhook
-                waiting = self._emit(outcome)
-                if waiting is not None:
-                    await waiting
+    async def _register(self, spec: WebhookSpec) -> None:
+        before = self._items.get(spec.identity)
+        if before is not None:
+            for outcome in _repeated(spec, before):
+                await self._emit(outcome)
+            return
+        item = self._items[spec.identity] = Item(spec, self._coordinator, self)
+        with self.workers.working_on(item):
+            await self._ensure(self._snapshot, item)
+        if item.outcome is not None:
+            await self._finish(item)
+            return
+        self._in_doubt.append(item)
+        if len(self._in_doubt) >= _MOST_IN_DOUBT:
+            await self._settle(1)
 
-    def _repeated(self, spec: WebhookSpec, before: Item | bool) -> Iterable[Outcome]:
-        """Give the outcome of a spec that came before, unless it waits for that one's."""
-        if isinstance(before, Item):
-            if before.spec.active is spec.active:
-                before.duplicates += 1
-                return ()
-        elif before is spec.active:
-            return (Outcome(spec, OutcomeStatus.DUPLICATE),)
-        error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
-        return (Outcome(spec, OutcomeStatus.FAILED, error=error),)
+    async def _ensure(self, snapshot: Snapshot, item: Item) -> None:
+        await item.ensure(snapshot)
+        if item.state is State.IN_DOUBT:
+            self._last_doubt = self._coordinator.clock.monotonic()
 
-    async def _try(self, snapshot: Snapshot, item: Item) -> None:
-        """Find out about an item in doubt."""
-        try:
-            await item.ensure(snapshot, OutcomeStatus.RECOVERED)
-        except Exception as error:  # noqa: BLE001  # as above
-            self._fail(item, error)
-
-    def _fail(self, item: Item, error: Exception) -> None:
-        """Bring an item that an error was raised for into doubt, or to an outcome."""
-        if isinstance(error, OutcomeUnknownError):
-            self._doubt(item, error)
-        elif item.doubt is None and not (isinstance(error, GwmsError) or item.attempts == 0):
-            # A middleware of the user's lost the answer.
-            self._doubt(item, cut_short(item.spec))
-        elif item.doubt is None:
-            item.outcome = item.end(OutcomeStatus.FAILED, error=error)
-
-    def _doubt(self, item: Item, error: OutcomeUnknownError) -> None:
-        item.doubt = error
-        self._last_doubt = self._registry.clock.monotonic()
-
-    def _finished(self, item: Item) -> Iterable[Outcome]:
-        """Give the outcomes of an item and of the specs that wait for it."""
-        outcome = item.outcome = item.final()
-        # From here on its identity is all that is remembered: a stream may have no end.
+    async def _finish(self, item: Item) -> None:
+        """Emit the outcomes of an item and of the specs that wait for it."""
+        outcome = item.finish()
+        # From here on only its identity is remembered: a stream may have no end.
         self._items[item.spec.identity] = item.spec.active
-        if not item.duplicates:
-            return (outcome,)
-        return (outcome, *[Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook)] * item.duplicates)
+        await self._emit(outcome)
+        for _ in range(item.duplicates):
+            await self._emit(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
 
-    async def _tell(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            waiting = self._emit(outcome)
-            if waiting is not None:
-                await waiting
-
-    async def _settle(self, workers: int) -> None:
-        """Find out about the items in doubt: what is there is adopted, what is not is created again."""
+    async def _settle(self, tasks: int) -> None:
+        """Settle the items in doubt: adopt what is listed, create the rest again."""
         items, self._in_doubt = self._in_doubt, []
         for pause in _PAUSES:
             undecided = [item for item in items if item.outcome is None]
-            if not undecided or self.is_stopped:
+            if not undecided or self.workers.is_stopped:
                 break
             snapshot = await self._look_again(pause)
             if snapshot is not None:
-                await self._each(undecided, partial(self._try, snapshot), workers)
-        if any(item.may_be_doubled for item in items) and not self.is_stopped:
-            await self._verify(items, workers)
-        if not self.is_stopped:
+                await self.workers.each(undecided, partial(self._ensure, snapshot), tasks)
+        if any(item.may_be_doubled for item in items) and not self.workers.is_stopped:
+            await self._verify(items, tasks)
+        if not self.workers.is_stopped:
             for item in items:
-                await self._tell(self._finished(item))
+                await self._finish(item)
+
+    async def _verify(self, items: list[Item], tasks: int) -> None:
+        """Delete the second copies that came of creating again."""
+        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._coordinator.clock.monotonic())
+        snapshot = await self._look_again(pause)
+        if snapshot is None:
+            return
+
+        async def verify(item: Item) -> None:
+            await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
+
+        await self.workers.each(items, verify, tasks)
 
     async def _look_again(self, pause: float) -> Snapshot | None:
-        with self.as_waiting():
-            await self._registry.clock.sleep(pause)
+        with self.workers.waiting():
+            await self._coordinator.clock.sleep(pause)
             try:
-                return await self._registry.snapshot()
-            except Exception as error:  # noqa: BLE001  # a middleware of the user's may raise anything
-                _logger.warning("webhooks in doubt could not be looked for: %s", error)
+                return await self._coordinator.lists.fresh()
+            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+                _logger.warning("listing webhooks in doubt failed: %s", error)
                 return None
 
-    async def _verify(self, items: list[Item], workers: int) -> None:
-        """Remove second copies that came of creating again."""
-        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._registry.clock.monotonic())
-        snapshot = await self._look_again(pause)
-        if snapshot is not None:
-            await self._each(items, partial(self._verify_one, snapshot), workers)
 
-    async def _verify_one(self, snapshot: Snapshot, item: Item) -> None:
-        await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
-
-    async def _each(self, items: Iterable[Item], act: Callable[[Item], Awaitable[None]], workers: int) -> None:
-        queue = iter(items)
-
-        async def work() -> None:
-            task = _running_task()
-            for item in queue:
-                if self.is_stopped:
-                    return
-                self._busy[task] = item
-                try:
-                    await act(item)
-                finally:
-                    del self._busy[task]
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(work())
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether nothing more is begun."""
-        return self._stopped_at < inf
-
-    @contextmanager
-    def as_waiting(self) -> Iterator[None]:
-        """Mark that the task waits for nothing that was sent, and may be ended at once."""
-        task = _running_task()
-        self._waiting[task] = None
-        try:
-            yield
-        finally:
-            del self._waiting[task]
-
-
-def _running_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101  # a coroutine runs in one
-    return task
+def _repeated(spec: WebhookSpec, before: Item | bool) -> tuple[Outcome, ...]:
+    """Return the outcome of a spec that came before; none yet if that one is still worked on."""
+    if isinstance(before, Item):
+        if before.spec.active is spec.active:
+            before.duplicates += 1
+            return ()
+    elif before is spec.active:
+        return (Outcome(spec, OutcomeStatus.DUPLICATE),)
+    error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
+    return (Outcome(spec, OutcomeStatus.FAILED, error=error),)

@@ -20,7 +20,7 @@ from gwms_async import (
 )
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
-from gwms_async.registration import Coordinator
+from gwms_async.registration.coordinator import Coordinator
 
 T = TypeVar("T")
 
@@ -77,8 +77,8 @@ class FakeGateway:
         """Count the requests of an operation."""
         return sum(name == operation for name, _ in self.journal)
 
-    def registry(self) -> Coordinator:
-        """Make a registry that works on this gateway, on the time of the running loop."""
+    def coordinator(self) -> Coordinator:
+        """Make a coordinator that works on this gateway, on the time of the running loop."""
         return Coordinator(lambda call: FakeOperations(self, call), Clock(monotonic=asyncio.get_running_loop().time))
 
     async def settle(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gwms_async import OutcomeStatus, Report, WebhookSpec
 from gwms_async.models import Identity
-from gwms_async.registration import register_many
+from gwms_async.registration.bulk import register_many
 
 from ..helpers import strategies as our
 from ..helpers import virtual_loop
@@ -44,7 +44,7 @@ def register(gateway: FakeGateway, wanted: list[WebhookSpec], concurrency: int) 
     """Register all of it, in virtual time, through a client of its own."""
 
     async def main() -> Report:
-        return await register_many(gateway.registry(), wanted, concurrency=concurrency, deadline=None, on_outcome=None)
+        return await register_many(gateway.coordinator(), wanted, concurrency=concurrency)
 
     return virtual_loop.run(main())
 

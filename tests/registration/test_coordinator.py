@@ -7,30 +7,32 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gwms_async import (
-    ConfigurationError,
-    GwmsClient,
-    OutcomeStatus,
-    OutcomeUnknownError,
-    Report,
-    ThrottledError,
-    WebhookSpec,
-)
+from gwms_async import ConfigurationError, GwmsClient, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
-from gwms_async.registration import Coordinator, register_many, register_stream
+from gwms_async.registration.bulk import register_many
+from gwms_async.registration.coordinator import Coordinator
+from gwms_async.registration.stream import register_stream
 from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
 from ..helpers import virtual_loop
 from ..helpers.emulated import client, spec
-from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs, urls
+
+
+def statuses(report: Report) -> list[OutcomeStatus]:
+    """Tell how each spec ended."""
+    return [outcome.status for outcome in report.outcomes]
+
 
 S = OutcomeStatus
 
 
-async def register(registry: Coordinator, wanted: list[WebhookSpec], deadline: float | None = None) -> Report:
+async def register(
+    coordinator: Coordinator, wanted: list[WebhookSpec], concurrency: int = 4, deadline: float | None = None
+) -> Report:
     """Register without a callback."""
-    return await register_many(registry, wanted, concurrency=4, deadline=deadline, on_outcome=None)
+    return await register_many(coordinator, wanted, concurrency=concurrency, deadline=deadline)
 
 
 def test_what_was_recovered_is_known_to_an_older_run() -> None:
@@ -38,7 +40,7 @@ def test_what_was_recovered_is_known_to_an_older_run() -> None:
 
     async def main() -> None:
         gateway = FakeGateway()
-        registry, gate = gateway.registry(), asyncio.Event()
+        coordinator, gate = gateway.coordinator(), asyncio.Event()
         first, second = specs(2)
 
         async def source() -> AsyncIterator[WebhookSpec]:
@@ -46,44 +48,16 @@ def test_what_was_recovered_is_known_to_an_older_run() -> None:
             await gate.wait()
             yield second
 
-        stream = register_stream(registry, source(), concurrency=1)
+        stream = register_stream(coordinator, source(), concurrency=1)
         assert (await anext(stream)).status is S.CREATED
         gateway.fail("create", Fault(lost, 0.0))
-        assert (await register(registry, [second])).counts == {S.RECOVERED: 1}
+        assert (await register(coordinator, [second])).counts == {S.RECOVERED: 1}
         await asyncio.sleep(60)
         gate.set()
 
         assert [outcome.status async for outcome in stream] == [S.RECOVERED]
         assert len(gateway.webhooks) == 2
-        assert registry._doubts == {}
-
-    virtual_loop.run(main())
-
-
-def test_a_second_copy_that_nobody_looked_for_is_told() -> None:
-    """It was created again, and the last list failed: the outcome says so."""
-
-    async def main() -> None:
-        gateway = FakeGateway()
-        gateway.fail("create", Fault(lost, 1.5))
-        gateway.fail("list", Fault(), Fault(), Fault(refused))
-        report = await register(gateway.registry(), specs(1))
-
-        (outcome,) = report.outcomes
-        assert outcome.status is S.CREATED
-        assert isinstance(outcome.error, OutcomeUnknownError)
-        assert len(gateway.webhooks) == 2
-
-    virtual_loop.run(main())
-
-
-def test_an_empty_run_sends_nothing() -> None:
-    """There is nothing to list for."""
-
-    async def main() -> None:
-        gateway = FakeGateway()
-        assert await register(gateway.registry(), []) == Report(())
-        assert gateway.journal == []
+        assert coordinator._doubts == {}
 
     virtual_loop.run(main())
 
@@ -93,11 +67,11 @@ def test_closing_at_any_step_of_a_list(steps: int) -> None:
     """Who waits for it gets an error, also if its task has not begun."""
 
     async def main() -> None:
-        registry = FakeGateway().registry()
-        run = asyncio.create_task(register(registry, specs(1)))
+        coordinator = FakeGateway().coordinator()
+        run = asyncio.create_task(register(coordinator, specs(1)))
         for _ in range(steps):
             await asyncio.sleep(0)
-        await registry.close()
+        await coordinator.close()
         with pytest.raises(ConfigurationError, match="closed"):
             await run
 
@@ -124,25 +98,10 @@ def test_a_run_that_was_stopped_does_not_fail_the_others() -> None:
 
             return Throttled(gateway, call)
 
-        registry = Coordinator(operations, Clock(asyncio.get_running_loop().time))
-        reports = await asyncio.gather(register(registry, specs(1), deadline=0.3), register(registry, specs(1)))
+        coordinator = Coordinator(operations, Clock(asyncio.get_running_loop().time))
+        reports = await asyncio.gather(register(coordinator, specs(1), deadline=0.3), register(coordinator, specs(1)))
 
         assert [report.outcomes[0].status for report in reports] == [S.FAILED, S.CREATED]
-
-    virtual_loop.run(main())
-
-
-@pytest.mark.parametrize(("count", "concurrency"), [(2, 1), (33, 32), (200, 4)])
-def test_closing_a_full_stream_does_not_wait(count: int, concurrency: int) -> None:
-    """Nothing is on the wire: it ends at once."""
-
-    async def main() -> None:
-        stream = register_stream(FakeGateway().registry(), specs(count), concurrency=concurrency)
-        await anext(stream)
-        await asyncio.sleep(1)
-        began = asyncio.get_running_loop().time()
-        await stream.aclose()
-        assert asyncio.get_running_loop().time() == began
 
     virtual_loop.run(main())
 
@@ -181,3 +140,212 @@ async def paused_by_another(gateway: GwmsEmulator, gwms: GwmsClient) -> Report:
     report = await gwms.webhooks.register_many([spec()])
     await adding
     return report
+
+
+def test_fifty_registrations_of_one_webhook_create_it_once() -> None:
+    """They share one create, and two lists at most: the one under way is too old for those who come later."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+
+        reports = await asyncio.gather(*(register(coordinator, wanted) for _ in range(50)))
+
+        assert {1} == {outcome.webhook.id for report in reports for outcome in report.outcomes if outcome.webhook}
+        assert gateway.count("create") == 1
+        assert gateway.count("list") <= 2
+        assert sum(statuses(report) == [S.CREATED] for report in reports) == 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.004, 0.009, 0.011, 0.015, 0.019, 0.021, 0.03])
+@pytest.mark.parametrize("latency", [0.005, 0.01, 0.02])
+def test_whenever_a_second_run_begins_nothing_is_doubled(delay: float, latency: float) -> None:
+    """A create that ended after another run's list began is known to that run."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(latency=latency), specs(10)
+        coordinator = gateway.coordinator()
+
+        first = asyncio.create_task(register(coordinator, wanted, 3))
+        await asyncio.sleep(delay)
+        second = await register(coordinator, list(reversed(wanted)), 2)
+        await first
+
+        assert urls(wanted) == urls(gateway.webhooks.values())
+        assert second.failures == ()
+
+    virtual_loop.run(main())
+
+
+def test_a_failed_create_fails_for_all_who_share_it() -> None:
+    """Each gets an error of its own; nobody sends it again."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=0.02)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(refused))
+
+        first = asyncio.create_task(register(coordinator, specs(1)))
+        await asyncio.sleep(0.001)
+        second = asyncio.create_task(register(coordinator, specs(1)))
+        await asyncio.sleep(0.035)
+        reports = [await first, await second]
+
+        errors = [report.outcomes[0].error for report in reports]
+        assert isinstance(errors[0], ServerError)
+        assert gateway.count("create") <= 2
+
+    virtual_loop.run(main())
+
+
+def test_who_waits_for_a_create_that_fails_gets_its_error() -> None:
+    """A create that two runs need at the same moment is sent once, also if it is refused."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(refused))
+
+        errors = await asyncio.gather(
+            *(coordinator.create(None, spec, Call()) for _ in range(3)), return_exceptions=True
+        )
+
+        assert [ServerError] * 3 == [type(error) for error in errors]
+        assert len({id(error) for error in errors}) == 3
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
+def test_the_next_takes_over_when_the_first_gives_up_before_sending() -> None:
+    """A cancelled registration harms no other one that waits for its create."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        slot, real = asyncio.Event(), coordinator.api
+
+        def operations(call: Call) -> object:
+            made = real(call)
+
+            class Waiting:
+                async def create(self, spec: WebhookSpec) -> object:
+                    await slot.wait()
+                    return await made.create(spec)
+
+            return Waiting()
+
+        coordinator.api = operations  # type: ignore[assignment]
+        first = asyncio.create_task(coordinator.create(None, spec, Call()))
+        second = asyncio.create_task(coordinator.create(None, spec, Call()))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await asyncio.sleep(0.1)
+        slot.set()
+
+        webhook, is_ours = await second
+        assert (webhook.id, is_ours) == (1, True)
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
+def test_a_create_cut_on_the_wire_is_in_doubt_for_all() -> None:
+    """A run that shares a create, the first of whose runs is ended on the wire, looks before it sends again."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(takes=0.5))
+
+        first = asyncio.create_task(register(coordinator, wanted))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(register(coordinator, wanted))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await asyncio.sleep(0)
+        first.cancel()
+        report = await second
+
+        assert statuses(report) == [S.CREATED]
+        assert gateway.count("create") == 2
+        assert len(gateway.webhooks) == 1
+
+    virtual_loop.run(main())
+
+
+def test_a_doubt_is_a_doubt_for_other_runs_too() -> None:
+    """A run that begins while a create of its webhook may still be carried out waits and looks first."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(lost, 0.9))
+
+        with pytest.raises(Exception, match="lost"):
+            await coordinator.post(wanted[0], Call())
+        report = await register(coordinator, wanted)
+
+        assert statuses(report) == [S.RECOVERED]
+        assert 1 == len(gateway.webhooks) == gateway.count("create")
+
+    virtual_loop.run(main())
+
+
+def test_a_doubt_does_not_last() -> None:
+    """Three seconds after the lost answer a run sees what is there, and creates what is not."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(lost), Fault(lost))
+
+        for lost_one in wanted:
+            with pytest.raises(Exception, match="lost"):
+                await coordinator.post(lost_one, Call())
+            await asyncio.sleep(3.0)
+        report = await register(coordinator, wanted)
+
+        assert statuses(report) == [S.CREATED] * 2
+        assert 6.0 < asyncio.get_running_loop().time() < 6.1
+
+    virtual_loop.run(main())
+
+
+def test_a_direct_create_is_known_to_a_run_under_way() -> None:
+    """A webhook that was created by hand after the list is not created again."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        coordinator = gateway.coordinator()
+        run = asyncio.create_task(register(coordinator, wanted, 1))
+        await asyncio.sleep(0.005)
+
+        await coordinator.post(wanted[1], Call())
+        report = await run
+
+        assert statuses(report) == [S.CREATED, S.EXISTING]
+        assert coordinator._created == {}
+
+    virtual_loop.run(main())
+
+
+def test_a_shared_create_in_another_state_is_brought_into_the_own() -> None:
+    """Who shares the create of an active webhook and wants it inactive deactivates it."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=0.02)
+        coordinator = gateway.coordinator()
+
+        first = asyncio.create_task(register(coordinator, specs(1)))
+        await asyncio.sleep(0.001)
+        second = await register(coordinator, specs(1, active=False))
+        await first
+
+        assert statuses(second) == [S.UPDATED]
+        assert gateway.count("create") == 1
+        assert not gateway.webhooks[1].active
+
+    virtual_loop.run(main())

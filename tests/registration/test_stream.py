@@ -9,7 +9,8 @@ import pytest
 from attrs import evolve
 
 from gwms_async import Outcome, OutcomeStatus, ServerError, WebhookSpec
-from gwms_async.registration import Coordinator, register_stream
+from gwms_async.registration.coordinator import Coordinator
+from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
@@ -17,9 +18,9 @@ from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, url
 S = OutcomeStatus
 
 
-async def collect(registry: Coordinator, wanted: object, concurrency: int = 4) -> list[Outcome]:
+async def collect(coordinator: Coordinator, wanted: object, concurrency: int = 4) -> list[Outcome]:
     """Take a whole stream."""
-    stream = register_stream(registry, wanted, concurrency=concurrency)  # type: ignore[arg-type]
+    stream = register_stream(coordinator, wanted, concurrency=concurrency)  # type: ignore[arg-type]
     return [outcome async for outcome in stream]
 
 
@@ -37,7 +38,7 @@ def test_outcomes_come_in_order_of_completion() -> None:
         gateway, wanted = FakeGateway(), specs(5)
         gateway.fail("create", Fault(takes=1.0))
 
-        outcomes = await collect(gateway.registry(), wanted, 2)
+        outcomes = await collect(gateway.coordinator(), wanted, 2)
 
         assert [*wanted[1:], wanted[0]] == [outcome.spec for outcome in outcomes]
 
@@ -50,7 +51,7 @@ def test_an_asynchronous_source() -> None:
     async def main() -> None:
         gateway = FakeGateway()
 
-        outcomes = await collect(gateway.registry(), asynchronous(specs(20)))
+        outcomes = await collect(gateway.coordinator(), asynchronous(specs(20)))
 
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 20
         assert len(gateway.webhooks) == 20
@@ -65,7 +66,7 @@ def test_a_duplicate_follows_its_first() -> None:
         gateway, (one, two) = FakeGateway(), specs(2)
         gateway.fail("create", Fault(takes=1.0))
 
-        outcomes = await collect(gateway.registry(), [one, one, two, two, one])
+        outcomes = await collect(gateway.coordinator(), [one, one, two, two, one])
 
         assert len(outcomes) == 5
         of_one = [outcome for outcome in outcomes if outcome.spec == one]
@@ -82,7 +83,7 @@ def test_a_duplicate_of_one_long_done_shows_no_webhook() -> None:
     async def main() -> None:
         (spec,) = specs(1)
 
-        outcomes = await collect(FakeGateway().registry(), [spec, spec], 1)
+        outcomes = await collect(FakeGateway().coordinator(), [spec, spec], 1)
 
         assert Outcome(spec, S.DUPLICATE) == outcomes[1]
 
@@ -96,7 +97,7 @@ def test_a_contradiction_is_a_failed_outcome(concurrency: int) -> None:
     async def main() -> None:
         (spec,) = specs(1)
 
-        outcomes = await collect(FakeGateway().registry(), [spec, evolve(spec, active=False)], concurrency)
+        outcomes = await collect(FakeGateway().coordinator(), [spec, evolve(spec, active=False)], concurrency)
 
         by_status = {outcome.status: outcome for outcome in outcomes}
         assert {S.CREATED, S.FAILED} == set(by_status)
@@ -120,7 +121,7 @@ def test_a_source_that_fails_ends_the_stream_after_what_it_gave(bad: str) -> Non
 
         outcomes = []
         with pytest.raises(LookupError if bad == "raises" else ValueError):  # noqa: PT012
-            async for outcome in register_stream(gateway.registry(), source(), concurrency=2):  # type: ignore[arg-type]
+            async for outcome in register_stream(gateway.coordinator(), source(), concurrency=2):  # type: ignore[arg-type]
                 outcomes.append(outcome)  # noqa: PERF401
 
         assert urls(wanted) == urls(outcome.spec for outcome in outcomes) == urls(gateway.webhooks.values())
@@ -141,7 +142,7 @@ def test_a_failing_first_list_is_raised() -> None:
                 yield spec
 
         with pytest.raises(ServerError):
-            await collect(gateway.registry(), source())
+            await collect(gateway.coordinator(), source())
 
         assert taken == []
 
@@ -160,7 +161,7 @@ def test_a_slow_consumer_slows_the_source_down() -> None:
                 taken += 1
                 yield spec
 
-        stream = register_stream(gateway.registry(), source(), concurrency=4)
+        stream = register_stream(gateway.coordinator(), source(), concurrency=4)
         await anext(stream)
         await asyncio.sleep(60)
 
@@ -177,7 +178,7 @@ def test_closing_the_stream_ends_what_waits_and_lets_the_wire_end() -> None:
         gateway = FakeGateway()
         gateway.fail("create", Fault(), Fault(takes=2.0), Fault(lost))
 
-        stream = register_stream(gateway.registry(), asynchronous(specs(50)), concurrency=3)
+        stream = register_stream(gateway.coordinator(), asynchronous(specs(50)), concurrency=3)
         await anext(stream)
         await stream.aclose()
 
@@ -197,7 +198,7 @@ def test_closing_a_stream_whose_source_is_silent() -> None:
             yield specs(1)[0]
             await asyncio.Event().wait()
 
-        stream = register_stream(gateway.registry(), source(), concurrency=3)
+        stream = register_stream(gateway.coordinator(), source(), concurrency=3)
         await anext(stream)
         await stream.aclose()
 
@@ -213,7 +214,7 @@ def test_lost_answers_are_settled_when_the_source_ends() -> None:
         gateway, wanted = FakeGateway(), specs(10)
         gateway.fail("create", Fault(lost, 0.0), Fault(lost))
 
-        outcomes = await collect(gateway.registry(), wanted)
+        outcomes = await collect(gateway.coordinator(), wanted)
 
         assert urls(wanted) == urls(gateway.webhooks.values())
         assert {S.CREATED, S.RECOVERED} == {outcome.status for outcome in outcomes}
@@ -234,7 +235,7 @@ def test_a_thousand_lost_answers_are_settled_before_the_source_ends() -> None:
                 yield spec
             await asyncio.Event().wait()
 
-        stream = register_stream(gateway.registry(), source(), concurrency=8)
+        stream = register_stream(gateway.coordinator(), source(), concurrency=8)
         outcomes = [await anext(stream) for _ in range(1200)]
         await stream.aclose()
 
@@ -250,7 +251,7 @@ def test_closing_while_a_batch_is_settled() -> None:
     async def main() -> None:
         gateway = FakeGateway()
         gateway.fail("create", *[Fault(lost)] * 1000)
-        stream = register_stream(gateway.registry(), specs(1001), concurrency=1)
+        stream = register_stream(gateway.coordinator(), specs(1001), concurrency=1)
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(10 + 0.5)
 
@@ -270,8 +271,23 @@ def test_unfit_concurrency() -> None:
         gateway = FakeGateway()
 
         with pytest.raises(ValueError, match="concurrency"):
-            await collect(gateway.registry(), specs(1), 0)
+            await collect(gateway.coordinator(), specs(1), 0)
 
         assert gateway.journal == []
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(("count", "concurrency"), [(2, 1), (33, 32), (200, 4)])
+def test_closing_a_full_stream_does_not_wait(count: int, concurrency: int) -> None:
+    """Nothing is on the wire: it ends at once."""
+
+    async def main() -> None:
+        stream = register_stream(FakeGateway().coordinator(), specs(count), concurrency=concurrency)
+        await anext(stream)
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await stream.aclose()
+        assert asyncio.get_running_loop().time() == began
 
     virtual_loop.run(main())

@@ -1,0 +1,88 @@
+"""A known number of webhooks, registered at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ..models import Identity, WebhookSpec
+from .coordinator import Coordinator
+from .report import Outcome, OutcomeStatus, Report
+from .run import Run
+from .snapshot import unique
+
+_logger = logging.getLogger("gwms_async")
+
+
+async def register_many(
+    coordinator: Coordinator,
+    specs: Iterable[WebhookSpec],
+    *,
+    concurrency: int,
+    deadline: float | None = None,
+    on_outcome: Callable[[Outcome], object] | None = None,
+) -> Report:
+    """Register all of `specs`; see `Webhooks.register_many`."""
+    specs = list(specs)
+    wanted = unique(specs)
+    check_concurrency(concurrency)
+    ended: dict[Identity, Outcome] = {}
+    notify = _safe_callback(on_outcome)
+
+    async def emit(outcome: Outcome) -> None:
+        ended[outcome.spec.identity] = outcome
+        notify(outcome)
+
+    remaining = iter(wanted.values())
+
+    async def next_spec() -> WebhookSpec | None:
+        return next(remaining, None)
+
+    if not wanted:
+        return Report(())
+    run = Run(coordinator, min(concurrency, len(wanted)), emit)
+    main = asyncio.create_task(run.main(next_spec), name="gwms registration")
+    try:
+        await asyncio.wait([main], timeout=deadline)
+    finally:
+        await run.workers.stop(main)
+    if not main.cancelled():
+        main.result()
+    for identity, spec in wanted.items():
+        if identity not in ended:
+            ended[identity] = run.unfinished(spec)
+            notify(ended[identity])
+    if len(wanted) < len(specs):
+        return Report(tuple(_with_duplicates(specs, ended, notify)))
+    return Report(tuple(ended[identity] for identity in wanted))
+
+
+def check_concurrency(concurrency: object) -> None:
+    """Raise `ValueError` unless it is a whole number of 1 or more."""
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise ValueError(f"concurrency must be a whole number of 1 or more, got {concurrency!r}")
+
+
+def _safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
+    def notify(outcome: Outcome) -> None:
+        try:
+            if on_outcome is not None:
+                on_outcome(outcome)
+        except Exception:
+            _logger.exception("on_outcome failed; the registration goes on")
+
+    return notify
+
+
+def _with_duplicates(
+    specs: Iterable[WebhookSpec], ended: Mapping[Identity, Outcome], notify: Callable[[Outcome], None]
+) -> Iterator[Outcome]:
+    seen: set[Identity] = set()
+    for spec in specs:
+        outcome = ended[spec.identity]
+        if spec.identity in seen:
+            outcome = Outcome(spec, OutcomeStatus.DUPLICATE, outcome.webhook)
+            notify(outcome)
+        seen.add(spec.identity)
+        yield outcome

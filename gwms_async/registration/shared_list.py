@@ -1,0 +1,79 @@
+"""Lists of an e-shop's webhooks, shared by all who ask for one at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ..errors import ConfigurationError, GwmsError
+from ..models import Webhook
+from .snapshot import Snapshot
+
+Listing = asyncio.Future[Snapshot | Exception]
+
+
+class SharedList:
+    """Lists webhooks; each list serves everyone who asked before it began.
+
+    Args:
+        fetch: Lists once.
+        tick: Counts events, so that it can be said what a list may have missed.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], tick: Callable[[], int]) -> None:
+        self._fetch, self._tick = fetch, tick
+        self._current: Listing | None = None
+        self._next: Listing | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def fresh(self) -> Snapshot:
+        """Return a list that begins after this call.
+
+        Raises:
+            GwmsError: The list failed.
+        """
+        listing = self._next
+        if listing is None:
+            listing = self._next = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            # A task that is cancelled before its first step never sets a result.
+            task.add_done_callback(partial(_end, listing))
+        await asyncio.wait([listing])
+        end = listing.result()
+        if isinstance(end, Snapshot):
+            return end
+        raise end.fresh() if isinstance(end, GwmsError) else end
+
+    async def close(self) -> None:
+        """Cancel lists in flight; whoever waits for one gets a `ConfigurationError`."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _list(self, listing: Listing, before: Listing | None) -> None:
+        end: Snapshot | Exception = _closed()
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            self._next, self._current = None, listing
+            began = self._tick()
+            end = Snapshot.of(began, await self._fetch())
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait get it
+            end = error
+        finally:
+            if self._current is listing:
+                self._current = None
+            listing.set_result(end)
+
+
+def _end(listing: Listing, _: asyncio.Task[None]) -> None:
+    if not listing.done():
+        listing.set_result(_closed())
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the client was closed during a list")

@@ -1,0 +1,337 @@
+"""What becomes of one spec, row by row of the table in the package's docstring; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from attrs import evolve
+
+from gwms_async import (
+    NotFoundError,
+    Outcome,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    Report,
+    ServerError,
+    WebhookSpec,
+    WebhookType,
+)
+from gwms_async.chain import Call
+from gwms_async.registration.bulk import register_many
+from gwms_async.registration.coordinator import Coordinator
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
+
+S = OutcomeStatus
+
+
+async def register(
+    coordinator: Coordinator, wanted: list[WebhookSpec], concurrency: int = 8, deadline: float | None = None
+) -> Report:
+    """Register without a callback."""
+    return await register_many(coordinator, wanted, concurrency=concurrency, deadline=deadline, on_outcome=None)
+
+
+def statuses(report: Report) -> list[OutcomeStatus]:
+    """Tell how each spec ended."""
+    return [outcome.status for outcome in report.outcomes]
+
+
+def not_there() -> Exception:
+    """Make the error of a delete that came too late."""
+    return NotFoundError(status=404, message="no", method="DELETE", path="/webhooks/9")
+
+
+def test_of_several_copies_the_lowest_is_adopted() -> None:
+    """Copies that were there before are named and left alone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        for _ in range(3):
+            gateway.add(spec)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.EXISTING, gateway.webhooks[1], copies=(2, 3)) == outcome
+        assert len(gateway.webhooks) == 3
+
+    virtual_loop.run(main())
+
+
+def test_a_copy_that_is_active_is_not_joined_by_a_second_one() -> None:
+    """An active copy is adopted rather than a lower inactive one activated: deliveries would double."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.add(evolve(spec, active=False))
+        gateway.add(spec)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.EXISTING, gateway.webhooks[2], copies=(1,)) == outcome
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(("active", "operation"), [(True, "activate"), (False, "deactivate")])
+def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operation: str) -> None:
+    """Same identity, other `active`: it is activated or deactivated."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.add(evolve(spec, active=not active))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=1) == outcome
+        assert active is gateway.webhooks[1].active
+        assert gateway.count(operation) == 1
+
+    virtual_loop.run(main())
+
+
+def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
+    """A listed webhook that cannot be activated, for it is gone, is created."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.add(evolve(spec, active=False))
+        gateway.memories.add(1)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=2) == outcome
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("commits_after", [None, 0, 0.4, 0.9, 1.5, 2.5])
+def test_a_lost_answer_is_settled_with_exactly_one(commits_after: float | None) -> None:
+    """Carried out or not, at once or late: there is one in the end, and the outcome names it."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(5)
+        gateway.fail("create", Fault(lost, commits_after))
+
+        report = await register(gateway.coordinator(), wanted)
+        await gateway.settle()
+
+        assert urls(wanted) == urls(gateway.webhooks.values())
+        outcome = report.outcomes[0]
+        was_found = commits_after is not None and commits_after < 1
+        assert (S.RECOVERED if was_found else S.CREATED) is outcome.status
+        assert (1 if was_found else 2) + len(outcome.copies) == outcome.attempts
+        assert outcome.webhook in gateway.webhooks.values()
+        assert outcome.error is None
+        assert statuses(report)[1:] == [S.CREATED] * 4
+
+    virtual_loop.run(main())
+
+
+def test_copies_of_a_late_commit_are_removed_and_named() -> None:
+    """A create that was sent again, and then carried out twice, leaves the lowest id; the other is named."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 1.5))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert list(gateway.webhooks) == [1]
+        assert (outcome.webhook.id if outcome.webhook else None, outcome.copies) == (1, (2,))
+
+    virtual_loop.run(main())
+
+
+def test_copies_that_were_there_before_are_never_removed() -> None:
+    """What the first list showed is not ours to delete, also when the webhook was created again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.add(evolve(spec, active=False))
+        gateway.add(evolve(spec, active=False))
+        gateway.memories |= {1, 2}
+        gateway.fail("create", Fault(lost, 1.5))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert {1, 2, 3} == set(gateway.webhooks)
+        assert outcome.webhook == gateway.webhooks[3]
+        assert outcome.copies == (4,)
+
+    virtual_loop.run(main())
+
+
+def test_a_copy_that_cannot_be_removed_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """The outcome keeps the error of the delete; one that somebody else removed is no error."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(lost, 1.5), Fault(lost, 1.5))
+        gateway.fail("delete", Fault(refused), Fault(not_there))
+
+        report = await register(gateway.coordinator(), wanted)
+
+        assert [isinstance(outcome.error, ServerError) for outcome in report.outcomes] == [True, False]
+        assert report.failures == ()
+        assert "could not be deleted" in caplog.text
+
+    virtual_loop.run(main())
+
+
+def test_what_stays_in_doubt_is_unknown() -> None:
+    """After three rounds without an answer the outcome is unknown, with the error that says so."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 4)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert S.UNKNOWN is outcome.status
+        assert isinstance(outcome.error, OutcomeUnknownError)
+        assert 4 == outcome.attempts == gateway.count("create")
+
+    virtual_loop.run(main())
+
+
+def test_the_last_look_may_still_find_it() -> None:
+    """What was unknown after three rounds, and is there at the last look, is recovered."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 3, Fault(lost, 1.0))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.RECOVERED, gateway.webhooks[1], attempts=4) == outcome
+
+    virtual_loop.run(main())
+
+
+def test_a_created_webhook_that_the_last_look_misses_keeps_its_outcome() -> None:
+    """A list that lags behind takes nothing back."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost))
+
+        async def delete_it() -> None:
+            await asyncio.sleep(2)
+            gateway.webhooks.clear()
+
+        deletion = asyncio.create_task(delete_it())
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+        await deletion
+
+        assert S.CREATED is outcome.status
+
+    virtual_loop.run(main())
+
+
+def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
+    """An error of the user's own, after the create was sent, is settled like any lost answer."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lambda: RuntimeError("of a middleware"), commits_after=0))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.RECOVERED, gateway.webhooks[1], attempts=1) == outcome
+
+    virtual_loop.run(main())
+
+
+def test_a_webhook_stored_otherwise_than_asked_for_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A gateway that changes the url would be given the same webhook anew at each run: that is worth a warning."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda spec: evolve(spec, url=spec.url + "/")
+
+        await register(gateway.coordinator(), [spec])
+
+        assert "webhook 1 is not stored as asked: a later run will not find it" in caplog.text
+
+    virtual_loop.run(main())
+
+
+def test_all_types_and_methods_are_identities_of_their_own() -> None:
+    """Url, type and method together tell webhooks apart."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        wanted = [
+            WebhookSpec("https://shop.example", kind, method=method)
+            for kind in WebhookType
+            for method in ("GET", "POST")
+        ]
+
+        report = await register(gateway.coordinator(), wanted)
+
+        assert statuses(report) == [S.CREATED] * 36
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
+    """A lost create of the other state commits late, below our own: what stays is as the last call asked."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(lost, commits_after=2.0), Fault(takes=1.5))
+        with pytest.raises(OutcomeUnknownError):
+            await coordinator.post(evolve(spec, active=not active), Call())
+
+        wanted: list[WebhookSpec] = [spec]
+        report = await register_many(coordinator, wanted, concurrency=1)
+        await gateway.settle()
+
+        (outcome,) = report.outcomes
+        assert [webhook.active for webhook in gateway.webhooks.values()] == [active]
+        assert outcome.webhook is not None
+        assert outcome.webhook.active == active
+
+    virtual_loop.run(main())
+
+
+def test_what_the_last_look_finds_is_brought_into_its_state() -> None:
+    """Another process creates it in the other state after the last round: it is not as asked, and not `recovered`."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 4)
+        gateway.later(7.5, lambda: gateway.add(evolve(spec, active=False)))
+
+        report = await register_many(gateway.coordinator(), [spec], concurrency=1)
+        await gateway.settle()
+
+        (outcome,) = report.outcomes
+        assert outcome.is_failure or gateway.webhooks[1].active
+
+    virtual_loop.run(main())
+
+
+def test_what_the_last_look_finds_and_cannot_change_has_failed() -> None:
+    """It is there, but not as asked: the outcome shows it, and the error that kept it so."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 4)
+        gateway.fail("activate", Fault(refused))
+        gateway.later(7.5, lambda: gateway.add(evolve(spec, active=False)))
+
+        report = await register_many(gateway.coordinator(), [spec], concurrency=1)
+        await gateway.settle()
+
+        (outcome,) = report.outcomes
+        assert outcome.status is OutcomeStatus.FAILED
+        assert isinstance(outcome.error, ServerError)
+        assert outcome.webhook == gateway.webhooks[1]
+
+    virtual_loop.run(main())
