@@ -141,7 +141,7 @@ class Webhooks(Operations):
             One outcome per spec, in the order of the input.
 
         Raises:
-            ValueError: An argument is unfit, or a webhook is asked for both active and inactive; nothing was sent.
+            ValueError: An argument is unfit, or a webhook is wanted both active and inactive; nothing was sent.
             GwmsError: The list that it begins with failed; nothing was sent.
         """
         return await register_many(
@@ -182,7 +182,7 @@ class Webhooks(Operations):
             What `apply` would do; `str` of it reads like a diff.
 
         Raises:
-            ValueError: Something is no spec, or a webhook is asked for both active and inactive; nothing was sent.
+            ValueError: Something is no spec, or a webhook is wanted both active and inactive; nothing was sent.
         """
         wanted = tuple(unique(specs).values())
         return make_plan(wanted, await self.list(), prune)

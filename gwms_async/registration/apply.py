@@ -1,4 +1,4 @@
-"""A plan carried out: what is wanted is registered, then what is not wanted is deleted."""
+"""Carry out a plan: register what is wanted, then delete what is not."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ async def apply(
     queue = iter(plan.delete)
 
     async def work() -> None:
-        """Delete one after the other."""
+
         for webhook in queue:
-            deleted[webhook.id] = await _end(coordinator, webhook, snapshot, needed, is_safe=not report.failures)
+            deleted[webhook.id] = await _delete_one(coordinator, webhook, snapshot, needed, is_safe=not report.failures)
             if on_outcome is not None:
                 on_outcome(deleted[webhook.id])
 
@@ -54,12 +54,12 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
     due = sum(_is_there(webhook, snapshot) for webhook in plan.delete)
     if listed >= _FEW and due > _SHARE * listed:
         raise PlanRefusedError(
-            f"the plan would delete {due} of the {listed} webhooks that are there; nothing was sent. "
-            "Check what `prune` takes to be yours, or apply it with force=True"
+            f"the plan would delete {due} of the {listed} webhooks that exist; nothing was sent. "
+            "Check what `prune` claims, or pass force=True"
         )
 
 
-async def _end(
+async def _delete_one(
     coordinator: Coordinator, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
 ) -> Outcome:
     """Delete one webhook, if it is still what the plan saw."""
@@ -79,7 +79,7 @@ async def _end(
     return Outcome(spec, OutcomeStatus.DELETED, webhook, attempts=call.attempts)
 
 
-_NOT_SAFE = "not deleted, for some of the webhooks that are wanted are not registered: run it again"
+_NOT_SAFE = "not deleted because some of the wanted webhooks are not registered: run it again"
 
 
 def _is_there(webhook: Webhook, snapshot: Snapshot) -> bool:
@@ -87,6 +87,6 @@ def _is_there(webhook: Webhook, snapshot: Snapshot) -> bool:
 
 
 def _spec_of(webhook: Webhook) -> WebhookSpec:
-    # What is stored may be no url that a spec may have; it can be deleted all the same.
+    # The stored url may be one that a spec may not have; it can be deleted all the same.
     with validators.disabled():
         return WebhookSpec(webhook.url, webhook.webhook_type, webhook.active, webhook.method)

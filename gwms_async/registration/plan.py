@@ -1,4 +1,4 @@
-"""What would have to change for the gateway to hold just the webhooks that are wanted; pure."""
+"""The difference between the webhooks you want and those that exist; pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .snapshot import Snapshot, is_tombstone, preferred_first, unique
 
 @frozen
 class Plan:
-    """The difference between what is wanted and what a list held; `str(plan)` shows it line by line.
+    """What `apply` would change; `str(plan)` shows it line by line.
 
     Args:
-        create: What is missing.
-        activate: What is there and inactive, but shall be active.
-        deactivate: What is there and active, but shall not be.
-        delete: What is ours and not wanted, further copies of a wanted webhook among it.
-        unchanged: What is there as it shall be.
+        create: Specs that are missing.
+        activate: Webhooks that exist and are inactive, but wanted active.
+        deactivate: Webhooks that exist and are active, but wanted inactive.
+        delete: Webhooks that are ours and not wanted, among them second copies of a wanted one.
+        unchanged: Webhooks that are as wanted.
     """
 
     create: tuple[WebhookSpec, ...] = ()
@@ -30,12 +30,12 @@ class Plan:
 
     @property
     def changes(self) -> int:
-        """How many webhooks would be touched."""
+        """How many webhooks would change."""
         return len(self.create) + len(self.activate) + len(self.deactivate) + len(self.delete)
 
     @property
     def wanted(self) -> tuple[WebhookSpec, ...]:
-        """All webhooks that shall be there once it is applied."""
+        """The specs of all webhooks that exist once it is applied."""
         return (
             *self.create,
             *(_as(webhook, active=True) for webhook in self.activate),
@@ -58,15 +58,15 @@ class Plan:
 def make_plan(
     specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], prune: Callable[[Webhook], object] | None
 ) -> Plan:
-    """Compare what is wanted with what is there.
+    """Compare the webhooks you want with those that exist.
 
     Args:
-        specs: The webhooks that shall be there; one that comes twice counts once.
-        webhooks: A list of the gateway's.
-        prune: Tells whether a webhook is ours, to be deleted where it is not wanted; None: none is.
+        specs: The webhooks you want; one that comes twice counts once.
+        webhooks: The webhooks that exist.
+        prune: Returns whether a webhook is ours, so that it is deleted if not wanted. None: none is.
 
     Raises:
-        ValueError: Something is no spec, or a webhook is asked for both active and inactive.
+        ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
     webhooks = tuple(webhooks)
     snapshot, kept = Snapshot.of(0, webhooks), set[int]()

@@ -1,4 +1,4 @@
-"""What became of each webhook that was to be registered."""
+"""What became of each spec."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class OutcomeStatus(StrEnum):
     """How it ended for one spec."""
 
     CREATED = "created"
-    """It was not there; now it is."""
+    """It did not exist; now it does."""
     EXISTING = "existing"
-    """It was there already."""
+    """It existed already."""
     UPDATED = "updated"
-    """It was there and has been activated or deactivated."""
+    """It existed and has been activated or deactivated."""
     RECOVERED = "recovered"
-    """The answer to its creation was lost; it was found on the gateway."""
+    """The response to its create was lost; it was found on the gateway."""
     DUPLICATE = "duplicate"
     """The same webhook came earlier in the same input; see its outcome."""
     DELETED = "deleted"
-    """It was there, was not wanted, and is gone."""
+    """It was not wanted and is gone."""
     FAILED = "failed"
-    """It could not be had; `Outcome.error` tells why."""
+    """It could not be registered; see `Outcome.error`."""
     UNKNOWN = "unknown"
-    """It may or may not be there: run again."""
+    """It may or may not exist: run again."""
     NOT_STARTED = "not_started"
     """Nothing was sent for it: run again."""
 
@@ -45,11 +45,11 @@ class Outcome:
     Args:
         spec: The spec.
         status: How it ended.
-        webhook: The gateway's webhook; None where there is none to show.
-        error: What went wrong, None if nothing did. With a status that is no failure: a second copy was left behind.
-        attempts: How often requests for it were on the wire.
-        copies: The ids of further webhooks of the same url, type and method: left alone if they were there before,
-            deleted if they came of this run's own second try.
+        webhook: The webhook as the gateway has it; None if there is none to show.
+        error: What went wrong, None if nothing did. With a status that is not a failure, a second copy was left behind.
+        attempts: How many requests for it were on the wire.
+        copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
+            deleted if this run created them.
     """
 
     spec: WebhookSpec
@@ -61,7 +61,7 @@ class Outcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the webhook is not known to be as it shall be."""
+        """Whether the webhook is not known to be as the spec asks."""
         return self.status in _FAILURES
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Report:
 
     @property
     def counts(self) -> Mapping[OutcomeStatus, int]:
-        """How many specs ended how; 0 for a status that none has."""
+        """How many specs ended with each status."""
         return Counter(outcome.status for outcome in self.outcomes)
 
     @property
@@ -90,10 +90,10 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.is_failure)
 
     def raise_for_failures(self) -> None:
-        """Raise what went wrong, if anything did.
+        """Raise the errors of all failures, if there are any.
 
         Raises:
-            ExceptionGroup: The error of each failure, with a note that names its webhook.
+            ExceptionGroup: One error per failure, with a note that names its webhook.
         """
         errors = []
         for outcome in self.failures:

@@ -1,4 +1,4 @@
-"""What the gateway holds, by identity; pure."""
+"""One list of webhooks, by identity, and which copy to prefer; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Snapshot:
     """One list of the gateway's webhooks.
 
     Args:
-        began: The tick at which the list was asked for.
+        began: The tick at which the list began.
         copies: The webhooks of each identity, by id.
     """
 
@@ -34,39 +34,39 @@ class Snapshot:
         return (webhook for copies in self._copies.values() for webhook in copies)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
-        """All webhooks of one identity, lowest id first."""
+        """Return all webhooks of one identity, lowest id first."""
         return self._copies.get(identity, ())
 
 
 def is_tombstone(webhook: Webhook) -> bool:
-    """Tell whether it may be no more than the gateway's memory of a webhook."""
+    """Return whether it may be only the trace of a deleted webhook."""
     return not webhook.active and webhook.unregistered_at is not None
 
 
 def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:
-    """Order the webhooks of one identity by how fit they are to be adopted.
+    """Sort the copies of one webhook, the one to adopt first.
 
-    The lowest id wins, but not over one that is as it shall be while the lower one is not: to activate a second copy
-    would double every delivery.
+    The lowest id wins, but not over one that is in the desired state already: activating a second copy would double
+    every delivery.
     """
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
 
 
 def copy_to_keep(copies: Iterable[Webhook]) -> Webhook:
-    """Choose the one webhook of an identity that stays; the same one in every process that looks."""
+    """Return the copy that stays: the same one in every process that looks."""
     return min(copies, key=lambda webhook: (is_tombstone(webhook), webhook.id))
 
 
 def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
-    """Leave out what is asked for twice.
+    """Return the specs by identity, each once.
 
     Raises:
-        ValueError: Something is no spec, or a webhook is asked for both active and inactive.
+        ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
     found: dict[Identity, WebhookSpec] = {}
     for spec in specs:
         if not isinstance(spec, WebhookSpec):
-            raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
+            raise ValueError(f"expected a WebhookSpec, got {spec!r}")
         if found.setdefault(spec.identity, spec).active != spec.active:
-            raise ValueError(f"the same webhook is asked for both active and inactive: {spec}")
+            raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
     return found

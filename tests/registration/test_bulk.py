@@ -93,7 +93,7 @@ def test_the_same_webhook_twice_is_registered_once() -> None:
     ("wanted", "concurrency", "message"),
     [
         ([*specs(1), *specs(1, active=False)], 8, "both active and inactive"),
-        (["https://shop.example"], 8, "a WebhookSpec is needed"),
+        (["https://shop.example"], 8, "expected a WebhookSpec"),
         (specs(1), 0, "concurrency"),
         (specs(1), True, "concurrency"),
     ],

@@ -64,7 +64,7 @@ def test_the_same_webhook_twice() -> None:
     assert make_plan([spec(), spec()], [], None) == Plan(create=(spec(),))
     with pytest.raises(ValueError, match="both active and inactive"):
         make_plan([spec(), spec(active=False)], [], None)
-    with pytest.raises(ValueError, match="a WebhookSpec is needed"):
+    with pytest.raises(ValueError, match="expected a WebhookSpec"):
         make_plan(["a"], [], None)  # type: ignore[list-item]
 
 
