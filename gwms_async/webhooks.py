@@ -94,7 +94,7 @@ class Webhooks(Operations):
         Raises:
             OutcomeUnknownError: It went out once and no readable answer came back.
         """
-        return await self._coordinator.post(spec, Call())
+        return await self._coordinator.create_directly(spec, Call())
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """See to it that a webhook exists: adopt it, activate or deactivate it, or create it.
@@ -112,7 +112,7 @@ class Webhooks(Operations):
             GwmsError: It could not be had.
         """
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
-        if outcome.webhook is None:
+        if outcome.webhook is None or outcome.is_failure:
             raise outcome.error or RuntimeError("no error was kept")
         return outcome.webhook
 

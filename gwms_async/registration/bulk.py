@@ -50,9 +50,10 @@ async def register_many(
     if not main.cancelled():
         main.result()
     for identity, spec in wanted.items():
-        if identity not in ended:
-            ended[identity] = run.unfinished(spec)
-            notify(ended[identity])
+        emitted = ended.get(identity)
+        ended[identity] = outcome = run.outcome_now(spec, emitted)
+        if outcome is not emitted:
+            notify(outcome)
     if len(wanted) < len(specs):
         return Report(tuple(_with_duplicates(specs, ended, notify)))
     return Report(tuple(ended[identity] for identity in wanted))

@@ -1,16 +1,18 @@
-"""What all registrations of one e-shop share: lists, creates in flight, creates that just ended."""
+"""What all registrations of one e-shop share: lists, creates in flight, and what was written lately."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
+from .memory import REMEMBERED, Memory
 from .shared_list import SharedList
 from .snapshot import Snapshot
 
@@ -27,6 +29,10 @@ class WebhookApi(Protocol):
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create one."""
+        ...
+
+    async def get(self, webhook_id: int) -> Webhook:
+        """Get one."""
         ...
 
     async def activate(self, webhook_id: int) -> Webhook:
@@ -52,46 +58,33 @@ class Coordinator:
 
     def __init__(self, api: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
         self.api, self.clock = api, clock
-        self.lists = SharedList(self._fetch, self._next_tick)
-        self._tick = 0
-        self._runs: dict[object, int] = {}
+        self.lists = SharedList(self._fetch, clock)
+        self.memory = Memory(clock)
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
-        self._created: dict[Identity, tuple[int, Webhook]] = {}
-        self._doubts: dict[Identity, tuple[int, float]] = {}
+        self._doubts: OrderedDict[Identity, float] = OrderedDict()  # the oldest first
+        self._lagged_at = -inf
 
-    @contextmanager
-    def tracking(self, run: object) -> Iterator[None]:
-        """Remember for a run, until it ends, what others create from now on."""
-        self._runs[run] = self._next_tick()
-        try:
-            yield
-        finally:
-            del self._runs[run]
-            self._forget()
+    @property
+    def has_lagged(self) -> bool:
+        """Whether a list of the last minute did not show what this client had created."""
+        return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
-    def copies(self, identity: Identity, snapshot: Snapshot) -> tuple[Webhook, ...]:
-        """Return all known webhooks of an identity: listed, or created since the list began."""
-        listed, created = snapshot.copies(identity), self._created.get(identity)
-        if created is None:
-            return listed
-        tick, webhook = created
-        if tick <= snapshot.began or any(other.id == webhook.id for other in listed):
-            return listed
-        return (*listed, webhook)
+    def note_lag(self) -> None:
+        """Remember that a list did not show what this client had created."""
+        self._lagged_at = self.clock.monotonic()
 
     def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
         """Return whether a create that the snapshot does not show may have been, or may yet be, carried out."""
-        doubt = self._doubts.get(identity)
-        if doubt is None:
+        since = self._doubts.get(identity)
+        if since is None:
             return False
-        tick, since = doubt
-        return tick > snapshot.began or self.clock.monotonic() - since < COMMIT_WINDOW
+        return since >= snapshot.began_at or self.clock.monotonic() - since < COMMIT_WINDOW
 
-    async def create(self, run: object, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
+    async def create(self, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
         """Create a webhook, or wait for another registration that is creating it.
 
         Returns:
-            The webhook, and whether it was created for this run.
+            The webhook, and whether this call created it.
 
         Raises:
             GwmsError: It was not created, or that is not known.
@@ -106,7 +99,7 @@ class Coordinator:
         creating[identity] = None  # until another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            end = await self.post(spec, call, run)
+            end = await self._post(spec, call, by_registration=True)
         except GwmsError as error:
             end = error
             raise
@@ -116,8 +109,18 @@ class Coordinator:
                 waiting.set_result(self._for_others(end, spec, call))
         return end, True
 
-    async def post(self, spec: WebhookSpec, call: Call, run: object = None) -> Webhook:
-        """Send one create, and remember for the runs in flight how it ended."""
+    async def create_directly(self, spec: WebhookSpec, call: Call) -> Webhook:
+        """Create a webhook, whatever exists or is being created."""
+        return await self._post(spec, call, by_registration=False)
+
+    async def close(self) -> None:
+        """Cancel lists in flight."""
+        await self.lists.close()
+
+    async def _fetch(self) -> list[Webhook]:
+        return await self.api(Call()).list()
+
+    async def _post(self, spec: WebhookSpec, call: Call, *, by_registration: bool) -> Webhook:
         try:
             webhook = await self.api(call).create(spec)
         except OutcomeUnknownError:
@@ -128,16 +131,8 @@ class Coordinator:
         except BaseException:  # cut short, or lost by a user's middleware
             self._doubt(spec, call)
             raise
-        if len(self._runs) > (run in self._runs):  # there are others
-            self._created[spec.identity] = self._next_tick(), webhook
+        self.memory.note_created(webhook, by_registration=by_registration)
         return webhook
-
-    async def close(self) -> None:
-        """Cancel lists in flight."""
-        await self.lists.close()
-
-    async def _fetch(self) -> list[Webhook]:
-        return await self.api(Call()).list()
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]
@@ -155,20 +150,10 @@ class Coordinator:
         return None  # it ran out of time, of which they may have more
 
     def _doubt(self, spec: WebhookSpec, call: Call) -> None:
-        if call.attempts:
-            self._forget()
-            self._doubts[spec.identity] = self._next_tick(), self.clock.monotonic()
-
-    def _forget(self) -> None:
-        """Drop what no run in flight can have missed."""
-        oldest, now = min(self._runs.values(), default=self._tick), self.clock.monotonic()
-        self._created = {key: entry for key, entry in self._created.items() if entry[0] > oldest}
-        self._doubts = {
-            key: (tick, since)
-            for key, (tick, since) in self._doubts.items()
-            if tick > oldest or now - since < COMMIT_WINDOW
-        }
-
-    def _next_tick(self) -> int:
-        self._tick += 1
-        return self._tick
+        if not call.attempts:
+            return
+        now = self.clock.monotonic()
+        self._doubts.pop(spec.identity, None)
+        self._doubts[spec.identity] = now
+        while now - self._doubts[oldest := next(iter(self._doubts))] > REMEMBERED:
+            del self._doubts[oldest]

@@ -1,31 +1,34 @@
-"""One spec on its way: adopted, changed, created, verified."""
+"""One spec on its way: adopted, changed, created, and decided by a closing list."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from math import inf
 
 from attrs import evolve
 
 from ..chain import Call
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
-from .coordinator import Coordinator, WebhookApi
+from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
 from .report import Outcome, OutcomeStatus
-from .snapshot import Snapshot, copy_to_keep, is_tombstone, preferred_first
-
-_logger = logging.getLogger("gwms_async")
+from .snapshot import Snapshot, preferred_first
 
 
 class State(Enum):
     """How far an item is; the table in the package's docstring says what leads from one to the other."""
 
     NEW = auto()
+    CONFLICT = auto()
     IN_DOUBT = auto()
     CREATED = auto()
     DONE = auto()
+
+
+UNSETTLED = frozenset({State.CONFLICT, State.IN_DOUBT})
+PAUSES = (1.0, 2.0, 3.0)
+"""Seconds between the looks at lists that may come too early."""
 
 
 class Item:
@@ -34,175 +37,264 @@ class Item:
     Args:
         spec: The spec.
         coordinator: Shared by the registrations of the e-shop.
-        run: Whose item it is.
 
     Attributes:
         state: How far it is.
+        outcome: How it ended, as far as is known.
+        emitted: The outcome that was emitted last.
+        duplicates: How many equal specs came while it was worked on.
         deadline: Monotonic seconds after which nothing more is sent for it.
         call: What its present call has been through.
-        doubt: Why it may or may not exist, once that is so.
-        may_be_doubled: Whether it was created again while in doubt, and not verified since.
-        outcome: How it ended, as far as is known.
-        duplicates: How many equal specs came while it was worked on.
+        doubt: Why it may or may not exist, once that was so.
+        before: Ids of its identity that existed when it was first found missing.
+        made: Ids that this run created for it.
+        own: These, what was recovered, and what other runs created and no closing list has decided.
+        gone: Ids that were answered 404.
+        due: Monotonic seconds; a closing list that begins earlier does not decide it.
+        looks: How many closing lists came too early for it.
+        is_watched: Whether copies of another client are to be looked at once more.
     """
 
-    def __init__(self, spec: WebhookSpec, coordinator: Coordinator, run: object) -> None:
+    __slots__ = (
+        "_commits_until",
+        "_conflict",
+        "_earlier_attempts",
+        "before",
+        "call",
+        "coordinator",
+        "deadline",
+        "doubt",
+        "due",
+        "duplicates",
+        "emitted",
+        "gone",
+        "is_watched",
+        "looks",
+        "made",
+        "outcome",
+        "own",
+        "spec",
+        "state",
+    )
+
+    def __init__(self, spec: WebhookSpec, coordinator: Coordinator) -> None:
         self.spec = spec
         self.state = State.NEW
+        self.outcome: Outcome | None = None
+        self.emitted: Outcome | None = None
+        self.duplicates = 0
         self.deadline = inf
         self.call = Call()
+        self.due = self._commits_until = -inf
+        self.looks = 0
+        self.coordinator = coordinator
         self.doubt: OutcomeUnknownError | None = None
-        self.outcome: Outcome | None = None
-        self.duplicates = 0
-        self._coordinator, self._run = coordinator, run
-        self.may_be_doubled = False
+        self._conflict: ConflictError | None = None
+        self.before: frozenset[int] | None = None
+        self.made: tuple[int, ...] = ()
+        self.own: tuple[int, ...] = ()
+        self.gone: frozenset[int] = frozenset()
+        self.is_watched = False
         self._earlier_attempts = 0
-        self._gone: set[int] = set()
 
     @property
     def attempts(self) -> int:
         """How many requests for it were on the wire."""
         return self._earlier_attempts + self.call.attempts
 
-    @property
-    def may_exist(self) -> bool:
-        """Whether something was sent for it that may have been carried out."""
-        return self.doubt is not None or self.call.on_wire or self.call.outcome_unknown
-
-    def end(self, status: OutcomeStatus, webhook: Webhook | None = None, error: Exception | None = None) -> Outcome:
-        """Make its outcome."""
-        return Outcome(self.spec, status, webhook, error, self.attempts)
-
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
         self.deadline = self.call.deadline = now
 
-    async def ensure(self, snapshot: Snapshot) -> None:
+    async def decide(self, snapshot: Snapshot) -> None:
         """Adopt it or create it, and go on to the next state.
 
         Args:
             snapshot: What the gateway has.
         """
         try:
-            await self._ensure(snapshot)
+            await self._decide(snapshot)
         except OutcomeUnknownError as error:
-            self._doubt(error)
+            self._enter_doubt(error)
         except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
-            if self.doubt is None and not isinstance(error, GwmsError) and self.attempts:
-                self._doubt(cut_short(self.spec))  # a user's middleware lost the response
-            elif self.doubt is None:
-                self.outcome, self.state = self.end(OutcomeStatus.FAILED, error=error), State.DONE
+            if self.state is State.NEW and not isinstance(error, GwmsError) and self.call.attempts:
+                self._enter_doubt(_cut_short(self.spec))  # a user's middleware lost the response
+            elif self.state is State.NEW:
+                self.end(OutcomeStatus.FAILED, error=error)
 
-    async def _ensure(self, snapshot: Snapshot) -> None:
-        copies = self._coordinator.copies(self.spec.identity, snapshot)
-        while True:
-            adopted = await self._adopt(copies)
-            if adopted is not None:
-                self.outcome, self.state = adopted, State.CREATED if self.may_be_doubled else State.DONE
-                return
-            if self.state is State.NEW and self._coordinator.is_in_doubt(self.spec.identity, snapshot):
+    def look_later(self) -> None:
+        """Wait for a later list where this one has not settled it; after three only the closing list still may."""
+        if self.state not in UNSETTLED:
+            return
+        self.looks += 1
+        if self.looks < len(PAUSES):
+            self.due = self.coordinator.clock.monotonic() + PAUSES[self.looks]
+        elif self.state is State.CONFLICT:
+            self.end(OutcomeStatus.FAILED, error=self._conflict)
+        else:
+            self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.CREATED)
+
+    def miss(self, error: Exception) -> None:
+        """Go on without a list that failed."""
+        if self.state in UNSETTLED:
+            self.look_later()
+        else:
+            self.outcome = self.outcome_now(error)
+            self.close()
+
+    def close(self) -> None:
+        """End it as its outcome says."""
+        for number in self.own:
+            self.coordinator.memory.note_closed(number)
+        self.state = State.DONE
+
+    async def _decide(self, snapshot: Snapshot) -> None:
+        copies = await self._known_copies(snapshot)
+        while not await self._adopt(copies) and self.state is not State.CONFLICT:
+            if self.before is None:
+                self.before = frozenset(copy.id for copy in copies)
+            if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
                 raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
-            self.may_be_doubled = self.state is State.IN_DOUBT
-            webhook, is_ours = await self._coordinator.create(self._run, self.spec, self._next_call())
-            if is_ours:
-                if webhook.identity != self.spec.identity:
-                    _logger.warning("webhook %d is not stored as asked: a later run will not find it", webhook.id)
-                self.outcome = self.end(OutcomeStatus.CREATED, webhook)
-                self.state = State.CREATED if self.may_be_doubled else State.DONE
+            try:
+                webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
+            except ConflictError as error:
+                if self.state is State.NEW:
+                    self._conflict, self.state = error, State.CONFLICT
+                    self.due, self.looks = self.coordinator.clock.monotonic(), -1
+                return
+            if is_ours or webhook.identity != self.spec.identity:
+                await self._accept(webhook, OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING)
                 return
             copies = (webhook,)
 
-    async def verify(self, snapshot: Snapshot, before: Iterable[Webhook]) -> None:
-        """Keep one of the copies that exist, and delete those that creating it again has added.
+    async def _known_copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
+        """Return the listed copies; where this client wrote something else lately, as they are now."""
+        copies = snapshot.copies(self.spec.identity)
+        disputed = tuple(self.coordinator.memory.disputed(self.spec.identity, snapshot))
+        if not disputed:
+            return copies
+        settled = [copy for copy in copies if copy.id not in disputed]
+        for number in disputed:
+            webhook = await self.get(number)
+            if webhook is not None:
+                settled.append(webhook)
+        return settled
+
+    async def _adopt(self, copies: Iterable[Webhook]) -> bool:
+        """Adopt the preferred one of the copies; False if there is none."""
+        copies = [copy for copy in copies if copy.id not in self.gone]
+        for webhook in preferred_first(copies, active=self.spec.active):
+            status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
+            adopted: Webhook | None = webhook
+            if webhook.active is not self.spec.active:
+                status = OutcomeStatus.UPDATED if self.doubt is None else status
+                try:
+                    adopted = await self.switched(webhook)
+                except NotFoundError:
+                    self.gone |= {webhook.id}
+                    continue
+            if adopted is not None:
+                self._finish_adopting(status, adopted, copies)
+            return True
+        return False
+
+    def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
+        others = tuple(copy.id for copy in copies if copy.id not in self.gone and copy.id != webhook.id)
+        is_open = self.coordinator.memory.is_open
+        open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
+        if self.doubt is not None:
+            self.own = (*self.made, webhook.id)
+        self.own = (*self.own, *(number for number in open_ids if number not in self.own))
+        self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
+
+    async def _accept(self, webhook: Webhook, status: OutcomeStatus) -> None:
+        """Check the answer to a create."""
+        if webhook.identity != self.spec.identity:
+            self.coordinator.memory.note_closed(webhook.id)
+            error = GwmsError(
+                f"webhook {webhook.id} was created, but the gateway stores {webhook.url!r} on {webhook.webhook_type} "
+                f"by {webhook.method} for {self.spec.url!r} on {self.spec.webhook_type} by {self.spec.method}: a later "
+                "run will not recognise it. Use the gateway's spelling"
+            )
+            self.end(status, webhook, error)
+            return
+        self.made, self.own = (*self.made, webhook.id), (*self.own, webhook.id)
+        accepted: Webhook | None = webhook
+        if webhook.active is not self.spec.active:
+            try:
+                accepted = await self.switched(webhook)
+            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+                self.end(OutcomeStatus.FAILED, webhook, error)
+                return
+        if accepted is not None:
+            self.end(status, accepted, state=State.CREATED)
+
+    def outcome_now(self, error: Exception | None = None) -> Outcome:
+        """Return how it ended, or how it stands where a run was stopped.
 
         Args:
-            snapshot: What the gateway has now.
-            before: Those that existed when the run began; they are left alone.
+            error: Why there is no closing list.
         """
-        self.may_be_doubled = False
-        copies = self._not_gone(snapshot.copies(self.spec.identity))
-        if not copies:
-            return
-        keep, error = copy_to_keep(copies), None
-        untouchable = {keep.id, *(webhook.id for webhook in before)}
-        try:
-            keep = await self._in_state(keep)
-        except Exception as trouble:  # noqa: BLE001  # a user's middleware may raise anything
-            self.outcome = self._left_as_it_is(copies, trouble)
-            return
-        for copy in copies:
-            if copy.id not in untouchable and not is_tombstone(copy):
-                error = await self._remove(copy) or error
-        outcome = self.outcome or self.end(OutcomeStatus.RECOVERED)
-        is_kept = outcome.webhook is not None and outcome.webhook.id == keep.id
-        self.outcome = evolve(
-            outcome,
-            status=outcome.status if is_kept else OutcomeStatus.RECOVERED,
-            webhook=keep,
-            error=error,
-            attempts=self.attempts,
-            copies=tuple(copy.id for copy in copies if copy.id != keep.id),
-        )
+        outcome = self.outcome
+        if outcome is not None:
+            if self.state is State.CREATED and self.doubt is not None and outcome.error is None:
+                reason = f" ({error})" if error is not None else ""
+                text = f"there may be a second copy: no list was looked at since{reason}. Run again"
+                return evolve(outcome, error=OutcomeUnknownError(text, spec=self.spec))
+            return outcome
+        if self.doubt is not None or self.call.on_wire or self.call.outcome_unknown:
+            return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or _cut_short(self.spec), self.attempts)
+        if self._conflict is not None:
+            return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
+        status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
+        late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
+        return Outcome(self.spec, status, None, late, self.attempts)
 
-    def finish(self) -> Outcome:
-        """Return how it ended; a second copy that nobody looked for is an error in it."""
-        outcome = self.outcome or self.end(OutcomeStatus.UNKNOWN, error=self.doubt)
-        if self.may_be_doubled and outcome.error is None:
-            error = OutcomeUnknownError(
-                "it was created again, and there may be a second copy: run again", spec=self.spec
-            )
-            outcome = evolve(outcome, error=error)
-        self.outcome, self.state = outcome, State.DONE
-        return outcome
-
-    def _doubt(self, error: OutcomeUnknownError) -> None:
+    def _enter_doubt(self, error: OutcomeUnknownError) -> None:
         self.doubt, self.state = error, State.IN_DOUBT
+        now = self.coordinator.clock.monotonic()
+        self._commits_until, self.due = now + COMMIT_WINDOW, now + PAUSES[0]
 
-    def _left_as_it_is(self, copies: list[Webhook], trouble: Exception) -> Outcome:
-        """Return the outcome where the copy to keep could not be brought into its state."""
-        status = OutcomeStatus.FAILED
-        best = preferred_first(copies, active=self.spec.active)[0]
-        if best.active is self.spec.active:
-            status = self.outcome.status if self.outcome is not None else OutcomeStatus.RECOVERED
-        others = tuple(copy.id for copy in copies if copy is not best)
-        return evolve(self.end(status, best, trouble), copies=others)
+    def end(
+        self,
+        status: OutcomeStatus,
+        webhook: Webhook | None = None,
+        error: Exception | None = None,
+        *,
+        copies: tuple[int, ...] = (),
+        state: State = State.DONE,
+    ) -> None:
+        """Set its outcome, and the state that follows."""
+        self.outcome = Outcome(self.spec, status, webhook, error, self.attempts, copies)
+        self.state = state
+        if state is State.CREATED:
+            self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
 
-    async def _adopt(self, copies: Iterable[Webhook]) -> Outcome | None:
-        """Adopt the preferred one of the copies; None if there is none."""
-        for webhook in preferred_first(self._not_gone(copies), active=self.spec.active):
-            status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
-            if webhook.active is not self.spec.active:
-                try:
-                    webhook = await self._in_state(webhook)  # noqa: PLW2901  # the same one, as it is now
-                except NotFoundError:
-                    self._gone.add(webhook.id)
-                    continue
-                status = OutcomeStatus.UPDATED if self.doubt is None else status
-            others = tuple(other.id for other in self._not_gone(copies) if other.id != webhook.id)
-            return evolve(self.end(status, webhook), copies=others)
-        return None
-
-    async def _in_state(self, webhook: Webhook) -> Webhook:
-        if webhook.active is self.spec.active:
-            return webhook
-        api = self._api()
-        return await (api.activate if self.spec.active else api.deactivate)(webhook.id)
-
-    async def _remove(self, copy: Webhook) -> Exception | None:
+    async def get(self, webhook_id: int) -> Webhook | None:
+        """Return a webhook as it is now; None if it is gone, or another one by now."""
         try:
-            await self._api().delete(copy.id)
+            webhook = await self.api().get(webhook_id)
         except NotFoundError:
-            pass  # another process has deleted it
-        except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
-            _logger.warning("webhook %d, a second copy, could not be deleted: %s", copy.id, error)
-            return error
+            self.coordinator.memory.note_deleted(webhook_id)
+            self.gone |= {webhook_id}
+            return None
+        return webhook if webhook.identity == self.spec.identity else None
+
+    async def switched(self, webhook: Webhook) -> Webhook | None:
+        """Activate or deactivate a webhook as the spec asks; None, and failed, where that had no effect."""
+        api = self.api()
+        switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
+        self.coordinator.memory.note_changed(switched)
+        if switched.active is self.spec.active:
+            return switched
+        wanted = "active" if self.spec.active else "inactive"
+        error = GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
+        self.end(OutcomeStatus.FAILED, switched, error)
         return None
 
-    def _not_gone(self, copies: Iterable[Webhook]) -> list[Webhook]:
-        return [webhook for webhook in copies if webhook.id not in self._gone]
-
-    def _api(self) -> WebhookApi:
-        return self._coordinator.api(self._next_call())
+    def api(self) -> WebhookApi:
+        """Return the operations, for one more call."""
+        return self.coordinator.api(self._next_call())
 
     def _next_call(self) -> Call:
         # A call that was used already has a deadline of its own.
@@ -212,6 +304,5 @@ class Item:
         return self.call
 
 
-def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
-    """Make the error of a webhook whose request was given up on the wire."""
+def _cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
     return OutcomeUnknownError("its request was cut short: it may or may not exist, run again", spec=spec)

@@ -46,7 +46,7 @@ class Outcome:
         spec: The spec.
         status: How it ended.
         webhook: The webhook as the gateway has it; None if there is none to show.
-        error: What went wrong, None if nothing did. With a status that is not a failure, a second copy was left behind.
+        error: What went wrong, None if nothing did. Beside a status such as `created`: what to check.
         attempts: How many requests for it were on the wire.
         copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
             deleted if this run created them.
@@ -61,8 +61,8 @@ class Outcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the webhook is not known to be as the spec asks."""
-        return self.status in _FAILURES
+        """Whether the webhook is not known to exist once and as the spec asks."""
+        return self.status in _FAILURES or self.error is not None
 
     def __str__(self) -> str:
         what = f"{self.status}: {self.spec.method} {self.spec.url} on {self.spec.webhook_type}"
@@ -86,7 +86,7 @@ class Report:
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
-        """The outcomes that are failed, unknown or not started."""
+        """The outcomes for which `Outcome.is_failure` is true."""
         return tuple(outcome for outcome in self.outcomes if outcome.is_failure)
 
     def raise_for_failures(self) -> None:

@@ -1,16 +1,16 @@
-"""One registration: list, work, settle, verify."""
+"""One registration: list, work, settle what is in doubt, close."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from math import inf
 
-from ..errors import DeadlineExceededError
 from ..models import Identity, WebhookSpec
-from .coordinator import COMMIT_WINDOW, Coordinator
-from .item import Item, State, cut_short
+from .coordinator import Coordinator
+from .item import PAUSES, Item, State
+from .pending import Pending
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 from .workers import Workers, run_tasks
@@ -19,11 +19,10 @@ NextSpec = Callable[[], Awaitable[WebhookSpec | None]]
 """Returns the next spec, None after the last."""
 
 Emit = Callable[[Outcome], Awaitable[None]]
-"""Takes an outcome as it becomes known."""
+"""Takes an outcome as it becomes known; a later one of the same spec replaces it."""
 
 _logger = logging.getLogger("gwms_async")
-_PAUSES = (1.0, 2.0, 3.0)
-_MOST_IN_DOUBT = 1000
+_MAX_AGE = 30.0
 
 
 class Run:
@@ -33,15 +32,19 @@ class Run:
         coordinator: Shared by the registrations of the e-shop.
         concurrency: How many specs are worked on at once.
         emit: Takes each outcome.
+        is_stream: Whether specs may come without end, so that nothing can wait for it: what is in doubt or created is
+            settled and closed beside the work, and is not remembered for longer than a list is used.
     """
 
-    def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit) -> None:
+    def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit, *, is_stream: bool = False) -> None:
         self.workers = Workers(coordinator.clock)
-        self._coordinator, self._concurrency, self._emit = coordinator, concurrency, emit
-        self._snapshot = Snapshot(0, {})
-        self._items: dict[Identity, Item | bool] = {}
-        self._in_doubt: list[Item] = []
-        self._last_doubt = -inf
+        self._coordinator, self._clock = coordinator, coordinator.clock
+        self._concurrency, self._emit, self._is_stream = concurrency, emit, is_stream
+        self._snapshot = Snapshot.of(-inf, ())
+        self._refreshing: asyncio.Task[Snapshot] | None = None
+        self._items: dict[Identity, Item] = {}
+        self._had: dict[Identity, bool] = {}  # a stream's, since its list began
+        self._pending = Pending(coordinator, self.workers, concurrency, self._notify, is_stream=is_stream)
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
@@ -52,105 +55,110 @@ class Run:
         Raises:
             GwmsError: The first list failed; nothing was sent.
         """
-        with self._coordinator.tracking(self):
-            with self.workers.waiting():
-                self._snapshot = await self._coordinator.lists.fresh()
+        with self.workers.waiting():
+            self._snapshot = await self._coordinator.lists.fresh()
 
-            async def work() -> None:
-                while not self.workers.is_stopped and (spec := await next_spec()) is not None:
-                    await self._register(spec)
+        async def work() -> None:
+            while not self.workers.is_stopped and (spec := await next_spec()) is not None:
+                await self._register(spec)
 
+        async with asyncio.TaskGroup() as group:
+            if self._is_stream:
+                group.create_task(self._pending.tend())
             await run_tasks(work, self._concurrency)
-            await self._settle(self._concurrency)
+            self._pending.complete()
+        if not self._is_stream:
+            await self._pending.tend()
 
-    def unfinished(self, spec: WebhookSpec) -> Outcome:
-        """Return the outcome of a spec for which a stopped run has emitted none."""
+    def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
+        """Return how a spec stands when the run has ended.
+
+        Args:
+            spec: The spec.
+            emitted: Its last outcome that was emitted.
+        """
         item = self._items.get(spec.identity)
-        if not isinstance(item, Item):
-            item = Item(spec, self._coordinator, self)
-        if item.outcome is not None:
-            return item.finish()
-        if item.may_exist:
-            return item.end(OutcomeStatus.UNKNOWN, error=item.doubt or cut_short(spec))
-        error = DeadlineExceededError("the run ended before this webhook was registered: run it again")
-        status = OutcomeStatus.FAILED if item.attempts else OutcomeStatus.NOT_STARTED
-        return item.end(status, error=error)
+        if item is None and emitted is not None:
+            return emitted
+        return (item or Item(spec, self._coordinator)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
-        before = self._items.get(spec.identity)
-        if before is not None:
-            for outcome in _repeated(spec, before):
-                await self._emit(outcome)
+        try:
+            snapshot = await self._recent_list()
+        except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
             return
-        item = self._items[spec.identity] = Item(spec, self._coordinator, self)
+        identity = spec.identity
+        item, had = self._items.get(identity), self._had.get(identity)
+        if item is not None or had is not None:
+            await self._repeat(spec, item, had)
+            return
+        item = self._items[identity] = Item(spec, self._coordinator)
         with self.workers.working_on(item):
-            await self._ensure(self._snapshot, item)
-        if item.outcome is not None:
-            await self._finish(item)
+            await item.decide(snapshot)
+        if item.state is not State.DONE:
+            self._pending.add(item)
+        await self._notify(item)
+        await self._pending.room()
+
+    async def _repeat(self, spec: WebhookSpec, item: Item | None, had: bool | None) -> None:
+        """Emit the outcome of a spec that came before, unless that one is still worked on."""
+        active = item.spec.active if item is not None else had
+        if active is not spec.active:
+            error = ValueError(f"the same webhook came before with active={active}: {spec}")
+            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
+        elif item is None:
+            await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE))
+        else:
+            item.duplicates += 1
+            if item.emitted is not None:
+                await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
+
+    async def _recent_list(self) -> Snapshot:
+        """Return a list that began at most 30 seconds ago, or one that was waited for."""
+        if self._clock.monotonic() - self._snapshot.began_at <= _MAX_AGE:
+            return self._snapshot
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh(), name="gwms refresh")
+            self._refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        with self.workers.waiting():
+            await asyncio.wait([self._refreshing])
+        return self._refreshing.result() if self._refreshing is not None else self._snapshot
+
+    async def _refresh(self) -> Snapshot:
+        pauses = iter(PAUSES)
+        self._had = {}  # the new list decides what comes again
+        try:
+            with self.workers.waiting():
+                while True:
+                    try:
+                        self._snapshot = await self._coordinator.lists.refreshed()
+                        break
+                    except Exception as error:  # a user's middleware may raise anything
+                        pause = next(pauses, None)
+                        if pause is None:
+                            raise
+                        _logger.warning(
+                            "refreshing the list of webhooks failed, trying again in %g s: %s", pause, error
+                        )
+                        await self._clock.sleep(pause)
+        finally:
+            self._refreshing = None
+        self._pending.use(self._snapshot)
+        return self._snapshot
+
+    async def _notify(self, item: Item) -> None:
+        """Emit its outcome, and those of equal specs, where that is news."""
+        outcome = item.outcome
+        if item.state is State.DONE:
+            del self._items[item.spec.identity]
+            if self._is_stream and outcome is not None and not outcome.is_failure:
+                self._had[item.spec.identity] = item.spec.active
+        elif outcome is None or outcome.status is OutcomeStatus.UNKNOWN:
+            return  # a list may still find it
+        if outcome is None or outcome is item.emitted:
             return
-        self._in_doubt.append(item)
-        if len(self._in_doubt) >= _MOST_IN_DOUBT:
-            await self._settle(1)
-
-    async def _ensure(self, snapshot: Snapshot, item: Item) -> None:
-        await item.ensure(snapshot)
-        if item.state is State.IN_DOUBT:
-            self._last_doubt = self._coordinator.clock.monotonic()
-
-    async def _finish(self, item: Item) -> None:
-        """Emit the outcomes of an item and of the specs that wait for it."""
-        outcome = item.finish()
-        # From here on only its identity is remembered: a stream may have no end.
-        self._items[item.spec.identity] = item.spec.active
+        item.emitted = outcome
         await self._emit(outcome)
         for _ in range(item.duplicates):
             await self._emit(Outcome(item.spec, OutcomeStatus.DUPLICATE, outcome.webhook))
-
-    async def _settle(self, tasks: int) -> None:
-        """Settle the items in doubt: adopt what is listed, create the rest again."""
-        items, self._in_doubt = self._in_doubt, []
-        for pause in _PAUSES:
-            undecided = [item for item in items if item.outcome is None]
-            if not undecided or self.workers.is_stopped:
-                break
-            snapshot = await self._look_again(pause)
-            if snapshot is not None:
-                await self.workers.each(undecided, partial(self._ensure, snapshot), tasks)
-        if any(item.may_be_doubled for item in items) and not self.workers.is_stopped:
-            await self._verify(items, tasks)
-        if not self.workers.is_stopped:
-            for item in items:
-                await self._finish(item)
-
-    async def _verify(self, items: list[Item], tasks: int) -> None:
-        """Delete the second copies that came of creating again."""
-        pause = max(0.0, self._last_doubt + COMMIT_WINDOW - self._coordinator.clock.monotonic())
-        snapshot = await self._look_again(pause)
-        if snapshot is None:
-            return
-
-        async def verify(item: Item) -> None:
-            await item.verify(snapshot, self._snapshot.copies(item.spec.identity))
-
-        await self.workers.each(items, verify, tasks)
-
-    async def _look_again(self, pause: float) -> Snapshot | None:
-        with self.workers.waiting():
-            await self._coordinator.clock.sleep(pause)
-            try:
-                return await self._coordinator.lists.fresh()
-            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
-                _logger.warning("listing webhooks in doubt failed: %s", error)
-                return None
-
-
-def _repeated(spec: WebhookSpec, before: Item | bool) -> tuple[Outcome, ...]:
-    """Return the outcome of a spec that came before; none yet if that one is still worked on."""
-    if isinstance(before, Item):
-        if before.spec.active is spec.active:
-            before.duplicates += 1
-            return ()
-    elif before is spec.active:
-        return (Outcome(spec, OutcomeStatus.DUPLICATE),)
-    error = ValueError(f"the same webhook came before with active={not spec.active}: {spec}")
-    return (Outcome(spec, OutcomeStatus.FAILED, error=error),)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
 from ..models import Webhook
 from .snapshot import Snapshot
@@ -18,11 +19,11 @@ class SharedList:
 
     Args:
         fetch: Lists once.
-        tick: Counts events, so that it can be said what a list may have missed.
+        clock: Its time.
     """
 
-    def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], tick: Callable[[], int]) -> None:
-        self._fetch, self._tick = fetch, tick
+    def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], clock: Clock) -> None:
+        self._fetch, self._clock = fetch, clock
         self._current: Listing | None = None
         self._next: Listing | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -33,14 +34,26 @@ class SharedList:
         Raises:
             GwmsError: The list failed.
         """
-        listing = self._next
-        if listing is None:
-            listing = self._next = asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            # A task that is cancelled before its first step never sets a result.
-            task.add_done_callback(partial(_end, listing))
+        return await self._end_of(self._next or self._begin())
+
+    async def refreshed(self) -> Snapshot:
+        """Return a list that may be in flight already.
+
+        Raises:
+            GwmsError: The list failed.
+        """
+        return await self._end_of(self._current or self._next or self._begin())
+
+    def _begin(self) -> Listing:
+        listing = self._next = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never sets a result.
+        task.add_done_callback(partial(_end, listing))
+        return listing
+
+    async def _end_of(self, listing: Listing) -> Snapshot:
         await asyncio.wait([listing])
         end = listing.result()
         if isinstance(end, Snapshot):
@@ -60,8 +73,8 @@ class SharedList:
             if before is not None:
                 await asyncio.wait([before])
             self._next, self._current = None, listing
-            began = self._tick()
-            end = Snapshot.of(began, await self._fetch())
+            began_at = self._clock.monotonic()
+            end = Snapshot.of(began_at, await self._fetch())
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait get it
             end = error
         finally:

@@ -15,27 +15,37 @@ class Snapshot:
     """One list of the gateway's webhooks.
 
     Args:
-        began: The tick at which the list began.
-        copies: The webhooks of each identity, by id.
+        began_at: When the list was asked for, in monotonic seconds.
+        copies: The webhooks of each identity, lowest id first.
+        by_id: The same webhooks by id.
     """
 
-    began: int
+    began_at: float
     _copies: Mapping[Identity, tuple[Webhook, ...]]
+    _by_id: Mapping[int, Webhook]
 
     @classmethod
-    def of(cls, began: int, webhooks: Iterable[Webhook]) -> Self:
+    def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
         """Index a list."""
         copies: dict[Identity, tuple[Webhook, ...]] = {}
-        for webhook in sorted(webhooks, key=lambda webhook: webhook.id):
-            copies[webhook.identity] = (*copies.get(webhook.identity, ()), webhook)
-        return cls(began, copies)
+        by_id = {webhook.id: webhook for webhook in webhooks}
+        for number in sorted(by_id):
+            webhook = by_id[number]
+            identity = webhook.identity
+            others = copies.get(identity)
+            copies[identity] = (webhook,) if others is None else (*others, webhook)
+        return cls(began_at, copies, by_id)
 
     def __iter__(self) -> Iterator[Webhook]:
-        return (webhook for copies in self._copies.values() for webhook in copies)
+        return iter(self._by_id.values())
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""
         return self._copies.get(identity, ())
+
+    def get(self, webhook_id: int) -> Webhook | None:
+        """Return one webhook; None if it is not listed."""
+        return self._by_id.get(webhook_id)
 
 
 def is_tombstone(webhook: Webhook) -> bool:
@@ -50,11 +60,6 @@ def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]
     every delivery.
     """
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
-
-
-def copy_to_keep(copies: Iterable[Webhook]) -> Webhook:
-    """Return the copy that stays: the same one in every process that looks."""
-    return min(copies, key=lambda webhook: (is_tombstone(webhook), webhook.id))
 
 
 def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:

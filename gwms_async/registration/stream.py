@@ -30,7 +30,7 @@ async def register_stream(
         with workers.waiting():
             return await source()
 
-    run = Run(coordinator, concurrency, put)
+    run = Run(coordinator, concurrency, put, is_stream=True)
     workers = run.workers
 
     async def work() -> None:

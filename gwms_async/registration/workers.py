@@ -86,7 +86,7 @@ class Workers:
             await asyncio.wait([main], timeout=_GRACE)
         finally:
             main.cancel()
-            await asyncio.wait([main])
+            await _ended(main)
 
 
 async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
@@ -100,3 +100,15 @@ def _running_task() -> asyncio.Task[Any]:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  # a coroutine runs in one
     return task
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Wait until a task has ended, however often that is cancelled meanwhile: anyio does so at every await."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

@@ -131,6 +131,16 @@ class FakeOperations:
         """Create a webhook."""
         return await self._gateway.handle(self._call, "create", spec, lambda: self._gateway.add(spec))
 
+    async def get(self, webhook_id: int) -> Webhook:
+        """Get a webhook."""
+
+        def act() -> Webhook:
+            if webhook_id not in self._gateway.webhooks:
+                raise not_found(webhook_id)
+            return self._gateway.webhooks[webhook_id]
+
+        return await self._gateway.handle(self._call, "get", webhook_id, act)
+
     async def activate(self, webhook_id: int) -> Webhook:
         """Activate a webhook."""
         return await self._change("activate", webhook_id, active=True)

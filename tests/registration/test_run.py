@@ -166,7 +166,7 @@ def test_trouble_while_settling_leaves_it_to_the_next_round(caplog: pytest.LogCa
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.CREATED, gateway.webhooks[1], attempts=3) == outcome
-        assert "listing webhooks in doubt failed" in caplog.text
+        assert "listing webhooks to see what was created failed" in caplog.text
 
     virtual_loop.run(main())
 

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import HttpMethod, Webhook, WebhookType
-from gwms_async.registration.snapshot import Snapshot, copy_to_keep, is_tombstone, preferred_first
+from gwms_async.registration.snapshot import Snapshot, is_tombstone, preferred_first
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def test_a_snapshot_finds_by_identity() -> None:
 
     snapshot = Snapshot.of(7, [other_url, *same, other_type, other_method])
 
-    assert snapshot.began == 7
+    assert snapshot.began_at == 7
     assert tuple(same) == snapshot.copies(hook(99).identity)
     for one in (other_url, other_type, other_method):
         assert (one,) == snapshot.copies(one.identity)
@@ -88,18 +88,3 @@ def test_the_fittest_copy_comes_first(copies: list[Webhook], active: bool, expec
     """What is there before what is only remembered, what is as it shall be before what is not, then the lowest id."""
     for order in permutations(copies):
         assert expected == [copy.id for copy in preferred_first(order, active=active)]
-
-
-@pytest.mark.parametrize(
-    ("copies", "expected"),
-    [
-        ([hook(2)], 2),
-        ([hook(3), hook(2), hook(10)], 2),
-        ([hook(3), hook(2, active=False)], 2),
-        ([hook(3), hook(2, active=False, gone=True)], 3),
-        ([hook(3, active=False, gone=True), hook(2, active=False, gone=True)], 2),
-    ],
-)
-def test_the_same_copy_survives_everywhere(copies: list[Webhook], expected: int) -> None:
-    """The lowest id that is more than a memory, in whatever order and state a process sees them."""
-    assert {copy_to_keep(order).id for order in permutations(copies)} == {expected}

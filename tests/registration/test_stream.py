@@ -77,15 +77,22 @@ def test_a_duplicate_follows_its_first() -> None:
     virtual_loop.run(main())
 
 
-def test_a_duplicate_of_one_long_done_shows_no_webhook() -> None:
-    """Only identities are remembered."""
+def test_a_duplicate_shows_the_webhook_until_a_list_has_closed_it() -> None:
+    """From then on only identities are remembered."""
 
     async def main() -> None:
         (spec,) = specs(1)
 
-        outcomes = await collect(FakeGateway().coordinator(), [spec, spec], 1)
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield spec
+            yield spec
+            await asyncio.sleep(4)
+            yield spec
 
-        assert Outcome(spec, S.DUPLICATE) == outcomes[1]
+        outcomes = await collect(FakeGateway().coordinator(), source(), 1)
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED, S.DUPLICATE, S.DUPLICATE]
+        assert [outcome.webhook and outcome.webhook.id for outcome in outcomes] == [1, 1, None]
 
     virtual_loop.run(main())
 

@@ -1,0 +1,186 @@
+"""What a closing list decides: which copy of a webhook stays, and which were created in excess."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from attrs import evolve
+
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..models import Webhook
+from .item import PAUSES, UNSETTLED, Item
+from .report import Outcome, OutcomeStatus
+from .snapshot import Snapshot, is_tombstone
+
+_logger = logging.getLogger("gwms_async")
+_SECOND_LOOK = 3.0
+
+
+def is_alone(item: Item, snapshot: Snapshot) -> bool:
+    """Return whether a list shows what the item ended with and nothing else, as it nearly always does."""
+    outcome, copies = item.outcome, snapshot.copies(item.spec.identity)
+    return (
+        len(copies) == 1
+        and outcome is not None
+        and outcome.webhook is not None
+        and copies[0].id == outcome.webhook.id
+        and copies[0].active is item.spec.active
+        and len(item.own) == 1
+        and not outcome.copies
+        and not (item.doubt is not None and item.coordinator.has_lagged)
+    )
+
+
+async def look_at(snapshot: Snapshot, item: Item) -> None:
+    """Let a list decide an item that is in doubt, or was created."""
+    if item.state in UNSETTLED:
+        await item.decide(snapshot)
+        item.look_later()
+        return
+    try:
+        pause = await _close_by(snapshot, item)
+    except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+        second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
+        item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
+        pause = None
+    if pause is None:
+        item.close()
+    else:
+        item.due = item.coordinator.clock.monotonic() + pause
+
+
+async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
+    """Keep one copy, and delete those that were created in excess.
+
+    Returns:
+        Seconds after which a further list must decide; None if this one has.
+    """
+    is_last, memory = item.looks >= len(PAUSES), item.coordinator.memory
+    copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
+    hidden = [
+        number
+        for number in item.own
+        if snapshot.get(number) is None and number not in item.gone and not memory.is_deleted(number)
+    ]
+    if hidden:
+        item.coordinator.note_lag()
+    if is_last:
+        copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
+        hidden = []
+    elif item.doubt is not None and item.coordinator.has_lagged:
+        return _later(item)  # what a late commit may still add is not shown either
+    if hidden and not (copies and copies[0].id < min(hidden)):
+        return _later(item)
+    keep = await _copy_to_keep(item, copies, hidden)
+    if keep is not None:
+        return await _keep(item, keep, copies, hidden)
+    if hidden:
+        return _later(item)
+    if item.own:
+        item.end(OutcomeStatus.FAILED, error=GwmsError("it was deleted by somebody meanwhile: run again"))
+    return None
+
+
+def _later(item: Item) -> float:
+    item.looks += 1
+    return PAUSES[item.looks - 1]
+
+
+async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
+    """Return those of its own webhooks that exist although no list shows them."""
+    found = []
+    for number in hidden:
+        webhook = await item.get(number)
+        if webhook is not None:
+            _logger.warning("webhook %d exists, but no list shows it yet", number)
+            found.append(webhook)
+    return found
+
+
+async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int]) -> Webhook | None:
+    """Return the copy with the lowest id; before anything is deleted in its favour, make sure that it exists."""
+    for place, copy in enumerate(copies):
+        is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
+        if copy.id in item.made or not is_in_excess:
+            return copy
+        webhook = await item.get(copy.id)
+        if webhook is not None and _counts(item, webhook):
+            return webhook
+        item.gone |= {copy.id}
+    return None
+
+
+async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int]) -> float | None:
+    others = [copy.id for copy in copies if copy.id > keep.id]
+    foreign = [number for number in others if not _is_removable(item, number)]
+    excess = [number for number in others if number not in foreign] + hidden
+    status = _status(item, keep)
+    if keep.active is not item.spec.active:
+        try:
+            switched = await item.switched(keep)
+        except Exception as trouble:  # noqa: BLE001  # a user's middleware may raise anything
+            item.end(OutcomeStatus.FAILED, keep, trouble, copies=(*excess, *foreign))
+            return None
+        if switched is None:
+            return None
+        keep = switched
+        status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status
+    error = None
+    for number in excess:
+        error = await _remove(item, number) or error
+    _replace(item, status, keep, error, (*excess, *foreign))
+    new = [number for number in foreign if item.before is None or number not in item.before]
+    if new and not item.is_watched:
+        item.is_watched = True
+        return _SECOND_LOOK
+    if new:
+        _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
+    return None
+
+
+def _counts(item: Item, copy: Webhook) -> bool:
+    """Return whether it is a copy, and not only the trace of one."""
+    if copy.id in item.gone or item.coordinator.memory.is_deleted(copy.id):
+        return False
+    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own
+
+
+def _is_removable(item: Item, webhook_id: int) -> bool:
+    memory = item.coordinator.memory
+    if memory.is_direct(webhook_id):
+        return False
+    is_new = item.doubt is not None and item.before is not None and webhook_id not in item.before
+    return is_new or webhook_id in item.own or memory.is_open(webhook_id)
+
+
+def _status(item: Item, keep: Webhook) -> OutcomeStatus:
+    outcome = item.outcome
+    if outcome is not None and outcome.webhook is not None and outcome.webhook.id == keep.id:
+        return outcome.status
+    if keep.id in item.made:
+        return OutcomeStatus.CREATED
+    is_new = item.before is not None and keep.id not in item.before
+    return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
+
+
+def _replace(
+    item: Item, status: OutcomeStatus, webhook: Webhook, error: Exception | None, copies: tuple[int, ...]
+) -> None:
+    """Replace the outcome where the list has changed it; else it would be emitted again."""
+    before = item.outcome
+    outcome = Outcome(item.spec, status, webhook, error, item.attempts, copies)
+    if before is None or evolve(before, attempts=outcome.attempts) != outcome:
+        item.outcome = outcome
+
+
+async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
+    try:
+        await item.api().delete(webhook_id)
+    except NotFoundError:
+        pass  # another process has deleted it
+    except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+        _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
+        return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
+    item.coordinator.memory.note_deleted(webhook_id)
+    return None

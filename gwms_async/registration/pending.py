@@ -1,0 +1,145 @@
+"""The items that are in doubt or were created, until lists have decided them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from math import inf
+
+from .closing import is_alone, look_at
+from .coordinator import Coordinator
+from .item import UNSETTLED, Item, State
+from .snapshot import Snapshot
+from .workers import Workers
+
+_logger = logging.getLogger("gwms_async")
+_QUIET = 3.0
+_MOST_IN_DOUBT = 1000
+
+
+class Pending:
+    """Lists webhooks when items are due, and lets each list decide them.
+
+    Args:
+        coordinator: Shared by the registrations of the e-shop.
+        workers: The run's.
+        concurrency: How many items are worked on at once.
+        on_change: Called with an item that a list has moved on.
+        is_stream: Whether specs may come without end, so that items are decided beside the work and not after it.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        workers: Workers,
+        concurrency: int,
+        on_change: Callable[[Item], Awaitable[None]],
+        *,
+        is_stream: bool,
+    ) -> None:
+        self._lists, self._clock, self._workers = coordinator.lists, coordinator.clock, workers
+        self._concurrency, self._on_change, self._is_stream = concurrency, on_change, is_stream
+        self._items: list[Item] = []
+        self._unsettled = 0
+        self._last_create = -inf
+        self._refreshed: Snapshot | None = None
+        self._is_complete = False
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def add(self, item: Item) -> None:
+        """Take an item that is in doubt, or was created."""
+        self._items.append(item)
+        if item.state in UNSETTLED:
+            self._unsettled += 1
+        else:
+            self._last_create = self._clock.monotonic()
+        if item.state in UNSETTLED or len(self._items) == 1:
+            self._wake.set()
+
+    def complete(self) -> None:
+        """Note that no further item comes."""
+        self._is_complete = True
+        self._wake.set()
+
+    def use(self, snapshot: Snapshot) -> None:
+        """Let a list decide that was taken for another reason."""
+        self._refreshed = snapshot
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Wait while too many items of a stream are in doubt."""
+        while self._is_stream and self._unsettled >= _MOST_IN_DOUBT and not self._workers.is_stopped:
+            self._room.clear()
+            with self._workers.waiting():
+                await self._room.wait()
+
+    async def tend(self) -> None:
+        """Decide all items; ends when no further item comes and none is left."""
+        while not self._workers.is_stopped and (self._items or not self._is_complete):
+            wait = self._next_list() - self._clock.monotonic()
+            if self._refreshed is None and wait > 0:
+                await self._sleep(wait)
+                continue
+            listed = self._refreshed or await self._list()
+            self._refreshed = None
+            await (self._decide(listed) if isinstance(listed, Snapshot) else self._give_up(listed))
+
+    def _next_list(self) -> float:
+        """Return when the next list is due, in monotonic seconds."""
+        unsettled = [item.due for item in self._items if item.state in UNSETTLED]
+        if self._is_complete:
+            return max(unsettled or [item.due for item in self._items])  # one list for all
+        looked_at = [item.due for item in self._items if item.looks or item.is_watched]
+        is_new = len(self._items) > len(unsettled) + len(looked_at)
+        return min([*unsettled, *looked_at, self._last_create + _QUIET if is_new else inf])
+
+    async def _decide(self, snapshot: Snapshot) -> None:
+        due = [item for item in self._items if item.due <= snapshot.began_at]
+        # Beside a stream's own workers, one more is enough.
+        tasks = self._concurrency if self._is_complete else 1
+        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot), tasks)
+        if not self._workers.is_stopped:
+            await self._sort(due)
+
+    async def _give_up(self, error: Exception) -> None:
+        """Go on without the list that failed."""
+        now = self._clock.monotonic()
+        due = [item for item in self._items if item.due <= now]
+        for item in due:
+            item.miss(error)
+        await self._sort(due)
+
+    async def _sort(self, changed: Iterable[Item]) -> None:
+        self._items = [item for item in self._items if item.state is not State.DONE]
+        self._unsettled = sum(item.state in UNSETTLED for item in self._items)
+        self._room.set()
+        for item in changed:
+            await self._on_change(item)
+
+    async def _list(self) -> Snapshot | Exception:
+        with self._workers.waiting():
+            try:
+                return await self._lists.fresh()
+            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+                _logger.warning("listing webhooks to see what was created failed: %s", error)
+                return error
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, or until there may be something else to do."""
+        self._wake.clear()
+        with self._workers.waiting(), suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == inf else seconds):
+                await self._wake.wait()
+
+
+def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
+    """Close the items that a list shows as they are and nothing else, nearly all; yield the others."""
+    for item in items:
+        if item.state is State.CREATED and is_alone(item, snapshot):
+            item.close()
+        else:
+            yield item
