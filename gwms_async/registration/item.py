@@ -9,14 +9,12 @@ from math import inf
 from attrs import define, evolve, field
 
 from ..chain import Call
-from ..draft import drafts
 from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
 from .coordinator import Coordinator, Operations
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, copy_to_keep, is_tombstone, preferred_first
 
-_outcome_draft = drafts(Outcome)
 _logger = logging.getLogger("gwms_async")
 
 
@@ -60,16 +58,7 @@ class Item:
 
     def end(self, status: OutcomeStatus, webhook: Webhook | None = None, error: Exception | None = None) -> Outcome:
         """Make its outcome."""
-        draft = _outcome_draft()
-        draft.spec = self.spec
-        draft.status = status
-        draft.webhook = webhook
-        draft.error = error
-        draft.attempts = self.attempts
-        draft.copies = ()
-        draft.__class__ = Outcome
-        outcome: Outcome = draft
-        return outcome
+        return Outcome(self.spec, status, webhook, error, self.attempts)
 
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
