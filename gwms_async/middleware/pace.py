@@ -111,7 +111,7 @@ class Pace:
         )
 
     def close(self) -> None:
-        """Hold no call back any longer: those that wait go on, and the transport rejects them as the client is closed."""
+        """Hold no call back any longer: the calls that wait go on, and the transport rejects them."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
