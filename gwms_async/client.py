@@ -34,6 +34,13 @@ from .webhooks import Webhooks
 from .wire import decoding, requests
 
 
+class _Eshops(dict[str, tuple[Session, Webhooks]]):
+    """Sessions and operations by API key, which is a secret."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} e-shops>"
+
+
 class GwmsClient:
     """A client of the gateway, for one account and one of its e-shops.
 
@@ -95,7 +102,7 @@ class GwmsClient:
             Session(self._transport, login_chain, self._limit, clock).call,
             clock,
         )
-        self._eshops: dict[str, tuple[Session, Webhooks]] = {}
+        self._eshops = _Eshops()
         self._is_sibling = False
         self._session, self.webhooks = self._eshop(credentials.api_key)
 

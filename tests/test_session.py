@@ -1,4 +1,4 @@
-"""The wrapper around aiohttp's session, where a whole client does not come by."""
+"""One call through the chain: its deadline, and its end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ import asyncio
 
 import pytest
 
-from gwms_async import DeadlineExceededError, Handler, OutcomeStatus, OutcomeUnknownError, Request, Response, Timeout
-from gwms_async.chain import Call
+from gwms_async import (
+    AttemptTimeoutError,
+    Cause,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    Handler,
+    LoginError,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    Timeout,
+)
+from gwms_async.chain import Call, CallAborted
 from gwms_async.session import Session
 from gwms_async.testing import GwmsEmulator
 from gwms_async.timeouts import SharedTimeout
@@ -28,6 +40,43 @@ async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
 
     assert gateway.requests == []
     assert gateway.connections == 0
+
+
+RESET = ConnectionFailedError("reset", cause=Cause.UNKNOWN)
+
+
+async def create(chain: Handler) -> Response:
+    """Run a call that must not be sent twice through a chain of ours."""
+    session = Session(Transport("http://127.0.0.1:9", Timeout()), chain, SharedTimeout(1.0))
+    return await session.call(Request("POST", "/webhooks", idempotent=False))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RESET, AttemptTimeoutError("late", cause=Cause.UNKNOWN), LoginError("rejected", status=401), LookupError("mine")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_error_carried_past_the_chain_is_not_judged(error: Exception) -> None:
+    """It is about a login or a key; of the request itself nothing was sent."""
+
+    async def abort(request: Request) -> Response:
+        raise CallAborted(error)
+
+    with pytest.raises(type(error)) as caught:
+        await create(abort)
+
+    assert caught.type is type(error)
+    assert str(caught.value) == str(error)
+
+
+async def test_an_error_of_the_request_itself_is_judged() -> None:
+    """The same error then means that the outcome is unknown."""
+
+    async def fail(request: Request) -> Response:
+        raise RESET
+
+    with pytest.raises(OutcomeUnknownError, match="reset"):
+        await create(fail)
 
 
 async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmulator) -> None:

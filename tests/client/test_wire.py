@@ -247,7 +247,7 @@ async def test_bad_input_is_refused_before_the_wire(gateway: GwmsEmulator) -> No
         (lambda _: WebhookSpec("u", "CREATE_ORDR"), "did you mean CREATE_ORDER"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, method="PUT"), "PUT"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, active="yes"), "active"),  # type: ignore[arg-type]
-        (lambda gwms: gwms.webhooks.get("1"), "whole number"),
+        (lambda gwms: gwms.webhooks.get("1"), "integer"),
         (lambda gwms: gwms.webhooks.create("u"), "expected a WebhookSpec; got 'u'"),
         (lambda gwms: gwms.webhooks.register_many(["u"]), "a WebhookSpec is needed"),
         (lambda gwms: gwms.webhooks.register_many([spec()], concurrency=0), "concurrency"),
