@@ -34,13 +34,15 @@ def _strict(kind: type[T]) -> Callable[[object, object], T]:
     return structure
 
 
-def _open(enum: type[E]) -> Callable[[object, object], E]:
+def _open(enum: type[E]) -> Callable[[Any, object], E]:
     members = {member.value: member for member in enum}
+    text = _strict(str)
 
-    def structure(value: object, _: object) -> E:
-        if type(value) is str:
-            return members.get(value) or enum.unlisted(value)
-        raise ValueError("expected str")
+    def structure(value: Any, _: object) -> E:
+        try:
+            return members[value]
+        except (KeyError, TypeError):
+            return enum.unlisted(text(value, str))
 
     return structure
 
