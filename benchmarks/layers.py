@@ -47,15 +47,16 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
 
     async with GwmsClient(Credentials("u", "p", "k"), base_url=base_url, max_connections=CONNECTIONS) as gwms:
         await gwms.webhooks.get(1)
-        shared, session = gwms._shared, gwms._session  # noqa: SLF001
-        lease = shared.login._lease  # noqa: SLF001
+        names = ("_session", "_login", "_backoff", "_pace", "_transport")
+        session, login, backoff, pace, wire = (vars(gwms)[name] for name in names)
+        lease = login._lease  # noqa: SLF001
         headers = CIMultiDict({"authorization": f"Bearer {lease.token.value if lease else ''}", "x-api-key": "k"})
-        key = import_module("gwms_async._login").Key("k", relogins=0)
-        chain = (Relogin(shared.login, key), shared.backoff, shared.pace, Authorize(shared.login, key))
+        key = import_module("gwms_async.auth.login").Key("k", relogins=0)
+        chain = (Relogin(login, key), backoff, pace, Authorize(login, key))
         operations = Operations(session.call)
 
         async def transport(number: int) -> object:
-            return await shared.transport(request(number).with_headers(headers, ()))
+            return await wire(request(number).with_headers(headers, ()))
 
         async def operate(number: int) -> object:
             return await (operations.create(spec) if operation == "create" else operations.get(number))
@@ -67,7 +68,7 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
             return await gwms.webhooks.create(WebhookSpec(f"https://shop.example/gwms/{number}", kind))
 
         inner = range(len(chain) - 1, -1, -1)
-        steps = {LAYERS[first]: sending(compose(chain[first:], shared.transport)) for first in inner}
+        steps = {LAYERS[first]: sending(compose(chain[first:], wire)) for first in inner}
         yield {
             "transport": transport,
             **steps,

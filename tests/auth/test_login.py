@@ -416,7 +416,7 @@ async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
         assert token_of(await sent(login, key)) == "token-1"
     assert gateway.logins == 2
     assert [record.getMessage().split(" after")[0] for record in caplog.records] == [
-        "renewing the token failed; calls go on with the old one: POST /users/login was answered 503"
+        "renewing the token failed; calls go on with the old one: POST /users/login failed with 503"
     ]
 
     clock.now += 4

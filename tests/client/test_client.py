@@ -254,7 +254,7 @@ async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[s
     """Its complaint is told, once per call."""
     async with client(gateway, **options) as gwms:
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="aiohttp does not send it: TypeError"):
+            with pytest.raises(ConfigurationError, match="aiohttp rejects it: TypeError"):
                 await gwms.webhooks.list()
 
     assert gateway.requests == []

@@ -15,7 +15,7 @@ import gwms_async
 ROOT = Path(gwms_async.__file__).parent
 FACE = "gwms_async"
 LAYERS = [
-    {"_version", "models", "tokens", "clock", "timeouts", "draft"},
+    {"_version", "models", "tokens", "clock", "timeouts"},
     {"errors"},
     {"settings", "chain"},
     {"wire"},

@@ -94,7 +94,7 @@ def test_a_missing_field_is_named(field: str, index: int) -> None:
     bad = {name: value for name, value in DATA.items() if name != field}
 
     with pytest.raises(
-        DecodeError, match="the answer to GET /webhooks cannot be read: required field missing"
+        DecodeError, match="the response to GET /webhooks cannot be decoded: required field missing"
     ) as caught:
         decoding.decode_webhooks(LIST, answer([*[DATA] * index, bad]))
 
@@ -147,7 +147,7 @@ def test_a_list_of_something_else(item: Any) -> None:
 @pytest.mark.parametrize("decode", [decoding.decode_webhooks, decoding.decode_webhook, decoding.decode_data])
 def test_what_is_no_envelope(decode: Callable[[Request, Response], Any], body: bytes) -> None:
     """Whatever the bytes are, the error is a DecodeError that says so."""
-    with pytest.raises(DecodeError, match="it is no JSON object") as caught:
+    with pytest.raises(DecodeError, match="it is not a JSON object") as caught:
         decode(LIST, open_envelope(200, body))
 
     assert caught.value.paths == ()
@@ -162,14 +162,14 @@ def test_the_error_shows_the_beginning_of_the_answer() -> None:
 
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  # our own
     assert str(again) == (
-        "the answer to GET /webhooks cannot be read: it is no JSON object. It begins: <h1> hello ***</h1>"
+        "the response to GET /webhooks cannot be decoded: it is not a JSON object. It starts with: <h1> hello ***</h1>"
     )
     assert again.excerpt == "<h1> hello ***</h1>"
 
 
 def test_the_error_of_an_empty_answer() -> None:
     """There is no beginning to show."""
-    with pytest.raises(DecodeError, match=r"it is no JSON object\. It begins: \(nothing\)$"):
+    with pytest.raises(DecodeError, match=r"it is not a JSON object\. It starts with: \(nothing\)$"):
         decoding.decode_webhooks(LIST, open_envelope(200, b""))
 
 
@@ -209,8 +209,24 @@ def test_204_has_no_data(request_: Request) -> None:
 
 def test_a_deletion_answered_with_a_page_is_in_doubt() -> None:
     """A proxy's page is no success."""
-    with pytest.raises(DecodeError, match="the answer to DELETE /webhooks/7 cannot be read"):
+    with pytest.raises(DecodeError, match="the response to DELETE /webhooks/7 cannot be decoded"):
         decoding.decode_data(DELETE, open_envelope(200, b"<html>"))
+
+
+def test_mistakes_are_named_as_on_the_wire() -> None:
+    """Who reads of them looks at the wire, not at our models."""
+    data = {"id": 1, "url": "u", "active": True, "method": "GET"}
+    with pytest.raises(DecodeError) as caught:
+        decoding.decode_webhook(requests.get_request(1, Call()), Response(200, data=data))
+
+    assert caught.value.paths == ("required field missing @ $.webhookType",)
+
+
+def test_a_head_has_no_body() -> None:
+    """So there is nothing to decode."""
+    request = requests.any_request("HEAD", "/x", None, idempotent=None)
+
+    assert decoding.decode_data(request, envelope.open_envelope(200, "", {}, b"")) is None
 
 
 def jwt(payload: Any, *, padded: bool = False) -> str:
@@ -289,7 +305,7 @@ def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
 )
 def test_a_login_without_a_usable_token(data: Any) -> None:
     """It is an error that shows nothing of the answer: what cannot travel in a header may still be a secret."""
-    with pytest.raises(DecodeError, match="the answer to POST /users/login holds no token that can be used") as caught:
+    with pytest.raises(DecodeError, match="the response to POST /users/login contains no usable token") as caught:
         decoding.decode_login(answer(data), NOW)
 
     assert "s3" not in repr((str(caught.value), vars(caught.value)))
