@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gwms_async.cli.access import Access
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import run
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_a_password_is_prompted_for(gwms_emulator: GwmsEmulator) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import URL, run
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:

@@ -13,6 +13,8 @@ from gwms_async.testing import GwmsEmulator, Status
 from ..helpers.command_line import run
 from ..helpers.emulated import spec
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 
 def error(kind: type[Any], status: int, path: str = "/webhooks") -> Any:
     """Create an error of a call."""

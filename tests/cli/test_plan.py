@@ -8,6 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from gwms_async import Outcome
@@ -20,6 +21,16 @@ from gwms_async.testing import GwmsEmulator, Stall, Status
 
 from ..helpers.command_line import FILE, URL, environment, lines, run
 from ..helpers.emulated import held, specs, until
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Write a file of two webhooks."""
+    file = tmp_path / "shop.toml"
+    file.write_text(FILE)
+    return file
 
 
 def test_plan_and_apply(gwms_emulator: GwmsEmulator, path: Path) -> None:

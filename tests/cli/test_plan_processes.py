@@ -15,6 +15,8 @@ from gwms_async.testing import GwmsEmulator
 from ..helpers.command_line import environment
 from ..helpers.emulated import held
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 COUNT = 500
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import URL, lines, run
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_list(gwms_emulator: GwmsEmulator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from gwms_async import Outcome, OutcomeStatus, WebhookType
@@ -13,6 +14,8 @@ from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import URL, lines, run
 from ..helpers.emulated import spec
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_all_operations(gwms_emulator: GwmsEmulator) -> None:
