@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .. import Outcome, OutcomeStatus, Plan, PlanRefusedError, Webhook
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report, Webhook
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
@@ -133,23 +133,28 @@ async def apply_file(
             return Exit.DONE
         if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
             return refusal
-        with progress_bar() as bar:
-            task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
-
-            def record(outcome: Outcome) -> None:
-                done.append(outcome)
-                bar.advance(task)
-                if as_json:
-                    print_json(outcome_json(outcome))
-
-            try:
-                report = await gwms.webhooks.apply(planned, force=force, on_outcome=record)
-            except PlanRefusedError as error:
-                text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
-                raise PlanRefusedError(text) from None
+        report = await _apply(gwms, planned, done, force=force, as_json=as_json)
     if not as_json:
         print_output(report)
     return exit_code_for_all(report.outcomes)
+
+
+async def _apply(gwms: GwmsClient, planned: Plan, done: list[Outcome], *, force: bool, as_json: bool) -> Report:
+    bar = progress_bar()
+    task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
+
+    def record(outcome: Outcome) -> None:
+        done.append(outcome)
+        bar.advance(task)
+        if as_json:
+            print_json(outcome_json(outcome))
+
+    try:
+        with bar:
+            return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
+    except PlanRefusedError as error:
+        text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
+        raise PlanRefusedError(text) from None
 
 
 def _interrupted(path: Path, done: list[Outcome]) -> str:
