@@ -48,9 +48,9 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
     async with GwmsClient(Credentials("u", "p", "k"), base_url=base_url, max_connections=CONNECTIONS) as gwms:
         await gwms.webhooks.get(1)
         shared, session = gwms._shared, gwms._session  # noqa: SLF001
-        lease = shared.login._lease  # noqa: SLF001
-        headers = CIMultiDict({"authorization": f"Bearer {lease.token.value if lease else ''}", "x-api-key": "k"})
-        key = import_module("gwms_async._login").Key("k", relogins=0)
+        token = shared.login._token  # noqa: SLF001
+        headers = CIMultiDict({"authorization": f"Bearer {token.token.value if token else ''}", "x-api-key": "k"})
+        key = import_module("gwms_async.auth.login").ApiKey("k", relogins=0)
         chain = (Relogin(shared.login, key), shared.backoff, shared.pace, Authorize(shared.login, key))
         operations = Operations(session.call)
 

@@ -27,7 +27,7 @@ class Call:
         attempts: How often it has been on the wire.
         on_wire: Whether an attempt is on its way, or was cut short there.
         outcome_unknown: Whether an attempt may have been carried out without our knowing.
-        lease: The token that its last attempt carried.
+        token: The token that its last attempt carried.
         epoch: How many logins had ended when that attempt was given its token.
         replays: How often it was sent again because of a 401.
         tokens_spent: What its retries took out of the budget.
@@ -37,7 +37,7 @@ class Call:
     attempts: int = 0
     on_wire: bool = False
     outcome_unknown: bool = False
-    lease: ActiveToken | None = None
+    token: ActiveToken | None = None
     epoch: int = 0
     replays: int = 0
     tokens_spent: int = 0

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 import aiohttp
 from attrs import define, field
 
-from .auth.login import Key, Login
+from .auth.login import ApiKey, Login
+from .auth.token_source import TokenSource
 from .chain import Middleware, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
@@ -51,7 +52,7 @@ class _Shared:
     def eshop(self, api_key: str) -> tuple[Session, Webhooks]:
         """The chain and the operations of an e-shop; one of each per key, so that its registrations meet."""
         if api_key not in self.eshops:
-            key = Key(api_key)
+            key = ApiKey(api_key)
             chain: tuple[Middleware, ...] = (
                 Relogin(self.login, key),
                 self.backoff,
@@ -115,13 +116,14 @@ class GwmsClient:
         budget = RetryBudget(retry.budget)
         limit = SharedTimeout(timeout.total)
         login_chain = compose([Backoff(retry, budget, clock=self._clock)], transport)
-        login = Login(
+        source = TokenSource(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             store_key(base_url, credentials.username),
             Session(transport, login_chain, limit, self._clock).call,
             self._clock,
         )
+        login = Login(source, self._clock)
         backoff = Backoff(retry, budget, is_paced=True, clock=self._clock)
         pace = Pace(max_connections, Rate(retry.max_retry_after), self._clock)
         shared = _Shared(base_url, self._clock, limit, transport, backoff, pace, login, tuple(middlewares))

@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from gwms_async import DecodeError, LoginError, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
+from gwms_async import OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.registration import register_many
-from gwms_async.testing import GwmsEmulator, Html
 
 from .helpers import virtual_loop
-from .helpers.emulated import client
 from .helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
-from .helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 
 @pytest.mark.parametrize("active", [True, False])
@@ -41,27 +38,6 @@ def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
         assert outcome.webhook.active == active
 
     virtual_loop.run(main())
-
-
-def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
-    """Refused, then answered with a page, then refused again: the second cool-down is the doubled one."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualIoLoop)
-        async with GwmsEmulator() as gateway, client(gateway, kind=virtual_client(loop)) as gwms:
-            gateway.refuse_logins = True
-            with pytest.raises(LoginError, match="for 60 s"):
-                await gwms.webhooks.list()
-            await asyncio.sleep(61)
-            gateway.inject(Html(), operation="login")
-            with pytest.raises(DecodeError):
-                await gwms.webhooks.list()
-            with pytest.raises(LoginError, match="for 120 s"):
-                await gwms.webhooks.list()
-
-    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
-        runner.run(main())
 
 
 def test_a_run_cancelled_as_its_list_fails_leaves_no_error_behind() -> None:
