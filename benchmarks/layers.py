@@ -27,7 +27,7 @@ LAYERS = ("relogin", "backoff", "pace", "authorize")  # outermost first
 async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Callable[[int], Awaitable[object]]]]:
     """Open a client; yield a function that calls it at each of its layers, innermost first."""
     from gwms_async import Credentials, GwmsClient, Response, WebhookSpec, WebhookType  # noqa: PLC0415  # hide orjson first
-    from gwms_async.auth.login import Key  # noqa: PLC0415
+    from gwms_async.auth.login import ApiKey  # noqa: PLC0415
     from gwms_async.chain import Call, Handler, Request, compose  # noqa: PLC0415
     from gwms_async.middleware import Authorize, Relogin  # noqa: PLC0415
     from gwms_async.wire.decoding import decode_webhook  # noqa: PLC0415
@@ -50,7 +50,7 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
     async with GwmsClient(Credentials("u", "p", "k"), base_url=base_url, max_connections=CONNECTIONS) as gwms:
         names = ("_session", "_login", "_backoff", "_pace", "_transport")
         session, login, backoff, pace, wire = (vars(gwms)[name] for name in names)
-        key = Key("k")
+        key = ApiKey("k")
         chain = (Relogin(login, key), backoff, pace, Authorize(login, key))
         stamped: list[Request] = []
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 
 import aiohttp
 
-from .auth.login import Key, Login
+from .auth.login import ApiKey, Login
+from .auth.token_source import TokenSource
 from .chain import Middleware, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
@@ -95,13 +96,14 @@ class GwmsClient:
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
         self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
         login_chain = compose([Backoff(retry, budget, clock=clock)], self._transport)
-        self._login = Login(
+        source = TokenSource(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             store_key(base_url, credentials.username),
             Session(self._transport, login_chain, self._limit, clock).call,
             clock,
         )
+        self._login = Login(source, clock)
         self._eshops = _Eshops()
         self._is_sibling = False
         self._session, self.webhooks = self._eshop(credentials.api_key)
@@ -109,7 +111,7 @@ class GwmsClient:
     def _eshop(self, api_key: str) -> tuple[Session, Webhooks]:
         """Return the session and the operations of an e-shop: one of each per key, so that its registrations meet."""
         if api_key not in self._eshops:
-            key = Key(api_key)
+            key = ApiKey(api_key)
             chain: tuple[Middleware, ...] = (
                 Relogin(self._login, key),
                 self._backoff,

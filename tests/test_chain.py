@@ -169,7 +169,7 @@ def test_a_call_begins_with_nothing_done() -> None:
     call = Call()
 
     assert (call.deadline, call.attempts, call.replays, call.tokens_spent, call.epoch) == (inf, 0, 0, 0, 0)
-    assert (call.on_wire, call.outcome_unknown, call.lease) == (False, False, None)
+    assert (call.on_wire, call.outcome_unknown, call.token) == (False, False, None)
 
 
 def test_copies_of_a_request_share_its_call() -> None:

@@ -93,7 +93,7 @@ def is_token_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
-def decode_login(response: Response, now: float) -> Token:
+def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Token, float | None]:
     """Decode the response to a login.
 
     ``expiresIn`` is a unix time (docs), or seconds from now where it is too small for one; if absent, the JWT's ``exp``
@@ -102,6 +102,10 @@ def decode_login(response: Response, now: float) -> Token:
     Args:
         response: The response.
         now: Unix seconds on the gateway's clock.
+        lag: By how many seconds the gateway's clock may be ahead of `now`.
+
+    Returns:
+        The token, and how many seconds it has left; None if that is not known.
 
     Raises:
         DecodeError: There is no usable token. The error shows nothing of the response.
@@ -110,10 +114,13 @@ def decode_login(response: Response, now: float) -> Token:
     value, expires_in = data.get("token"), number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
+    end = _jwt_expiry(value) if expires_in is None else expires_in
     if expires_in is not None and expires_in < _ABSOLUTE:
-        expires_in += now
-    expires_at = _jwt_expiry(value) if expires_in is None else expires_in
-    return Token(value, expires_at if expires_at is not None and expires_at > now else None)
+        end, lag = now + expires_in, 0.0
+    if end is None or end <= now:
+        return Token(value), None
+    ttl = end - now
+    return Token(value, end), ttl - min(lag, ttl / 2)
 
 
 def _jwt_expiry(token: str) -> float | None:

@@ -11,6 +11,7 @@ from gwms_async import (
     AttemptTimeoutError,
     AuthenticationError,
     ConnectionFailedError,
+    DecodeError,
     GwmsError,
     LoginError,
     MemoryTokenStore,
@@ -19,9 +20,10 @@ from gwms_async import (
     Timeout,
     Token,
 )
-from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, RevokeTokens, Stall, Status
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Stall, Status
 
 from ..helpers.emulated import client, spec, specs, statuses, until
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 
 async def test_a_thousand_calls_over_a_revoked_token_make_one_login(gateway: GwmsEmulator) -> None:
@@ -240,3 +242,24 @@ async def test_calls_begun_while_the_first_login_runs_share_it(gateway: GwmsEmul
 
     assert gateway.logins == 1
     assert 401 not in statuses(gateway, "list")
+
+
+def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
+    """Refused, then answered with a page, then refused again: the second cool-down is the doubled one."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        async with GwmsEmulator() as gateway, client(gateway, kind=virtual_client(loop)) as gwms:
+            gateway.refuse_logins = True
+            with pytest.raises(LoginError, match="for 60 s"):
+                await gwms.webhooks.list()
+            await asyncio.sleep(61)
+            gateway.inject(Html(), operation="login")
+            with pytest.raises(DecodeError):
+                await gwms.webhooks.list()
+            with pytest.raises(LoginError, match="for 120 s"):
+                await gwms.webhooks.list()
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())

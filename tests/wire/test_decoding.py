@@ -255,7 +255,16 @@ def test_the_end_of_a_token(expires_in: float, expected: float | None) -> None:
     token = jwt({"exp": NOW + 50})
     data = {"token": token, "expiresIn": expires_in, "user": {"id": 1}}
 
-    assert Token(token, expected) == decoding.decode_login(answer(data), NOW)
+    assert Token(token, expected) == decoding.decode_login(answer(data), NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lag", "ttl"),
+    [(NOW + 100, 0.0, 100.0), (NOW + 100, 1.0, 99.0), (NOW + 1, 1.0, 0.5), (100, 1.0, 100.0), (-5, 1.0, None)],
+)
+def test_how_long_a_token_has_left(expires_in: float, lag: float, ttl: float | None) -> None:
+    """The lag of `now` shortens what ends at a unix time, by half at most, and not what counts from now."""
+    assert decoding.decode_login(answer({"token": "opaque", "expiresIn": expires_in}), NOW, lag)[1] == ttl
 
 
 @pytest.mark.parametrize("expires_in", [None, "3600", True, [], {}, float("nan"), float("inf"), 10**400])
@@ -265,7 +274,7 @@ def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: 
     for subject in ("", "x", "xx", "xxx"):
         data = {"token": jwt({"exp": NOW + 50, "sub": subject}, padded=padded), "expiresIn": expires_in}
 
-        assert decoding.decode_login(answer(data), NOW).expires_at == NOW + 50
+        assert decoding.decode_login(answer(data), NOW)[0].expires_at == NOW + 50
 
 
 @pytest.mark.parametrize(
@@ -289,7 +298,7 @@ def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: 
 )
 def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
     """It is used until it is refused, whatever it is made of."""
-    assert Token(token, None) == decoding.decode_login(answer({"token": token}), NOW)
+    assert Token(token, None) == decoding.decode_login(answer({"token": token}), NOW)[0]
 
 
 @pytest.mark.parametrize(
