@@ -56,7 +56,8 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
 
         async def stamp(request: Request) -> Response:
             stamped.append(request)
-            return await wire(request)
+            response: Response = await wire(request)
+            return response
 
         await compose(chain, stamp)(get_request(1, Call()))
         headers = stamped[0].headers
