@@ -26,7 +26,7 @@ from gwms_async import (
 )
 from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
 
-from ..helpers.emulated import QUICK, client, spec, until
+from .helpers.emulated import QUICK, client, spec, until
 
 CREDENTIALS = Credentials("user", "password", "key")
 
