@@ -1,4 +1,4 @@
-"""Bars of what was measured, as SVG."""
+"""A bar chart of results, as SVG."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Bar(NamedTuple):
     """One bar.
 
     Args:
-        group: What it stands below.
-        label: What it stands for.
-        value: Microseconds.
+        group: The heading that it belongs under.
+        label: Its label.
+        value: Its length, in microseconds.
     """
 
     group: str
@@ -27,8 +27,8 @@ def svg(bars: list[Bar], caption: str) -> str:
     """Draw bars; the scale ends at two and a half times the shortest one, and longer ones are cut.
 
     Args:
-        bars: Those of a group stand together.
-        caption: When, and with what it was measured.
+        bars: The bars, those of a group next to each other.
+        caption: The date and the machine.
     """
     end = 2.5 * min(bar.value for bar in bars)
     lines, top = [], 46
@@ -49,7 +49,7 @@ def svg(bars: list[Bar], caption: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + LONGEST + 110}" height="{top + 4}">',
         "<style>text { font: 13px sans-serif }</style>",
         '<rect width="100%" height="100%" fill="white"/>',
-        '<text x="10" y="20" font-weight="bold">CPU time of a call in microseconds; shorter is better</text>',
+        '<text x="10" y="20" font-weight="bold">CPU time per call in microseconds; shorter is better</text>',
         f'<text x="10" y="38" fill="#5b6670">{caption}</text>',
         *lines,
         "</svg>",

@@ -1,4 +1,4 @@
-"""Ways to call the gateway: by hand, with other packages, with this one. Each gives the same acts."""
+"""Clients of the gateway to compare: plain aiohttp, other packages, and this one. Each offers the same operations."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ HTTPX, GENERATED = "httpx", "openapi-python-client"
 CONNECTIONS, WORKERS = 100, 50
 CONTRACT = Path(__file__).parent.parent / "tests/contract/gwms-v21-webhooks.openapi.json"
 
-Acts = Mapping[str, Callable[[int], Awaitable[object]]]
-"""What can be done, by name: the number says which webhook it is about, or how many there are."""
+Operations = Mapping[str, Callable[[int], Awaitable[object]]]
+"""Operations by name; the argument is the id of a webhook, or how many to create."""
 
 
-def way(name: str, base_url: str, folder: str) -> AbstractAsyncContextManager[Acts]:
-    """Choose a way by its name.
+def open_client(name: str, base_url: str, folder: str) -> AbstractAsyncContextManager[Operations]:
+    """Open a client by its name.
 
     Args:
         name: One of the names above.
-        base_url: The gateway's.
-        folder: Where `generate` has put its client.
+        base_url: The gateway's base URL.
+        folder: Where `generate` put its client.
     """
-    ways: Mapping[str, Callable[[], AbstractAsyncContextManager[Acts]]] = {
-        REFERENCE: lambda: by_aiohttp(base_url),
-        CONTROL: lambda: by_aiohttp(base_url),
-        RETRYING: lambda: by_aiohttp(base_url, retrying=True),
-        FLOOR: lambda: by_bare_aiohttp(base_url),
-        FAST_FLOOR: lambda: by_bare_aiohttp(base_url),
-        HTTPX: lambda: by_httpx(base_url),
-        GENERATED: lambda: by_generated(base_url, folder),
+    clients: Mapping[str, Callable[[], AbstractAsyncContextManager[Operations]]] = {
+        REFERENCE: lambda: aiohttp_client(base_url),
+        CONTROL: lambda: aiohttp_client(base_url),
+        RETRYING: lambda: aiohttp_client(base_url, retrying=True),
+        FLOOR: lambda: bare_aiohttp_client(base_url),
+        FAST_FLOOR: lambda: bare_aiohttp_client(base_url),
+        HTTPX: lambda: httpx_client(base_url),
+        GENERATED: lambda: generated_client(base_url, folder),
     }
-    return ways.get(name, lambda: by_sdk(base_url))()
+    return clients.get(name, lambda: this_client(base_url))()
 
 
 def _spec(number: int) -> dict[str, object]:
     return {**WEBHOOK, "url": f"https://shop.example/gwms/{number}"}
 
 
-async def _in_bulk(act: Callable[[int], Awaitable[object]], calls: int) -> list[object]:
+async def _in_bulk(operation: Callable[[int], Awaitable[object]], calls: int) -> list[object]:
     numbers, answers = iter(range(calls)), list[object]()
 
     async def work() -> None:
         for number in numbers:
-            answers.append(await act(number))
+            answers.append(await operation(number))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WORKERS):
@@ -63,9 +63,9 @@ async def _in_bulk(act: Callable[[int], Awaitable[object]], calls: int) -> list[
 
 
 @asynccontextmanager
-async def by_aiohttp(base_url: str, *, retrying: bool = False) -> AsyncIterator[Acts]:
-    """Call with nothing but aiohttp, or with aiohttp-retry: the least that works."""
-    import aiohttp  # noqa: PLC0415  # a process imports what it measures
+async def aiohttp_client(base_url: str, *, retrying: bool = False) -> AsyncIterator[Operations]:
+    """Call with aiohttp alone, or with aiohttp-retry: the least that works."""
+    import aiohttp  # noqa: PLC0415  # a process imports only what it measures
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
         async with session.post(f"{base_url}/users/login", json={"username": "u", "password": "p"}) as answer:
@@ -89,8 +89,8 @@ async def by_aiohttp(base_url: str, *, retrying: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def by_bare_aiohttp(base_url: str) -> AsyncIterator[Acts]:
-    """Call with what is left of aiohttp where all that can be switched off is: the floor for whoever builds on it."""
+async def bare_aiohttp_client(base_url: str) -> AsyncIterator[Operations]:
+    """Call with aiohttp and all its options switched off: the floor for anything built on it."""
     import aiohttp  # noqa: PLC0415  # as above
     from yarl import URL  # noqa: PLC0415  # as above
 
@@ -123,7 +123,7 @@ async def by_bare_aiohttp(base_url: str) -> AsyncIterator[Acts]:
 
 
 @asynccontextmanager
-async def by_httpx(base_url: str) -> AsyncIterator[Acts]:
+async def httpx_client(base_url: str) -> AsyncIterator[Operations]:
     """Call with httpx."""
     httpx: Any = import_module("httpx")
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
@@ -140,15 +140,15 @@ async def by_httpx(base_url: str) -> AsyncIterator[Acts]:
 
 
 def generate(folder: str) -> None:
-    """Let openapi-python-client make a client of the contract."""
-    maker = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(CONTRACT)]
-    # It complains of what it does not know, and ends with 1.
-    run([*maker, "--output-path", f"{folder}/generated"], check=False, capture_output=True)
+    """Generate a client from the contract with openapi-python-client."""
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(CONTRACT)]
+    # It warns about what it does not support, and exits with 1.
+    run([*command, "--output-path", f"{folder}/generated"], check=False, capture_output=True)
 
 
 @asynccontextmanager
-async def by_generated(base_url: str, folder: str) -> AsyncIterator[Acts]:
-    """Call with what `generate` has made."""
+async def generated_client(base_url: str, folder: str) -> AsyncIterator[Operations]:
+    """Call with the client that `generate` made."""
     sys.path.insert(0, f"{folder}/generated")
     (package,) = (path.parent.name for path in Path(folder).glob("generated/*/client.py"))  # noqa: ASYNC240  # local
     operations = f"{package}.api.webhooks.v_21_"
@@ -174,7 +174,7 @@ async def by_generated(base_url: str, folder: str) -> AsyncIterator[Acts]:
 
 
 @asynccontextmanager
-async def by_sdk(base_url: str) -> AsyncIterator[Acts]:
+async def this_client(base_url: str) -> AsyncIterator[Operations]:
     """Call with this package, as its users do."""
     from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType  # noqa: PLC0415  # as above
 

@@ -1,6 +1,6 @@
-"""A gateway with canned answers: nginx where there is one, else a small asyncio server. Creates are echoed.
+"""A gateway with canned responses: nginx if it is installed, else a small asyncio server. Creates are echoed.
 
-It is no emulator: it checks the token and nothing else, and costs as little as it can.
+Unlike the emulator, it checks nothing but the token, and costs as little as possible.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), 
 LISTED = 10_000
 WEBHOOK = {"url": "https://shop.example/gwms/1", "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
 _REGISTERED = '"registeredAt": "2025-01-01T12:00:00.000Z"'
-_TOKENS = tuple(f"{letter * 200}" for letter in "ab")  # the second one where the first is revoked
+_TOKENS = tuple(f"{letter * 200}" for letter in "ab")  # the second one once the first is revoked
 _REVOKED, _LIST, _CONFIGURATION = "revoked", "list.json", "nginx.conf"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _NGINX = """
@@ -91,12 +91,12 @@ def _login(token: str) -> str:
 
 
 class Gateway(NamedTuple):
-    """Where it is.
+    """A running gateway.
 
     Args:
-        name: What serves it.
-        origin: Its address, without a path.
-        folder: Where its files are.
+        name: The server: nginx or asyncio.
+        origin: Its URL without a path.
+        folder: The folder of its files.
     """
 
     name: str
@@ -105,11 +105,11 @@ class Gateway(NamedTuple):
 
     @property
     def token(self) -> str:
-        """The one that is good now."""
+        """The token that is valid now."""
         return _TOKENS[(self.folder / _REVOKED).exists()]
 
     def revoke(self) -> None:
-        """Let the token in use be refused from now on, and another one be given out."""
+        """Reject the current token from now on; logins return another one."""
         revoked = self.folder / _REVOKED
         if revoked.exists():
             revoked.unlink()
@@ -118,18 +118,18 @@ class Gateway(NamedTuple):
 
 
 class _Canned(asyncio.Protocol):
-    """Answers each request once it is there in full."""
+    """Answers each request once it is complete."""
 
     def __init__(self, revoked: Path, listed: bytes) -> None:
         self._unread, self._revoked = bytearray(), revoked
         self._list, self._single = listed, _envelope(_fields(1)).encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what answers are written to."""
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer all requests that are complete; keep the beginning of one that is not."""
+        """Answer all complete requests; keep the rest of the data."""
         self._unread += data
         while (end := self._unread.find(b"\r\n\r\n")) >= 0:
             length = _LENGTH.search(self._unread, 0, end)
@@ -164,10 +164,10 @@ async def _serve(listening: socket.socket, folder: Path) -> None:
 
 @contextmanager
 def gateway() -> Iterator[Gateway]:
-    """Run it until the block ends. Where there are two cores, it has one to itself."""
+    """Run a gateway until the block ends, on a core of its own if there are two."""
     with TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         folder, port = Path(name), listening.getsockname()[1]
-        folder.chmod(0o755)  # where root starts it, nginx reads as somebody else
+        folder.chmod(0o755)  # started by root, nginx reads as another user
         (folder / _LIST).write_text(_envelope(f"[{', '.join(map(_fields, range(LISTED)))}]"))
         configuration = _NGINX.format(
             folder=folder, port=port, tokens=_TOKENS, revoked=_REVOKED, list=_LIST,
@@ -176,18 +176,18 @@ def gateway() -> Iterator[Gateway]:
         )  # fmt: skip
         (folder / _CONFIGURATION).write_text(configuration)
         number, errors = str(listening.fileno()), folder / "errors"
-        # It inherits the socket, as it does from the nginx that it replaces: clients may connect before it is up.
-        by_nginx = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", str(errors)]
-        command = by_nginx if NGINX else [sys.executable, __file__, number, name]
+        # nginx inherits the socket, as in an upgrade: clients may connect before it is up.
+        nginx_command = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", str(errors)]
+        command = nginx_command if NGINX else [sys.executable, __file__, number, name]
         _move_to_core(0)
         with Popen(command, env={**os.environ, "NGINX": f"{number};"}, pass_fds=[listening.fileno()]) as server:
             _move_to_core(-1)
-            listening.close()  # where the server dies, connections are refused, and do not wait
+            listening.close()  # if the server dies, connections are refused instead of waiting
             try:
                 yield Gateway("nginx" if NGINX else "asyncio", f"http://127.0.0.1:{port}", folder)
             finally:
                 if server.poll() is not None:
-                    print(f"the server has ended with {server.returncode}", file=sys.stderr)
+                    print(f"the server exited with {server.returncode}", file=sys.stderr)
                     print(errors.read_text() if errors.exists() else "", file=sys.stderr)
                 server.terminate()
 
@@ -196,7 +196,7 @@ _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") els
 
 
 def _move_to_core(index: int) -> None:
-    """Run on one core from now on, with the processes that are started then."""
+    """Run this process, and those it starts from now on, on one core."""
     if _CORES:
         os.sched_setaffinity(0, [_CORES[index]])
 

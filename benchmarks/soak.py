@@ -1,10 +1,10 @@
-"""What 100,000 registrations cost against 10,000: memory without faults, time with faults and short-lived tokens.
+"""What 100,000 registrations cost compared to 10,000: memory without faults, time with faults and short-lived tokens.
 
 Run it: ``uv run benchmarks/soak.py`` (some minutes; ``--scale 0.1`` for a first look)
 
-`register_stream` is fed by an async generator, and the emulator runs in another process; each run of the client has a
-process of its own. Memory is its peak RSS. Time is CPU time per webhook, with 2 % of the requests dropped, answered 503
-or answered 429, and tokens that live for 5 s. Runs of both sizes take turns.
+An async generator feeds `register_stream`, and the emulator runs in another process; so does each run of the client.
+Memory is its peak RSS. Time is CPU time per webhook, with 2 % of the creates dropped or answered with 503 or 429, and
+tokens that live for 5 s. Runs of both sizes take turns.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from typing import Any
 from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType
 from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, Status
 
-SERVE, REGISTER, SHARE, TTL, MOST_MEGABYTES, MOST_TIME = "serve", "register", 0.02, 5.0, 25.0, 1.10
-TROUBLE = (DropBefore(), DropAfter(), Status(503), Status(429, retry_after="0"))
+SERVE, REGISTER, SHARE, TTL, MAX_MEGABYTES, MAX_TIME = "serve", "register", 0.02, 5.0, 25.0, 1.10
+FAULTS = (DropBefore(), DropAfter(), Status(503), Status(429, retry_after="0"))
 
 
 async def serve(size: int, *, faults: bool) -> None:
-    """Print address and credentials, and serve until standard input ends."""
+    """Print base URL and credentials, serve until standard input ends, then print what is stored."""
     async with GwmsEmulator(token_ttl=TTL if faults else 3600.0) as gateway:
         if faults:
             chance = random.Random(size)  # noqa: S311
             for at in sorted(chance.sample(range(1, size + 1), int(size * SHARE))):
-                gateway.inject(chance.choice(TROUBLE), operation="create", at=at)
+                gateway.inject(chance.choice(FAULTS), operation="create", at=at)
         print(gateway.base_url, *gateway.credentials, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         identities = {(hook.url, hook.webhook_type, hook.method) for hook in gateway.webhooks}
@@ -42,7 +42,7 @@ async def serve(size: int, *, faults: bool) -> None:
 
 
 async def register(size: int, base_url: str, username: str, password: str, api_key: str) -> dict[str, float]:
-    """Register that many; give the cost."""
+    """Register that many webhooks; return the costs."""
 
     async def specs() -> AsyncIterator[WebhookSpec]:
         for number in range(size):
@@ -59,7 +59,7 @@ async def register(size: int, base_url: str, username: str, password: str, api_k
 
 
 def run(size: int, *, faults: bool) -> dict[str, Any]:
-    """Register that many in a process of its own, against an emulator in another."""
+    """Register that many webhooks in one process, with the emulator in another."""
     mode = "faults" if faults else "calm"
     with Popen([sys.executable, __file__, SERVE, str(size), mode], stdin=PIPE, stdout=PIPE, text=True) as server:
         assert server.stdin  # noqa: S101  # both are pipes
@@ -69,8 +69,8 @@ def run(size: int, *, faults: bool) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(client.communicate()[0])
         server.stdin.write("\n")
         server.stdin.flush()
-        held, identities, logins = map(int, server.stdout.readline().split())
-    found |= {"size": size, "mode": mode, "held": held, "doubles": held - identities, "logins": logins}
+        stored, identities, logins = map(int, server.stdout.readline().split())
+    found |= {"size": size, "mode": mode, "stored": stored, "duplicates": stored - identities, "logins": logins}
     print(
         ", ".join(f"{name} {fact:.1f}" if isinstance(fact, float) else f"{name} {fact}" for name, fact in found.items())
     )
@@ -79,19 +79,19 @@ def run(size: int, *, faults: bool) -> dict[str, Any]:
 
 def main() -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description="What many registrations cost against few.")
-    parser.add_argument("--scale", type=float, default=1.0, help="of both sizes (default: %(default)s)")
-    parser.add_argument("--turns", type=int, default=3, help="of the runs with faults (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="What many registrations cost compared to few.")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor for both sizes (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="number of runs with faults (default: %(default)s)")
     options = parser.parse_args()
     few, many = int(10_000 * options.scale), int(100_000 * options.scale)
     calm = [run(size, faults=False) for size in (few, many)]
-    troubled = [(run(few, faults=True), run(many, faults=True)) for _ in range(options.turns)]
+    faulty = [(run(few, faults=True), run(many, faults=True)) for _ in range(options.turns)]
     growth = calm[1]["peak_mb"] - calm[0]["peak_mb"]
-    ratio = median(large["cpu_us"] / small["cpu_us"] for small, large in troubled)
-    print(f"memory: {growth:.1f} MB more for {many} than for {few} (at most {MOST_MEGABYTES})")
-    print(f"time: {ratio:.3f} times as long per webhook (at most {MOST_TIME})")
-    bad = sum(found["failures"] + found["doubles"] for found in [*calm, *(one for pair in troubled for one in pair)])
-    return int(growth > MOST_MEGABYTES or ratio > MOST_TIME or bad > 0)
+    ratio = median(large["cpu_us"] / small["cpu_us"] for small, large in faulty)
+    print(f"memory: {growth:.1f} MB more for {many} than for {few} (at most {MAX_MEGABYTES})")
+    print(f"time: {ratio:.3f} times the CPU time per webhook (at most {MAX_TIME})")
+    bad = sum(found["failures"] + found["duplicates"] for found in [*calm, *(one for pair in faulty for one in pair)])
+    return int(growth > MAX_MEGABYTES or ratio > MAX_TIME or bad > 0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What calls cost with this package, with plain aiohttp and with other ways to make them: CPU time, side by side.
+"""CPU time of calls with this package, with plain aiohttp and with other clients, side by side.
 
-Run it: ``uv run --group bench benchmarks/speed.py`` (`README.md` tells of the workloads, and how to read the result)
+Run it: ``uv run --group bench benchmarks/speed.py`` (`README.md` explains the workloads and the results)
 
-Each way is a process of its own. They take turns, one short chunk of calls each, and each turn gives one ratio. Several
-times over, all of them are ended and started again.
+Each client runs in a process of its own. They take turns, one short chunk of calls each, and each turn gives one ratio.
+All processes are restarted several times.
 """
 
 from __future__ import annotations
@@ -43,33 +43,33 @@ from clients import (
     RETRYING,
     WORKERS,
     generate,
-    way,
+    open_client,
 )
 from gateway import LISTED, Gateway, gateway
 
 GOOD, GOOD_AGAIN, REVOKED = "gwms_async, good token", "gwms_async, good token again", "gwms_async, revoked token"
 MEASURE, WARM_UP = "measure", 2
-STARTS = 6  # of each process: how its memory is laid out is chance, and worth up to two hundredths
-SLOW = frozenset({HTTPX, GENERATED})  # half of the calls is enough, and keeps all workers busy
+STARTS = 6  # of each process: its memory layout is random, and makes a difference of up to 2 %
+SLOW = frozenset({HTTPX, GENERATED})  # half of the calls is enough to keep all workers busy
 
 
 class Workload(NamedTuple):
-    """What is measured.
+    """A workload.
 
     Args:
-        title: What it is.
-        act: What is done.
-        workers: How many calls are under way at once.
-        calls: How many make up a chunk.
-        ways: Who takes part; all are compared with the first.
-        webhooks: How many webhooks one call is about, where the costs are told for each of them.
+        title: Its title in the results.
+        operation: The operation to call.
+        workers: The number of concurrent calls.
+        calls: The number of calls in a chunk.
+        clients: The clients to compare; the first one is the reference.
+        webhooks: The number of webhooks in one call, if costs are per webhook.
     """
 
     title: str
-    act: str
+    operation: str
     workers: int
     calls: int
-    ways: tuple[str, ...]
+    clients: tuple[str, ...]
     webhooks: int = 1
 
 
@@ -85,19 +85,18 @@ WORKLOADS = {
 
 
 class Cost(NamedTuple):
-    """What a call took on average over one chunk, in microseconds."""
+    """The average cost of a call over one chunk, in microseconds."""
 
     cpu: float
     wall: float
 
 
-async def run_chunk(workload: Workload, act: Callable[[int], Awaitable[object]], numbers: Iterator[int]) -> Cost:
-    """Let the workers make one chunk of calls between them, and take the time."""
+async def run_chunk(workload: Workload, operation: Callable[[int], Awaitable[object]], numbers: Iterator[int]) -> Cost:
+    """Share one chunk of calls between the workers, and measure it."""
 
     async def work() -> None:
-        """Be one of the workers."""
         for number in numbers:
-            await act(number)
+            await operation(number)
 
     cpu, wall = time.process_time(), time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -107,58 +106,58 @@ async def run_chunk(workload: Workload, act: Callable[[int], Awaitable[object]],
     return Cost((time.process_time() - cpu) * each, (time.perf_counter() - wall) * each)
 
 
-def measure(name: str, who: str, server: Gateway) -> None:
-    """Run a chunk whenever a line comes in, and print its costs; at the end latencies and memory."""
-    workload = _workload(name, who)
-    loop_factory = import_module("uvloop").new_event_loop if who in {FAST, FAST_FLOOR} else None
-    took: list[float] = []
+def measure(name: str, client: str, server: Gateway) -> None:
+    """Run a chunk for each line of input and print its cost; at the end print latencies and memory."""
+    workload = _workload(name, client)
+    loop_factory = import_module("uvloop").new_event_loop if client in {FAST, FAST_FLOOR} else None
+    latencies: list[float] = []
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        opened = way(who, server.origin + ("/large" if name == "D" else "/v21"), str(server.folder))
-        acts = runner.run(_entered(opened))
-        act = acts[workload.act]
+        opened = open_client(client, server.origin + ("/large" if name == "D" else "/v21"), str(server.folder))
+        operations = runner.run(_enter(opened))
+        operation = operations[workload.operation]
 
         async def timed(number: int) -> None:
-            began = time.perf_counter()
-            await act(number)
-            took.append(time.perf_counter() - began)
+            started_at = time.perf_counter()
+            await operation(number)
+            latencies.append(time.perf_counter() - started_at)
 
         numbers = count() if workload.webhooks == 1 else iter(lambda: workload.webhooks, None)
         for turn, _ in enumerate(sys.stdin):
             if turn == WARM_UP:
-                took.clear()
+                latencies.clear()
             if name == "F":
-                runner.run(_entered_call(act))  # so that each begins with a token that is good
-            if who == REVOKED:
+                runner.run(_call_once(operation))  # so that each chunk starts with a valid token
+            if client == REVOKED:
                 server.revoke()
             cost = runner.run(run_chunk(workload, timed, islice(numbers, workload.calls)))
             print(json.dumps(cost), flush=True)
         runner.run(opened.__aexit__(None, None, None))
-    p50, p99 = (quantiles(took, n=100)[rank] * 1e6 for rank in (49, 98))
+    p50, p99 = (quantiles(latencies, n=100)[rank] * 1e6 for rank in (49, 98))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     print(json.dumps([p50, p99, peak]))
 
 
-async def _entered(opened: Any) -> Any:
+async def _enter(opened: Any) -> Any:
     return await opened.__aenter__()
 
 
-async def _entered_call(act: Callable[[int], Awaitable[object]]) -> None:
-    await act(1)
+async def _call_once(operation: Callable[[int], Awaitable[object]]) -> None:
+    await operation(1)
 
 
-def _workload(name: str, who: str) -> Workload:
+def _workload(name: str, client: str) -> Workload:
     workload = WORKLOADS[name]
-    return workload._replace(calls=workload.calls // 2) if who in SLOW and workload.calls > 1 else workload
+    return workload._replace(calls=workload.calls // 2) if client in SLOW and workload.calls > 1 else workload
 
 
 class Result(NamedTuple):
-    """What one way has shown in a workload; all but the costs are medians over the starts of its process.
+    """The result of one client in a workload; all but the costs are medians over the starts of its process.
 
     Args:
-        costs: One for each turn.
-        p50: The median latency in microseconds.
-        p99: The latency that one call in a hundred exceeds.
-        peak: The memory of its process at most, imports included, in MiB.
+        costs: One per turn.
+        p50: The median latency, in microseconds.
+        p99: The 99th percentile of the latency, in microseconds.
+        peak: The peak memory of its process, imports included, in MiB.
     """
 
     costs: list[Cost]
@@ -168,9 +167,9 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def process(name: str, who: str, server: Gateway) -> Iterator[Popen[str]]:
-    """Start a process that measures."""
-    command = [sys.executable, __file__, MEASURE, name, who, *map(str, server)]
+def process(name: str, client: str, server: Gateway) -> Iterator[Popen[str]]:
+    """Start a measuring process."""
+    command = [sys.executable, __file__, MEASURE, name, client, *map(str, server)]
     with Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=start.as_users_run()) as started:
         try:
             yield started
@@ -188,45 +187,45 @@ def _ask(measuring: Popen[str], line: str | None) -> Any:
         measuring.stdin.flush()
     answer = measuring.stdout.readline()
     if not answer:
-        raise RuntimeError(f"a process ended with {measuring.wait()}: see above")
+        raise RuntimeError(f"a process exited with {measuring.wait()}, see above")
     return json.loads(answer)
 
 
 def results(name: str, chunks: int, server: Gateway) -> dict[str, Result]:
-    """Let all ways of a workload take turns, in an order that chance renews each time."""
-    ways, chance = WORKLOADS[name].ways, random.Random(name)  # noqa: S311  # no secret
-    costs: dict[str, list[Cost]] = {who: [] for who in ways}
-    ends: dict[str, list[list[float]]] = {who: [] for who in ways}
+    """Let all clients of a workload take turns, in a random order each time."""
+    clients, rng = WORKLOADS[name].clients, random.Random(name)  # noqa: S311  # no secret
+    costs: dict[str, list[Cost]] = {client: [] for client in clients}
+    ends: dict[str, list[list[float]]] = {client: [] for client in clients}
     for start_number in range(STARTS):
         with ExitStack() as stack:
-            started = {who: stack.enter_context(process(name, who, server)) for who in ways}
+            started = {client: stack.enter_context(process(name, client, server)) for client in clients}
             turns = chunks // STARTS + (start_number < chunks % STARTS)
             for turn in range(WARM_UP + turns):
-                for who in chance.sample(ways, len(ways)):
-                    cost = Cost(*_ask(started[who], "\n"))
+                for client in rng.sample(clients, len(clients)):
+                    cost = Cost(*_ask(started[client], "\n"))
                     if turn >= WARM_UP:
-                        costs[who].append(cost)
-            for who in ways:
-                ends[who].append(_ask(started[who], None))
-    return {who: Result(costs[who], *map(median, zip(*ends[who], strict=True))) for who in ways}
+                        costs[client].append(cost)
+            for client in clients:
+                ends[client].append(_ask(started[client], None))
+    return {client: Result(costs[client], *map(median, zip(*ends[client], strict=True))) for client in clients}
 
 
 def rows(name: str, found: dict[str, Result]) -> Iterator[str]:
-    """Write a workload's results as the rows of a table."""
+    """Format the results of a workload as table rows."""
     workload = WORKLOADS[name]
-    base = found[workload.ways[0]]
-    for who, result in found.items():
+    base = found[workload.clients[0]]
+    for client, result in found.items():
         cpu, wall = (median(getattr(cost, clock) for cost in result.costs) for clock in Cost._fields)
         ratios = [one.cpu / other.cpu for one, other in zip(result.costs, base.costs, strict=True)]
         q1, mid, q3 = quantiles(ratios, method="inclusive")
         yield (
-            f"| {name} | {workload.title} | {who} | {cpu:.1f} | {mid:.3f} ({q1:.3f} to {q3:.3f})"
+            f"| {name} | {workload.title} | {client} | {cpu:.1f} | {mid:.3f} ({q1:.3f} to {q3:.3f})"
             f" | {wall:.1f} | {result.p50:.0f} / {result.p99:.0f} | {result.peak:.1f} |"
         )
 
 
-def server_s_limit(server: Gateway) -> str:
-    """Tell how many gets a second the server answers to wrk, where that is installed."""
+def max_rate(server: Gateway) -> str:
+    """Return how many gets per second the server handles, if wrk is installed."""
     wrk = shutil.which("wrk")
     if wrk is None:
         return "not measured: wrk is not installed"
@@ -239,29 +238,27 @@ def server_s_limit(server: Gateway) -> str:
 def main() -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description="CPU time of calls, side by side.")
-    parser.add_argument("--chunks", type=int, default=120, help="of each way and workload (default: %(default)s)")
-    parser.add_argument("--picture", metavar="FILE", type=Path, help="write an SVG of A and B there")
-    parser.add_argument("workloads", nargs="*", metavar="|".join([*WORKLOADS, "G"]), help="which; all if none is named")
+    parser.add_argument("--chunks", type=int, default=120, help="chunks per client and workload (default: %(default)s)")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="write a chart of A and B to this SVG file")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="|".join([*WORKLOADS, "G"]), help="workloads to run (default: all)"
+    )
     options = parser.parse_args()
     names = options.workloads or [*WORKLOADS, "G"]
     if not {*names} <= {*WORKLOADS, "G"}:
         parser.error(f"the workloads are {', '.join([*WORKLOADS, 'G'])}")
     if options.chunks < 2 * STARTS:
-        parser.error(
-            f"the least are {2 * STARTS}: each process is started {STARTS} times, and its percentiles take two"
-        )
+        parser.error(f"--chunks must be at least {2 * STARTS}: each process starts {STARTS} times and needs two chunks")
     if options.picture and not ({"A", "B"} & {*names} and options.picture.parent.is_dir()):
-        parser.error("the picture is of A and B, and goes into a folder that is there")
+        parser.error("--picture needs workload A or B, and an existing folder")
     packages = ("gwms-async", "aiohttp", "httpx", "aiohttp-retry", "openapi-python-client", "orjson", "uvloop")
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     print(f"{date.today()}: Python {platform.python_version()}, {platform.platform()}, {versions}")  # noqa: DTZ011
     bars: list[chart.Bar] = []
     with gateway() as server:
-        print(f"server: {server.name}; wrk says {server_s_limit(server)}\n")
+        print(f"server: {server.name}; wrk says {max_rate(server)}\n")
         generate(str(server.folder))
-        start.run(
-            ["-c", "import aiohttp_retry, gwms_async.testing, httpx, orjson, uvloop"]
-        )  # their bytecode is cached now
+        start.run(["-c", "import aiohttp_retry, gwms_async.testing, httpx, orjson, uvloop"])  # cache their bytecode
         print("| | workload | with | CPU, us | ratio (quartiles) | wall, us | p50 / p99, us | peak, MiB |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
         for name in (name for name in names if name in WORKLOADS):
@@ -269,9 +266,9 @@ def main() -> int:
             print(*rows(name, found), sep="\n", flush=True)
             if name in {"A", "B"}:
                 bars += [
-                    chart.Bar(WORKLOADS[name].title, who, median(cost.cpu for cost in result.costs))
-                    for who, result in found.items()
-                    if who != CONTROL
+                    chart.Bar(WORKLOADS[name].title, client, median(cost.cpu for cost in result.costs))
+                    for client, result in found.items()
+                    if client != CONTROL
                 ]
     if options.picture:
         machine = f"{date.today()}, Python {platform.python_version()}, aiohttp {version('aiohttp')}, {os.cpu_count()}"  # noqa: DTZ011
@@ -284,11 +281,11 @@ def main() -> int:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case [mode, name, who, *server] if mode == MEASURE:
-            if who in {FAST, FAST_FLOOR}:
+        case [mode, name, client, *server] if mode == MEASURE:
+            if client in {FAST, FAST_FLOOR}:
                 import_module("orjson")
             else:
-                sys.modules["orjson"] = cast("Any", None)  # as if it was not installed
-            measure(name, who, Gateway(server[0], server[1], Path(server[2])))
+                sys.modules["orjson"] = cast("Any", None)  # as if it were not installed
+            measure(name, client, Gateway(server[0], server[1], Path(server[2])))
         case _:
             sys.exit(main())

@@ -1,42 +1,64 @@
-"""Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""
+"""Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses.
 
+What is public: the names in `__all__`, and those of `gwms_async.testing`. All else may change.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import VERSION as _VERSION
-from .chain import Handler, Middleware, Request, Response
-from .client import GwmsClient
-from .errors import (
-    ApiError,
-    AttemptTimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    Cause,
-    ConfigurationError,
-    ConflictError,
-    ConnectionFailedError,
-    DeadlineExceededError,
-    DecodeError,
-    ForbiddenError,
-    GwmsError,
-    LoginError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PlanRefusedError,
-    RedirectError,
-    ServerError,
-    ThrottledError,
-    TransportError,
-)
-from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
-from .registration.plan import Plan
-from .registration.report import Outcome, OutcomeStatus, Report
-from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
-from .tokens import MemoryTokenStore, Token, TokenStore
+
+# Names load on first use: the pytest plugin and `gwms --help` import no HTTP library.
+_HOMES = ("errors", "models", "settings", "tokens", "chain", "registration.report", "registration.plan", "client")
 
 if TYPE_CHECKING:
     from .auth.stores.file import FileTokenStore as FileTokenStore
+    from .chain import Handler, Middleware, Request, Response
+    from .client import GwmsClient
+    from .errors import (
+        ApiError,
+        AttemptTimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        Cause,
+        ConfigurationError,
+        ConflictError,
+        ConnectionFailedError,
+        DeadlineExceededError,
+        DecodeError,
+        ForbiddenError,
+        GwmsError,
+        LoginError,
+        NotFoundError,
+        OutcomeUnknownError,
+        PlanRefusedError,
+        RedirectError,
+        ServerError,
+        ThrottledError,
+        TransportError,
+    )
+    from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+    from .registration.plan import Plan
+    from .registration.report import Outcome, OutcomeStatus, Report
+    from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
+    from .tokens import MemoryTokenStore, Token, TokenStore
 
-# Without `FileTokenStore`, lest a star import need the extra.
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            homes = (import_module(f".{home}", __name__) for home in _HOMES)
+            globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
+            return found
+        if name == "FileTokenStore":
+            try:
+                return import_module(".auth.stores.file", __name__).FileTokenStore
+            except ImportError as error:
+                raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[cli]'") from error
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# `FileTokenStore` is left out, so that a star import does not need its extra.
 __all__ = [
     "PRODUCTION",
     "ApiError",
@@ -80,14 +102,8 @@ __all__ = [
     "WebhookType",
 ]
 
+__version__ = _VERSION
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _VERSION
-    if name == "FileTokenStore":
-        try:
-            from .auth.stores.file import FileTokenStore  # noqa: PLC0415  # an extra
-        except ImportError as error:
-            raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[cli]'") from error
-        return FileTokenStore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

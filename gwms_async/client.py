@@ -1,17 +1,18 @@
-"""The client: wires everything together and ends it."""
+"""The client: wires everything together, and closes it."""
 
 from __future__ import annotations
 
 import os
 import ssl as tls
 from collections.abc import Iterable
+from copy import copy
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import aiohttp
-from attrs import define, field
 
-from .auth.login import Key, Login
+from .auth.login import ApiKey, Login
+from .auth.token_source import TokenSource
 from .chain import Middleware, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
@@ -34,34 +35,11 @@ from .webhooks import Webhooks
 from .wire import decoding, requests
 
 
-@define(eq=False, repr=False)
-class _Shared:
-    """What a client and its siblings have in common."""
+class _Eshops(dict[str, tuple[Session, Webhooks]]):
+    """Sessions and operations by API key, which is a secret."""
 
-    base_url: str
-    clock: Clock
-    limit: SharedTimeout
-    transport: Transport
-    backoff: Backoff
-    pace: Pace
-    login: Login
-    middlewares: tuple[Middleware, ...]
-    eshops: dict[str, tuple[Session, Webhooks]] = field(factory=dict)
-
-    def eshop(self, api_key: str) -> tuple[Session, Webhooks]:
-        """The chain and the operations of an e-shop; one of each per key, so that its registrations meet."""
-        if api_key not in self.eshops:
-            key = Key(api_key)
-            chain: tuple[Middleware, ...] = (
-                Relogin(self.login, key),
-                self.backoff,
-                self.pace,
-                Authorize(self.login, key),
-                *self.middlewares,
-            )
-            session = Session(self.transport, compose(chain, self.transport), self.limit, self.clock)
-            self.eshops[api_key] = session, Webhooks(session.call, self.clock)
-        return self.eshops[api_key]
+    def __repr__(self) -> str:
+        return f"<{len(self)} e-shops>"
 
 
 class GwmsClient:
@@ -72,24 +50,24 @@ class GwmsClient:
         async with GwmsClient(Credentials(username="…", password="…", api_key="…")) as gwms:
             await gwms.webhooks.register(WebhookSpec("https://shop.example/h/orders", WebhookType.CREATE_ORDER))
 
-    Entering does no I/O: it connects and logs in when the first call needs it. One client serves any number of
-    concurrent calls of one event loop.
+    Entering does no I/O: the client connects and logs in when the first call needs it. One client serves any number of
+    concurrent calls in one event loop.
 
     Args:
-        credentials: Who calls, and for which e-shop.
-        base_url: The gateway's address; https, unless it is this machine.
-        timeout: Limits in seconds.
-        retry: When a failed attempt is followed by another one.
+        credentials: The account to log in with, and the e-shop to act for.
+        base_url: The gateway's base URL; https, unless it is this machine.
+        timeout: Time limits.
+        retry: When and how often a failed attempt is retried.
         token_store: Where login tokens are kept; in memory by default.
-        session: An aiohttp session to use and never to close; it keeps its own ways: aiohttp's re-sending of
-            idempotent requests, cookies, the limits of its pool.
-        ssl: As aiohttp's: a context for a private CA, a fingerprint; None for the usual checks.
-        proxy: The url of an HTTP proxy.
-        middlewares: Run once per attempt, innermost; see `Middleware`.
-        max_connections: How many requests may be on the wire at once.
+        session: An aiohttp session to use and never close. It keeps its settings: aiohttp's re-sending of idempotent
+            requests, its cookies, the limits of its pool.
+        ssl: As in aiohttp: a context for a private CA, or a fingerprint; None for the usual checks.
+        proxy: The URL of an HTTP proxy.
+        middlewares: Your own, run once per attempt, innermost; see `Middleware`.
+        max_connections: How many requests may be in flight at once.
 
     Raises:
-        ConfigurationError: An argument that cannot work.
+        ConfigurationError: An argument is invalid.
     """
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
@@ -109,34 +87,48 @@ class GwmsClient:
         max_connections: int = 100,
     ) -> None:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
-            raise ConfigurationError(f"max_connections must be a whole number of 1 or more, got {max_connections!r}")
+            raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
         base_url = checked_base_url(base_url)
-        transport = Transport(base_url, timeout, self._clock, ssl, proxy, session)
-        budget = RetryBudget(retry.budget)
-        limit = SharedTimeout(timeout.total)
-        login_chain = compose([Backoff(retry, budget, clock=self._clock)], transport)
-        login = Login(
+        clock, budget = self._clock, RetryBudget(retry.budget)
+        self._base_url, self._middlewares = base_url, tuple(middlewares)
+        self._limit = SharedTimeout(timeout.total)
+        self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=proxy, borrowed=session)
+        self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
+        self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
+        login_chain = compose([Backoff(retry, budget, clock=clock)], self._transport)
+        source = TokenSource(
             credentials,
             MemoryTokenStore() if token_store is None else token_store,
             store_key(base_url, credentials.username),
-            Session(transport, login_chain, limit, self._clock).call,
-            self._clock,
+            Session(self._transport, login_chain, self._limit, clock).call,
+            clock,
         )
-        backoff = Backoff(retry, budget, is_paced=True, clock=self._clock)
-        pace = Pace(max_connections, Rate(retry.max_retry_after), self._clock)
-        shared = _Shared(base_url, self._clock, limit, transport, backoff, pace, login, tuple(middlewares))
-        self._bind(shared, credentials.api_key, owner=True)
+        self._login = Login(source, clock)
+        self._eshops = _Eshops()
+        self._is_sibling = False
+        self._session, self.webhooks = self._eshop(credentials.api_key)
 
-    def _bind(self, shared: _Shared, api_key: str, *, owner: bool) -> None:
-        self._shared, self._owner = shared, owner
-        self._session, self.webhooks = shared.eshop(api_key)
+    def _eshop(self, api_key: str) -> tuple[Session, Webhooks]:
+        """Return the session and the operations of an e-shop: one of each per key, so that its registrations meet."""
+        if api_key not in self._eshops:
+            key = ApiKey(api_key)
+            chain: tuple[Middleware, ...] = (
+                Relogin(self._login, key),
+                self._backoff,
+                self._pace,
+                Authorize(self._login, key),
+                *self._middlewares,
+            )
+            session = Session(self._transport, compose(chain, self._transport), self._limit, self._clock)
+            self._eshops[api_key] = session, Webhooks(session.call, self._clock)
+        return self._eshops[api_key]
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """Make a client of the variables GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and, if set, GWMS_BASE_URL.
+        """Create a client from GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and, if set, GWMS_BASE_URL.
 
         Args:
-            options: The constructor's other arguments.
+            options: The other arguments of the constructor.
 
         Raises:
             ConfigurationError: A variable is missing.
@@ -150,54 +142,56 @@ class GwmsClient:
         return cls(Credentials(*(os.environ[name] for name in names)), **options)
 
     def for_eshop(self, api_key: str) -> Self:
-        """Make a sibling for another e-shop of the account.
+        """Return a sibling for another e-shop of the account.
 
-        It shares connections, login, pace and retry budget, and ends with this client: closing it does nothing.
+        It shares connections, login, pace and retry budget, and closes with this client: closing it does nothing.
 
         Args:
-            api_key: The other e-shop's key.
+            api_key: The other e-shop's API key.
 
         Raises:
-            ConfigurationError: The key is empty, or has characters that no header can carry.
+            ConfigurationError: The key is empty, or contains characters that cannot be sent in a header.
         """
         problem = credentials_problem(api_key=api_key)
         if problem:
             del api_key
             raise ConfigurationError(problem)
-        sibling = object.__new__(type(self))
-        sibling._bind(self._shared, api_key, owner=False)
+        sibling: Self = copy(self)
+        sibling._is_sibling = True
+        sibling._session, sibling.webhooks = self._eshop(api_key)
         return sibling
 
     async def request(self, method: str, path: str, *, json: object = None, idempotent: bool | None = None) -> Any:
         """Call any other endpoint of the gateway.
 
         Args:
-            method: Such as "POST".
-            path: Below the base url, such as "/orders/filter".
-            json: What is sent; None for no body.
-            idempotent: Whether sending it twice does no more than sending it once, so that it may be retried after
-                an unknown outcome. None: yes for GET, HEAD, OPTIONS, PUT and DELETE.
+            method: For example "POST".
+            path: The path below the base URL, for example "/orders/filter".
+            json: The body; None for none.
+            idempotent: Whether sending it twice has the same effect as sending it once, so that it may be retried after
+                an unknown outcome. None: true for GET, HEAD, OPTIONS, PUT and DELETE.
 
         Returns:
-            The ``data`` of the answer, None if it has none.
+            The ``data`` of the response, or None.
 
         Raises:
-            ValueError: An argument that cannot be sent.
-            OutcomeUnknownError: It must not be sent twice, went out once, and no readable answer came back.
+            ValueError: An argument is invalid; nothing was sent.
+            OutcomeUnknownError: It must not be sent twice, was sent once, and no readable response came back.
             GwmsError: As for the operations on webhooks.
         """
         request = requests.any_request(method, path, json, idempotent=idempotent)
         return decoding.decode_data(request, await self._session.call(request))
 
     async def close(self) -> None:
-        """End it: a login under way is given up, connections are closed unless the session is borrowed."""
-        if self._owner:
-            for _, webhooks in self._shared.eshops.values():
-                await webhooks.close()
-            await self._shared.login.close()
-            await self._shared.transport.close()
-            self._shared.limit.close()
-            self._shared.pace.close()
+        """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
+        if self._is_sibling:
+            return
+        for _, webhooks in self._eshops.values():
+            await webhooks.close()
+        await self._login.close()
+        await self._transport.close()
+        self._limit.close()
+        self._pace.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,4 +202,4 @@ class GwmsClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._shared.base_url}>"
+        return f"<{type(self).__name__} {self._base_url}>"

@@ -1,4 +1,4 @@
-"""What can go wrong, each with what happened, to which call, and what to do.
+"""The errors: each says what happened, to which call, and what to do about it.
 
 ::
 
@@ -32,14 +32,14 @@ from .models import WebhookSpec
 
 
 class Cause(StrEnum):
-    """What a failed attempt means for the request it carried."""
+    """What a failed attempt means for its request."""
 
     MISCONFIGURED = "misconfigured"
-    """Address or TLS are wrong: no attempt can succeed."""
+    """The URL or TLS settings are wrong: no attempt can succeed."""
     NEVER_SENT = "never_sent"
     """No connection was made: the gateway has seen nothing."""
     UNKNOWN = "unknown"
-    """It broke after sending: the gateway may or may not have carried it out."""
+    """It failed after sending: the gateway may or may not have carried it out."""
 
 
 def _restore(cls: type[GwmsError], args: tuple[Any, ...], state: dict[str, Any]) -> GwmsError:
@@ -49,7 +49,7 @@ def _restore(cls: type[GwmsError], args: tuple[Any, ...], state: dict[str, Any])
 
 
 class GwmsError(Exception):
-    """Base of every error of this package; all of them can be pickled."""
+    """Base class of all errors of this package; all can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = self.__dict__.copy()
@@ -58,17 +58,17 @@ class GwmsError(Exception):
         return _restore, (type(self), self.args, state)
 
     def fresh(self) -> Self:
-        """Copy the error without its traceback and context, for a further caller to raise."""
+        """Return a copy without traceback and context, for another caller to raise."""
         _, (cls, args, state) = self.__reduce__()
         return _restore(cls, args, state)  # type: ignore[return-value]  # cls is type(self)
 
 
 class ConfigurationError(GwmsError, ValueError):
-    """The client was set up, or is used, in a way that cannot work."""
+    """The client is configured or used in a way that cannot work."""
 
 
 class TransportError(GwmsError):
-    """No complete answer came back.
+    """No complete response came back.
 
     Attributes:
         cause: What that means for the request.
@@ -80,7 +80,7 @@ class TransportError(GwmsError):
 
 
 class ConnectionFailedError(TransportError):
-    """The connection could not be made, or broke."""
+    """The connection could not be opened, or broke."""
 
 
 class AttemptTimeoutError(TransportError):
@@ -88,16 +88,16 @@ class AttemptTimeoutError(TransportError):
 
 
 class DeadlineExceededError(GwmsError, TimeoutError):
-    """The call's own deadline (`Timeout.total`, or that of its batch) passed."""
+    """The deadline of the call (`Timeout.total`) or of its batch has passed."""
 
 
 class OutcomeUnknownError(GwmsError):
-    """A request that must not be sent twice went out and no readable answer came back.
+    """A request that must not be sent twice was sent, and no readable response came back.
 
-    The gateway may or may not have carried it out. `Webhooks.register` finds out and ends with one webhook.
+    The gateway may or may not have carried it out. `Webhooks.register` finds out, and leaves one webhook.
 
     Attributes:
-        spec: The webhook that was to be created; None for a request of another kind.
+        spec: The webhook to be created; None for any other request.
     """
 
     def __init__(self, message: str, *, spec: WebhookSpec | None = None) -> None:
@@ -106,11 +106,11 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """The gateway's answer does not hold what the contract promises.
+    """A response that is not JSON or is missing required fields.
 
     Attributes:
-        paths: What is wrong where, such as ``expected int @ $[1].id``.
-        excerpt: The beginning of the answer.
+        paths: What is wrong where, e.g. ``expected int @ $[1].id``.
+        excerpt: The start of the response.
     """
 
     def __init__(self, message: str, *, paths: tuple[str, ...] = (), excerpt: str = "") -> None:
@@ -120,10 +120,10 @@ class DecodeError(GwmsError):
 
 
 class LoginError(GwmsError):
-    """The gateway refused username and password; for a while no further login is tried.
+    """The gateway rejected the username and password; no further login is tried for a while.
 
     Attributes:
-        status: The HTTP status of the refusal.
+        status: The HTTP status of the response.
     """
 
     def __init__(self, message: str, *, status: int) -> None:
@@ -132,19 +132,19 @@ class LoginError(GwmsError):
 
 
 class PlanRefusedError(GwmsError):
-    """A plan would delete more than a mistake should be able to; nothing was sent."""
+    """A plan would delete too much to be intended; nothing was sent."""
 
 
 class ApiError(GwmsError):
-    """The gateway answered with an error.
+    """The gateway responded with an error.
 
     Attributes:
-        status: The status: of the envelope where HTTP says 2xx, else of HTTP.
+        status: The effective status: the envelope's where HTTP says 2xx, otherwise HTTP's.
         message: What the gateway said.
         method: The HTTP method of the call.
-        path: The path of the call below the base url.
-        attempts: How often the call was on the wire.
-        retry_after: Seconds that the gateway asked to wait, None if it did not say.
+        path: The path of the call, below the base URL.
+        attempts: How often the call was sent.
+        retry_after: How many seconds the gateway asked to wait; None if it did not.
     """
 
     hint = ""
@@ -160,7 +160,7 @@ class ApiError(GwmsError):
         retry_after: float | None = None,
     ) -> None:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        text = f"{method} {path} was answered {status} after {times}: {message}"
+        text = f"{method} {path} failed with {status} after {times}: {message}"
         super().__init__(f"{text} ({self.hint})" if self.hint else text)
         self.status = status
         self.message = message
@@ -171,43 +171,43 @@ class ApiError(GwmsError):
 
 
 class BadRequestError(ApiError):
-    """400 or 422: the gateway does not accept the request's content."""
+    """400 or 422: the gateway rejects the content of the request."""
 
-    hint = "correct the request; sending it again will not help"
+    hint = "fix the request; retrying it will not help"
 
 
 class AuthenticationError(ApiError):
-    """401, also after a new login: most likely the x-api-key is wrong."""
+    """401, even after a new login: the API key is probably wrong."""
 
-    hint = "check the e-shop's x-api-key"
+    hint = "check the e-shop's API key"
 
 
 class ForbiddenError(ApiError):
-    """403: the account may not do this."""
+    """403: the account is not allowed to do this."""
 
-    hint = "ask Skladon whether this account and e-shop may do this"
+    hint = "ask Skladon whether this account and e-shop are allowed to do this"
 
 
 class NotFoundError(ApiError):
-    """404: there is no such thing in this e-shop."""
+    """404: it does not exist in this e-shop."""
 
-    hint = "list what exists; the x-api-key decides which e-shop is looked at"
+    hint = "list what exists; is this the right e-shop's API key?"
 
 
 class ConflictError(ApiError):
-    """409: the request does not fit the state of things."""
+    """409: the request conflicts with the current state."""
 
-    hint = "read the present state, then decide anew"
+    hint = "check the current state before you retry"
 
 
 class ThrottledError(ApiError):
-    """429: too many requests, and waiting longer than `RetryPolicy` or the deadline allow would be needed."""
+    """429: too many requests, and the wait is longer than `RetryPolicy` or the deadline allows."""
 
-    hint = "send less at a time, or wait `retry_after` seconds"
+    hint = "send fewer requests at a time, or wait `retry_after` seconds"
 
 
 class RedirectError(ApiError):
-    """3xx: redirects are not followed, for they would carry the x-api-key to another place."""
+    """3xx: redirects are not followed, because they could send the API key to another host."""
 
     hint = "check base_url"
 
@@ -230,8 +230,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """Name the class for a status of 300 or more."""
-    if status < 400:  # the classes of HTTP
+    """Return the class for a status of 300 or more."""
+    if status < 400:
         return RedirectError
     if status >= 500:
         return ServerError

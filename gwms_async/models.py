@@ -15,7 +15,7 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        from difflib import get_close_matches  # noqa: PLC0415  # large, and only of use here
+        from difflib import get_close_matches  # noqa: PLC0415  # large, and rarely needed
 
         names = [member.value for member in cls]
         close = get_close_matches(str(value).upper(), names, n=3, cutoff=0.5)
@@ -24,13 +24,13 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def unlisted(cls, value: str) -> Self:
-        """Make a value that only the gateway knows.
+        """Return the member of a value, listed or not.
 
         Args:
-            value: The text as it stands on the wire.
+            value: The text on the wire.
 
         Returns:
-            The listed member if there is one, else a value equal to any other made of the same text.
+            The listed member if there is one, otherwise a value that equals any other of the same text.
         """
         listed = cls._value2member_map_.get(value)
         if isinstance(listed, cls):
@@ -45,12 +45,12 @@ class OpenEnum(StrEnum):
         return self.value in type(self)._value2member_map_
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
-        # An unlisted value cannot be looked up again, it must be made again.
+        # An unlisted value cannot be looked up; it is made again.
         return type(self).unlisted, (self.value,)
 
 
 class WebhookType(OpenEnum):
-    """The events that a webhook can subscribe to: the 18 of the v21 contract.
+    """The event types that a webhook can subscribe to: the 18 of the v21 contract.
 
     The spelling COMPLETITION is the vendor's.
     """
@@ -76,7 +76,7 @@ class WebhookType(OpenEnum):
 
 
 class HttpMethod(OpenEnum):
-    """How the gateway calls the webhook's url: POST with the entity as payload, or GET with its id appended."""
+    """How the gateway calls the webhook's URL: POST with the entity as payload, or GET with its id appended."""
 
     GET = "GET"
     POST = "POST"
@@ -100,16 +100,16 @@ def _http_method(value: str) -> HttpMethod:
 
 @frozen
 class WebhookSpec:
-    """A webhook that shall exist (the contract's ``CreateWebhook``).
+    """A webhook you want to exist (the contract's ``CreateWebhook``).
 
     Args:
-        url: Where the gateway delivers to; any text that is not blank, exactly as it shall be stored.
-        webhook_type: The event; its plain name is taken too.
+        url: Where the gateway delivers to; sent exactly as it is.
+        webhook_type: The event type, or its name.
         active: Whether the gateway delivers.
-        method: POST or GET; its plain name is taken too.
+        method: POST or GET, or its name.
 
     Raises:
-        ValueError: A value that the contract does not allow; nothing has been sent.
+        ValueError: A value that the contract does not allow.
     """
 
     url: str = field()
@@ -120,34 +120,34 @@ class WebhookSpec:
     @url.validator
     def _check_url(self, _: object, url: object) -> None:
         if not isinstance(url, str) or not url.strip():
-            raise ValueError(f"url must be a text that is not empty, got {url!r}")
+            raise ValueError(f"url must be a string that is not empty; got {url!r}")
         if url != url.strip():
-            # Stored trimmed, it would never be found again and be created anew at each run.
-            raise ValueError(f"url must not begin or end with white space, got {url!r}")
+            # If the gateway trims it, each run misses it and creates it again.
+            raise ValueError(f"url must not start or end with white space; got {url!r}")
 
     @active.validator
     def _check_active(self, _: object, active: object) -> None:
         if not isinstance(active, bool):
-            raise ValueError(f"active must be True or False, got {active!r}")
+            raise ValueError(f"active must be True or False; got {active!r}")
 
     @cached_property
     def identity(self) -> Identity:
-        """The subscription that this is a spec of."""
+        """The subscription that it asks for."""
         return Identity(self.url, self.webhook_type, self.method)
 
 
 @frozen
 class Webhook:
-    """A webhook as the gateway holds it.
+    """A webhook as the gateway stores it.
 
     Args:
-        id: The gateway's number for it.
-        url: Where the gateway delivers to; whatever is stored, not validated.
-        webhook_type: The event; `WebhookType.is_listed` is False for one that only the gateway knows.
+        id: Its number on the gateway.
+        url: Where the gateway delivers to; as stored, not validated.
+        webhook_type: The event type; `WebhookType.is_listed` is False for one that only the gateway knows.
         active: Whether the gateway delivers.
         method: How it delivers.
-        registered_at: When it was registered; None if the gateway does not say so in ISO 8601.
-        unregistered_at: When it was unregistered, likewise. What the gateway means by it is not documented.
+        registered_at: When it was registered; None if absent or not ISO 8601.
+        unregistered_at: When it was unregistered, likewise. The gateway does not document what that means.
     """
 
     id: int
@@ -160,7 +160,7 @@ class Webhook:
 
     @property
     def identity(self) -> Identity:
-        """The subscription that this is."""
+        """The subscription that it is."""
         return Identity(self.url, self.webhook_type, self.method)
 
     @property
@@ -168,6 +168,6 @@ class Webhook:
         """The spec that asks for this webhook.
 
         Raises:
-            ValueError: The gateway holds a url that a spec may not have (empty, or with white space around it).
+            ValueError: The stored URL is not allowed in a spec: it is empty, or has white space around it.
         """
         return WebhookSpec(self.url, self.webhook_type, self.active, self.method)

@@ -1,4 +1,4 @@
-"""What a client is told: credentials, time limits, retries, addresses."""
+"""Client configuration: credentials, timeouts, retry policy, base URL."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from attrs import Attribute, field, frozen
 from .errors import ConfigurationError
 
 PRODUCTION = "https://gw.new.skladon.net/v21"
-"""The base url of the real gateway (contract, ``servers``)."""
+"""The base URL of the real gateway (contract, ``servers``)."""
 
 _MOST = 10**9
-_UNFIT_FOR_URLS = re.compile(r"[^\x21-\x7e]|[?#]")
-_UNFIT_FOR_HEADERS = re.compile(r"[^\x21-\x7e]")
+_NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|[?#]")
+_NOT_IN_A_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
 def _is_number(value: object, least: float) -> bool:
@@ -26,24 +26,24 @@ def _is_number(value: object, least: float) -> bool:
 
 def _check_positive(_: object, attribute: Attribute[Any], value: object) -> None:
     if not _is_number(value, 0) or value == 0:
-        raise ConfigurationError(f"{attribute.name} must be a number above 0, got {_shown(value)}")
+        raise ConfigurationError(f"{attribute.name} must be a number above 0; got {_shown(value)}")
 
 
 def _check_not_negative(_: object, attribute: Attribute[Any], value: object) -> None:
     if not _is_number(value, 0):
-        raise ConfigurationError(f"{attribute.name} must be a number of 0 or more, got {_shown(value)}")
+        raise ConfigurationError(f"{attribute.name} must be a number of 0 or more; got {_shown(value)}")
 
 
-def _whole_number(least: int) -> Callable[[object, Attribute[Any], object], None]:
+def _integer_from(least: int) -> Callable[[object, Attribute[Any], object], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if not _is_number(value, least) or not isinstance(value, int):
-            raise ConfigurationError(f"{attribute.name} must be a whole number of {least} or more, got {_shown(value)}")
+            raise ConfigurationError(f"{attribute.name} must be an integer of {least} or more; got {_shown(value)}")
 
     return check
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:50] if not isinstance(value, int) or abs(value) <= _MOST else "too large a number"
+    return repr(value)[:50] if not isinstance(value, int) or abs(value) <= _MOST else "a number that is too large"
 
 
 class CredentialsLike(Protocol):
@@ -51,7 +51,7 @@ class CredentialsLike(Protocol):
 
     @property
     def username(self) -> str:
-        """The account's name."""
+        """The account's username."""
         ...
 
     @property
@@ -61,21 +61,21 @@ class CredentialsLike(Protocol):
 
     @property
     def api_key(self) -> str:
-        """The e-shop's key."""
+        """The e-shop's API key."""
         ...
 
 
 @frozen(init=False)
 class Credentials:
-    """Who calls, and for which e-shop.
+    """The account to log in with, and the e-shop to act for.
 
     Args:
-        username: The account's name, for the login.
-        password: The account's password, for the login.
-        api_key: The e-shop's key from onboarding, sent as ``x-api-key``.
+        username: The account's username.
+        password: The account's password.
+        api_key: The e-shop's API key from onboarding, sent as ``x-api-key``.
 
     Raises:
-        ConfigurationError: One of them is empty, or the key has characters that no header can carry.
+        ConfigurationError: One of them is empty, or the key contains characters that cannot be sent in a header.
     """
 
     username: str
@@ -92,18 +92,18 @@ class Credentials:
 
 
 def credentials_problem(**texts: object) -> str | None:
-    """Say what is wrong with credentials, without saying what they are; None if nothing is.
+    """Return what is wrong with credentials, without showing them; None if nothing is.
 
     Args:
-        texts: By the name of the field of `Credentials`.
+        texts: Values by the field names of `Credentials`.
     """
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
-            return f"{name} must be a text that is not empty"
+            return f"{name} must be a string that is not empty"
         if not _is_unicode(text):
-            return f"{name} must be proper Unicode: check how it was read"
-        if name == "api_key" and _UNFIT_FOR_HEADERS.search(text):
-            return f"{name} must be printable ASCII without white space: check how it was read"
+            return f"{name} must be valid Unicode: check how it was read"
+        if name == "api_key" and _NOT_IN_A_HEADER.search(text):
+            return f"{name} must be printable ASCII without spaces: check how it was read"
     return None
 
 
@@ -117,12 +117,12 @@ def _is_unicode(text: str) -> bool:
 
 @frozen
 class Timeout:
-    """How long things may take, in seconds.
+    """Time limits in seconds.
 
     Args:
-        connect: Making a connection.
-        attempt: One attempt: connecting, sending, and reading the whole answer.
-        total: A whole call: waiting for a slot, all attempts and the waits between them, a login if one is due.
+        connect: Opening a connection.
+        attempt: One attempt: connecting, sending, and reading the whole response.
+        total: A whole call: waiting for a slot, all attempts and the waits between them, and a login if one is due.
     """
 
     connect: float = field(default=10.0, validator=_check_positive)
@@ -132,52 +132,56 @@ class Timeout:
 
 @frozen
 class RetryPolicy:
-    """When a failed attempt is followed by another one.
+    """When and how often a failed attempt is retried.
 
     Args:
-        max_attempts: How often a call may be on the wire, the first time included.
-        base: The first wait is a random part of this many seconds; each further one of twice as many.
-        cap: The longest such wait, in seconds.
-        max_retry_after: The longest ``Retry-After`` that is waited out, in seconds.
-        budget: Tokens that a client and its siblings share for retries; each takes 14 and a success gives them
-            back, so that an outage is not answered with a storm of retries. 0: no retries but for throttling.
+        max_attempts: How often a call may be sent, the first attempt included.
+        base: The upper bound of the first wait, in seconds; it doubles with each retry. Waits are random up to it.
+        cap: The highest upper bound, in seconds.
+        max_retry_after: The longest ``Retry-After`` to wait out, in seconds.
+        budget: Retry tokens shared by a client and its siblings. A retry costs 14, a success gives them back, so that
+            an outage does not cause a storm of retries. With 0, only throttled calls are retried.
     """
 
-    max_attempts: int = field(default=5, validator=_whole_number(1))
+    max_attempts: int = field(default=5, validator=_integer_from(1))
     base: float = field(default=0.2, validator=_check_positive)
     cap: float = field(default=20.0, validator=_check_positive)
     max_retry_after: float = field(default=60.0, validator=_check_not_negative)
-    budget: int = field(default=500, validator=_whole_number(0))
+    budget: int = field(default=500, validator=_integer_from(0))
 
 
 def checked_base_url(base_url: str) -> str:
-    """Check the address of a gateway.
+    """Check a base URL, and return it without a trailing slash.
 
     Args:
-        base_url: Such as `PRODUCTION`.
-
-    Returns:
-        The address without a slash at its end.
+        base_url: For example `PRODUCTION`.
 
     Raises:
-        ConfigurationError: It is no http(s) address, has parts that it may not have, or is not https although its
-            host is not this machine: the password would travel in clear text.
+        ConfigurationError: It is not a valid http(s) URL, has a query or fragment, or is plain http to another machine,
+            which would send the password in clear text.
     """
     if not isinstance(base_url, str):
-        raise ConfigurationError(f"base_url must be a text such as https://host/path, got {base_url!r}")
+        raise ConfigurationError(f"base_url must be a string like https://host/path; got {base_url!r}")
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     if "@" in base_url:
-        # It is not shown, here or below: what stands before the sign may be a password.
-        raise ConfigurationError("base_url must not hold a user name or password: use Credentials")
-    if not host or parts.scheme not in {"http", "https"} or _UNFIT_FOR_URLS.search(base_url):
-        raise ConfigurationError(f"base_url must be https://host/path and nothing more, got {base_url!r}")
+        # It is not shown, here or below: what comes before the sign may be a password.
+        raise ConfigurationError("base_url must not contain a username or password: use Credentials")
+    if not host or parts.scheme not in {"http", "https"} or _NOT_IN_A_URL.search(base_url):
+        raise invalid_base_url(base_url)
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigurationError(f"base_url must be https, for the password would travel in clear text: {base_url!r}")
+        raise ConfigurationError(
+            f"base_url must be https, because the password would be sent in clear text; got {base_url!r}"
+        )
     return base_url.rstrip("/")
+
+
+def invalid_base_url(base_url: str) -> ConfigurationError:
+    """Return the error of a base URL that cannot be used."""
+    return ConfigurationError(f"base_url must be https://host/path and nothing more; got {base_url!r}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Time limits that share one timer."""
+"""One timer for many time limits."""
 
 from __future__ import annotations
 
@@ -6,44 +6,42 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from attrs import define, field
 
-
-@define(eq=False, repr=False)
 class SharedTimeout:
-    """A number of seconds that many things, each on its own, may take.
-
-    They expire in the order in which they began, so one timer of the event loop serves them all; `asyncio.timeout`
-    sets and cancels one for each, which is a tenth of what a request costs.
+    """A time limit for any number of blocks, each on its own.
 
     Args:
-        seconds: How many.
+        seconds: How long a block may take.
     """
 
-    seconds: float
-    running: dict[TimeoutScope, None] = field(factory=dict, init=False)
-    timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)  # known, the task is found sooner
-    _ahead: float = field(default=0.0, init=False)
+    # Blocks expire in the order in which they began, so one timer of the event loop serves all of them;
+    # `asyncio.timeout` sets and cancels one for each. Measured: benchmarks/README.
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.running: dict[TimeoutScope, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None  # where the timer runs
+        self._ahead = 0.0
 
     def close(self) -> None:
-        """Leave no timer behind, unless something is still limited by it."""
+        """Cancel the timer, unless a block is still running."""
         if self.timer is not None and not self.running:
             self.timer.cancel()
             self.timer = self.loop = None
 
     def begin(self, first: TimeoutScope) -> None:
-        """Set the timer for one that begins now."""
+        """Set the timer for a block that begins now."""
         self.loop = loop = asyncio.get_running_loop()
-        # Not every loop has the monotonic clock: that of uvloop counts, on some systems, the time asleep as well.
+        # A loop may use another clock than the monotonic one: on some systems, that of uvloop counts suspended time.
         self._ahead = loop.time() - first.began
         self._set_timer(first, loop)
 
     def _set_timer(self, first: TimeoutScope, loop: asyncio.AbstractEventLoop) -> None:
         self.timer = loop.call_at(self._end(first), self._expire, loop)
 
-    def _end(self, limited: TimeoutScope) -> float:
-        return limited.began + self.seconds + self._ahead
+    def _end(self, scope: TimeoutScope) -> float:
+        return scope.began + self.seconds + self._ahead
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self.timer = None
@@ -57,11 +55,11 @@ class SharedTimeout:
 
 
 class TimeoutScope:
-    """A block under a `SharedTimeout`; raises `TimeoutError` where it was cut short, as `asyncio.timeout` does.
+    """A block under a `SharedTimeout`; raises `TimeoutError` on expiry, as `asyncio.timeout` does.
 
     Args:
-        limit: The limit.
-        began: When it began, in monotonic seconds.
+        limit: The time limit.
+        began: When the block began, in monotonic seconds.
     """
 
     __slots__ = ("_cancelling", "_limit", "_task", "began", "is_expired")
@@ -72,7 +70,7 @@ class TimeoutScope:
         self.is_expired = False
 
     def expire(self) -> None:
-        """Cut it short."""
+        """Cancel the block."""
         self.is_expired = True
         self._task.cancel()
 
@@ -90,12 +88,12 @@ class TimeoutScope:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._limit.running.pop(self, None)
-        # A cancellation that others asked for as well goes on as one.
+        # If others have cancelled the task too, it stays cancelled.
         if self.is_expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
 
 def is_cancelled() -> bool:
-    """Tell whether the running task was itself cancelled, and not only something that it waited for."""
+    """Return whether the running task itself was cancelled, not only something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""Login tokens: as they are stored, and as they live in a running client."""
+"""Login tokens: as stores keep them, and as a running client uses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Token:
 
     Args:
         value: The token itself.
-        expires_at: When it expires, in unix seconds on the gateway's clock; None if that is not known.
+        expires_at: When it expires, in unix seconds on the gateway's clock; None if unknown.
     """
 
     value: str = field(repr=False)
@@ -33,11 +33,11 @@ class TokenStore(Protocol):
     """
 
     async def load(self, key: str) -> Token | None:
-        """Read the token saved last under `key`, a text fit for a file name; None if there is none."""
+        """Return the token last saved under `key`, None if there is none; every `key` can be a file name."""
         ...
 
     async def save(self, key: str, token: Token) -> None:
-        """Keep `token` under `key` in place of what was there."""
+        """Save `token` under `key`, replacing what was there."""
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
@@ -45,19 +45,19 @@ class TokenStore(Protocol):
         ...
 
 
-@define(eq=False, repr=False)
 class MemoryTokenStore:
-    """Keeps tokens as long as the process lives; may be shared by clients of one event loop."""
+    """Keeps tokens while the process lives; can be shared by clients of one event loop."""
 
-    _tokens: dict[str, Token] = field(factory=dict, init=False, repr=False)
-    _locks: defaultdict[str, asyncio.Lock] = field(factory=lambda: defaultdict(asyncio.Lock), init=False, repr=False)
+    def __init__(self) -> None:
+        self._tokens: dict[str, Token] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def load(self, key: str) -> Token | None:
-        """Read the token saved last under `key`."""
+        """Return the token last saved under `key`."""
         return self._tokens.get(key)
 
     async def save(self, key: str, token: Token) -> None:
-        """Keep `token` under `key`."""
+        """Save `token` under `key`."""
         self._tokens[key] = token
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
@@ -66,25 +66,25 @@ class MemoryTokenStore:
 
 
 def store_key(base_url: str, username: str) -> str:
-    """Make the key under which stores keep an account's token.
+    """Return the key under which stores keep an account's token.
 
     Args:
-        base_url: The gateway's address, as `checked_base_url` gives it.
+        base_url: The gateway's address, as `checked_base_url` returns it.
         username: The account's name.
     """
     return sha256(f"{base_url}\n{username}".encode()).hexdigest()
 
 
-@define(eq=False, repr=False)
+@define(eq=False)
 class ActiveToken:
-    """A token in use, its times in seconds of the monotonic clock.
+    """A token in use; its times are seconds of the monotonic clock.
 
     Args:
         token: What is sent.
-        refresh_at: From then on one task renews it while calls go on with it.
-        refresh_by: From then on calls wait for its successor.
+        refresh_at: From then on one task renews it while calls go on with it (advisory).
+        refresh_by: From then on calls wait for its successor (mandatory).
         expires_at: From then on the gateway is expected to refuse it.
-        relogins: How many logins because of a 401 there had been when this one began, its own included.
+        relogins: How many logins because of a 401 there had been when it was obtained, its own included.
         after_refusal: Whether it comes from such a login.
         from_store: Whether it comes from the token store.
     """
@@ -110,22 +110,21 @@ class ActiveToken:
     ) -> Self:
         """Take a token into use.
 
-        The windows before its end shrink with its life: fixed ones, longer than it, would make every call log in.
-
         Args:
             token: The token.
             now: Monotonic seconds.
-            ttl: Seconds that it has left; None if that is not known: it is used until a 401.
+            ttl: How many seconds it has left; None if unknown: it is used until a 401.
             relogins: See the class.
             after_refusal: See the class.
             from_store: See the class.
         """
         end = inf if ttl is None else now + ttl
         life = 0.0 if ttl is None else ttl
+        # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
         refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
         return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store)
 
     def delay_refresh(self, now: float) -> None:
-        """Put off the next renewal, one having failed, by half of the time that is left, a second at least."""
+        """Put off the next refresh after a failed one: by half of the time left, at least by a second."""
         self.refresh_at = now + max(1.0, (self.expires_at - now) / 2)
         self.refresh_by = min(self.expires_at, max(self.refresh_by, self.refresh_at))

@@ -1,4 +1,4 @@
-"""The operations on webhooks."""
+"""The seven operations on webhooks, and the doors to registration."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ _Webhooks = builtins.list[Webhook]
 class Operations:
     """The seven operations of the contract, each one coroutine.
 
-    Every one of them may raise an `ApiError` as the gateway answers, a `TransportError` where no answer came,
-    `DeadlineExceededError` after `Timeout.total` seconds, `DecodeError` for an answer that is not what the contract
-    promises, and `LoginError` where username and password are refused.
+    Each may raise an `ApiError` for an error response, a `TransportError` where no response came,
+    `DeadlineExceededError` after `Timeout.total` seconds, `DecodeError` for a response that does not match the
+    contract, and `LoginError` where the gateway rejects the username and password.
     """
-
-    __slots__ = ("_call", "_send")
 
     def __init__(self, send: Handler, call: Call | None = None) -> None:
         self._send, self._call = send, call
@@ -41,7 +39,7 @@ class Operations:
         return decoding.decode_webhooks(request, await self._send(request))
 
     async def create(self, spec: WebhookSpec) -> Webhook:
-        """Create a webhook, whether or not there is such a one already (``POST /webhooks``)."""
+        """Create a webhook (``POST /webhooks``); sends exactly one POST."""
         request = requests.create_request(spec, self._call or Call())
         response = await self._send(request)
         try:
@@ -56,26 +54,26 @@ class Operations:
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
-        """Replace all that a webhook says (``PUT /webhooks/{id}``)."""
+        """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
         request = requests.update_request(webhook_id, spec, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def activate(self, webhook_id: int) -> Webhook:
-        """Let the gateway deliver (``PUT /webhooks/{id}/activate``)."""
+        """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
         request = requests.activate_request(webhook_id, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def deactivate(self, webhook_id: int) -> Webhook:
-        """Keep the gateway from delivering (``PUT /webhooks/{id}/deactivate``)."""
+        """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
         request = requests.deactivate_request(webhook_id, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook_id: int) -> None:
-        """Delete a webhook (``DELETE /webhooks/{id}``); what the gateway answers besides is not looked at."""
+        """Delete a webhook (``DELETE /webhooks/{id}``)."""
         await self.request(requests.delete_request(webhook_id, self._call or Call()))
 
     async def request(self, request: Request) -> Any:
-        """Send any request and give the ``data`` of its answer."""
+        """Send any request, and return the ``data`` of its response."""
         return decoding.decode_data(request, await self._send(request))
 
 
@@ -84,32 +82,32 @@ class Webhooks(Operations):
 
     def __init__(self, send: Handler, clock: Clock) -> None:
         super().__init__(send)
-        self._coordinator = Coordinator(self._counted, clock)
+        self._coordinator = Coordinator(self._operations_of, clock)
 
     async def create(self, spec: WebhookSpec) -> Webhook:
-        """Create a webhook, whether or not there is such a one already (``POST /webhooks``).
+        """Create a webhook, even if an equal one exists (``POST /webhooks``).
 
-        This is one honest POST. `register` is what most callers want: it never doubles.
+        `create` sends exactly one POST; prefer `register`.
 
         Raises:
-            OutcomeUnknownError: It went out once and no readable answer came back.
+            OutcomeUnknownError: It was sent once, and no readable response came back.
         """
         return await self._coordinator.create_directly(spec, Call())
 
     async def register(self, spec: WebhookSpec) -> Webhook:
-        """See to it that a webhook exists: adopt it, activate or deactivate it, or create it.
+        """Ensure that a webhook exists: adopt, (de)activate or create it.
 
-        May be repeated at will, also after any error.
+        It is safe to repeat, also after any error.
 
         Args:
-            spec: The webhook; url, type and method are its identity.
+            spec: The webhook; its URL, event type and method are its identity.
 
         Returns:
-            The webhook as the gateway holds it.
+            The webhook as the gateway stores it.
 
         Raises:
-            OutcomeUnknownError: It may or may not be there after all: run again.
-            GwmsError: It could not be had.
+            OutcomeUnknownError: It may or may not exist: run again.
+            GwmsError: It could not be registered.
         """
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
@@ -124,25 +122,25 @@ class Webhooks(Operations):
         deadline: float | None = None,
         on_outcome: Callable[[Outcome], object] | None = None,
     ) -> Report:
-        """See to it that webhooks exist, many at a time.
+        """Ensure that many webhooks exist.
 
-        What is there already is adopted, what was lost on the way is looked for, and nothing is created twice: "at most
-        one per intent, or reported". Run it again after any trouble: it picks up where it stopped.
+        You get one webhook per spec, or a report that says which ones to check: what exists is adopted, what was lost
+        on the way is looked for, and nothing is created twice. It is safe to repeat: it picks up where it stopped.
 
-        When cancelled, it ends what is on the wire (5 seconds at most) and then goes on being cancelled.
+        When cancelled, it gives requests in flight five seconds to finish.
 
         Args:
-            specs: The webhooks; one that comes twice is registered once.
-            concurrency: How many are worked on at once.
-            deadline: Seconds after which what waits is given up, and what is on the wire has 5 seconds more.
+            specs: The webhooks; duplicates are registered once.
+            concurrency: How many are processed at once.
+            deadline: Seconds after which queued work is dropped; requests in flight get five seconds more.
             on_outcome: Called with each outcome as it becomes known.
 
         Returns:
             One outcome per spec, in the order of the input.
 
         Raises:
-            ValueError: An argument is unfit, or a webhook is wanted both active and inactive; nothing was sent.
-            GwmsError: The list that it begins with failed; nothing was sent.
+            ValueError: An argument is invalid, or a webhook is wanted both active and inactive; nothing was sent.
+            GwmsError: The initial list failed; nothing was changed.
         """
         return await register_many(
             self._coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
@@ -151,38 +149,38 @@ class Webhooks(Operations):
     def register_stream(
         self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec], *, concurrency: int = 32
     ) -> AsyncGenerator[Outcome]:
-        """See to it that webhooks exist, as they come.
+        """Ensure that webhooks exist, from a source of any length.
 
-        Like `register_many`, for more webhooks than shall be held in memory: outcomes come in order of completion, and
-        only identities are remembered. Specs are taken from the source no faster than outcomes are taken from here.
-        Lost answers are looked into when the source ends, or when 1,000 have gathered.
+        Like `register_many`, for more webhooks than fit in memory: outcomes come in order of completion, and only
+        identities are remembered. Specs are read no faster than outcomes are consumed. Unknown outcomes are settled
+        when the source ends, or when there are 1,000 of them.
 
         Args:
             specs: The webhooks.
-            concurrency: How many are worked on at once.
+            concurrency: How many are processed at once.
 
         Yields:
             One outcome per spec.
 
         Raises:
-            ValueError: `concurrency` is unfit, or the source gave something else than a `WebhookSpec`.
-            GwmsError: The list that it begins with failed; nothing was sent.
-            Exception: What the source raised, after the outcomes of all that it gave before.
+            ValueError: `concurrency` is invalid, or the source yielded something other than a `WebhookSpec`.
+            GwmsError: The initial list failed; nothing was changed.
+            Exception: What the source raised, after the outcomes of all that it yielded before.
         """
         return register_stream(self._coordinator, specs, concurrency=concurrency)
 
     async def plan(self, specs: Iterable[WebhookSpec], *, prune: Callable[[Webhook], object] | None = None) -> Plan:
-        """Compare the webhooks that shall exist with those that do; nothing is changed.
+        """Compare the webhooks you want with those that exist; nothing is changed.
 
         Args:
-            specs: The webhooks; one that comes twice counts once.
-            prune: Tells whether a webhook is ours, to be deleted if it is not among `specs`. By default nothing is.
+            specs: The webhooks; duplicates count once.
+            prune: Says which webhooks `apply` may delete if they are not among `specs`. By default none.
 
         Returns:
-            What `apply` would do; `str` of it reads like a diff.
+            What `apply` will do; `str` of it reads like a diff.
 
         Raises:
-            ValueError: Something is no spec, or a webhook is wanted both active and inactive; nothing was sent.
+            ValueError: Not a spec, or a webhook is wanted both active and inactive; nothing was sent.
         """
         wanted = tuple(unique(specs).values())
         return make_plan(wanted, await self.list(), prune)
@@ -195,25 +193,25 @@ class Webhooks(Operations):
         force: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
     ) -> Report:
-        """Carry a plan out: register what is wanted, as `register_many` does, then delete what is not.
+        """Apply a plan: register what is wanted, as `register_many` does, then delete what is not.
 
-        A plan may be old: what has appeared meanwhile is adopted, what has vanished is created, or is as good as
-        deleted. Nothing is deleted while some of the wanted webhooks are not registered, nor anything that is no
-        longer what the plan saw.
+        A plan may be old: what has appeared since is adopted, what has vanished is recreated, or counts as deleted.
+        Nothing is deleted until all wanted webhooks are registered, and nothing that has changed since the plan was
+        made.
 
         Args:
-            plan: What `plan` gave.
-            concurrency: How many are worked on at once.
-            force: Whether more than 30 % of what is there may be deleted, where that is 10 or more.
+            plan: From `plan`.
+            concurrency: How many are processed at once.
+            force: Whether to delete more than 30 % of what exists, where that is 10 or more.
             on_outcome: Called with each outcome as it becomes known.
 
         Returns:
-            One outcome per webhook of the plan: those to create, to activate, to deactivate, unchanged, to delete.
+            One outcome per webhook of the plan: to create, to activate, to deactivate, unchanged, to delete.
 
         Raises:
-            ValueError: `concurrency` is unfit; nothing was sent.
-            PlanRefusedError: It would delete too much; nothing was sent but a list.
-            GwmsError: The list that it begins with failed; nothing else was sent.
+            ValueError: `concurrency` is invalid; nothing was sent.
+            PlanRefusedError: It would delete too much; nothing was changed.
+            GwmsError: The initial list failed; nothing was changed.
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
@@ -221,5 +219,5 @@ class Webhooks(Operations):
         """End a list that registrations wait for."""
         await self._coordinator.close()
 
-    def _counted(self, call: Call) -> Operations:
+    def _operations_of(self, call: Call) -> Operations:
         return Operations(self._send, call)

@@ -7,7 +7,6 @@ from math import inf
 
 import pytest
 from attrs import evolve
-from attrs.exceptions import FrozenInstanceError
 
 from gwms_async import Handler, Middleware, Request, Response, WebhookSpec
 from gwms_async.chain import Call, compose
@@ -158,12 +157,8 @@ def test_a_response_prints_without_its_content() -> None:
     assert repr(response) == str(response) == "Response(status=200, reason='OK', readable=True)"
 
 
-def test_requests_and_responses_are_not_changed() -> None:
-    """A middleware makes a copy instead; the empty headers that all share cannot be filled."""
-    with pytest.raises(FrozenInstanceError):
-        GET.path = "/users"  # type: ignore[misc]
-    with pytest.raises(FrozenInstanceError):
-        Response(200).status = 404  # type: ignore[misc]
+def test_the_empty_headers_that_all_share_cannot_be_filled() -> None:
+    """A middleware makes a copy instead."""
     for headers in (GET.headers, Response(200).headers):
         with pytest.raises(TypeError):
             headers["x"] = "y"  # type: ignore[index]
@@ -174,7 +169,7 @@ def test_a_call_begins_with_nothing_done() -> None:
     call = Call()
 
     assert (call.deadline, call.attempts, call.replays, call.tokens_spent, call.epoch) == (inf, 0, 0, 0, 0)
-    assert (call.on_wire, call.outcome_unknown, call.lease) == (False, False, None)
+    assert (call.on_wire, call.outcome_unknown, call.token) == (False, False, None)
 
 
 def test_copies_of_a_request_share_its_call() -> None:

@@ -179,13 +179,13 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (answered(404), "after 1 attempt: no (list what exists; the x-api-key decides which e-shop is looked at)"),
-        (answered(400, attempts=3), "after 3 attempts: no (correct the request; sending it again will not help)"),
-        (answered(422), "after 1 attempt: no (correct the request; sending it again will not help)"),
-        (answered(401), "after 1 attempt: no (check the e-shop's x-api-key)"),
-        (answered(403), "after 1 attempt: no (ask Skladon whether this account and e-shop may do this)"),
-        (answered(409), "after 1 attempt: no (read the present state, then decide anew)"),
-        (answered(429), "after 1 attempt: no (send less at a time, or wait `retry_after` seconds)"),
+        (answered(404), "after 1 attempt: no (list what exists; is this the right e-shop's API key?)"),
+        (answered(400, attempts=3), "after 3 attempts: no (fix the request; retrying it will not help)"),
+        (answered(422), "after 1 attempt: no (fix the request; retrying it will not help)"),
+        (answered(401), "after 1 attempt: no (check the e-shop's API key)"),
+        (answered(403), "after 1 attempt: no (ask Skladon whether this account and e-shop are allowed to do this)"),
+        (answered(409), "after 1 attempt: no (check the current state before you retry)"),
+        (answered(429), "after 1 attempt: no (send fewer requests at a time, or wait `retry_after` seconds)"),
         (answered(302), "after 1 attempt: no (check base_url)"),
         (answered(503, attempts=0), "after 0 attempts: no (try again later)"),
         (answered(418), "after 1 attempt: no"),
@@ -193,7 +193,7 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
 )
 def test_an_answer_s_error_says_what_happened_to_which_call_and_what_to_do(error: ApiError, text: str) -> None:
     """Method, path, status, attempts, the gateway's words, and a hint where there is one to give."""
-    assert f"GET /webhooks/7 was answered {error.status} {text}" == str(error)
+    assert f"GET /webhooks/7 failed with {error.status} {text}" == str(error)
 
 
 def test_an_answer_s_error_keeps_the_evidence() -> None:

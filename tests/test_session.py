@@ -1,34 +1,31 @@
-"""The wrapper around aiohttp's session, where a whole client does not come by."""
+"""One call through the chain: its deadline, and its end."""
 
 from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from gwms_async import (
     AttemptTimeoutError,
-    ConfigurationError,
-    Credentials,
+    Cause,
+    ConnectionFailedError,
     DeadlineExceededError,
-    GwmsClient,
     Handler,
+    LoginError,
     OutcomeStatus,
     OutcomeUnknownError,
     Request,
     Response,
     Timeout,
 )
-from gwms_async.chain import Call
+from gwms_async.chain import Call, CallAborted
 from gwms_async.session import Session
-from gwms_async.testing import GwmsEmulator, Stall
+from gwms_async.testing import GwmsEmulator
 from gwms_async.timeouts import SharedTimeout
 from gwms_async.transport.transport import Transport
 
-from .helpers.emulated import client, spec, until
+from .helpers.emulated import client, spec
 
 
 async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
@@ -43,6 +40,43 @@ async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
 
     assert gateway.requests == []
     assert gateway.connections == 0
+
+
+RESET = ConnectionFailedError("reset", cause=Cause.UNKNOWN)
+
+
+async def create(chain: Handler) -> Response:
+    """Run a call that must not be sent twice through a chain of ours."""
+    session = Session(Transport("http://127.0.0.1:9", Timeout()), chain, SharedTimeout(1.0))
+    return await session.call(Request("POST", "/webhooks", idempotent=False))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RESET, AttemptTimeoutError("late", cause=Cause.UNKNOWN), LoginError("rejected", status=401), LookupError("mine")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_error_carried_past_the_chain_is_not_judged(error: Exception) -> None:
+    """It is about a login or a key; of the request itself nothing was sent."""
+
+    async def abort(request: Request) -> Response:
+        raise CallAborted(error)
+
+    with pytest.raises(type(error)) as caught:
+        await create(abort)
+
+    assert caught.type is type(error)
+    assert str(caught.value) == str(error)
+
+
+async def test_an_error_of_the_request_itself_is_judged() -> None:
+    """The same error then means that the outcome is unknown."""
+
+    async def fail(request: Request) -> Response:
+        raise RESET
+
+    with pytest.raises(OutcomeUnknownError, match="reset"):
+        await create(fail)
 
 
 async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmulator) -> None:
@@ -98,81 +132,3 @@ async def test_a_cancellation_that_nobody_asked_for(gateway: GwmsEmulator) -> No
         with pytest.raises(OutcomeUnknownError, match="was cancelled"):
             await gwms.webhooks.create(spec())
         assert await gwms.webhooks.list() == []
-
-
-async def test_what_a_borrowed_session_s_own_code_raises(gateway: GwmsEmulator) -> None:
-    """It may come after sending: a create's outcome is unknown."""
-
-    async def complain(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        response = await handler(request)
-        if request.url.path.endswith("/webhooks"):
-            response.release()
-            raise ValueError("mine")
-        return response
-
-    async with (
-        aiohttp.ClientSession(middlewares=[complain]) as session,
-        client(gateway, session=session) as gwms,
-    ):
-        with pytest.raises(OutcomeUnknownError, match="mine"):
-            await gwms.webhooks.create(spec())
-
-    assert len(gateway.webhooks) == 1
-
-
-async def test_closing_with_a_borrowed_session(gateway: GwmsEmulator) -> None:
-    """What is on the wire keeps its limits, and what waits for a slot is not sent."""
-    gateway.inject(Stall(60), operation="get")
-    async with aiohttp.ClientSession() as session:
-        gwms = client(gateway, session=session, max_connections=1, timeout=Timeout(attempt=0.2, total=0.3))
-        await gwms.webhooks.list()
-        stalled = asyncio.create_task(gwms.webhooks.get(1))
-        await until(lambda: gateway.count("get"))
-        waiting = asyncio.create_task(gwms.webhooks.create(spec()))
-        await asyncio.sleep(0)
-        await gwms.close()
-
-        ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
-
-    assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
-    assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
-    assert gateway.count("create") == 0
-
-
-def test_a_base_url_that_aiohttp_cannot_use() -> None:
-    """It is told of when the client is made, before anything is sent."""
-    with pytest.raises(ConfigurationError, match="base_url cannot be used: Invalid IPv6 URL"):
-        GwmsClient(Credentials("u", "p", "k"), base_url="https://shop[::1]")
-
-
-async def test_a_base_url_without_a_path(gateway: GwmsEmulator) -> None:
-    """Paths are appended with one slash."""
-    seen: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        """Note the path; log anybody in."""
-        seen.append(request.raw_path)
-        return web.json_response({"statusCode": 200, "message": "OK", "data": {"token": "t"}})
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    async with (
-        TestServer(app) as server,
-        GwmsClient(Credentials("u", "p", "k"), base_url=f"http://127.0.0.1:{server.port}/") as gwms,
-    ):
-        await gwms.request("GET", "/orders")
-        await gwms.request("GET", "/orders/a.b")
-
-    assert seen == ["/users/login", "/orders", "/orders/a.b"]
-
-
-async def test_the_type_of_what_a_borrowed_session_sends(gateway: GwmsEmulator) -> None:
-    """It is ours, whatever the session sends by itself."""
-    headers = {"content-type": "text/plain"}
-    async with (
-        aiohttp.ClientSession(headers=headers, skip_auto_headers=["content-type"]) as session,
-        client(gateway, session=session) as gwms,
-    ):
-        await gwms.webhooks.create(spec())
-
-    assert {request.headers["content-type"] for request in gateway.requests} == {"application/json"}

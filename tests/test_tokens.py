@@ -12,7 +12,7 @@ from gwms_async.tokens import ActiveToken
 
 
 def test_a_token_does_not_show_itself() -> None:
-    """Its repr tells only when it expires."""
+    """Its repr shows only when it expires."""
     token = Token("s3cret", expires_at=5.0)
 
     assert repr(token) == str(token) == "Token(expires_at=5.0)"
@@ -77,21 +77,21 @@ def test_what_lacks_a_method_is_no_store() -> None:
 )
 def test_the_windows_shrink_with_the_life_of_a_token(ttl: float, refresh_at: float, refresh_by: float) -> None:
     """Two minutes and half a minute before the end, but never more than a fifth and a twentieth of its life."""
-    lease = ActiveToken.begin(Token("t"), 1000.0, ttl, relogins=0)
+    token = ActiveToken.begin(Token("t"), 1000.0, ttl, relogins=0)
 
-    assert pytest.approx(refresh_at) == lease.refresh_at
-    assert pytest.approx(refresh_by) == lease.refresh_by
-    assert lease.expires_at == 1000.0 + ttl
+    assert pytest.approx(refresh_at) == token.refresh_at
+    assert pytest.approx(refresh_by) == token.refresh_by
+    assert token.expires_at == 1000.0 + ttl
 
 
 def test_a_token_of_unknown_life_is_never_renewed_ahead() -> None:
     """It is used until it is refused."""
-    lease = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
+    token = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
 
-    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (inf, inf, inf)
+    assert (token.refresh_at, token.refresh_by, token.expires_at) == (inf, inf, inf)
 
 
-def test_a_lease_remembers_where_it_comes_from() -> None:
+def test_an_active_token_remembers_where_it_comes_from() -> None:
     """By default from an ordinary login."""
     plain = ActiveToken.begin(Token("t"), 0.0, None, relogins=2)
     stored = ActiveToken.begin(Token("t"), 0.0, None, relogins=3, after_refusal=True, from_store=True)
@@ -101,7 +101,7 @@ def test_a_lease_remembers_where_it_comes_from() -> None:
     assert stored.token == Token("t")
 
 
-def test_a_lease_does_not_show_its_token() -> None:
+def test_an_active_token_does_not_show_its_token() -> None:
     """Nor does it compare by value: two logins may give the same token."""
     one, two = (ActiveToken.begin(Token("s3cret"), 0.0, 60.0, relogins=0) for _ in range(2))
 
@@ -124,17 +124,17 @@ def test_a_renewal_is_put_off_by_half_of_the_time_that_is_left(
     now: float, refresh_at: float, refresh_by: float
 ) -> None:
     """By a second at least; meanwhile nobody is held up, but never beyond the end."""
-    lease = ActiveToken.begin(Token("t"), 1000.0, 100.0, relogins=0)
+    token = ActiveToken.begin(Token("t"), 1000.0, 100.0, relogins=0)
 
-    lease.delay_refresh(now)
+    token.delay_refresh(now)
 
-    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (refresh_at, refresh_by, 1100.0)
+    assert (token.refresh_at, token.refresh_by, token.expires_at) == (refresh_at, refresh_by, 1100.0)
 
 
 def test_putting_off_the_renewal_of_a_token_of_unknown_life() -> None:
     """It stays in use."""
-    lease = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
+    token = ActiveToken.begin(Token("t"), 1000.0, None, relogins=0)
 
-    lease.delay_refresh(2000.0)
+    token.delay_refresh(2000.0)
 
-    assert (lease.refresh_at, lease.refresh_by, lease.expires_at) == (inf, inf, inf)
+    assert (token.refresh_at, token.refresh_by, token.expires_at) == (inf, inf, inf)

@@ -1,1 +1,1 @@
-"""One login for all: tokens, their renewal and their stores."""
+"""Authentication: one login for all calls, token renewal, token stores."""

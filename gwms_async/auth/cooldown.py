@@ -1,4 +1,4 @@
-"""What follows a refused login or a refused x-api-key: a time in which nothing is sent."""
+"""The pause after a refused login or a rejected API key, during which nothing is sent."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from attrs import define
 from ..chain import CallAborted
 from ..errors import GwmsError
 
-_FIRST, _LONGEST = 60.0, 900.0
+_SHORTEST, _LONGEST = 60.0, 900.0
 
 
-@define(eq=False, repr=False)
+@define(eq=False)
 class Cooldown:
-    """The time after a refusal in which nothing is sent; each refusal that follows doubles it."""
+    """A pause after a refusal; each further refusal doubles it."""
 
     until: float = 0.0
     seconds: float = 0.0
@@ -20,23 +20,23 @@ class Cooldown:
 
     @property
     def next_seconds(self) -> float:
-        """How long the next one would be."""
-        return min(max(_FIRST, 2 * self.seconds), _LONGEST)
+        """How long the next pause would be."""
+        return min(max(_SHORTEST, 2 * self.seconds), _LONGEST)
 
     def begin(self, now: float, error: GwmsError) -> None:
-        """Let nothing pass for a while; `now` in monotonic seconds, `error` for those who try."""
+        """Start a pause at `now` (monotonic seconds); until it is over, calls get `error`."""
         self.seconds = self.next_seconds
         self.until, self.error = now + self.seconds, error
 
     def end(self) -> None:
-        """Let everything pass: it was accepted."""
+        """End the pause and forget the refusals before it."""
         self.until, self.seconds, self.error = 0.0, 0.0, None
 
     def is_on(self, now: float) -> bool:
-        """Whether it is running."""
+        """Return whether the pause lasts."""
         return self.error is not None and now < self.until
 
     def check(self, now: float) -> None:
-        """Raise `CallAborted` while it is running."""
+        """Raise `CallAborted` while the pause lasts."""
         if self.error is not None and now < self.until:
             raise CallAborted(self.error)

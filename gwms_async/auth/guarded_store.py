@@ -1,4 +1,4 @@
-"""A token store that may fail: it costs a warning, never a call."""
+"""A token store that may fail: a failure costs a warning, never a call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from errno import errorcode
 from typing import Self, TypeVar
 
-from attrs import define, field
-
 from ..timeouts import is_cancelled
 from ..tokens import Token, TokenStore
 from ..wire import decoding, envelope
@@ -18,23 +16,22 @@ from ..wire import decoding, envelope
 T = TypeVar("T")
 
 _logger = logging.getLogger("gwms_async")
-_PATIENCE = 10.0
 
 
-@define(eq=False, repr=False)
 class GuardedStore:
-    """Holds a store's lock for the length of a login.
+    """Keeps a store locked for the length of a login, and logs what fails.
 
     Args:
-        store: The store.
-        key: Under which key the token is kept.
-        patience: Seconds that each step may take.
+        store: The user's store.
+        key: The key of the account's token.
+        patience: How long each step may take, in seconds.
     """
 
-    _store: TokenStore
-    _key: str
-    _patience: float = _PATIENCE
-    _unlock: Callable[[], Awaitable[object]] | None = field(default=None, init=False)
+    def __init__(self, store: TokenStore, key: str, patience: float = 10.0) -> None:
+        self._store = store
+        self._key = key
+        self._patience = patience
+        self._unlock: Callable[[], Awaitable[object]] | None = None
 
     async def __aenter__(self) -> Self:
         await self._attempt("be locked", self._lock)
@@ -45,17 +42,17 @@ class GuardedStore:
             await self._attempt("be unlocked", self._unlock)
 
     async def load(self) -> Token | None:
-        """Read the stored token; None if there is none, or none that can be used, or no lock was had."""
+        """Return the stored token; None if absent, unusable, or the lock was not acquired."""
         if self._unlock is None:
             return None
         token = await self._attempt("be read", lambda: self._store.load(self._key))
-        if token is None or _is_sound(token):
+        if token is None or _is_usable(token):
             return token
-        _logger.warning("the token store gave something else than a token; going on without it")
+        _logger.warning("the token store returned something other than a token; continuing without it")
         return None
 
     async def save(self, token: Token) -> None:
-        """Keep a token, if the lock was had."""
+        """Store a token, if the lock was acquired."""
         if self._unlock is not None:
             await self._attempt("be written", lambda: self._store.save(self._key, token))
 
@@ -72,17 +69,17 @@ class GuardedStore:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            _logger.warning("the token store could not %s (%s); going on without it", what, _kind(error))
+            _logger.warning("the token store could not %s (%s); continuing without it", what, _describe(error))
             return None
 
 
-def _kind(error: BaseException) -> str:
-    """Tell the type and, where the system told one, the reason; never the text, which might hold the token."""
+def _describe(error: BaseException) -> str:
+    """Return the error's type and the system's reason; never its text, which might show the token."""
     name, number = type(error).__name__, getattr(error, "errno", None)
     return f"{name}: {os.strerror(number)}" if isinstance(number, int) and number in errorcode else name
 
 
-def _is_sound(token: object) -> bool:
+def _is_usable(token: object) -> bool:
     return (
         isinstance(token, Token)
         and decoding.is_token_text(token.value)

@@ -11,6 +11,6 @@ def main() -> None:
     for name in ("click", "rich"):
         if find_spec(name) is None:
             sys.exit(f"gwms needs {name}: pip install 'gwms-async[cli]'")
-    from .commands import gwms  # noqa: PLC0415  # asked for first
+    from .commands import gwms  # noqa: PLC0415  # only once click is known to be there
 
     gwms(prog_name="gwms")

@@ -1,4 +1,4 @@
-"""The same done to several webhooks, by their ids."""
+"""One operation on several webhooks, by their ids."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from attrs import frozen
 
 from .. import GwmsError, OutcomeStatus
 from .access import Access
-from .output import Exit, code_of_all, show, show_json
+from .output import Exit, describe, exit_code_for_all, print_json, print_output
 
 
 @frozen
-class Change:
-    """What became of one id.
+class BulkResult:
+    """The result for one id.
 
     Args:
-        id: The id.
-        status: How it ended: updated, deleted or failed.
-        error: What went wrong, None if nothing did.
+        id: The webhook's id.
+        status: updated, deleted or failed.
+        error: What went wrong, None on success.
     """
 
     id: int
@@ -27,32 +27,34 @@ class Change:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it could not be done."""
+        """Whether the operation failed."""
         return self.error is not None
 
 
-async def change_all(operation: str, ids: Iterable[int], access: Access, done: list[Change], *, as_json: bool) -> Exit:
-    """Do the same to webhooks, one after the other.
+async def run_bulk(
+    operation: str, ids: Iterable[int], access: Access, results: list[BulkResult], *, as_json: bool
+) -> Exit:
+    """Run an operation on webhooks, one after the other.
 
     Args:
         operation: activate, deactivate or delete.
-        ids: Which ones; an id that comes twice counts once.
-        access: Who calls.
-        done: Takes what became of each.
+        ids: The webhooks; an id that is repeated counts once.
+        access: The gateway and the credentials.
+        results: Receives the result of each id as it becomes known.
         as_json: Whether to print JSON.
     """
-    ended = OutcomeStatus.DELETED if operation == "delete" else OutcomeStatus.UPDATED
+    success = OutcomeStatus.DELETED if operation == "delete" else OutcomeStatus.UPDATED
     async with access.client() as gwms:
-        for number in dict.fromkeys(ids):
+        for webhook_id in dict.fromkeys(ids):
             try:
-                await getattr(gwms.webhooks, operation)(number)
-                change = Change(number, ended)
+                await getattr(gwms.webhooks, operation)(webhook_id)
+                result = BulkResult(webhook_id, success)
             except GwmsError as error:
-                change = Change(number, OutcomeStatus.FAILED, error)
-            done.append(change)
-            text = str(change.error) if change.error else None
+                result = BulkResult(webhook_id, OutcomeStatus.FAILED, error)
+            results.append(result)
+            text = describe(result.error) if result.error else None
             if as_json:
-                show_json({"status": change.status, "id": number, "error": text})
+                print_json({"status": result.status, "id": webhook_id, "error": text})
             else:
-                show(f"{change.status}: {number}" + (f": {text}" if text else ""))
-    return code_of_all(done)
+                print_output(f"{result.status}: {webhook_id}" + (f": {text}" if text else ""))
+    return exit_code_for_all(results)

@@ -8,11 +8,11 @@ _EPILOG = """Credentials come from GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY an
 
 \b
 Exit codes:
-  0    done
+  0    success
   1    failed
-  2    used wrongly, or a mistake in a file of webhooks
-  3    partly failed: run it again
-  4    credentials refused
+  2    usage error or invalid file
+  3    partly failed; run it again
+  4    credentials rejected
   130  interrupted
 """
 
@@ -21,15 +21,15 @@ Exit codes:
     cls=LazyGroup,
     epilog=_EPILOG,
     lazy={
-        "apply": ("plan", "Make the gateway hold the webhooks of a file."),
-        "demo": ("demo", "Register webhooks on an emulated gateway that fails in every way it can."),
-        "emulator": ("emulator", "Serve an emulated gateway until Ctrl-C."),
-        "login": ("login", "Log in anew, and tell until when that is good."),
-        "logout": ("login", "Delete the account's token from this user's cache."),
-        "plan": ("plan", "Show what `apply` would change; nothing is changed."),
-        "webhooks": ("webhooks", "Look at webhooks and change them one by one."),
+        "apply": ("plan", "Create, update and (with --prune) delete webhooks to match a file."),
+        "demo": ("demo", "Watch 500 webhooks get registered while the gateway misbehaves."),
+        "emulator": ("emulator", "Run an emulator of the gateway until Ctrl-C."),
+        "login": ("login", "Log in again and show when the token expires."),
+        "logout": ("login", "Delete the cached token."),
+        "plan": ("plan", "Show what `apply` would change, without changing anything."),
+        "webhooks": ("webhooks", "List, create, update and delete webhooks."),
     },
 )
 @click.version_option(package_name="gwms-async")
 def gwms() -> None:
-    """Webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""
+    """Manage the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""

@@ -1,4 +1,4 @@
-"""What is asked before something is deleted."""
+"""Confirmation before webhooks are deleted."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ from contextlib import contextmanager
 
 import click
 
-from .access import on_terminal
-from .output import Exit, say
+from .access import is_interactive
+from .output import Exit, print_message
 
 
-def refused_to_delete(count: int) -> Exit | None:
-    """Ask whether webhooks shall be deleted; where nobody can be asked they shall not.
-
-    Args:
-        count: How many.
+def confirm_delete(count: int) -> Exit | None:
+    """Ask whether to delete webhooks; without a terminal, the answer is no.
 
     Returns:
-        The exit code to end with; None if they shall be deleted.
+        None to go ahead, else the exit code to end with.
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
-    if not on_terminal():
-        say(f"Error: this would delete {what}: give --yes to go on; nothing was changed")
+    if not is_interactive():
+        print_message(f"Error: this would delete {what}; pass --yes to confirm. Nothing was changed.")
         return Exit.USAGE
-    with _ctrl_c_heard():
-        agreed = click.confirm(f"Delete {what}?", err=True)
-    if agreed:
+    with _interruptible():
+        confirmed = click.confirm(f"Delete {what}?", err=True)
+    if confirmed:
         return None
-    say("nothing was changed")
+    print_message("Nothing was changed.")
     return Exit.FAILED
 
 
 @contextmanager
-def _ctrl_c_heard() -> Iterator[None]:
-    """Let Ctrl-C end a question: asyncio's own way is to cancel a task, which cannot end while we wait for a key."""
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

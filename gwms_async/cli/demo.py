@@ -1,4 +1,4 @@
-"""``gwms demo``: a bulk registration against the embedded emulator, with everything going wrong on purpose."""
+"""``gwms demo``: register webhooks on the built-in emulator while it misbehaves on purpose."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ _FAULTS: tuple[Fault, ...] = (
     Status(429, retry_after="1"),
 )
 _LATENCY = 0.01
-_OK = "The server holds each webhook exactly once, and the report says so."
-_NOT_OK = "[red]What the server holds is not what the input asks for."
+_OK = "Each webhook exists exactly once on the gateway, and the report says so."
+_NOT_OK = "[red]The webhooks on the gateway do not match the input."
 
 
 @frozen
 class RunFigures:
-    """One run of the demonstration, in figures.
+    """The figures of one run.
 
     Args:
         created: Webhooks created.
-        recovered: Webhooks whose answer was lost, found on the gateway.
-        existing: Webhooks that were there already.
-        failed: Webhooks that are not known to be there.
-        attempts: Requests for single webhooks on the wire.
-        retries: How many of these were not the first for their webhook.
+        recovered: Webhooks found on the gateway after the response to their creation was lost.
+        existing: Webhooks that already existed.
+        failed: Webhooks not known to exist.
+        attempts: Requests sent for single webhooks.
+        retries: Those that were not the first for their webhook.
         logins: Logins.
-        missing: Webhooks of the input that the server does not hold.
-        copies: Webhooks that the server holds in excess.
-        elapsed: Seconds.
+        missing: Webhooks of the input that the gateway does not have.
+        copies: Duplicates on the gateway.
+        elapsed: The duration in seconds.
         rate: Webhooks per second.
     """
 
@@ -67,41 +67,43 @@ class RunFigures:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the server holds each webhook exactly once, and the run says so."""
+        """Whether each webhook exists exactly once on the gateway, and the run says so."""
         return not (self.failed or self.missing or self.copies)
 
 
 @click.command()
-@click.option("--webhooks", type=click.IntRange(1, 100_000), default=500, show_default=True, help="How many.")
-@click.option("--concurrency", type=click.IntRange(1, 1_000), default=32, show_default=True, help="How many at once.")
-@click.option("--seed", type=int, default=None, help="Repeat the faults of an earlier run.")
+@click.option("--webhooks", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Number of webhooks.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1_000), default=32, show_default=True, help="Number of concurrent workers."
+)
+@click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @click.pass_context
 def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | None, as_json: bool) -> None:
-    """Register webhooks on an emulated gateway that fails in every way it can.
+    """Watch 500 webhooks get registered while the gateway misbehaves.
 
-    In the middle it revokes the token; it answers 503 and 429, and drops connections before and after carrying a
-    request out. Then it is all done again, to show that everything is there already. Exits with 0 only if the server
-    holds each webhook exactly once.
+    The built-in emulator revokes the token halfway, answers 503 and 429, and drops connections before and after
+    processing a request. A second run then shows that everything exists already. Exits with 0 only if each webhook
+    exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console = Console(stderr=as_json)
-    context.exit(run(_demonstrate(webhooks, concurrency, seed, console, as_json=as_json)))
+    context.exit(run(_run_demo(webhooks, concurrency, seed, console, as_json=as_json)))
 
 
-async def _demonstrate(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:
-    first, second = await _perform(webhooks, concurrency, seed, console)
-    exact = first.is_exact and second.is_exact
+async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:
+    first, second = await _run_twice(webhooks, concurrency, seed, console)
+    is_exact = first.is_exact and second.is_exact
     if as_json:
         figures = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
         click.echo(json.dumps({**figures, "first": asdict(first), "second": asdict(second)}))
     else:
         console.print(_table(webhooks, seed, first, second))
-        console.print(_OK if exact else _NOT_OK)
-    return 0 if exact else 1
+        console.print(_OK if is_exact else _NOT_OK)
+    return 0 if is_exact else 1
 
 
-async def _perform(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
+async def _run_twice(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
     specs = [
         WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
         for number, webhook_type in enumerate(islice(cycle(WebhookType), webhooks))
@@ -112,13 +114,13 @@ async def _perform(webhooks: int, concurrency: int, seed: int, console: Console)
         async with GwmsClient(credentials, base_url=gateway.base_url) as gwms:
             register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
             return (
-                await _measure("registering", register, gateway, specs, console),
-                await _measure("once again", register, gateway, specs, console),
+                await _measure("first run", register, gateway, specs, console),
+                await _measure("second run", register, gateway, specs, console),
             )
 
 
 def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) -> None:
-    """Revoke the token in the middle, and hit one create in twenty with some fault, each kind once at least."""
+    """Revoke the token halfway, and let a fault hit one create in twenty, each kind at least once."""
     gateway.inject(RevokeTokens(), operation="create", at=max(1, webhooks // 2))
     for number in range(max(len(_FAULTS), webhooks // 20)):
         gateway.inject(_FAULTS[number % len(_FAULTS)], operation="create", at=rng.randint(1, webhooks))
@@ -131,11 +133,11 @@ async def _measure(
     specs: list[WebhookSpec],
     console: Console,
 ) -> RunFigures:
-    logins, began = gateway.logins, time.monotonic()
+    logins, started = gateway.logins, time.monotonic()
     with _progress(console) as progress:
         task = progress.add_task(title, total=len(specs))
         report = await register(on_outcome=lambda _: progress.advance(task))
-    return _figures(report, gateway, specs, gateway.logins - logins, time.monotonic() - began)
+    return _figures(report, gateway, specs, gateway.logins - logins, time.monotonic() - started)
 
 
 def _progress(console: Console) -> Progress:
@@ -146,7 +148,7 @@ def _progress(console: Console) -> Progress:
 def _figures(
     report: Report, gateway: GwmsEmulator, specs: list[WebhookSpec], logins: int, elapsed: float
 ) -> RunFigures:
-    held: Counter[tuple[str, ...]] = Counter(
+    stored: Counter[tuple[str, ...]] = Counter(
         (webhook.url, webhook.webhook_type, webhook.method) for webhook in gateway.webhooks
     )
     attempts = [outcome.attempts for outcome in report.outcomes]
@@ -159,8 +161,8 @@ def _figures(
         attempts=sum(attempts),
         retries=sum(max(0, number - 1) for number in attempts),
         logins=logins,
-        missing=sum(held[spec.identity] == 0 for spec in specs),
-        copies=sum(held.values()) - len(held),
+        missing=sum(stored[spec.identity] == 0 for spec in specs),
+        copies=sum(stored.values()) - len(stored),
         elapsed=round(elapsed, 3),
         rate=round(len(specs) / elapsed, 1),
     )
@@ -171,7 +173,7 @@ def _table(webhooks: int, seed: int, first: RunFigures, second: RunFigures) -> T
     table.add_column("")
     table.add_column("first run", justify="right")
     table.add_column("second run", justify="right")
-    names = {"copies": "copies on the server", "missing": "missing on the server", "elapsed": "elapsed, s"}
+    names = {"copies": "copies on the gateway", "missing": "missing on the gateway", "elapsed": "elapsed, s"}
     names["rate"] = "webhooks per second"
     for name, value in asdict(first).items():
         table.add_row(names.get(name, name), str(value), str(getattr(second, name)))

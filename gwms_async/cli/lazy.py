@@ -1,4 +1,4 @@
-"""A group of commands that loads each only when it is used."""
+"""A group of commands that imports each command on first use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    """A group whose usage text is shown without loading its commands: what they import takes long.
+    """A group that shows its help without importing its commands, the client or any HTTP library.
 
     Args:
-        commands: The first sentence of each command's help, by name; the command is of the same name in the module of
-            the same name, or of the name given before a colon.
-        options: As for `click.Group`.
+        lazy: For each command the module that defines it, and the first sentence of its help.
+        options: Passed on to `click.Group`.
     """
 
     def __init__(self, *, lazy: Mapping[str, tuple[str, str]], **options: Any) -> None:
@@ -25,11 +24,11 @@ class LazyGroup(click.Group):
         self.lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Name the commands."""
+        """Return the names of the commands."""
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load a command."""
+        """Import a command."""
         if cmd_name not in self.lazy:
             return None
         module, _ = self.lazy[cmd_name]
@@ -37,12 +36,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the commands into the usage text."""
+        """Write the list of commands into the help text."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends it in one line."""
+        """Run a command; Ctrl-C ends it with one line."""
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):

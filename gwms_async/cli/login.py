@@ -1,4 +1,4 @@
-"""``gwms login``: are the credentials good, and until when is the token? ``gwms logout`` forgets it."""
+"""``gwms login`` checks the credentials and shows when the token expires; ``gwms logout`` deletes the cached token."""
 
 from __future__ import annotations
 
@@ -6,86 +6,85 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import click
-from attrs import define, field
 
 from .. import Token, TokenStore
 from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, base_url_option, token_store, username_option, with_access
 from .loop import run
-from .output import Exit, as_json, guarded, show, show_json
+from .output import Exit, handle_errors, json_option, print_json, print_output
 
 
-@define(eq=False, repr=False)
 class FreshStore:
-    """A store that offers no token, so that there is a login, and remembers the one it was given.
+    """A store that never offers a token, so that the client logs in, and remembers the last one saved.
 
     Args:
-        store: Where tokens are kept.
+        store: Where tokens are saved.
     """
 
-    _store: TokenStore
-    last: Token | None = field(default=None, init=False, repr=False)
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+        self.last: Token | None = None
 
-    async def load(self, key: str) -> Token | None:  # whatever the key
-        """Offer none."""
+    async def load(self, key: str) -> Token | None:
+        """Return None."""
 
     async def save(self, key: str, token: Token) -> None:
-        """Keep a token."""
+        """Save a token."""
         self.last = token
         await self._store.save(key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Let one at a time renew a token."""
+        """Let one process at a time renew a token."""
         return self._store.lock(key)
 
 
 @click.command()
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def login(context: click.Context, access: Access, *, as_json: bool) -> None:
-    """Log in anew, and tell until when that is good.
+    """Log in again and show when the token expires.
 
-    It lists webhooks as well, so that the e-shop's key is tried too.
+    Also lists the webhooks, to check the e-shop's API key.
     """
-    context.exit(run(guarded(_log_in(access, as_json=as_json))))
+    context.exit(run(handle_errors(_log_in(access, as_json=as_json))))
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
     store = FreshStore(token_store())
     async with access.client(store) as gwms:
         webhooks = await gwms.webhooks.list()
-    end = store.last.expires_at if store.last else None
-    until = None if end is None else datetime.fromtimestamp(end, UTC)
+    timestamp = store.last.expires_at if store.last else None
+    expires_at = None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
     if as_json:
-        expires_at = until and until.isoformat()
-        show_json({"username": access.username, "expires_at": expires_at, "webhooks": len(webhooks)})
+        expiry = expires_at and expires_at.isoformat()
+        print_json({"username": access.username, "expires_at": expiry, "webhooks": len(webhooks)})
     else:
-        good = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "for as long as the gateway takes the token"
-        show(f"logged in as {access.username}, {good}; the e-shop has {len(webhooks)} webhooks")
+        validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
+        print_output(f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.")
     return Exit.DONE
 
 
 @click.command()
 @username_option
 @base_url_option
-@as_json
+@json_option
 @click.pass_context
 def logout(context: click.Context, username: str | None, base_url: str, *, as_json: bool) -> None:
-    """Delete the account's token from this user's cache.
+    """Delete the cached token.
 
-    The gateway knows no logout: a token that somebody else has got hold of stays good until it expires.
+    The gateway has no logout: a copy of the token stays valid until it expires.
     """
     if not username:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    context.exit(run(guarded(_log_out(username, base_url, as_json=as_json))))
+    context.exit(run(handle_errors(_log_out(username, base_url, as_json=as_json))))
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
-    was_there = await token_store().forget(store_key(checked_base_url(base_url), username))
+    deleted = await token_store().forget(store_key(checked_base_url(base_url), username))
     if as_json:
-        show_json({"username": username, "deleted": was_there})
+        print_json({"username": username, "deleted": deleted})
     else:
-        show(f"the token of {username} was deleted" if was_there else f"there is no token of {username}")
+        print_output(f"Deleted the token of {username}." if deleted else f"No token of {username} is cached.")
     return Exit.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from enum import IntEnum
@@ -19,37 +20,32 @@ from .. import (
     ForbiddenError,
     GwmsError,
     LoginError,
+    NotFoundError,
     Outcome,
     OutcomeStatus,
     Webhook,
 )
 from .lazy import INTERRUPTED
 
-_REFUSALS = (LoginError, AuthenticationError, ForbiddenError)
+_REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
+_WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 
 class Exit(IntEnum):
-    """How a command ended; these figures are kept."""
+    """The exit codes of commands; scripts rely on these numbers."""
 
     DONE = 0
     FAILED = 1
     USAGE = 2
     PARTLY_FAILED = 3
-    REFUSED = 4
+    REJECTED = 4
     INTERRUPTED = INTERRUPTED
 
 
-def code_of(error: Exception) -> Exit:
-    """Give the exit code for an error that nothing was done in spite of."""
-    if isinstance(error, _REFUSALS):
-        return Exit.REFUSED
-    return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.FAILED
-
-
-class Ended(Protocol):
-    """What became of one webhook: an `Outcome`, or something like it."""
+class Result(Protocol):
+    """The result for one webhook: an `Outcome`, or something like it."""
 
     @property
     def status(self) -> OutcomeStatus:
@@ -63,60 +59,77 @@ class Ended(Protocol):
 
     @property
     def is_failure(self) -> bool:
-        """Whether it is not as it shall be."""
+        """Whether the webhook is not known to be in the desired state."""
         ...
 
 
-def code_of_all(outcomes: Iterable[Ended]) -> Exit:
-    """Give the exit code for what became of many webhooks."""
-    outcomes = tuple(outcomes)
-    failures = [outcome for outcome in outcomes if outcome.is_failure]
+def exit_code_for(error: Exception) -> Exit:
+    """Return the exit code for an error that ended a command."""
+    if isinstance(error, _REJECTIONS):
+        return Exit.REJECTED
+    return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.FAILED
+
+
+def exit_code_for_all(results: Iterable[Result]) -> Exit:
+    """Return the exit code for the results of several webhooks."""
+    results = tuple(results)
+    failures = [result for result in results if result.is_failure]
     if not failures:
         return Exit.DONE
-    if len(failures) < len(outcomes):
+    if len(failures) < len(results):
         return Exit.PARTLY_FAILED
-    return Exit.REFUSED if all(isinstance(one.error, _REFUSALS) for one in failures) else Exit.FAILED
+    return Exit.REJECTED if all(isinstance(one.error, _REJECTIONS) for one in failures) else Exit.FAILED
 
 
-async def guarded(work: Awaitable[Exit], when_interrupted: Callable[[], str] = lambda: "interrupted") -> Exit:
-    """Do the work of a command; errors and Ctrl-C end in one line.
+async def handle_errors(work: Awaitable[Exit], when_interrupted: Callable[[], str] = lambda: "interrupted") -> Exit:
+    """Run a command's work; errors and Ctrl-C end it with one line.
 
     Args:
         work: The work.
-        when_interrupted: Tells what was done, and how to go on.
+        when_interrupted: Returns the line for Ctrl-C: what was done, and how to go on.
     """
     try:
         return await work
     except asyncio.CancelledError:
-        say(when_interrupted())
+        print_message(when_interrupted())
         return Exit.INTERRUPTED
     except (GwmsError, OSError) as error:
-        say(f"Error: {error}")
-        return code_of(error)
+        print_message(f"Error: {describe(error)}")
+        return exit_code_for(error)
+
+
+def describe(error: Exception) -> str:
+    """Describe an error in terms of the command line."""
+    webhook = _WEBHOOK_PATH.match(error.path) if isinstance(error, NotFoundError) else None
+    if webhook is None:
+        return str(error)
+    return (
+        f"webhook {webhook[1]} not found (404). `gwms webhooks list` shows what exists; is this the right e-shop's key?"
+    )
 
 
 def printable(text: object) -> str:
-    """Make a text fit for one line of a terminal: what a gateway sent may hold anything."""
+    """Escape control characters: a gateway can send anything, and the terminal must not obey it."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text))
 
 
-def say(text: object) -> None:
-    """Print a line for a person, beside the output."""
+def print_message(text: object) -> None:
+    """Print one line to stderr."""
     click.echo(printable(" ".join(str(text).split())), err=True)
 
 
-def show(text: object) -> None:
-    """Print lines of output."""
+def print_output(text: object) -> None:
+    """Print lines to stdout."""
     click.echo("\n".join(map(printable, str(text).split("\n"))))
 
 
-def show_json(value: object) -> None:
-    """Print an object on a line of its own."""
+def print_json(value: object) -> None:
+    """Print an object as one line of JSON."""
     click.echo(json.dumps(value))
 
 
 def webhook_json(webhook: Webhook) -> dict[str, Any]:
-    """Put a webhook in terms of JSON."""
+    """Return a webhook as a JSON object."""
     times = {"registered_at": webhook.registered_at, "unregistered_at": webhook.unregistered_at}
     return {
         "id": webhook.id,
@@ -129,7 +142,7 @@ def webhook_json(webhook: Webhook) -> dict[str, Any]:
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """Put an outcome in terms of JSON."""
+    """Return an outcome as a JSON object."""
     spec = outcome.spec
     return {
         "status": outcome.status,
@@ -144,14 +157,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def counted(outcomes: Iterable[Ended]) -> str:
-    """Count outcomes by status, in words."""
-    counts = Counter(outcome.status for outcome in outcomes)
+def summary(results: Iterable[Result]) -> str:
+    """Count results by status: "2 created, 1 failed"."""
+    counts = Counter(result.status for result in results)
     return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status]) or "nothing was done"
 
 
 def progress_bar() -> Progress:
-    """Make a progress bar on stderr, which shows on a terminal only."""
+    """Create a progress bar on stderr, shown on a terminal only."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -9,62 +9,64 @@ from typing import Any
 
 import click
 
-from .. import Outcome, OutcomeStatus, Plan, PlanRefusedError, Webhook
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report, Webhook
 from .access import Access, with_access
-from .confirm import refused_to_delete
+from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .loop import run
 from .output import (
     Exit,
-    as_json,
-    code_of_all,
-    counted,
-    guarded,
+    exit_code_for_all,
+    handle_errors,
+    json_option,
     outcome_json,
+    print_json,
+    print_output,
     progress_bar,
-    show,
-    show_json,
+    summary,
     webhook_json,
 )
 
 _file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-_prune = click.option("--prune", is_flag=True, help="Delete what is under the file's prune prefix and not wanted.")
+_prune = click.option(
+    "--prune", is_flag=True, help="Also delete webhooks under the `prune` prefix that the file does not list."
+)
 
 
 @click.command()
 @_file
 @_prune
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def plan(context: click.Context, path: Path, access: Access, *, prune: bool, as_json: bool) -> None:
-    """Show what `apply` would change; nothing is changed."""
+    """Show what `apply` would change, without changing anything."""
     wanted = _read(path, prune=prune)
-    context.exit(run(guarded(_show_plan(wanted, access, prune=prune, as_json=as_json))))
+    context.exit(run(handle_errors(_show_plan(wanted, access, prune=prune, as_json=as_json))))
 
 
 @click.command()
 @_file
 @_prune
 @click.option("--yes", is_flag=True, help="Delete without asking.")
-@click.option("--force", is_flag=True, help="Delete even more than 30 % of what is there.")
+@click.option("--force", is_flag=True, help="Allow deleting more than 30 % of the webhooks under the prefix.")
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def apply(context: click.Context, /, path: Path, access: Access, *, as_json: bool, **flags: bool) -> None:
-    """Make the gateway hold the webhooks of a file.
+    """Create, update and (with --prune) delete webhooks to match a file.
 
-    It may be repeated at will: what is there already is left alone. Without --prune nothing is deleted.
+    Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted.
     """
     wanted, done = _read(path, prune=flags["prune"]), list[Outcome]()
     work = apply_file(wanted, access, done, as_json=as_json, **flags)
-    context.exit(run(guarded(work, partial(_interrupted, path, done))))
+    context.exit(run(handle_errors(work, partial(_interrupted, path, done))))
 
 
 def _read(path: Path, *, prune: bool) -> WebhookFile:
     wanted = read_file(path)
     if prune and wanted.prune is None:
-        raise click.UsageError('--prune needs the prefix of what is yours: write prune = "https://…/" in [defaults]')
+        raise click.UsageError('--prune needs a prefix: add prune = "https://…/" to [defaults]')
     return wanted
 
 
@@ -75,26 +77,26 @@ def _ours(wanted: WebhookFile, *, prune: bool) -> Callable[[Webhook], bool] | No
 
 async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool) -> Exit:
     async with access.client() as gwms:
-        made = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
+        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
     if as_json:
-        show_json(_plan_json(made))
+        print_json(_plan_json(planned))
     else:
-        show(made)
+        print_output(planned)
     return Exit.DONE
 
 
-def _plan_json(made: Plan) -> dict[str, Any]:
+def _plan_json(planned: Plan) -> dict[str, Any]:
     create = [
-        {"url": one.url, "type": one.webhook_type, "active": one.active, "method": one.method} for one in made.create
+        {"url": one.url, "type": one.webhook_type, "active": one.active, "method": one.method} for one in planned.create
     ]
     there = {
-        "activate": made.activate,
-        "deactivate": made.deactivate,
-        "delete": made.delete,
-        "unchanged": made.unchanged,
+        "activate": planned.activate,
+        "deactivate": planned.deactivate,
+        "delete": planned.delete,
+        "unchanged": planned.unchanged,
     }
     return {
-        "changes": made.changes,
+        "changes": planned.changes,
         "create": create,
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
@@ -110,46 +112,50 @@ async def apply_file(
     force: bool,
     as_json: bool,
 ) -> Exit:
-    """Do the work of ``gwms apply``.
+    """Plan, confirm deletions, and apply.
 
     Args:
-        wanted: What the file says.
-        access: Who calls.
-        done: Takes the outcomes as they become known.
-        prune: Whether what is ours and not wanted shall go.
+        wanted: The file.
+        access: The gateway and the credentials.
+        done: Receives the outcomes as they become known.
+        prune: Whether to delete webhooks under the file's prefix that it does not list.
         yes: Whether to delete without asking.
-        force: Whether to delete even much.
+        force: Whether to allow deleting more than 30 %.
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
-        made = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
+        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
         if not as_json:
-            show(made)
-        if not made.changes:
-            for webhook in made.unchanged if as_json else ():
-                show_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
+            print_output(planned)
+        if not planned.changes:
+            for webhook in planned.unchanged if as_json else ():
+                print_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
             return Exit.DONE
-        if made.delete and not yes and (refusal := refused_to_delete(len(made.delete))):
+        if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
             return refusal
-        with progress_bar() as bar:
-            task = bar.add_task("applying", total=made.changes + len(made.unchanged))
-
-            def note(outcome: Outcome) -> None:
-                """Keep an outcome, and tell of it."""
-                done.append(outcome)
-                bar.advance(task)
-                if as_json:
-                    show_json(outcome_json(outcome))
-
-            try:
-                report = await gwms.webhooks.apply(made, force=force, on_outcome=note)
-            except PlanRefusedError as error:
-                text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
-                raise PlanRefusedError(text) from None
+        report = await _apply(gwms, planned, done, force=force, as_json=as_json)
     if not as_json:
-        show(report)
-    return code_of_all(report.outcomes)
+        print_output(report)
+    return exit_code_for_all(report.outcomes)
+
+
+async def _apply(gwms: GwmsClient, planned: Plan, done: list[Outcome], *, force: bool, as_json: bool) -> Report:
+    bar = progress_bar()
+    task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
+
+    def record(outcome: Outcome) -> None:
+        done.append(outcome)
+        bar.advance(task)
+        if as_json:
+            print_json(outcome_json(outcome))
+
+    try:
+        with bar:
+            return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
+    except PlanRefusedError as error:
+        text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
+        raise PlanRefusedError(text) from None
 
 
 def _interrupted(path: Path, done: list[Outcome]) -> str:
-    return f"interrupted: {counted(done)}; run `gwms apply {path}` again: it goes on where it stopped"
+    return f"interrupted: {summary(done)}; run `gwms apply {path}` again to continue"

@@ -17,16 +17,12 @@ _MARKS = {"active": Text("●", "green"), "inactive": Text("○", "yellow"), "mi
 _TYPE_WIDTH, _COLUMN_WIDTH, _WIDEST = 44, 6, 10_000
 
 States = dict[str, dict[str, str]]
-"""By event type, then by url: active, inactive or missing."""
+"""By event type, then by URL: active, inactive or missing."""
 
 
 def print_table(webhooks: Iterable[Webhook]) -> None:
-    """Print webhooks, one a line.
-
-    Args:
-        webhooks: The webhooks.
-    """
-    table = Table("id", "event", "method", "url", "active", "registered")
+    """Print webhooks, one per line."""
+    table = Table("id", "event type", "method", "url", "active", "registered")
     table.columns[0].justify = "right"
     table.columns[3].overflow = "fold"
     for one in webhooks:
@@ -37,48 +33,41 @@ def print_table(webhooks: Iterable[Webhook]) -> None:
 
 
 def states(webhooks: Iterable[Webhook]) -> States:
-    """Tell for each event type and url whether a webhook is active, inactive or missing.
-
-    Args:
-        webhooks: The webhooks.
-    """
+    """Return for each event type and URL whether a webhook is active, inactive or missing."""
     found: defaultdict[tuple[str, str], bool] = defaultdict(bool)
     for one in webhooks:
         found[one.webhook_type, one.url] |= one.active
     urls = sorted({url for _, url in found})
-    types = [*WebhookType, *sorted({kind for kind, _ in found} - set(WebhookType))]
+    types = [*WebhookType, *sorted({event_type for event_type, _ in found} - set(WebhookType))]
     return {
-        str(kind): {
-            url: ("active" if found[kind, url] else "inactive") if (kind, url) in found else "missing" for url in urls
+        str(event_type): {
+            url: ("active" if found[event_type, url] else "inactive") if (event_type, url) in found else "missing"
+            for url in urls
         }
-        for kind in types
+        for event_type in types
     }
 
 
 def print_matrix(webhooks: Iterable[Webhook]) -> None:
-    """Print event types against urls, in as many tables as the terminal's width makes necessary.
-
-    Args:
-        webhooks: The webhooks.
-    """
+    """Print event types by URL, in as many tables as the width of the terminal requires."""
     found, console = states(webhooks), _console()
     urls = list(next(iter(found.values())))
-    at_once = max(1, (console.width - _TYPE_WIDTH) // _COLUMN_WIDTH)
+    per_table = max(1, (console.width - _TYPE_WIDTH) // _COLUMN_WIDTH)
     numbers = {url: str(number) for number, url in enumerate(urls, 1)}
-    for some in _parts(urls, at_once):
-        table = Table("event", *(numbers[url] for url in some))
-        for kind, by_url in found.items():
-            table.add_row(Text(printable(kind)), *(_MARKS[by_url[url]] for url in some))
+    for chunk in _chunks(urls, per_table):
+        table = Table("event type", *(numbers[url] for url in chunk))
+        for event_type, by_url in found.items():
+            table.add_row(Text(printable(event_type)), *(_MARKS[by_url[url]] for url in chunk))
         console.print(table)
     for url, number in numbers.items():
         console.print(Text(f"{number:>3}  {printable(url)}"), soft_wrap=True)
     console.print(Text("● active  ○ inactive  · missing"))
 
 
-def _parts(urls: Sequence[str], size: int) -> list[Sequence[str]]:
+def _chunks(urls: Sequence[str], size: int) -> list[Sequence[str]]:
     return [urls[start : start + size] for start in range(0, len(urls), size)] or [urls]
 
 
 def _console() -> Console:
-    # What goes into a file or another program is not cut to the width of a terminal that is not there.
+    # Output to a file or a pipe is not cut to the width of a terminal.
     return Console(width=None if sys.stdout.isatty() else _WIDEST)

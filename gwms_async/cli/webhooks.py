@@ -1,4 +1,4 @@
-"""``gwms webhooks``: look at webhooks and change them one by one."""
+"""``gwms webhooks``: list, create, update and delete webhooks."""
 
 from __future__ import annotations
 
@@ -11,52 +11,54 @@ from attrs import evolve
 
 from .. import HttpMethod, Outcome, Webhook, WebhookSpec, WebhookType
 from .access import Access, with_access
-from .bulk import Change, change_all
-from .confirm import refused_to_delete
+from .bulk import BulkResult, run_bulk
+from .confirm import confirm_delete
 from .loop import run
 from .output import (
-    Ended,
     Exit,
-    as_json,
-    code_of_all,
-    counted,
-    guarded,
+    Result,
+    exit_code_for_all,
+    handle_errors,
+    json_option,
     outcome_json,
-    say,
-    show,
-    show_json,
+    print_json,
+    print_message,
+    print_output,
+    summary,
     webhook_json,
 )
 from .table import print_matrix, print_table, states
 
 _ids = click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
 _id = click.argument("webhook_id", metavar="ID", type=int)
-_method = click.option("--method", type=click.Choice([*HttpMethod], case_sensitive=False), help="How it is delivered.")
+_method = click.option(
+    "--method", type=click.Choice([*HttpMethod], case_sensitive=False), help="The HTTP method of deliveries."
+)
 
 
 @click.group()
 def webhooks() -> None:
-    """Look at webhooks and change them one by one."""
+    """List, create, update and delete webhooks."""
 
 
 @webhooks.command("list")
-@click.option("--matrix", is_flag=True, help="Event types against urls: active, inactive, missing.")
+@click.option("--matrix", is_flag=True, help="Show event types by URL: active, inactive or missing.")
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def list_webhooks(context: click.Context, access: Access, *, matrix: bool, as_json: bool) -> None:
     """List all webhooks of the e-shop."""
-    context.exit(run(guarded(_list(access, matrix=matrix, as_json=as_json))))
+    context.exit(run(handle_errors(_list(access, matrix=matrix, as_json=as_json))))
 
 
 async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
     if as_json and matrix:
-        show_json(states(found))
+        print_json(states(found))
     elif as_json:
         for webhook in found:
-            show_json(webhook_json(webhook))
+            print_json(webhook_json(webhook))
     else:
         (print_matrix if matrix else print_table)(found)
     return Exit.DONE
@@ -65,11 +67,11 @@ async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
 @webhooks.command()
 @_id
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def get(context: click.Context, webhook_id: int, access: Access, *, as_json: bool) -> None:
     """Show one webhook."""
-    context.exit(run(guarded(_get(webhook_id, access, as_json=as_json))))
+    context.exit(run(handle_errors(_get(webhook_id, access, as_json=as_json))))
 
 
 async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
@@ -82,9 +84,9 @@ async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
 @click.argument("url")
 @click.argument("events", metavar="EVENT...", nargs=-1, required=True)
 @_method
-@click.option("--inactive", is_flag=True, help="Do not deliver yet.")
+@click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def create(
     context: click.Context,
@@ -96,37 +98,40 @@ def create(
     inactive: bool,
     as_json: bool,
 ) -> None:
-    """Create webhooks for a url, one for each event; one that is there already is kept, not doubled."""
+    """Create webhooks for a URL, one per event type.
+
+    Webhooks that already exist are kept.
+    """
     try:
         specs = [WebhookSpec(url, WebhookType(event), not inactive, HttpMethod(method or "POST")) for event in events]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     done = list[Outcome]()
     work = _create(specs, access, done, as_json=as_json)
-    context.exit(run(guarded(work, partial(_interrupted, done))))
+    context.exit(run(handle_errors(work, partial(_interrupted, done))))
 
 
 async def _create(specs: list[WebhookSpec], access: Access, done: list[Outcome], *, as_json: bool) -> Exit:
     async with access.client() as gwms:
-        await gwms.webhooks.register_many(specs, on_outcome=partial(_note, done, as_json=as_json))
-    return code_of_all(done)
+        await gwms.webhooks.register_many(specs, on_outcome=partial(_record, done, as_json=as_json))
+    return exit_code_for_all(done)
 
 
 @webhooks.command()
 @_id
-@click.option("--url", help="Where events are delivered to.")
-@click.option("--event", help="The event.")
+@click.option("--url", help="The URL that receives deliveries.")
+@click.option("--event", help="The event type.")
 @_method
-@click.option("--active/--inactive", default=None, help="Whether events are delivered.")
+@click.option("--active/--inactive", default=None, help="Resume or pause deliveries.")
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def update(context: click.Context, /, webhook_id: int, access: Access, *, as_json: bool, **changes: Any) -> None:
-    """Change what a webhook says; what no option names stays as it is."""
+    """Update a webhook; fields you leave out are unchanged."""
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
-        raise click.UsageError("say what to change: --url, --event, --method, --active or --inactive")
-    context.exit(run(guarded(_update(webhook_id, access, changes, as_json=as_json))))
+        raise click.UsageError("nothing to update: pass --url, --event, --method, --active or --inactive")
+    context.exit(run(handle_errors(_update(webhook_id, access, changes, as_json=as_json))))
 
 
 async def _update(webhook_id: int, access: Access, changes: dict[str, Any], *, as_json: bool) -> Exit:
@@ -138,69 +143,68 @@ async def _update(webhook_id: int, access: Access, changes: dict[str, Any], *, a
             spec = evolve(found.spec, **changes)
             _show_one(await gwms.webhooks.update(webhook_id, spec), as_json=as_json)
     except ValueError as error:
-        say(f"Error: {error}")
+        print_message(f"Error: {error}")
         return Exit.USAGE
     return Exit.DONE
 
 
-def _one_by_one(name: str, text: str) -> None:
+def _bulk_command(name: str, text: str) -> None:
     @webhooks.command(name, help=text)
     @_ids
     @with_access
-    @as_json
+    @json_option
     @click.pass_context
     def command(context: click.Context, ids: tuple[int, ...], access: Access, *, as_json: bool) -> None:
-        """Do it."""
-        done = list[Change]()
-        work = change_all(name, ids, access, done, as_json=as_json)
-        context.exit(run(guarded(work, partial(_interrupted, done))))
+        results = list[BulkResult]()
+        work = run_bulk(name, ids, access, results, as_json=as_json)
+        context.exit(run(handle_errors(work, partial(_interrupted, results))))
 
 
-_one_by_one("activate", "Let the gateway deliver to webhooks.")
-_one_by_one("deactivate", "Keep the gateway from delivering to webhooks.")
+_bulk_command("activate", "Resume deliveries.")
+_bulk_command("deactivate", "Pause deliveries.")
 
 
 @webhooks.command()
 @_ids
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @with_access
-@as_json
+@json_option
 @click.pass_context
 def delete(context: click.Context, ids: tuple[int, ...], access: Access, *, yes: bool, as_json: bool) -> None:
     """Delete webhooks."""
-    refusal = None if yes else refused_to_delete(len(set(ids)))
+    refusal = None if yes else confirm_delete(len(set(ids)))
     if refusal:
         context.exit(refusal)
-    done = list[Change]()
-    work = change_all("delete", ids, access, done, as_json=as_json)
-    context.exit(run(guarded(work, partial(_interrupted, done))))
+    results = list[BulkResult]()
+    work = run_bulk("delete", ids, access, results, as_json=as_json)
+    context.exit(run(handle_errors(work, partial(_interrupted, results))))
 
 
 @webhooks.command()
-@as_json
+@json_option
 def types(*, as_json: bool) -> None:
-    """Name the events that there are."""
+    """List the event types."""
     if as_json:
-        show_json({"types": [*WebhookType]})
+        print_json({"types": [*WebhookType]})
     else:
-        show("\n".join(WebhookType))
+        print_output("\n".join(WebhookType))
 
 
 def _show_one(webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
-        show_json(webhook_json(webhook))
+        print_json(webhook_json(webhook))
     else:
         print_table([webhook])
 
 
-def _note(done: list[Outcome], outcome: Outcome, *, as_json: bool) -> None:
+def _record(done: list[Outcome], outcome: Outcome, *, as_json: bool) -> None:
     done.append(outcome)
     if as_json:
-        show_json(outcome_json(outcome))
+        print_json(outcome_json(outcome))
     else:
-        number = f" (id {outcome.webhook.id})" if outcome.webhook else ""
-        show(f"{outcome}{number}")
+        webhook_id = f" (id {outcome.webhook.id})" if outcome.webhook else ""
+        print_output(f"{outcome}{webhook_id}")
 
 
-def _interrupted(done: Iterable[Ended]) -> str:
-    return f"interrupted: {counted(done)}; run it again for the rest"
+def _interrupted(results: Iterable[Result]) -> str:
+    return f"interrupted: {summary(results)}; run the command again for the rest"

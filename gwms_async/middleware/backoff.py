@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Generator
 
 import backoff
-from attrs import define, field
 
 from ..chain import Call, Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
@@ -19,23 +18,18 @@ _logger = logging.getLogger("gwms_async")
 _COST = 14
 
 
-@define(eq=False, repr=False)
 class RetryBudget:
     """Tokens for retries, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
 
     Args:
-        capacity: How many there are at most.
+        capacity: The most tokens there can be.
     """
 
-    _capacity: int
-    _left: int = field(init=False)
-
-    @_left.default
-    def _full(self) -> int:
-        return self._capacity
+    def __init__(self, capacity: int) -> None:
+        self._capacity = self._left = capacity
 
     def take(self, call: Call) -> bool:
-        """Pay for one retry of the call; False if too little is left."""
+        """Pay for one retry of the call; return False if too little is left."""
         if self._left < _COST:
             return False
         self._left -= _COST
@@ -43,71 +37,76 @@ class RetryBudget:
         return True
 
     def give_back(self, call: Call) -> None:
-        """Return what the successful call's retries took, or one token if it needed none."""
+        """Return what the retries of a successful call took, or one token if it needed none."""
         if self._left < self._capacity:
             self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
         call.tokens_spent = 0
 
 
-@define(eq=False, repr=False)
 class Backoff:
-    """Sends a request again while the verdict says that this is safe and may help.
+    """Retries a request while that is safe and may help.
 
     Args:
-        policy: How often and how long.
+        policy: How often and how long to wait.
         budget: Shared by a client, its siblings and their login.
         is_paced: Whether the handler itself waits out what a 429 asks for.
-        jitter: Makes a wait of the longest one that is due, in seconds.
-        clock: Its time.
+        jitter: Returns a wait of up to the given seconds.
+        clock: The time.
     """
 
-    _policy: RetryPolicy
-    _budget: RetryBudget
-    _is_paced: bool = False
-    _jitter: Callable[[float], float] = backoff.full_jitter
-    _clock: Clock = SYSTEM_CLOCK
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        budget: RetryBudget,
+        *,
+        is_paced: bool = False,
+        jitter: Callable[[float], float] = backoff.full_jitter,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._policy, self._budget, self._is_paced = policy, budget, is_paced
+        self._jitter, self._clock = jitter, clock
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """Carry the request out in as many attempts as it takes and `RetryPolicy` allows."""
+        """Send the request in as many attempts as it takes and `RetryPolicy` allows."""
         call = request.call
         waits: Generator[float, None, None] | None = None
         while True:
-            seen: Response | TransportError
+            end: Response | TransportError
             try:
-                seen = await handler(request)
+                end = await handler(request)
             except TransportError as error:
-                seen = error
+                end = error
             else:
-                if is_success(seen):
+                if is_success(end):
                     self._budget.give_back(call)
-                    return seen
+                    return end
             waits = waits or self._waits()
-            wait = self._wait(request, seen, waits)
+            wait = self._wait(request, end, waits)
             if wait is None:
                 break
-            _logger.debug("%s is tried again in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
+            _logger.debug("%s is retried in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
             if wait:
                 await self._clock.sleep(wait)
-        if isinstance(seen, TransportError):
-            raise seen
-        return seen
+        if isinstance(end, TransportError):
+            raise end
+        return end
 
     def _waits(self) -> Generator[float, None, None]:
         waits = backoff.expo(factor=self._policy.base, max_value=self._policy.cap)
-        next(waits)  # the first step of its generators is for priming
+        next(waits)  # its generators yield nothing of use at first
         return waits
 
     def _wait(
-        self, request: Request, seen: Response | TransportError, waits: Generator[float, None, None]
+        self, request: Request, end: Response | TransportError, waits: Generator[float, None, None]
     ) -> float | None:
-        """Judge an attempt that has failed: the seconds to the next one, None if there shall be none."""
-        call, found = request.call, classify(seen)
-        if found in {Kind.UNKNOWN, Kind.UNREADABLE}:
+        """Return the seconds until the next attempt after a failed one; None if there is to be none."""
+        call, kind = request.call, classify(end)
+        if kind in {Kind.UNKNOWN, Kind.UNREADABLE}:
             call.outcome_unknown = True
-        if action_for(found, idempotent=request.idempotent) is not Action.RETRY:
+        if action_for(kind, idempotent=request.idempotent) is not Action.RETRY:
             return None
-        asked = retry_after(seen, self._clock.wall()) if isinstance(seen, Response) else None
-        is_throttled = is_throttling(seen)
+        asked = retry_after(end, self._clock.wall()) if isinstance(end, Response) else None
+        is_throttled = is_throttling(end)
         wait = (asked or 0.0) + self._jitter(next(waits))
         if (
             call.attempts >= self._policy.max_attempts

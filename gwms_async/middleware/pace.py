@@ -6,8 +6,6 @@ import asyncio
 from collections import deque
 from math import ceil
 
-from attrs import define, field
-
 from ..chain import Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
 from ..wire.classify import is_push_back
@@ -15,30 +13,28 @@ from ..wire.headers import retry_after
 from .rate import Rate, Ticket
 
 
-@define(eq=False, repr=False)
 class Pace:
-    """Lets a limited number of attempts be under way at once, first come, first served, as fast as the rate allows.
+    """Limits how many attempts are in flight at once, and how fast they go; first come, first served.
 
-    Shared by all calls of a client and its siblings. The connection pool itself has no limit, so that the wait for a
-    slot never counts against the attempt's own time. Who waits holds no slot.
+    It is shared by all calls of a client and its siblings. The connection pool itself has no limit, so that waiting for
+    a slot never counts against the time of an attempt. A waiting call occupies no slot.
 
     Args:
-        free: How many slots there are.
+        slots: How many attempts may be in flight at once.
         rate: How fast requests may go.
-        clock: Its time.
+        clock: The time.
     """
 
-    _free: int
-    _rate: Rate = field(factory=Rate)
-    _clock: Clock = SYSTEM_CLOCK
-    _waiting: deque[tuple[asyncio.Future[Ticket | None], float]] = field(factory=deque, init=False)
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    def __init__(self, slots: int, rate: Rate, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._free, self._rate, self._clock = slots, rate, clock
+        self._waiting: deque[tuple[asyncio.Future[Ticket | None], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """Send one attempt as soon as a slot is free and the rate allows it.
 
         Returns:
-            Its answer; a 429 of our own, unsent, where the gateway asks for a pause beyond the call's deadline.
+            Its response; a 429 of our own, unsent, where the gateway asks for a pause beyond the call's deadline.
         """
         rate, now = self._rate, self._clock.monotonic()
         ticket: Ticket | None
@@ -61,7 +57,7 @@ class Pace:
                 self._pass_on()
 
     async def _turn(self, deadline: float, now: float) -> Ticket | None:
-        """Wait for a slot; None if there will be none in time."""
+        """Wait for a slot; return None if there will be none in time."""
         if now < self._rate.resume_at >= deadline:
             return None
         turn: asyncio.Future[Ticket | None] = asyncio.get_running_loop().create_future()
@@ -76,7 +72,7 @@ class Pace:
             raise
 
     def _pass_on(self) -> None:
-        """Give free slots to those who have waited longest, no sooner than they are due."""
+        """Give free slots to the calls that have waited longest, no sooner than they are due."""
         while self._waiting and self._free:
             turn, _ = self._waiting[0]
             if turn.done():
@@ -100,7 +96,7 @@ class Pace:
         self._pass_on()
 
     def _turn_away(self) -> None:
-        """End the waits of those whose deadline falls into the pause."""
+        """End the waits of the calls whose deadline falls into the pause."""
         for turn, deadline in self._waiting:
             if deadline <= self._rate.resume_at and not turn.done():
                 turn.set_result(None)
@@ -111,11 +107,11 @@ class Pace:
             429,
             "Too Many Requests",
             {"retry-after": str(wait)},
-            message=f"not sent: the gateway asked to be left alone for another {wait} s, beyond this call's deadline",
+            message=f"not sent: the gateway asks for a pause of another {wait} s, beyond this call's deadline",
         )
 
     def close(self) -> None:
-        """Hold nobody back any longer: who waits goes on, and is told by the transport that the client is closed."""
+        """Hold no call back any longer: the calls that wait go on, and the transport rejects them."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

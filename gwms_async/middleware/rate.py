@@ -1,29 +1,29 @@
-"""How fast requests may go while the gateway throttles: pure arithmetic, its clock handed in."""
+"""How fast requests may go while the gateway throttles: pure arithmetic; the caller passes the time."""
 
 from __future__ import annotations
 
 from attrs import define, field
 
-_SHORT_PAUSE = 0.2  # seconds, after a push-back that does not say how long
+_SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
 _LONGEST_SILENT_PAUSE = 20.0
 _AT_LEAST = 1.0  # requests per second
 _UNLIMITED = 20_000.0  # requests per second: more than a process can send
-_DOUBLING = 0.35  # seconds in which the rate doubles until it was measured
-_OVER = 1.1  # spends what the gateway stored up during the pause
-_CUT = 0.85  # where the measure is too low, for a pause's tokens were not stored
+_DOUBLING = 0.35  # seconds in which the rate doubles until it has been measured
+_OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
+_CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
 _CUT_UNMEASURED = 0.7
-_PROBE = 0.04  # by which the rate grows in a second, and more so with each second without a push-back
-_IDLE = 0.5  # seconds without a request do not count as a test of the rate
-_GRAIN = 0.01  # seconds by which timers may be late
+_PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
+_IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
+_GRAIN = 0.01  # seconds that a timer may be late
 
 
 @define(eq=False)
 class Ticket:
-    """When a request was sent, as far as the rate is concerned.
+    """When a request was sent, in terms of the rate.
 
     Args:
         episode: How many pauses there had been.
-        number: How many requests had been sent since the last one.
+        number: Its number among the requests sent since the last pause.
         at: When it was sent.
     """
 
@@ -34,11 +34,11 @@ class Ticket:
 
 @define(eq=False)
 class Rate:
-    """A pause for all after a push-back, then evenly spaced requests at a rate that is measured and tested upwards.
+    """A pause for all after a push-back, then evenly spaced requests at a rate that is measured and probed upwards.
 
-    A gateway that refuses has just given away all it had. So between two refusals it gave exactly what it earned, and
-    what was sent in that time, divided by the time, is its rate, provided that it could store what it earned during
-    the pause. All times are monotonic seconds.
+    A gateway that pushes back has just spent all its tokens. Between two push-backs it spends exactly what it earns, so
+    the requests sent in between, divided by the time, are its rate, provided that it stores what it earns during the
+    pause. All times are monotonic seconds.
 
     Args:
         max_pause: The longest pause, in seconds.
@@ -58,15 +58,11 @@ class Rate:
     _fruitless: int = field(default=0, init=False)
 
     def due(self, now: float) -> float:
-        """Tell when the next request may go; not later than now if at once."""
+        """Return when the next request may go; not later than now if at once."""
         return now if self.per_second is None else self._due
 
     def send(self, now: float) -> Ticket:
-        """Count a request that goes now.
-
-        Returns:
-            What tells its refusal from that of an earlier one.
-        """
+        """Count a request that goes now, and return its ticket."""
         if self.per_second is not None:
             self._space(self.per_second, now)
         elif now - self._since >= 1.0:
@@ -76,25 +72,25 @@ class Rate:
         return Ticket(self._episode, self._sent, now)
 
     def _space(self, rate: float, now: float) -> None:
-        """Set when the next one is due, and test a slightly higher rate."""
+        """Set when the next request is due, and probe a slightly higher rate."""
         passed = min(now - self._last, _IDLE)
         self._last = now
         self._clean_for += passed
         rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING)
-        # Requests closer together than the grain of timers go in small groups.
+        # Requests closer together than timers can resolve go in small groups.
         self._due = max(self._due, now - max(0.0, _GRAIN - 2 / rate)) + 1 / rate
         self.per_second = rate if rate < _UNLIMITED else None
 
     def push_back(self, ticket: Ticket, now: float, asked: float | None) -> None:
-        """Slow down after a request was refused.
+        """Slow down after a push-back.
 
         Args:
-            ticket: That of the refused request.
+            ticket: The ticket of the request that was pushed back.
             now: The present.
-            asked: The seconds that the gateway asked to wait; None if it did not say.
+            asked: How many seconds the gateway asked to wait; None if it did not.
         """
         if ticket.episode != self._episode:
-            # It was under way already when the pause began, and says nothing of the rate since.
+            # It was in flight before the pause began, and says nothing about the rate since.
             if asked is not None:
                 self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
             return

@@ -1,29 +1,25 @@
 """401: one shared login, then the request again."""
 
-from attrs import frozen
-
-from ..auth.login import Key, Login
+from ..auth.login import ApiKey, Login
 from ..chain import Handler, Request, Response
 
-_UNAUTHORIZED = 401
 
-
-@frozen(eq=False, repr=False)
 class Relogin:
-    """Sends a request again that was answered 401, with a new token.
+    """Replays a request that was answered 401, with a new token.
 
     Args:
         login: Shared by a client and its siblings.
         key: The e-shop's key.
     """
 
-    _login: Login
-    _key: Key
+    def __init__(self, login: Login, key: ApiKey) -> None:
+        self._login = login
+        self._key = key
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """Carry the request out; a 401 comes back only if no new token could mend it."""
-        self._login.enter(request.call, self._key)
+        """Send the request; return a 401 only if no new token can help."""
+        self._login.begin(request.call, self._key)
         while True:
             response = await handler(request)
-            if response.status != _UNAUTHORIZED or not await self._login.refused(request, self._key):
+            if response.status != 401 or not await self._login.on_unauthorized(request, self._key):
                 return response

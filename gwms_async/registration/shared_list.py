@@ -61,7 +61,7 @@ class SharedList:
         raise end.fresh() if isinstance(end, GwmsError) else end
 
     async def close(self) -> None:
-        """Cancel lists in flight; whoever waits for one gets a `ConfigurationError`."""
+        """Cancel lists in flight; those who wait for one get a `ConfigurationError`."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

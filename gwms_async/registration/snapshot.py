@@ -71,7 +71,7 @@ def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
     found: dict[Identity, WebhookSpec] = {}
     for spec in specs:
         if not isinstance(spec, WebhookSpec):
-            raise ValueError(f"expected a WebhookSpec, got {spec!r}")
+            raise ValueError(f"expected a WebhookSpec; got {spec!r}")
         if found.setdefault(spec.identity, spec).active != spec.active:
             raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
     return found

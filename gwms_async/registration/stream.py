@@ -68,7 +68,7 @@ class Source:
                 spec = await self._next()
                 if isinstance(spec, WebhookSpec):
                     return spec
-                raise ValueError(f"expected a WebhookSpec, got {spec!r}")
+                raise ValueError(f"expected a WebhookSpec; got {spec!r}")
             except StopAsyncIteration:
                 pass
             except Exception as error:  # noqa: BLE001  # the source is the user's, and gets its error back

@@ -1,13 +1,15 @@
 """An emulator of the gateway, for tests and demonstrations without a network.
 
-It is written from the contract and uses nothing of the rest of the package, so that a mistake in one of the two cannot
-hide in the other.
+It is written from the contract and imports nothing of the rest of the package, so that a mistake in one cannot hide in
+the other.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Imported when first asked for: pytest imports this package whenever it starts, for the sake of its plugin.
+# Names load on first use: pytest imports this package whenever it starts, because of the plugin.
+_HOMES = ("faults", "state", "throttle", "journal", "emulator")
+
 if TYPE_CHECKING:
     from .emulator import GwmsEmulator
     from .faults import (
@@ -32,6 +34,16 @@ if TYPE_CHECKING:
     from .state import EmulatorCredentials, StoredWebhook
     from .throttle import RateLimit
 
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            homes = (import_module(f".{home}", __name__) for home in _HOMES)
+            globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
+            return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "CutBody",
     "CutHead",
@@ -55,15 +67,6 @@ __all__ = [
     "StoredWebhook",
     "WrongLength",
 ]
-_HOMES = ("faults", "state", "throttle", "journal", "emulator")
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        homes = (import_module(f".{home}", __name__) for home in _HOMES)
-        globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
-        return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

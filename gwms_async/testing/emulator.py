@@ -1,4 +1,4 @@
-"""The emulated gateway on a port of this machine: HTTP, a journal, and faults by script."""
+"""The emulated gateway on a local port: HTTP, a journal, and scripted faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .faults import (
 from .gateway import Gateway
 from .journal import Exchange
 from .script import FaultScript, check_operation
-from .server import HttpPort, hang_up
+from .server import HttpServer, hang_up
 from .state import EmulatorCredentials, StoredWebhook
 from .throttle import RateLimit, Throttle, retry_headers
 from .wire import Answer, NewWebhook, Route, envelope, http_date
@@ -35,7 +35,7 @@ _PREFIX = "/v21"
 
 
 class GwmsEmulator:
-    """An emulator of the gateway that listens on 127.0.0.1.
+    """An emulator of the gateway, listening on 127.0.0.1.
 
     ::
 
@@ -44,14 +44,14 @@ class GwmsEmulator:
             async with GwmsClient(Credentials(*gw.credentials), base_url=gw.base_url) as gwms:
                 ...
 
-    It is complete by the contract: the login, the seven operations, 400, 401 and 404 answers, several e-shops. Its
-    state may be looked at, and changed, at any time.
+    It implements the whole contract: the login, the seven operations, the answers 400, 401 and 404, several e-shops.
+    You can read and change its state at any time.
 
     Args:
-        token_ttl: How long tokens are good, in seconds.
-        rate_limit: Requests beyond it are answered 429; None sets no limit. May be exchanged later.
-        latency: Seconds between carrying a request out and answering it. May be changed later.
-        clock: The gateway's own clock, in unix seconds: `Date`, `expiresIn`, timestamps.
+        token_ttl: How long tokens are valid, in seconds.
+        rate_limit: Requests beyond it are answered 429; None sets no limit. Can be replaced later.
+        latency: Seconds between carrying a request out and answering it. Can be changed later.
+        clock: The gateway's clock, in unix seconds: `Date`, `expiresIn`, timestamps.
         port: The port to listen on; 0 takes a free one.
     """
 
@@ -68,23 +68,27 @@ class GwmsEmulator:
         self.latency = latency
         self.requests: list[Exchange] = []
         self._clock = clock
-        self._port = HttpPort(self._serve, port)
+        self._server = HttpServer(self._serve, port)
         self._gateway = Gateway(token_ttl)
         self._script = FaultScript()
         self._throttle = Throttle()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._late: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Raises:
             OSError: The port is taken.
         """
-        await self._port.open()
+        await self._server.start()
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # its clock may be a different one
+            self._loop, self._throttle = loop, Throttle()
 
     async def close(self) -> None:
-        """Stop listening, close all connections, and drop what was to be carried out late."""
-        await self._port.close()
+        """Stop listening, close all connections, and drop requests that were to be carried out late."""
+        await self._server.close()
         for task in self._late:
             task.cancel()
         if self._late:
@@ -99,66 +103,52 @@ class GwmsEmulator:
 
     @property
     def base_url(self) -> str:
-        """What a client is given as `base_url`; known once it listens."""
-        return f"http://127.0.0.1:{self._port.number}{_PREFIX}"
+        """The base URL for a client; known once the emulator has started."""
+        return f"http://127.0.0.1:{self._server.port}{_PREFIX}"
 
     @property
     def credentials(self) -> EmulatorCredentials:
-        """Whom the gateway lets in: username, password, api_key."""
+        """The credentials it accepts: username, password, api_key."""
         return self._gateway.credentials
 
     def add_eshop(self, api_key: str) -> None:
-        """Let another e-shop of the account in.
-
-        Args:
-            api_key: Its key.
-        """
+        """Accept the API key of another e-shop of the account."""
         self._gateway.eshops.add(api_key)
 
     def remove_eshop(self, api_key: str) -> None:
-        """Refuse an e-shop's key from now on; its webhooks stay.
-
-        Args:
-            api_key: Its key.
-        """
+        """Refuse an e-shop's API key from now on; its webhooks stay."""
         self._gateway.eshops.discard(api_key)
 
     @property
     def webhooks(self) -> list[StoredWebhook]:
-        """The webhooks of all e-shops, in the order of their ids."""
+        """The webhooks of all e-shops, ordered by id."""
         return self._gateway.webhooks.all()
 
     def add_webhook(
         self, url: str, webhook_type: str, *, active: bool = True, method: str = "POST", eshop: str | None = None
     ) -> StoredWebhook:
-        """Put a webhook there, as if another process had created it; nothing is checked.
+        """Add a webhook, as if another process had created it; nothing is checked.
 
         Args:
-            url: Where events are delivered to.
-            webhook_type: The event; also one that the contract does not list.
+            url: Where events are delivered.
+            webhook_type: The event type; it need not be one of the contract.
             active: Whether events are delivered.
-            method: How.
-            eshop: The api key of its e-shop; that of `credentials` if None.
+            method: The HTTP method of deliveries.
+            eshop: The API key of its e-shop; that of `credentials` if None.
         """
         new = NewWebhook(url, str(webhook_type), active, str(method))
         return self._gateway.webhooks.add(eshop or self.credentials.api_key, new, self._clock())
 
     def remove_webhook(self, webhook_id: int) -> None:
-        """Take a webhook away, as if another process had deleted it.
-
-        Args:
-            webhook_id: Its id.
+        """Remove a webhook, as if another process had deleted it.
 
         Raises:
-            KeyError: There is none with this id.
+            KeyError: There is no webhook with this id.
         """
         self._gateway.webhooks.remove(webhook_id)
 
     def count(self, operation: str) -> int:
-        """How many requests of an operation came.
-
-        Args:
-            operation: As in `Exchange`.
+        """Return how many requests of an operation, named as in `Exchange`, have arrived.
 
         Raises:
             ValueError: There is no operation of this name.
@@ -168,18 +158,18 @@ class GwmsEmulator:
 
     @property
     def logins(self) -> int:
-        """How many logins came, those refused or hit by a fault included."""
+        """How many logins have arrived, including those refused or hit by a fault."""
         return self.count("login")
 
     @property
     def tokens_issued(self) -> list[str]:
-        """All tokens so far, the oldest first."""
+        """All tokens issued so far, oldest first."""
         return self._gateway.tokens.issued
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return self._port.connections
+        return self._server.connections
 
     @property
     def refuse_logins(self) -> bool:
@@ -191,20 +181,20 @@ class GwmsEmulator:
         self._gateway.refuse_logins = refuse
 
     def revoke_tokens(self) -> None:
-        """Make all tokens issued so far worthless."""
+        """Invalidate all tokens issued so far."""
         self._gateway.tokens.revoke()
 
     def inject(self, fault: Fault, *, operation: str | None = None, times: int = 1, at: int = 1) -> None:
-        """Let a fault hit requests to come.
+        """Make a fault hit future requests.
 
         Args:
             fault: The fault.
-            operation: Which requests it hits; None means any but logins.
-            times: How many of them in a row.
-            at: From which one on; 1 is the next.
+            operation: The operation whose requests it hits; None means any but login.
+            times: How many requests it hits in a row.
+            at: The first of them, where 1 is the next request.
 
         Raises:
-            ValueError: There is no such operation, or a figure is below 1.
+            ValueError: The operation does not exist, or a number is below 1.
         """
         self._script.add(fault, operation, times, at)
 
@@ -215,23 +205,24 @@ class GwmsEmulator:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The limit in force; may be exchanged, which makes the bucket no fuller."""
+        """The limit in force; replacing it does not refill the bucket."""
         return self._rate_limit
 
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | None) -> None:
-        if self._rate_limit is not None:
-            self._throttle.settle(self._rate_limit, time.monotonic())
+        if self._rate_limit is not None and self._loop is not None:
+            self._throttle.settle(self._rate_limit, self._loop.time())
         self._rate_limit = limit
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         route = Route.find(request.method, path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else Route()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", time.monotonic())
+        now = asyncio.get_running_loop().time()
+        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", now)
         fault = exchange.fault = self._script.next(route.operation)
         self.requests.append(exchange)
-        transport = cast(asyncio.Transport, request.transport)  # once it is gone, this is cancelled
+        transport = cast(asyncio.Transport, request.transport)  # when it closes, this is cancelled
         if isinstance(fault, DropBefore | Reset):
             return hang_up(transport, reset=isinstance(fault, Reset))
         exchange.body = await request.content.read()
@@ -262,7 +253,7 @@ class GwmsEmulator:
         return hang_up(transport)
 
     def _answer(self, exchange: Exchange, route: Route) -> Answer:
-        """Carry a request out, unless its fault or the rate limit forbid it, and make its answer."""
+        """Carry a request out, unless its fault or the rate limit prevents it, and return its answer."""
         fault = exchange.fault
         if fault is None:
             refusal = self._throttled(route)
@@ -290,7 +281,7 @@ class GwmsEmulator:
         limit = self.rate_limit
         if limit is None or route.operation == "login":
             return None
-        wait = self._throttle.admit(limit, time.monotonic())
+        wait = self._throttle.admit(limit, asyncio.get_running_loop().time())
         if not wait:
             return None
         return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))

@@ -15,10 +15,10 @@ _MESSAGE = "Emulated fault"
 
 @frozen
 class Fault:
-    """What all faults have in common: they can be handed to `GwmsEmulator.inject`."""
+    """The base of all faults, which `GwmsEmulator.inject` takes."""
 
     def answer(self, usual: Answer) -> Answer:
-        """Make what goes out in place of the usual answer; that one, unless it is the content that is faulty."""
+        """Return the answer to send; the usual one, unless the fault is in the content."""
         return usual
 
 
@@ -40,10 +40,10 @@ class DropAfter(Fault):
 
 @frozen
 class CutHead(Fault):
-    """Close the connection in the midst of the answer's status line and headers.
+    """Close the connection in the middle of the answer's status line and headers.
 
     Args:
-        carry_out: Whether the request is carried out before.
+        carry_out: Whether the request is carried out first.
     """
 
     carry_out: bool = True
@@ -51,10 +51,10 @@ class CutHead(Fault):
 
 @frozen
 class CutBody(Fault):
-    """Close the connection after half of the body that the answer's `Content-Length` promised.
+    """Close the connection after half of the body that `Content-Length` promises.
 
     Args:
-        carry_out: Whether the request is carried out before.
+        carry_out: Whether the request is carried out first.
     """
 
     carry_out: bool = True
@@ -62,11 +62,11 @@ class CutBody(Fault):
 
 @frozen
 class SlowBody(Fault):
-    """Send the head and half of the body, keep silent, send the rest, and close the connection.
+    """Send the head and half of the body, pause, send the rest, and close the connection.
 
     Args:
-        seconds: How long the silence lasts, in seconds.
-        carry_out: Whether the request is carried out before.
+        seconds: How long the pause lasts.
+        carry_out: Whether the request is carried out first.
     """
 
     seconds: float
@@ -75,11 +75,11 @@ class SlowBody(Fault):
 
 @frozen
 class WrongLength(Fault):
-    """Send a `Content-Length` that is not the body's, then close the connection.
+    """Send a wrong `Content-Length`, then close the connection.
 
     Args:
-        by: How many bytes it promises too much, or too few if below 0.
-        carry_out: Whether the request is carried out before.
+        by: How many bytes too many it promises; too few if negative.
+        carry_out: Whether the request is carried out first.
     """
 
     by: int
@@ -88,11 +88,11 @@ class WrongLength(Fault):
 
 @frozen
 class Garbage(Fault):
-    """Send what is no HTTP in place of an answer, then close the connection.
+    """Send bytes that are not HTTP instead of an answer, then close the connection.
 
     Args:
-        carry_out: Whether the request is carried out before.
-        content: What is sent.
+        carry_out: Whether the request is carried out first.
+        content: The bytes to send.
     """
 
     carry_out: bool = True
@@ -101,11 +101,13 @@ class Garbage(Fault):
 
 @frozen
 class Stall(Fault):
-    """Keep silent, then close the connection; ends early when the client goes or the emulator closes.
+    """Send nothing for a while, then close the connection.
+
+    The wait ends early when the client disconnects or the emulator closes.
 
     Args:
-        seconds: How long the silence lasts, in seconds.
-        carry_out: Whether the request is carried out before.
+        seconds: How long it waits.
+        carry_out: Whether the request is carried out first.
     """
 
     seconds: float
@@ -119,10 +121,10 @@ class Status(Fault):
     Args:
         status: The HTTP status, also in the envelope.
         retry_after: The `Retry-After` header, verbatim; None sends none.
-        carry_out: Whether the request is carried out before.
-        message: What the envelope says.
-        body: These bytes in place of an envelope, as HTML unless `headers` say otherwise.
-        headers: Further headers; they win over those sent anyway.
+        carry_out: Whether the request is carried out first.
+        message: The envelope's message.
+        body: Bytes to send instead of an envelope, as HTML unless `headers` say otherwise.
+        headers: Further headers; they replace the usual ones.
     """
 
     status: int
@@ -132,8 +134,8 @@ class Status(Fault):
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
 
-    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
-        """Make what goes out."""
+    def answer(self, usual: Answer) -> Answer:
+        """Return the answer to send."""
         retry = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         headers = merged(retry, self.headers or {})
         if self.body is None:
@@ -143,7 +145,7 @@ class Status(Fault):
 
 @frozen
 class EnvelopeStatus(Fault):
-    """Answer with HTTP 200 and an envelope without data that tells of another status.
+    """Answer with HTTP 200 and an envelope without data that has another status.
 
     Args:
         status: The `statusCode` of the envelope.
@@ -151,8 +153,8 @@ class EnvelopeStatus(Fault):
 
     status: int
 
-    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
-        """Make what goes out."""
+    def answer(self, usual: Answer) -> Answer:
+        """Return the answer to send."""
         return Answer(200, envelope_body(self.status, _MESSAGE), {"Content-Type": JSON})
 
 
@@ -161,19 +163,19 @@ class Html(Fault):
     """Answer with HTTP 200 and an HTML page, as some proxies do.
 
     Args:
-        carry_out: Whether the request is carried out before.
+        carry_out: Whether the request is carried out first.
     """
 
     carry_out: bool = True
 
-    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
-        """Make what goes out."""
+    def answer(self, usual: Answer) -> Answer:
+        """Return the answer to send."""
         return Answer(200, _PAGE, {"Content-Type": HTML})
 
 
 @frozen
 class Redirect(Fault):
-    """Send the client elsewhere.
+    """Redirect the client.
 
     Args:
         location: The `Location` header.
@@ -183,8 +185,8 @@ class Redirect(Fault):
     location: str
     status: int = 307
 
-    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
-        """Make what goes out."""
+    def answer(self, usual: Answer) -> Answer:
+        """Return the answer to send."""
         return envelope(self.status, _MESSAGE, headers={"Location": self.location})
 
 
@@ -195,21 +197,21 @@ class RawBody(Fault):
     Args:
         body: The bytes.
         content_type: The `Content-Type` header.
-        carry_out: Whether the request is carried out before.
+        carry_out: Whether the request is carried out first.
     """
 
     body: bytes
     content_type: str = "application/json"
     carry_out: bool = True
 
-    def answer(self, usual: Answer) -> Answer:  # nothing of it is left
-        """Make what goes out."""
+    def answer(self, usual: Answer) -> Answer:
+        """Return the answer to send."""
         return Answer(200, self.body, {"Content-Type": self.content_type})
 
 
 @frozen
 class RevokeTokens(Fault):
-    """Revoke all tokens, then process the request as usual, so that it gets its 401."""
+    """Revoke all tokens, then process the request as usual, so that it is answered 401."""
 
 
 @frozen
@@ -218,11 +220,7 @@ class Reset(Fault):
 
 
 def carries_out(fault: Fault) -> bool:
-    """Whether a request hit by this fault is carried out all the same.
-
-    Args:
-        fault: The fault.
-    """
+    """Return whether a request hit by this fault is carried out."""
     if isinstance(fault, CutHead | CutBody | SlowBody | WrongLength | Garbage | Stall | Status | Html | RawBody):
         return fault.carry_out
     return isinstance(fault, DropAfter)

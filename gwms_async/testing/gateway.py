@@ -1,4 +1,4 @@
-"""What the gateway does with a request: who is let in, and what is carried out. No I/O."""
+"""What the gateway does with a request: authenticate, carry out, answer. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Gateway:
     """The account, its e-shops, tokens and webhooks.
 
     Args:
-        token_ttl: How long a token is good, in seconds.
+        token_ttl: How long a token is valid, in seconds.
     """
 
     def __init__(self, token_ttl: float) -> None:
@@ -33,16 +33,13 @@ class Gateway:
         }
 
     def carry_out(self, route: Route, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
-        """Do what a request asks for.
+        """Carry out a request and return its answer.
 
         Args:
             route: Which operation on which webhook.
-            headers: The request's; looked up in lower case.
-            body: The request's.
+            headers: The request's headers, names in lower case.
+            body: The request's body.
             now: Unix seconds.
-
-        Returns:
-            The answer, an error where it could not be done.
         """
         try:
             if route.operation == "login":
@@ -68,7 +65,7 @@ class Gateway:
     def _eshop_of(self, headers: Mapping[str, str], now: float) -> str:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not self.tokens.accepts(token, now):
-            raise ProblemError(401, "The token is missing or no longer good")
+            raise ProblemError(401, "The token is missing or no longer valid")
         eshop = headers.get("x-api-key", "")
         if eshop not in self.eshops:
             raise ProblemError(401, "The x-api-key is missing or unknown")

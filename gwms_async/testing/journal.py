@@ -1,4 +1,4 @@
-"""What the emulator remembers of the requests that came."""
+"""What the emulator remembers of the requests it received."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .faults import Fault
 
 @define
 class Exchange:
-    """One request, and what became of it.
+    """One request and its answer.
 
     Args:
         operation: login, list, create, get, update, activate, deactivate, delete, or other.
         method: The HTTP method.
-        path: What follows the base url.
-        headers: Those of the request, their names in lower case.
-        body: The bytes of the request.
-        at: When it came, in seconds of the monotonic clock.
-        status: The HTTP status of the answer; None as long as there is none.
+        path: The path below the base URL.
+        headers: The request's headers, names in lower case.
+        body: The request's body.
+        at: When it arrived, in seconds on the event loop's clock.
+        status: The HTTP status of the answer; None while there is no answer.
         fault: The fault that hit it, if any.
     """
 

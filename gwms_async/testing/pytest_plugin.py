@@ -1,6 +1,6 @@
-"""A plugin of pytest, there as soon as the package is installed: the fixture `gwms_emulator`.
+"""A pytest plugin, active once the package is installed: the fixture `gwms_emulator`.
 
-pytest imports it whenever it starts, so that it imports nothing before a test asks for the fixture.
+pytest imports this module whenever it starts, so it imports the emulator only when a test asks for the fixture.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def gwms_emulator() -> Iterator[GwmsEmulator]:
-    """A gateway of the test's own, in a thread of its own: for sync tests, and for async ones with any plugin."""
+    """An emulator of the test's own, in its own thread: for sync tests, and for async tests with any plugin."""
     from .threaded import emulator_in_thread  # noqa: PLC0415  # see above
 
     with emulator_in_thread() as emulator:

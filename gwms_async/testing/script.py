@@ -20,7 +20,7 @@ class _Entry:
 
 
 class FaultScript:
-    """Which fault hits which request."""
+    """Decides which fault hits which request."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
@@ -31,16 +31,16 @@ class FaultScript:
         return sum(entry.left for entry in self._entries)
 
     def add(self, fault: Fault, operation: str | None, times: int, at: int) -> None:
-        """Write a fault into the script.
+        """Add a fault to the script.
 
         Args:
             fault: The fault.
-            operation: Whose requests it hits; None means any but login.
+            operation: The operation whose requests it hits; None means any but login.
             times: How many requests it hits in a row.
             at: The first of them, where 1 is the next request.
 
         Raises:
-            ValueError: There is no such operation, or a figure is below 1.
+            ValueError: The operation does not exist, or a number is below 1.
         """
         if operation is not None:
             check_operation(operation)
@@ -49,11 +49,7 @@ class FaultScript:
         self._entries.append(_Entry(fault, operation, at - 1, times))
 
     def next(self, operation: str) -> Fault | None:
-        """The fault that hits the request that has just arrived, if any; the earliest written wins.
-
-        Args:
-            operation: What the request asks for.
-        """
+        """Return the fault that hits the request that has just arrived, if any; the one added first wins."""
         hit: Fault | None = None
         for entry in filter(lambda entry: entry.matches(operation), self._entries):
             if entry.skip:
@@ -66,13 +62,10 @@ class FaultScript:
 
 
 def check_operation(operation: str) -> None:
-    """See that an operation exists, lest a typing error go unnoticed.
-
-    Args:
-        operation: Its name.
+    """Check that an operation exists, so that a typo does not go unnoticed.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: There is no operation of this name.
     """
     if operation not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(sorted(OPERATIONS))}, not {operation!r}")

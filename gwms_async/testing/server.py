@@ -1,4 +1,4 @@
-"""A port of this machine where HTTP is served: how it opens, how it closes, how a connection is lost on purpose."""
+"""An HTTP server on a local port: how it starts, how it closes, how it loses a connection on purpose."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aiohttp import web
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class HttpPort:
-    """A port of 127.0.0.1; can be opened again after it was closed.
+class HttpServer:
+    """A server on 127.0.0.1 that can be started again after it was closed.
 
     Args:
-        handler: Answers requests; cancelled when its client goes.
-        number: Which port; 0 takes a free one, and keeps it.
+        handler: Answers requests; cancelled when its client disconnects.
+        port: The port to listen on; 0 takes a free one and keeps it.
     """
 
-    def __init__(self, handler: Handler, number: int) -> None:
-        self.number = number
+    def __init__(self, handler: Handler, port: int) -> None:
+        self.port = port
         self._handler = handler
         self._http: web.Server | None = None
         self._listener: asyncio.Server | None = None
@@ -32,22 +32,22 @@ class HttpPort:
         """How many connections are open."""
         return len(self._http.connections) if self._http is not None else 0
 
-    async def open(self) -> None:
-        """Begin to listen.
+    async def start(self) -> None:
+        """Start listening.
 
         Raises:
             OSError: The port is taken.
         """
         http = web.Server(self._handler, handler_cancellation=True, access_log=None)
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(http, "127.0.0.1", self.number, backlog=1024)
+        self._listener = await loop.create_server(http, "127.0.0.1", self.port, backlog=1024)
         self._http = http
-        self.number = self._listener.sockets[0].getsockname()[1]
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening, and close all connections at once."""
+        """Stop listening and close all connections at once."""
         if self._listener is not None and self._http is not None:
-            await _accept_no_more(self._listener)
+            await _stop_accepting(self._listener)
             self._listener.close()
             while connections := self._http.connections:
                 for transport in filter(None, (connection.transport for connection in connections)):
@@ -60,10 +60,10 @@ def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Respons
 
     Args:
         transport: The connection.
-        reset: Whether to reset it (RST) rather than to end it in an orderly way.
+        reset: Whether to reset it (RST) rather than to close it in an orderly way.
 
     Returns:
-        What the handler may return; it is sent nowhere.
+        A response for the handler to return; it is not sent.
     """
     if reset:
         linger = struct.pack("ii", 1, 0)
@@ -74,10 +74,10 @@ def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Respons
     return web.Response()
 
 
-async def _accept_no_more(listener: asyncio.Server) -> None:
-    """Let connections that were accepted just now come into being; asyncio would lose them if it was closed before."""
+async def _stop_accepting(listener: asyncio.Server) -> None:
+    """Let connections that were just accepted be set up; asyncio would lose them if it closed before that."""
     loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # where a loop has no readers, it accepts in one step
+    with suppress(NotImplementedError):  # a loop without readers accepts in one step
         for listening in listener.sockets:
             loop.remove_reader(listening.fileno())
     for _ in range(2):  # the transport, then its protocol

@@ -1,4 +1,4 @@
-"""What the emulated gateway remembers: its webhooks and its tokens. Pure state, no I/O, no clock of its own."""
+"""The state of the emulated gateway: its webhooks and its tokens. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from .wire import NewWebhook
 
 
 class EmulatorCredentials(NamedTuple):
-    """What a client needs to be let in.
+    """The credentials that the emulator accepts.
 
     Args:
-        username: The name of the account.
+        username: The account's name.
         password: Its password.
-        api_key: The key of its first e-shop.
+        api_key: The API key of its first e-shop.
     """
 
     username: str = "emulated-account"
-    password: str = "emulated-password-5b71c0"  # noqa: S105  (it guards an emulator)
+    password: str = "emulated-password-5b71c0"  # noqa: S105  # it guards an emulator
     api_key: str = "emulated-eshop-key-e94d2a"
 
 
 @frozen
 class StoredWebhook:
-    """A webhook as the gateway keeps it.
+    """A webhook as the gateway stores it.
 
     Args:
         id: Counts up from 1 across all e-shops.
-        eshop: The api key of the e-shop it belongs to.
-        url: Where events are delivered to.
-        webhook_type: The event, in the gateway's spelling.
+        eshop: The API key of its e-shop.
+        url: Where events are delivered.
+        webhook_type: The event type, as the gateway spells it.
         active: Whether events are delivered.
         method: POST or GET.
         registered_at: When it was created, ISO 8601 in UTC with milliseconds.
-        unregistered_at: When it was deactivated, likewise; None while it is in use.
+        unregistered_at: When it was deactivated, in the same form; None while it is active.
     """
 
     id: int
@@ -54,7 +54,7 @@ class StoredWebhook:
     unregistered_at: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The webhook as the wire shows it; `unregisteredAt` only if it is set."""
+        """Return the webhook as the API shows it; `unregisteredAt` only if it is set."""
         content: dict[str, object] = {
             "id": self.id,
             "url": self.url,
@@ -76,33 +76,24 @@ class WebhookTable:
         self._last_id = 0
 
     def all(self) -> list[StoredWebhook]:
-        """The webhooks of all e-shops, in the order of their ids."""
+        """Return the webhooks of all e-shops, ordered by id."""
         return list(self._rows.values())
 
     def of(self, eshop: str) -> list[StoredWebhook]:
-        """The webhooks of one e-shop, in the order of their ids.
-
-        Args:
-            eshop: Its api key.
-        """
+        """Return the webhooks of one e-shop, ordered by id."""
         return [row for row in self._rows.values() if row.eshop == eshop]
 
     def find(self, eshop: str, webhook_id: int) -> StoredWebhook | None:
-        """One webhook, if the e-shop has it.
-
-        Args:
-            eshop: The api key of the e-shop.
-            webhook_id: The id of the webhook.
-        """
+        """Return a webhook, or None if the e-shop does not have it."""
         row = self._rows.get(webhook_id)
         return row if row is not None and row.eshop == eshop else None
 
     def add(self, eshop: str, new: NewWebhook, now: float) -> StoredWebhook:
-        """Create a webhook; one that looks the same may exist already.
+        """Create a webhook; an equal one may already exist.
 
         Args:
-            eshop: The api key of the e-shop.
-            new: What it shall be.
+            eshop: The API key of its e-shop.
+            new: Its fields.
             now: Unix seconds.
         """
         self._last_id += 1
@@ -111,11 +102,11 @@ class WebhookTable:
         return row
 
     def replace(self, row: StoredWebhook, new: NewWebhook, now: float) -> StoredWebhook:
-        """Change a webhook; `unregistered_at` follows only a change of `active`.
+        """Replace the fields of a webhook; `unregistered_at` changes only with `active`.
 
         Args:
             row: The webhook as it is.
-            new: What it shall be.
+            new: Its new fields.
             now: Unix seconds.
         """
         row = evolve(row, url=new.url, webhook_type=new.webhook_type, method=new.method)
@@ -128,26 +119,23 @@ class WebhookTable:
         Args:
             row: The webhook as it is.
             now: Unix seconds.
-            active: Whether it shall be active.
+            active: The new state.
         """
         since = None if active else row.unregistered_at or iso_timestamp(now)
         self._rows[row.id] = row = evolve(row, active=active, unregistered_at=since)
         return row
 
     def remove(self, webhook_id: int) -> None:
-        """Forget a webhook; its id is never given again.
-
-        Args:
-            webhook_id: The id of the webhook.
+        """Delete a webhook; its id is not used again.
 
         Raises:
-            KeyError: There is none with this id.
+            KeyError: There is no webhook with this id.
         """
         del self._rows[webhook_id]
 
 
 class TokenTable:
-    """The tokens that were issued, and until when each is good."""
+    """The tokens issued, and when each expires."""
 
     def __init__(self) -> None:
         self.issued: list[str] = []
@@ -155,12 +143,12 @@ class TokenTable:
         self._key = secrets.token_bytes(32)
 
     def issue(self, username: str, now: float, expiry: float) -> str:
-        """A new token: a JWT signed with HS256.
+        """Create a token: a JWT signed with HS256.
 
         Args:
-            username: Whom it stands for.
+            username: The account it is issued to.
             now: Unix seconds.
-            expiry: Unix seconds at which it ceases to be good; its `exp` is cut to whole seconds.
+            expiry: Unix seconds at which it expires; its `exp` is truncated to whole seconds.
         """
         claims = {"sub": username, "iat": int(now), "exp": int(expiry), "jti": secrets.token_hex(16)}
         signed = f"{_base64_json({'alg': 'HS256', 'typ': 'JWT'})}.{_base64_json(claims)}"
@@ -171,26 +159,17 @@ class TokenTable:
         return token
 
     def accepts(self, token: str, now: float) -> bool:
-        """Whether a token was issued here and is still good.
-
-        Args:
-            token: What the client sent.
-            now: Unix seconds.
-        """
+        """Return whether a token was issued here and is valid at this unix time."""
         expiry = self._expiries.get(token)
         return expiry is not None and now < expiry
 
     def revoke(self) -> None:
-        """Make all tokens issued so far worthless."""
+        """Invalidate all tokens issued so far."""
         self._expiries.clear()
 
 
 def iso_timestamp(timestamp: float) -> str:
-    """A moment in ISO 8601, UTC, with milliseconds and a Z.
-
-    Args:
-        timestamp: Unix seconds.
-    """
+    """Return a unix time in ISO 8601, UTC, with milliseconds and a Z."""
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

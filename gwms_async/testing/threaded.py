@@ -1,4 +1,4 @@
-"""The emulator in a thread of its own, for tests that have no event loop, or whatever event loop."""
+"""The emulator in its own thread, for tests without an event loop, or with any event loop."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 @contextmanager
 def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
-    """Run an emulator in a thread of its own, from entering to leaving.
+    """Run an emulator in its own thread until the block ends.
 
-    What it gives has all members of `GwmsEmulator`, to be used from any thread: the emulator's thread carries each one
-    out between two steps of its own, while the caller waits. Coroutine functions may be awaited in any event loop.
-    Lists such as `requests` are the emulator's own, and may grow while they are looked at.
+    The yielded object has all members of `GwmsEmulator`, and any thread may use them: each one runs in the emulator's
+    thread while the caller waits. Coroutine functions may be awaited in any event loop. Lists like `requests` are the
+    emulator's own and may grow while you read them.
 
     Args:
-        options: Those of `GwmsEmulator`.
+        options: The arguments of `GwmsEmulator`.
 
     Raises:
         OSError: The port is taken.
@@ -53,12 +53,7 @@ async def _serve(emulator: GwmsEmulator, listening: Future[tuple[asyncio.Abstrac
 
 
 class _Remote:
-    """Stands for an object that belongs to an event loop of another thread.
-
-    Args:
-        target: The object.
-        loop: Its event loop.
-    """
+    """A proxy for an object that belongs to an event loop in another thread."""
 
     def __init__(self, target: object, loop: asyncio.AbstractEventLoop) -> None:
         vars(self).update(_target=target, _loop=loop)
@@ -81,7 +76,7 @@ class _Remote:
         def step() -> None:
             try:
                 result.set_result(function(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's
+            except Exception as error:  # noqa: BLE001  # handed to the caller
                 result.set_exception(error)
 
         self._loop.call_soon_threadsafe(step)

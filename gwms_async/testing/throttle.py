@@ -13,12 +13,12 @@ from .wire import http_date
 
 @frozen
 class RateLimit:
-    """How many requests are let through, logins not counted.
+    """How many requests are accepted, not counting logins.
 
     Args:
         rate: Requests per second in the long run.
         burst: Requests at once after a silence.
-        retry_after: How a refusal says when to come back: in seconds, as a date, or (None) not at all.
+        retry_after: The form of `Retry-After` in a refusal: seconds, a date, or (None) no header.
     """
 
     rate: float = field(validator=gt(0))
@@ -27,7 +27,7 @@ class RateLimit:
 
 
 class Throttle:
-    """The bucket of tokens behind a rate limit; full at first, and no fuller for the limit's being exchanged."""
+    """The token bucket behind a rate limit: full at first, and not refilled when the limit is replaced."""
 
     def __init__(self) -> None:
         self._level: float | None = None
@@ -38,7 +38,7 @@ class Throttle:
 
         Args:
             limit: The limit in force.
-            now: Monotonic seconds.
+            now: Seconds on the event loop's clock.
 
         Returns:
             0 if the request may pass, else the seconds until it could.
@@ -50,11 +50,11 @@ class Throttle:
         return (1 - level) / limit.rate
 
     def settle(self, limit: RateLimit, now: float) -> float:
-        """Put in what has come together by now.
+        """Add the tokens that have accrued by now.
 
         Args:
             limit: The limit in force until now.
-            now: Monotonic seconds.
+            now: Seconds on the event loop's clock.
 
         Returns:
             How many tokens there are.
@@ -65,19 +65,12 @@ class Throttle:
 
 
 def whole_seconds(wait: float) -> int:
-    """A wait as `Retry-After` counts it.
-
-    Args:
-        wait: Seconds.
-
-    Returns:
-        Whole seconds, rounded up, at least 1.
-    """
+    """Return a wait in seconds as `Retry-After` counts it: rounded up, at least 1."""
     return max(1, ceil(wait))
 
 
 def retry_headers(limit: RateLimit, wait: float, now: float) -> dict[str, str]:
-    """How a refusal says when to come back; never too early.
+    """Return the headers of a refusal that say when to retry, never too early.
 
     Args:
         limit: The limit that was hit.

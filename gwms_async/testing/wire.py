@@ -1,4 +1,4 @@
-"""What travels between a client and the emulator, read and written by values alone: paths, bodies, envelopes."""
+"""What travels between a client and the emulator: paths, bodies, envelopes. No I/O."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class ProblemError(Exception):
-    """A request that cannot be carried out.
+    """The request cannot be carried out.
 
     Args:
         status: The HTTP status to answer with.
-        message: What the envelope says about it.
+        message: The message of the envelope.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -69,12 +69,12 @@ class ProblemError(Exception):
 
 @frozen
 class Answer:
-    """What is sent back.
+    """An answer to a request.
 
     Args:
         status: The HTTP status.
-        body: All bytes of the body.
-        headers: Those beside `Date` and `Content-Length`.
+        body: The bytes of the body.
+        headers: The headers besides `Date` and `Content-Length`.
     """
 
     status: int
@@ -82,19 +82,15 @@ class Answer:
     headers: Mapping[str, str] = _NO_HEADERS
 
     def dated(self, date: str) -> Mapping[str, str]:
-        """Its headers together with `Date`.
-
-        Args:
-            date: The value of the `Date` header, unless the answer has its own.
-        """
+        """Return its headers with a `Date`, unless it has its own."""
         return merged({"Date": date}, self.headers)
 
     def head(self, date: str, length: int | None = None) -> bytes:
-        """Its status line and headers as they stand on the wire.
+        """Return the bytes of its status line and headers.
 
         Args:
             date: The value of the `Date` header.
-            length: What `Content-Length` says; the truth if None.
+            length: The value of `Content-Length`; the body's length if None.
         """
         length = len(self.body) if length is None else length
         headers = merged({"Content-Length": str(length)}, self.dated(date))
@@ -108,7 +104,7 @@ class NewWebhook:
     """The body of a create or an update.
 
     Args:
-        url: Where events are delivered to.
+        url: Where events are delivered.
         webhook_type: One of `WEBHOOK_TYPES`.
         active: Whether events are delivered.
         method: POST or GET.
@@ -122,12 +118,12 @@ class NewWebhook:
 
 @frozen
 class Route:
-    """Which operation a request asks for.
+    """The operation that a request asks for.
 
     Args:
         operation: One of `OPERATIONS`.
-        webhook_id: The id as it stands in the path, if there is one.
-        allow: The methods of a path that exists; empty for one that does not.
+        webhook_id: The id as written in the path, if there is one.
+        allow: The methods that the path has; empty if it does not exist.
     """
 
     operation: str = "other"
@@ -136,11 +132,11 @@ class Route:
 
     @classmethod
     def find(cls, method: str, path: str) -> Route:
-        """Tell the operation by the request line.
+        """Find the operation by the request line.
 
         Args:
             method: The HTTP method.
-            path: What follows the base url, beginning with a slash.
+            path: The path below the base URL, with its leading slash.
         """
         for pattern, operations in _PATHS:
             if match := pattern.fullmatch(path):
@@ -149,36 +145,25 @@ class Route:
 
 
 def merged(headers: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str]:
-    """Two lots of headers; where a name is in both, in whatever case, the second wins.
-
-    Args:
-        headers: The first lot.
-        more: The second.
-    """
+    """Merge two sets of headers; where a name is in both, in any case, the second wins."""
     names = {name.lower() for name in more}
     return {**{name: value for name, value in headers.items() if name.lower() not in names}, **more}
 
 
 def envelope(status: int, message: str, data: object = None, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
-    """An answer in GWMS's envelope, whose `statusCode` is the HTTP status.
+    """Make an answer in GWMS's envelope, whose `statusCode` is the HTTP status.
 
     Args:
         status: The HTTP status.
-        message: Words for a human reader.
-        data: What was asked for; left out if None.
+        message: A message for people.
+        data: The result; left out if None.
         headers: Further headers.
     """
     return Answer(status, envelope_body(status, message, data), merged({"Content-Type": JSON}, headers))
 
 
 def envelope_body(status: int, message: str, data: object = None) -> bytes:
-    """The bytes of an envelope.
-
-    Args:
-        status: Its `statusCode`.
-        message: Words for a human reader.
-        data: What was asked for; left out if None.
-    """
+    """Encode an envelope; `data` is left out if None."""
     content: dict[str, object] = {"statusCode": status, "message": message}
     if data is not None:
         content["data"] = data
@@ -186,22 +171,15 @@ def envelope_body(status: int, message: str, data: object = None) -> bytes:
 
 
 def http_date(timestamp: float) -> str:
-    """A moment as HTTP writes it, its fraction of a second cut off.
-
-    Args:
-        timestamp: Unix seconds.
-    """
+    """Return a unix time as HTTP writes it, truncated to whole seconds."""
     return formatdate(int(timestamp), usegmt=True)
 
 
 def read_id(text: str) -> int:
-    """The id of a webhook, taken from a path.
-
-    Args:
-        text: The part of the path.
+    """Read the id of a webhook from its part of the path.
 
     Raises:
-        ProblemError: It is no integer.
+        ProblemError: It is not an integer.
     """
     if not _INTEGER.fullmatch(text):
         raise ProblemError(400, "id must be an integer")
@@ -209,26 +187,20 @@ def read_id(text: str) -> int:
 
 
 def read_login(body: bytes) -> tuple[str, str]:
-    """The username and the password of a login.
-
-    Args:
-        body: The bytes of the request.
+    """Read the username and the password of a login.
 
     Raises:
-        ProblemError: It is not what a login must be; the message names the field.
+        ProblemError: The body is not a login; the message names the field.
     """
     fields = _read_object(body)
     return _text(fields, "username"), _text(fields, "password")
 
 
 def read_webhook(body: bytes) -> NewWebhook:
-    """The webhook that a create or an update describes.
-
-    Args:
-        body: The bytes of the request.
+    """Read the webhook from the body of a create or an update.
 
     Raises:
-        ProblemError: It is not what the contract calls CreateWebhook; the message names the field.
+        ProblemError: The body is not the contract's CreateWebhook; the message names the field.
     """
     fields = _read_object(body)
     url = _text(fields, "url")

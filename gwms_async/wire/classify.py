@@ -1,4 +1,4 @@
-"""What an attempt's end means, and what is done about it: the failure table as pure functions."""
+"""The failure table: what the end of an attempt means, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import Cause, TransportError
 
 
 class Kind(Enum):
-    """What an attempt's end says of the request."""
+    """What the end of an attempt means for its request."""
 
     SUCCESS = auto()
     MISCONFIGURED = auto()
@@ -22,7 +22,7 @@ class Kind(Enum):
 
 
 class Action(Enum):
-    """What is done about it."""
+    """What to do about it."""
 
     ACCEPT = auto()
     RAISE = auto()
@@ -46,8 +46,8 @@ _STATUSES = {
     503: Kind.UNKNOWN,
     504: Kind.UNKNOWN,
 }
-_VERDICTS = {
-    #                       idempotent      not idempotent
+_ACTIONS = {
+    #                   idempotent      not idempotent
     Kind.SUCCESS: (Action.ACCEPT, Action.ACCEPT),
     Kind.MISCONFIGURED: (Action.RAISE, Action.RAISE),
     Kind.NEVER_SENT: (Action.RETRY, Action.RETRY),
@@ -57,38 +57,38 @@ _VERDICTS = {
     Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
     Kind.REFUSED: (Action.RAISE, Action.RAISE),
 }
-_SEEN_BY_THE_APPLICATION = frozenset({400, 404, 409, 422})
+_PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 422})
 
 
 def is_success(response: Response) -> bool:
-    """Tell whether the request was carried out, and the answer can be read."""
-    return response.readable and 200 <= response.status < 300  # the classes of HTTP
+    """Return whether the request was carried out and its response is readable."""
+    return response.readable and 200 <= response.status < 300
 
 
-def classify(seen: Response | TransportError) -> Kind:
-    """Read an attempt's end."""
-    if isinstance(seen, TransportError):
-        return _CAUSES[seen.cause]
-    if 200 <= seen.status < 300:  # as above
-        return Kind.SUCCESS if seen.readable else Kind.UNREADABLE
-    return _STATUSES.get(seen.status, Kind.REFUSED)
+def classify(end: Response | TransportError) -> Kind:
+    """Return what the end of an attempt means."""
+    if isinstance(end, TransportError):
+        return _CAUSES[end.cause]
+    if 200 <= end.status < 300:
+        return Kind.SUCCESS if end.readable else Kind.UNREADABLE
+    return _STATUSES.get(end.status, Kind.REFUSED)
 
 
-def action_for(found: Kind, *, idempotent: bool) -> Action:
-    """Decide what is done about it."""
-    return _VERDICTS[found][0 if idempotent else 1]
+def action_for(kind: Kind, *, idempotent: bool) -> Action:
+    """Return what to do about it."""
+    return _ACTIONS[kind][0 if idempotent else 1]
 
 
-def is_throttling(seen: Response | TransportError) -> bool:
-    """Tell whether the gateway asks to slow down."""
-    return isinstance(seen, Response) and seen.status == 429  # Too Many Requests
+def is_throttling(end: Response | TransportError) -> bool:
+    """Return whether the gateway asks this call to slow down."""
+    return isinstance(end, Response) and end.status == 429
 
 
 def is_push_back(response: Response) -> bool:
-    """Tell whether the answer asks all calls to slow down."""
+    """Return whether the gateway asks all calls to slow down."""
     return response.status == 429 or (response.status == 503 and "retry-after" in response.headers)
 
 
 def key_was_accepted(response: Response) -> bool:
-    """Tell whether the answer comes from behind the checks of token and x-api-key."""
-    return is_success(response) or response.status in _SEEN_BY_THE_APPLICATION
+    """Return whether the response comes from behind the checks of token and API key."""
+    return is_success(response) or response.status in _PAST_THE_KEY_CHECK

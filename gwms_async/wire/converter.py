@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
+from attrs import fields
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..draft import drafts
 from ..models import HttpMethod, OpenEnum, Webhook, WebhookSpec, WebhookType
 
 T = TypeVar("T")
@@ -25,27 +25,8 @@ _NAMES = {
 }
 
 
-class _Members(dict[str, E]):
-    """The members of an enumeration by their text on the wire; unlisted ones are made."""
-
-    def __init__(self, kind: type[E]) -> None:
-        super().__init__((member.value, member) for member in kind)
-        self._kind = kind
-
-    def __missing__(self, value: str) -> E:
-        return self._kind.unlisted(value)
-
-
-_TYPES = _Members(WebhookType)
-_METHODS = _Members(HttpMethod)
-
-
-_draft = drafts(Webhook)
-_read_time = datetime.fromisoformat
-
-
-def _strictly(kind: type[T]) -> Callable[[object, type], T]:
-    def structure(value: object, _: type) -> T:
+def _strict(kind: type[T]) -> Callable[[object, object], T]:
+    def structure(value: object, _: object) -> T:
         if type(value) is kind:
             return value
         raise ValueError(f"expected {kind.__name__}")
@@ -53,34 +34,28 @@ def _strictly(kind: type[T]) -> Callable[[object, type], T]:
     return structure
 
 
-def _when(value: Any) -> datetime | None:
+def _open(enum: type[E]) -> Callable[[Any, object], E]:
+    members = {member.value: member for member in enum}
+    text = _strict(str)
+
+    def structure(value: Any, _: object) -> E:
+        try:
+            return members[value]
+        except (KeyError, TypeError):
+            return enum.unlisted(text(value, str))
+
+    return structure
+
+
+def _moment(value: Any, _: object) -> datetime | None:
+    if value is None:
+        return None
     try:
-        when = _read_time(value)
+        moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         _warn_of_timestamp()
         return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _webhooks(items: Iterable[Any]) -> list[Webhook]:
-    """Read webhooks by hand, in half of what cattrs' code takes. Its detailed twin says what is wrong."""
-    webhooks: list[Webhook] = []
-    begin, types, methods, when = _draft, _TYPES, _METHODS, _when
-    for item in items:
-        draft = begin()
-        draft.id = number = item["id"]
-        draft.url = url = item["url"]
-        draft.active = active = item["active"]
-        kind, method = item["webhookType"], item["method"]
-        if not (type(number) is int and type(active) is bool and type(url) is type(kind) is type(method) is str):
-            raise ValueError("a field is of the wrong type")
-        draft.webhook_type, draft.method = types[kind], methods[method]
-        began, ended = item.get("registeredAt"), item.get("unregisteredAt")
-        draft.registered_at = None if began is None else when(began)
-        draft.unregistered_at = None if ended is None else when(ended)
-        draft.__class__ = Webhook
-        webhooks.append(draft)
-    return webhooks
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @cache
@@ -89,41 +64,38 @@ def _warn_of_timestamp() -> None:
 
 
 def make_converter(*, detailed: bool) -> Converter:
-    """Build the converter of the wire's JSON.
+    """Return a converter of the wire's JSON.
 
-    - names are the wire's: ``webhookType``, ``registeredAt``, ``unregisteredAt``;
-    - types are strict: null is not "None", "false" is not True, true is not 1;
-    - values are open: unknown fields are ignored, unknown event types and methods kept as unlisted;
-    - timestamps are ISO 8601, UTC if they do not say; any other is None and warned of once;
+    - Names are those of the wire: ``webhookType``, ``registeredAt``, ``unregisteredAt``.
+    - Types are strict: null is not "None", "false" is not True, true is not 1.
+    - Values are open: unknown fields are ignored, unknown event types and methods are kept as unlisted.
+    - Timestamps are ISO 8601, in UTC unless they say otherwise; any other is None, with one warning.
     - ``registeredAt`` and ``unregisteredAt`` may be absent or null.
 
     Args:
-        detailed: Whether errors tell what is wrong where; slower.
+        detailed: Whether errors say what is wrong where.
     """
     converter = Converter(detailed_validation=detailed)
     for kind in (bool, int, str):
-        converter.register_structure_hook(kind, _strictly(kind))
-    text = _strictly(str)
-    converter.register_structure_hook(WebhookType, lambda value, _: _TYPES[text(value, str)])
-    converter.register_structure_hook(HttpMethod, lambda value, _: _METHODS[text(value, str)])
-    converter.register_structure_hook(datetime | None, lambda value, _: None if value is None else _when(value))
+        converter.register_structure_hook(kind, _strict(kind))
+    for enum in (WebhookType, HttpMethod):
+        converter.register_structure_hook(enum, _open(enum))
+    converter.register_structure_hook(datetime | None, _moment)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     for model in (Webhook, WebhookSpec):
-        names: dict[str, Any] = {name: rule for name, rule in _NAMES.items() if hasattr(model, name)}
+        names: Any = {field.name: _NAMES[field.name] for field in fields(model) if field.name in _NAMES}
         converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
         converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
-    if not detailed:
-        converter.register_structure_hook(Webhook, lambda item, _: _webhooks((item,))[0])
-        converter.register_structure_hook_func(lambda kind: kind == list[Webhook], lambda items, _: _webhooks(items))
     return converter
 
 
 FAST = make_converter(detailed=False)
 DETAILED = make_converter(detailed=True)
+"""The twin of `FAST`, for data that it rejects."""
 
 
 def mistakes(error: Exception) -> tuple[str, ...]:
-    """Say what is wrong where, such as ``expected int @ $[1].id``, from an error of `DETAILED`."""
+    """Return what is wrong where, e.g. ``expected int @ $[1].id``, from an error of `DETAILED`."""
     return tuple(map(_in_names_of_the_wire, transform_error(error, format_exception=_describe)))
 
 

@@ -1,11 +1,10 @@
-"""Answers to models and tokens, or a typed error."""
+"""Responses to models and tokens, or a typed error."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Callable
 from typing import Any, TypeGuard, TypeVar
 
 from attrs import evolve
@@ -19,67 +18,58 @@ from .envelope import excerpt, number
 
 T = TypeVar("T")
 
-
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-
-
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
 
 
-_read_webhook: Callable[[Any, Any], Webhook] = FAST.get_structure_hook(Webhook)
-
-
-_read_webhooks: Callable[[Any, Any], list[Webhook]] = FAST.get_structure_hook(list[Webhook])
-
-
 def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
-    """Read the answer to a list. No list is an error: an empty one must never be made up.
+    """Decode the response to a list.
 
     Raises:
-        DecodeError: The answer is not what the contract promises.
+        DecodeError: The response does not match the contract. An empty list is never made up.
     """
     if not isinstance(response.data, list | None):
-        # Anything that can be iterated over would do for cattrs: {} would be an empty list.
+        # cattrs accepts anything iterable: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
-    return _decode(request, response, _read_webhooks, list[Webhook])
+    return _decode(request, response, list[Webhook])
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
-    """Read the answer that holds one webhook.
+    """Decode a response that contains one webhook.
 
     Args:
-        request: What was asked.
-        response: What was answered.
-        webhook_id: The id that was asked for, for an answer that leaves it out.
+        request: The request.
+        response: The response.
+        webhook_id: The id in the path, in case the response leaves it out.
 
     Raises:
-        DecodeError: The answer is not what the contract promises.
+        DecodeError: The response does not match the contract.
     """
     if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
         response = evolve(response, data={**response.data, "id": webhook_id})
-    return _decode(request, response, _read_webhook, Webhook)
+    return _decode(request, response, Webhook)
 
 
 def decode_data(request: Request, response: Response) -> Any:
-    """Read the answer of any endpoint: its ``data``, or None. A DELETE may be answered without a body, a HEAD is.
+    """Return the ``data`` of any response, or None. The response to a DELETE may lack a body; that to a HEAD does.
 
     Raises:
-        DecodeError: The answer is not the envelope.
+        DecodeError: The response is not an envelope.
     """
     if response.readable or (request.method in {"DELETE", "HEAD"} and not response.body.strip()):
         return response.data
     raise _decode_error(request, response, ())
 
 
-def _decode(request: Request, response: Response, read: Callable[[Any, Any], T], model: type[T]) -> T:
-    # The data stays out of the locals: the error takes this frame along, and crash reporters keep them.
+def _decode(request: Request, response: Response, model: type[T]) -> T:
+    # The data stays out of the locals: the error keeps this frame, and crash reporters keep its locals.
     if not response.readable:
         raise _decode_error(request, response, ())
     if response.data is None:
         raise _decode_error(request, response, ("`data` is missing @ $",))
     try:
-        return read(response.data, model)
-    except Exception:  # noqa: BLE001, S110  # whatever the data led to, the detailed twin tells
+        return FAST.structure(response.data, model)
+    except Exception:  # noqa: BLE001, S110  # the detailed twin says what is wrong
         pass
     try:
         return DETAILED.structure(response.data, model)
@@ -89,41 +79,48 @@ def _decode(request: Request, response: Response, read: Callable[[Any, Any], T],
 
 
 def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) -> DecodeError:
-    shown = excerpt(response)
-    what = "; ".join(paths[:5]) if paths else "it is no JSON object"
+    start = excerpt(response)
+    what = "; ".join(paths[:5]) if paths else "it is not a JSON object"
     return DecodeError(
-        f"the answer to {request} cannot be read: {what}. It begins: {shown or '(nothing)'}",
+        f"the response to {request} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,
-        excerpt=shown,
+        excerpt=start,
     )
 
 
 def is_token_text(value: object) -> TypeGuard[str]:
-    """Tell whether a token can travel in a header."""
+    """Return whether a token can be sent in a header."""
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
-def decode_login(response: Response, now: float) -> Token:
-    """Read the answer to a login.
+def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Token, float | None]:
+    """Decode the response to a login.
 
-    ``expiresIn`` is a unix time (docs), or seconds from now where it is too small for one; else the JWT's ``exp``
-    counts. An end that is not in the future says nothing.
+    ``expiresIn`` is a unix time (docs), or seconds from now where it is too small for one; if absent, the JWT's ``exp``
+    counts. An expiry that is not in the future is ignored.
 
     Args:
-        response: What was answered.
+        response: The response.
         now: Unix seconds on the gateway's clock.
+        lag: By how many seconds the gateway's clock may be ahead of `now`.
+
+    Returns:
+        The token, and how many seconds it has left; None if that is not known.
 
     Raises:
-        DecodeError: There is no token in it. The error shows nothing of the answer.
+        DecodeError: There is no usable token. The error shows nothing of the response.
     """
     data = response.data if isinstance(response.data, dict) else {}
     value, expires_in = data.get("token"), number(data.get("expiresIn"))
     if not is_token_text(value):
-        raise DecodeError("the answer to POST /users/login holds no token that can be used", paths=("$.data.token",))
+        raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
+    end = _jwt_expiry(value) if expires_in is None else expires_in
     if expires_in is not None and expires_in < _ABSOLUTE:
-        expires_in += now
-    expires_at = _jwt_expiry(value) if expires_in is None else expires_in
-    return Token(value, expires_at if expires_at is not None and expires_at > now else None)
+        end, lag = now + expires_in, 0.0
+    if end is None or end <= now:
+        return Token(value), None
+    ttl = end - now
+    return Token(value, end), ttl - min(lag, ttl / 2)
 
 
 def _jwt_expiry(token: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Headers of answers: dates, and how long the gateway asks to wait."""
+"""Response headers: dates, and how long the gateway asks to wait."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from ..chain import Response
 
 
 def http_date(text: str | None) -> float | None:
-    """Read a date of HTTP.
-
-    Returns:
-        Unix seconds; None if there is none, or none that can be read.
-    """
+    """Return an HTTP date in unix seconds; None if absent or unreadable."""
     if text is None:
         return None
     try:
@@ -25,16 +21,16 @@ def http_date(text: str | None) -> float | None:
 
 
 def retry_after(response: Response, wall: float) -> float | None:
-    """Read ``Retry-After``, in seconds or as an HTTP date.
+    """Return the seconds of ``Retry-After``, given as a number or as an HTTP date.
 
-    A date is taken against the ``Date`` of the same answer, so that a wrong clock on either side does no harm.
+    A date counts from the ``Date`` of the same response, so that a wrong clock on either side does no harm.
 
     Args:
-        response: The answer.
-        wall: The present, in unix seconds, for an answer without a date.
+        response: The response.
+        wall: The present, in unix seconds, if the response has no ``Date``.
 
     Returns:
-        Seconds to wait, 0 or more; None if the gateway did not say, or not readably.
+        Seconds, 0 or more; None if absent or unreadable.
     """
     text = response.headers.get("retry-after")
     if text is None:

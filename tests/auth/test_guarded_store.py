@@ -131,7 +131,7 @@ def test_a_step_that_fails(caplog: pytest.LogCaptureFixture, step: str, fault: F
     assert kept is store.content
     assert steps == store.steps
     assert not store.is_locked
-    assert warnings(caplog) == [f"WARNING: the token store could not {what} ({name}); going on without it"]
+    assert warnings(caplog) == [f"WARNING: the token store could not {what} ({name}); continuing without it"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_reason_of_the_system(caplog: pytest.LogCaptureFixture, error: OSErr
         raise error
 
     assert virtual_loop.run(renewed(FlakyStore({"save": fail}))) is OLD
-    assert warnings(caplog) == [f"WARNING: the token store could not be written ({told}); going on without it"]
+    assert warnings(caplog) == [f"WARNING: the token store could not be written ({told}); continuing without it"]
 
 
 @pytest.mark.parametrize("fault", [break_down, hang])
@@ -228,7 +228,7 @@ def test_a_store_that_does_not_keep_to_the_protocol(
 
     assert virtual_loop.run(renewed(store)) is None
     assert warnings(caplog) == [
-        f"WARNING: the token store could not {problem}; going on without it" for problem in problems
+        f"WARNING: the token store could not {problem}; continuing without it" for problem in problems
     ]
 
 
@@ -280,7 +280,7 @@ def test_a_lock_that_another_holds_for_too_long(caplog: pytest.LogCaptureFixture
         assert await renewed(store) == OLD
 
     virtual_loop.run(main())
-    assert warnings(caplog) == ["WARNING: the token store could not be locked (TimeoutError); going on without it"]
+    assert warnings(caplog) == ["WARNING: the token store could not be locked (TimeoutError); continuing without it"]
 
 
 def test_patience_can_be_chosen() -> None:
@@ -308,7 +308,7 @@ async def test_what_a_store_may_not_give(gateway: GwmsEmulator, caplog: pytest.L
     async with client(gateway, token_store=Odd()) as gwms:
         assert await gwms.webhooks.list() == []
 
-    assert "something else than a token" in caplog.text
+    assert "something other than a token" in caplog.text
     assert gateway.logins == 1
 
 

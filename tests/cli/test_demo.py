@@ -1,17 +1,12 @@
-"""The command line: the demonstration, and what comes without the extra."""
+"""The demo."""
 
 from __future__ import annotations
 
 import json
-import sys
-from importlib import import_module
 from typing import Any
 
 import pytest
 from attrs import evolve
-
-pytest.importorskip("rich", reason="the command line is an extra")
-
 from click.testing import CliRunner
 
 from gwms_async.cli.commands import gwms
@@ -19,13 +14,13 @@ from gwms_async.cli.demo import RunFigures
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    """Run a command; give exit code and output."""
-    end = CliRunner().invoke(gwms, [*arguments], catch_exceptions=False)
-    return end.exit_code, end.stdout
+    """Run a command; return its exit code and its output."""
+    result = CliRunner().invoke(gwms, [*arguments], catch_exceptions=False)
+    return result.exit_code, result.stdout
 
 
-def test_the_demonstration_in_json() -> None:
-    """Faults of each kind are met, nothing is lost or doubled, and the second run changes nothing."""
+def test_json() -> None:
+    """Faults of each kind occur, nothing is dropped or duplicated, and the second run changes nothing."""
     code, output = run("demo", "--webhooks", "120", "--concurrency", "16", "--seed", "7", "--json")
 
     figures: dict[str, Any] = json.loads(output)
@@ -40,12 +35,12 @@ def test_the_demonstration_in_json() -> None:
     assert (second["existing"], second["attempts"], second["logins"]) == (120, 0, 0)
 
 
-def test_the_demonstration_for_a_reader() -> None:
-    """A table with both runs, the seed to repeat it, and the verdict."""
+def test_table() -> None:
+    """A table of both runs, the seed to repeat it, and the verdict."""
     code, output = run("demo", "--webhooks", "20")
 
     assert code == 0
-    for words in ("first run", "second run", "recovered", "copies on the server", "seed", "exactly once"):
+    for words in ("first run", "second run", "recovered", "copies on the gateway", "seed", "exactly once"):
         assert words in output
 
 
@@ -59,34 +54,5 @@ def test_what_is_not_exact(name: str) -> None:
 
 
 def test_usage_errors() -> None:
-    """Unfit options are told, with exit code 2."""
+    """Invalid options end with exit code 2."""
     assert run("demo", "--webhooks", "0")[0] == 2
-    assert run("nonsense")[0] == 2
-
-
-def test_help_and_version() -> None:
-    """The group lists its commands and tells its version."""
-    assert "demo" in run("--help")[1]
-    assert "version" in run("--version")[1]
-
-
-def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """``python -m gwms_async.cli`` is ``gwms``."""
-    monkeypatch.setattr(sys, "argv", ["gwms", "--help"])
-    monkeypatch.delitem(sys.modules, "gwms_async.cli.__main__", raising=False)
-
-    with pytest.raises(SystemExit) as caught:
-        import_module("gwms_async.cli.__main__")  # pytest's import hook knows nothing of runpy
-
-    assert caught.value.code == 0
-    assert "demo" in capsys.readouterr().out
-
-
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to install."""
-    from gwms_async import cli  # noqa: PLC0415  # as the entry point does
-
-    monkeypatch.setitem(sys.modules, "rich", None)
-
-    with pytest.raises(SystemExit, match=r"gwms needs rich: pip install 'gwms-async\[cli\]'"):
-        cli.main()

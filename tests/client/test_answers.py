@@ -110,7 +110,7 @@ async def test_an_answer_that_breaks_the_contract(gateway: GwmsEmulator) -> None
     async with client(gateway) as gwms:
         with pytest.raises(DecodeError, match=r"expected int @ \$\[1\].id") as caught:
             await gwms.webhooks.list()
-        with pytest.raises(DecodeError, match="no JSON object"):
+        with pytest.raises(DecodeError, match="not a JSON object"):
             await gwms.webhooks.get(1)
 
     assert "expected int @ $[1].id" in caught.value.paths

@@ -7,10 +7,23 @@ import time
 
 import pytest
 
-from gwms_async import AuthenticationError, LoginError, MemoryTokenStore, ServerError, Token
-from gwms_async.testing import GwmsEmulator, RevokeTokens, Status
+from gwms_async import (
+    AttemptTimeoutError,
+    AuthenticationError,
+    ConnectionFailedError,
+    DecodeError,
+    GwmsError,
+    LoginError,
+    MemoryTokenStore,
+    OutcomeStatus,
+    ServerError,
+    Timeout,
+    Token,
+)
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Stall, Status
 
-from ..helpers.emulated import client, spec, statuses, until
+from ..helpers.emulated import client, spec, specs, statuses, until
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 
 async def test_a_thousand_calls_over_a_revoked_token_make_one_login(gateway: GwmsEmulator) -> None:
@@ -61,7 +74,7 @@ async def test_a_wrong_key_is_held_against_the_key(gateway: GwmsEmulator) -> Non
     """30 calls with a wrong x-api-key make two logins at most, and a right key is not concerned."""
     async with client(gateway, api_key="wrong") as gwms:
         for _ in range(15):
-            with pytest.raises(AuthenticationError, match="x-api-key"):
+            with pytest.raises(AuthenticationError, match="API key"):
                 await gwms.webhooks.list()
         errors = await asyncio.gather(*(gwms.webhooks.list() for _ in range(15)), return_exceptions=True)
         assert await gwms.for_eshop(gateway.credentials.api_key).webhooks.list() == []
@@ -111,6 +124,49 @@ async def test_a_login_that_stays_down(gateway: GwmsEmulator) -> None:
         assert gateway.logins == 5
 
         assert await gwms.webhooks.list() == []
+
+
+LOST_LOGINS: list[tuple[Fault, type[GwmsError]]] = [
+    (DropAfter(), ConnectionFailedError),
+    (DropBefore(), ConnectionFailedError),
+    (Status(503), ServerError),
+    (Stall(5), AttemptTimeoutError),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), LOST_LOGINS, ids=str)
+async def test_a_create_whose_login_fails(gateway: GwmsEmulator, fault: Fault, kind: type[GwmsError]) -> None:
+    """It raises the error of the login: nothing was sent that could have been carried out."""
+    gateway.inject(fault, operation="login", times=5)
+    async with client(gateway, timeout=Timeout(attempt=0.1)) as gwms:
+        with pytest.raises(kind, match="POST /users/login"):
+            await gwms.webhooks.create(spec())
+
+    assert (gateway.logins, gateway.count("create")) == (5, 0)
+
+
+async def test_a_create_whose_token_is_revoked_and_whose_login_fails(gateway: GwmsEmulator) -> None:
+    """It was answered 401, so it was not carried out either."""
+    gateway.inject(RevokeTokens(), operation="create")
+    gateway.inject(DropAfter(), operation="login", times=5, at=2)
+    async with client(gateway) as gwms:
+        with pytest.raises(ConnectionFailedError, match="POST /users/login"):
+            await gwms.webhooks.create(spec())
+
+    assert statuses(gateway, "create") == [401]
+
+
+async def test_registering_when_the_token_is_revoked_and_the_login_fails(gateway: GwmsEmulator) -> None:
+    """All have failed, none is unknown: that is reported at once, after the attempts of one login."""
+    async with client(gateway) as gwms:
+        gateway.inject(RevokeTokens(), operation="create")
+        gateway.inject(DropAfter(), operation="login", times=99, at=2)
+        report = await gwms.webhooks.register_many(specs(5))
+
+    assert report.counts == {OutcomeStatus.FAILED: 5}
+    assert {type(outcome.error) for outcome in report.outcomes} == {ConnectionFailedError}
+    assert gateway.logins <= 6
+    assert gateway.count("list") == 1
 
 
 @pytest.mark.parametrize("offset", [-600.0, 600.0])
@@ -186,3 +242,24 @@ async def test_calls_begun_while_the_first_login_runs_share_it(gateway: GwmsEmul
 
     assert gateway.logins == 1
     assert 401 not in statuses(gateway, "list")
+
+
+def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
+    """Refused, then answered with a page, then refused again: the second cool-down is the doubled one."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        async with GwmsEmulator() as gateway, client(gateway, kind=virtual_client(loop)) as gwms:
+            gateway.refuse_logins = True
+            with pytest.raises(LoginError, match="for 60 s"):
+                await gwms.webhooks.list()
+            await asyncio.sleep(61)
+            gateway.inject(Html(), operation="login")
+            with pytest.raises(DecodeError):
+                await gwms.webhooks.list()
+            with pytest.raises(LoginError, match="for 120 s"):
+                await gwms.webhooks.list()
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())

@@ -48,7 +48,7 @@ GOOD = Exchange(
 
 
 class Answers:
-    """A middleware that keeps the answers as they came, beside the journal."""
+    """A middleware that keeps the raw answers next to the journal."""
 
     def __init__(self, gateway: GwmsEmulator) -> None:
         self.gateway = gateway
@@ -61,7 +61,7 @@ class Answers:
         return response
 
     def check(self) -> set[tuple[str, int]]:
-        """See that all are those of the contract, and tell which there were."""
+        """Check all against the contract, and return which there were."""
         for exchange, response in self.kept:
             assert exchange.status == response.status
             check_answer(exchange, response.status, response.headers, response.body)
@@ -69,7 +69,7 @@ class Answers:
 
 
 async def test_all_operations_for_all_webhooks(gateway: GwmsEmulator) -> None:
-    """For all types, both methods, active or not: every request and every answer is one of the contract."""
+    """For all event types, both methods, active or not: every request and answer is in the contract."""
     answers = Answers(gateway)
     async with client(gateway, middlewares=[answers]) as gwms:
         for spec, other in zip(SPECS, reversed(SPECS), strict=True):
@@ -87,7 +87,7 @@ async def test_all_operations_for_all_webhooks(gateway: GwmsEmulator) -> None:
 
 
 async def test_refusals(gateway: GwmsEmulator) -> None:
-    """401 of all operations and 404 of those that name a webhook are those of the contract too."""
+    """401 of all operations and 404 of those with an id are in the contract too."""
     answers = Answers(gateway)
     async with client(gateway, middlewares=[answers]) as gwms:
         hook = await gwms.webhooks.create(SPECS[0])
@@ -113,7 +113,7 @@ async def test_refusals(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.slow
 async def test_many_webhooks_through_faults() -> None:
-    """Whatever goes wrong meanwhile, all that a registration sends is of the contract."""
+    """Through any faults, all that a registration sends is in the contract."""
     rng = random.Random(4)
     wanted = specs(300)
     async with GwmsEmulator() as gateway, client(gateway, timeout=Timeout(attempt=0.5)) as gwms:
@@ -130,7 +130,7 @@ async def test_many_webhooks_through_faults() -> None:
 
 @pytest.mark.parametrize("webhook_id", [0, -1, 2**63, 10**30])
 async def test_any_id_is_an_integer_of_the_path(gateway: GwmsEmulator, webhook_id: int) -> None:
-    """The contract sets no bounds, so the client sends any as it is."""
+    """The contract sets no bounds, so the client sends any integer unchanged."""
     async with client(gateway) as gwms:
         for call in (gwms.webhooks.get, gwms.webhooks.activate, gwms.webhooks.deactivate, gwms.webhooks.delete):
             with pytest.raises(GwmsError):
@@ -141,7 +141,7 @@ async def test_any_id_is_an_integer_of_the_path(gateway: GwmsEmulator, webhook_i
 
 @pytest.mark.parametrize("operation", ["list", "get", "activate", "deactivate", "delete"])
 async def test_what_has_no_body_has_no_content_type(gateway: GwmsEmulator, operation: str) -> None:
-    """The documentation's sample of an activation has none; a server may refuse a type that it does not know."""
+    """The documentation's sample of an activation has none, and a server may refuse unexpected types."""
     gateway.add_webhook("https://shop.example/1", "CREATE_ORDER")
     async with client(gateway) as gwms:
         await OPERATIONS[operation](gwms)
@@ -150,17 +150,17 @@ async def test_what_has_no_body_has_no_content_type(gateway: GwmsEmulator, opera
 
 
 def body(**fields: object) -> dict[str, Any]:
-    """Make what differs in a create of other fields."""
+    """Return the change to a create with other fields."""
     return {"body": json.dumps({**HOOK, **fields}).encode()}
 
 
 def headers(**given: str) -> dict[str, Any]:
-    """Make what differs in a create of these headers only."""
+    """Return the change to a create with only these headers."""
     return {"headers": {name.replace("_", "-"): value for name, value in given.items()}}
 
 
-def test_the_checker_lets_a_right_request_pass() -> None:
-    """The one that the wrong ones below are made of."""
+def test_the_checker_accepts_a_valid_request() -> None:
+    """The one that the invalid ones below are made from."""
     check_request(GOOD)
 
 
@@ -189,8 +189,8 @@ def test_the_checker_lets_a_right_request_pass() -> None:
         ({"operation": "login"}, "a login posts"),
     ],
 )
-def test_the_checker_refuses_a_wrong_request(wrong: dict[str, Any], reason: str) -> None:
-    """Each fault alone is enough, and is named."""
+def test_the_checker_refuses_an_invalid_request(wrong: dict[str, Any], reason: str) -> None:
+    """Each mistake alone is enough, and is named."""
     with pytest.raises(ContractError, match=reason):
         check_request(evolve(GOOD, **wrong))
 
@@ -207,7 +207,7 @@ def test_the_checker_refuses_a_wrong_request(wrong: dict[str, Any], reason: str)
         (201, "application/json", {"statusCode": 201, "message": "OK", "data": HOOK}, "201"),
     ],
 )
-def test_the_checker_refuses_a_wrong_answer(status: int, kind: str, content: object, reason: str) -> None:
-    """A status, a type or a body that the contract does not have."""
+def test_the_checker_refuses_an_invalid_answer(status: int, kind: str, content: object, reason: str) -> None:
+    """A status, content type or body that the contract does not have."""
     with pytest.raises(ContractError, match=reason):
         check_answer(GOOD, status, {"Content-Type": kind}, json.dumps(content).encode())

@@ -1,7 +1,7 @@
-"""The emulator against the contract: cases made by schemathesis, right ones and wrong ones, and the ways between them.
+"""The emulator against the contract: valid and invalid cases made by schemathesis, and sequences of them.
 
 No check of schemathesis is excluded. What the contract leaves open is added to the copies that are loaded here:
-400 for what is wrong, links from each webhook that is answered, and the bounds of an id.
+400 for invalid requests, links from each webhook that is answered, and the bounds of an id.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SETTINGS = hypothesis.settings(
 
 
 def load(examples: int) -> OpenApiSchema:
-    """Load a copy of the contract that has what it leaves open."""
+    """Load a copy of the contract, completed where it leaves something open."""
     contract = json.loads(PATH.read_text())
     for path in contract["paths"].values():
         for operation in path.values():
@@ -70,13 +70,13 @@ SHORT, LONG = load(FEW), load(MANY)
 
 @frozen
 class Access:
-    """A gateway together with what lets in."""
+    """An emulator and the headers that authenticate."""
 
     gateway: GwmsEmulator
     headers: dict[str, str]
 
     def options_for(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
-        """Let a case in, but for the headers that it lacks or gets wrong on purpose."""
+        """Authenticate a case, except for headers that it lacks or falsifies on purpose."""
         wrong = {name.lower() for name, _ in negated_parameters(case.meta)}
         right = {name.lower() for name in case.headers or {}} - wrong
         headers = {name: value for name, value in self.headers.items() if name in right}
@@ -85,7 +85,7 @@ class Access:
 
 @pytest.fixture
 def access(gwms_emulator: GwmsEmulator) -> Iterator[Access]:
-    """Access to a gateway that holds a few webhooks; tells how many cases there were."""
+    """Access to an emulator with a few webhooks; prints how many cases there were."""
     username, password, api_key = gwms_emulator.credentials
     login = {"username": username, "password": password}
     answer = requests.post(f"{gwms_emulator.base_url}/users/login", json=login, timeout=10).json()
@@ -100,7 +100,7 @@ def access(gwms_emulator: GwmsEmulator) -> Iterator[Access]:
 @SHORT.parametrize()
 @_SETTINGS
 def test_each_operation(case: schemathesis.Case[Any], access: Access) -> None:
-    """Right requests are carried out, wrong ones refused; every answer is one of the contract."""
+    """Valid requests are carried out, invalid ones refused; every answer is in the contract."""
     case.call_and_validate(**access.options_for(case))
 
 
@@ -114,12 +114,12 @@ def test_each_operation_at_length(case: schemathesis.Case[Any], access: Access) 
 
 
 def walk(schema: OpenApiSchema, access: Access, scenarios: int, steps: int) -> set[tuple[str, int, bool]]:
-    """Walk along the links at random, and tell which operations got which answers, about webhooks deleted or not."""
+    """Follow links at random, and return which operations got which answers, for webhooks deleted or not."""
     seen: set[tuple[str, int, bool]] = set()
 
     class Walk(schema.as_state_machine()):  # type: ignore[misc]  # made at run time
         def setup(self) -> None:
-            # Every way begins at the same gateway, ids included: else it could not be walked again.
+            # Every walk starts from the same state, ids included, so that it can be repeated.
             access.gateway._gateway.webhooks = WebhookTable()
             self.gone: set[object] = set()
 
@@ -139,8 +139,8 @@ def walk(schema: OpenApiSchema, access: Access, scenarios: int, steps: int) -> s
     return seen
 
 
-def test_the_ways_between_the_operations(access: Access) -> None:
-    """Along the links from a create on, what was deleted is a 404 for all; nothing else is lost."""
+def test_sequences_of_operations(access: Access) -> None:
+    """Following the links from a create, a deleted webhook is answered 404; no other is lost."""
     seen = walk(SHORT, access, 12, 12)
 
     assert {(name, 200, False) for name in (*_OF_ONE, _DELETE, "v21_postWebhooks")} <= seen
@@ -149,8 +149,8 @@ def test_the_ways_between_the_operations(access: Access) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_ways_between_the_operations_at_length(access: Access) -> None:
-    """The same on many more ways, so that each operation also meets a webhook that is gone."""
+def test_sequences_of_operations_at_length(access: Access) -> None:
+    """The same on many more walks, so that each operation also meets a deleted webhook."""
     seen = walk(LONG, access, 100, 20)
 
     operations = (*_OF_ONE, _DELETE)
@@ -159,7 +159,7 @@ def test_the_ways_between_the_operations_at_length(access: Access) -> None:
 
 
 def test_the_life_of_a_webhook(access: Access) -> None:
-    """Created, read, changed, stopped, started, deleted, gone: every answer is one of the contract, for all types."""
+    """From create to delete, and after it: every answer is in the contract, for all event types."""
     one, all_ = SHORT["/webhooks/{id}"], SHORT["/webhooks"]
     stop, start = SHORT["/webhooks/{id}/deactivate"]["PUT"], SHORT["/webhooks/{id}/activate"]["PUT"]
     for kind, method in zip(WebhookType, cycle(HttpMethod), strict=False):
@@ -179,7 +179,7 @@ def test_the_life_of_a_webhook(access: Access) -> None:
 
 
 def call(access: Access, operation: Any, status: int, **options: Any) -> Any:
-    """Make one call, validate its answer, and give its data."""
+    """Make one call, validate its answer, and return its data."""
     case = operation.Case(**options, **({"media_type": "application/json"} if "body" in options else {}))
     response = case.call_and_validate(base_url=access.gateway.base_url, headers=access.headers)
     assert response.status_code == status

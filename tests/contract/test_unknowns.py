@@ -1,4 +1,4 @@
-"""What the contract and the documentation leave open about logins and answers: a client copes with what is likely."""
+"""What the contract and the documentation leave open about logins and answers: the client copes with what is likely."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SINGLE = ["create", "get", "update", "activate", "deactivate"]
 
 
 def jwt(**claims: float) -> str:
-    """Make a token that nobody has signed."""
+    """Make a token without a valid signature."""
     return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.sig"
 
 
@@ -59,7 +59,7 @@ def jwt(**claims: float) -> str:
 async def test_however_a_token_s_lifetime_is_told(
     gateway: GwmsEmulator, token: str, lifetime: dict[str, object]
 ) -> None:
-    """One login serves all calls that follow; nothing more is asked of the field."""
+    """One login serves all later calls, whatever the field contains."""
     gateway.inject(answer({"token": token, **lifetime}), operation="login")
     gateway.inject(answer([]), operation="list", times=3)
     async with client(gateway) as gwms:
@@ -72,7 +72,7 @@ async def test_however_a_token_s_lifetime_is_told(
 
 @pytest.mark.parametrize("date", ["", "never", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
 async def test_a_login_whose_date_is_of_no_use(gateway: GwmsEmulator, date: str) -> None:
-    """A token of which nothing sensible is known is used until it is refused."""
+    """A token without a usable expiry is used until it is refused."""
     body = json.dumps({"data": {"token": "t", "expiresIn": FAR}}).encode()
     gateway.inject(Status(200, body=body, headers={"Date": date}), operation="login", times=9)
     gateway.inject(answer([]), operation="list", times=2)
@@ -87,7 +87,7 @@ async def test_a_login_whose_date_is_of_no_use(gateway: GwmsEmulator, date: str)
 
 
 async def test_a_gateway_that_tells_no_date() -> None:
-    """Neither logins nor waits need its clock: one login serves all calls, and a wait is obeyed."""
+    """Neither logins nor waits depend on its clock: one login serves all calls, and `Retry-After` is obeyed."""
     seen: list[bytes] = []
     bodies = {b"POST": answer({"token": "t", "expiresIn": FAR}).body, b"GET ": answer([HOOK]).body}
 
@@ -119,7 +119,7 @@ async def test_a_gateway_that_tells_no_date() -> None:
 
 @pytest.mark.parametrize("user", [ABSENT, None, {}, "Jon", {"id": "1", "roles": []}])
 async def test_who_logged_in_does_not_matter(gateway: GwmsEmulator, user: object) -> None:
-    """`data.user` is not looked at."""
+    """`data.user` is ignored."""
     gateway.inject(answer(hook_with(token="t", user=user)), operation="login")
     gateway.inject(answer([]), operation="list")
     async with client(gateway) as gwms:
@@ -134,7 +134,7 @@ async def test_who_logged_in_does_not_matter(gateway: GwmsEmulator, user: object
 async def test_an_envelope_that_does_not_tell_of_an_error(
     gateway: GwmsEmulator, status: object, message: object
 ) -> None:
-    """With HTTP 200, only a number of 400 or more says that something is wrong; the message is not needed."""
+    """With HTTP 200, only a `statusCode` of 400 or more is an error; the message may be missing."""
     gateway.inject(answer([HOOK], statusCode=status, message=message), operation="list")
     gateway.inject(answer(HOOK, statusCode=status, message=message), operation="create")
     async with client(gateway) as gwms:
@@ -145,7 +145,7 @@ async def test_an_envelope_that_does_not_tell_of_an_error(
 @pytest.mark.parametrize("status", [201, 202, 203, 299])
 @pytest.mark.parametrize("operation", SINGLE)
 async def test_any_success_of_http_is_one(gateway: GwmsEmulator, operation: str, status: int) -> None:
-    """The contract has only 200; a gateway that says 201 to a create has created."""
+    """The contract has only 200, but a create answered 201 has succeeded."""
     gateway.inject(Status(status, body=answer(HOOK).body), operation=operation)
     async with client(gateway) as gwms:
         assert (await OPERATIONS[operation](gwms)).id == 1
@@ -160,7 +160,7 @@ async def test_any_success_of_http_is_one(gateway: GwmsEmulator, operation: str,
 async def test_the_envelope_s_refusal_is_one_for_all(
     gateway: GwmsEmulator, operation: str, status: float, kind: type[ApiError]
 ) -> None:
-    """HTTP 200 with a refusal in the envelope is that refusal, even where it comes with data."""
+    """HTTP 200 with a refusal in the envelope is a refusal, even with data."""
     gateway.inject(answer([HOOK], statusCode=status, message="because"), operation=operation)
     async with client(gateway) as gwms:
         with pytest.raises(kind, match="because") as caught:
@@ -172,7 +172,7 @@ async def test_the_envelope_s_refusal_is_one_for_all(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_the_envelope_s_401_is_one(gateway: GwmsEmulator, operation: str) -> None:
-    """It leads to a login, and the call goes on."""
+    """It triggers a login and a replay."""
     gateway.add_webhook(spec().url, "CREATE_ORDER")
     gateway.inject(EnvelopeStatus(401), operation=operation)
     async with client(gateway) as gwms:
@@ -182,7 +182,7 @@ async def test_the_envelope_s_401_is_one(gateway: GwmsEmulator, operation: str) 
 
 
 async def test_the_envelope_s_429_is_one(gateway: GwmsEmulator) -> None:
-    """A create that was throttled that way is sent again, for it was not processed."""
+    """A create throttled that way was not processed, so it is sent again."""
     gateway.inject(EnvelopeStatus(429), operation="create")
     async with client(gateway) as gwms:
         await gwms.webhooks.create(spec())
@@ -193,7 +193,7 @@ async def test_the_envelope_s_429_is_one(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("inner", [200, 500, None, "x"])
 async def test_http_s_refusal_stands_whatever_the_envelope_says(gateway: GwmsEmulator, inner: object) -> None:
-    """An error of HTTP is never made a success, nor another error."""
+    """The envelope turns an HTTP error neither into a success nor into another error."""
     gateway.inject(Status(404, body=answer(HOOK, statusCode=inner, message="gone").body), operation="get")
     async with client(gateway) as gwms:
         with pytest.raises(NotFoundError, match="gone"):
@@ -210,7 +210,7 @@ async def test_http_s_refusal_stands_whatever_the_envelope_says(gateway: GwmsEmu
 async def test_a_refusal_without_the_envelope(
     gateway: GwmsEmulator, status: int, kind: type[ApiError], body: bytes
 ) -> None:
-    """Its HTTP status tells what it is."""
+    """Its HTTP status decides."""
     gateway.inject(Status(status, "3600", body=body), operation="get", times=9)
     async with client(gateway) as gwms:
         with pytest.raises(kind) as caught:
@@ -222,7 +222,7 @@ async def test_a_refusal_without_the_envelope(
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html", "application/octet-stream", "application/x; y="])
 async def test_the_content_type_is_not_trusted(gateway: GwmsEmulator, content_type: str) -> None:
-    """JSON is read whatever it is called, also after a byte order mark."""
+    """JSON is read under any content type, also after a byte order mark."""
     gateway.inject(RawBody(b"\xef\xbb\xbf" + answer([HOOK]).body, content_type), operation="list")
     async with client(gateway) as gwms:
         assert len(await gwms.webhooks.list()) == 1
@@ -230,14 +230,14 @@ async def test_the_content_type_is_not_trusted(gateway: GwmsEmulator, content_ty
 
 @pytest.mark.parametrize("retry_after", ["", "soon", "-5", "nan", "inf", "1e400", "Thu, 01 Jan 1970 00:00:00 GMT"])
 async def test_a_wait_that_makes_no_sense(gateway: GwmsEmulator, retry_after: str) -> None:
-    """Neither 429 nor 503 is documented: what cannot be obeyed is not, and the call goes on."""
+    """A `Retry-After` without a usable value is ignored."""
     gateway.inject(Status(503, retry_after), operation="list")
     async with client(gateway) as gwms:
         assert await gwms.webhooks.list() == []
 
 
 async def test_maintenance_of_which_nothing_is_said(gateway: GwmsEmulator) -> None:
-    """A page with HTTP 200 loses no call that may be sent again later; the error says what came."""
+    """An HTML page, with HTTP 200 or 503, is an error that quotes it."""
     gateway.inject(Html(carry_out=False), operation="list")
     gateway.inject(Status(503, body=b"<h1>Maintenance</h1>"), operation="list", at=2, times=9)
     async with client(gateway) as gwms:

@@ -1,4 +1,4 @@
-"""What the contract and the documentation leave open about webhooks: a client copes with what is likely."""
+"""What the contract and the documentation leave open about webhooks: the client copes with what is likely."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SINGLE = ["create", "get", "update", "activate", "deactivate"]
     ],
 )
 async def test_optional_moments(gateway: GwmsEmulator, field: str, value: object, expected: datetime | None) -> None:
-    """Absent, null, wrongly typed or no date at all: None; a webhook is never lost over one."""
+    """Absent, null, of the wrong type or not a date: None, and the webhook is still read."""
     data = hook_with(**{field: value})
     gateway.inject(answer([data]), operation="list")
     for operation in SINGLE:
@@ -57,7 +57,7 @@ async def test_optional_moments(gateway: GwmsEmulator, field: str, value: object
 @pytest.mark.parametrize("value", [ABSENT, None, "1", 1.5, True, [1], {}])
 @pytest.mark.parametrize("operation", ["list", *SINGLE])
 async def test_the_optional_id(gateway: GwmsEmulator, operation: str, value: object) -> None:
-    """Absent or null it is known from the path, if there is one; wrongly typed it is never taken for a number."""
+    """Absent or null, it is taken from the path, if there is one; of the wrong type, it is an error."""
     data = hook_with(id=value)
     gateway.inject(answer([data] if operation == "list" else data), operation=operation)
     async with client(gateway) as gwms:
@@ -69,7 +69,7 @@ async def test_the_optional_id(gateway: GwmsEmulator, operation: str, value: obj
 
 
 async def test_an_id_that_comes_late(gateway: GwmsEmulator) -> None:
-    """A create that is answered without one is looked up by registering, and not made twice."""
+    """A registration looks up a create that was answered without an id, and does not repeat it."""
     gateway.inject(answer(hook_with(id=ABSENT)), operation="create")
     async with client(gateway) as gwms:
         report = await gwms.webhooks.register_many([spec()])
@@ -80,7 +80,7 @@ async def test_an_id_that_comes_late(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("kind", ["CREATE_CLAIM", "UPDATE_STOCK", "create_order", ""])
 async def test_event_types_to_come(gateway: GwmsEmulator, kind: str) -> None:
-    """A type or a method that is not listed, and fields that nobody knows, keep no webhook from being read."""
+    """Unlisted event types and methods and unknown fields do not keep a webhook from being read."""
     data = hook_with(webhookType=kind, method="PATCH", secret="x", filter={"a": [1]}, eshopId=5)
     gateway.inject(answer([HOOK, data], page=1, errors=[]), operation="list")
     async with client(gateway) as gwms:
@@ -92,7 +92,7 @@ async def test_event_types_to_come(gateway: GwmsEmulator, kind: str) -> None:
 
 
 async def test_an_unlisted_event_does_not_disturb_a_registration(gateway: GwmsEmulator) -> None:
-    """What is there of another type is left alone."""
+    """Webhooks of other event types are left alone."""
     strange = gateway.add_webhook(spec().url, "CREATE_CLAIM", method="PATCH")
     async with client(gateway) as gwms:
         await gwms.webhooks.register(spec())
@@ -106,7 +106,7 @@ async def test_an_unlisted_event_does_not_disturb_a_registration(gateway: GwmsEm
 
 @pytest.mark.parametrize("data", [ABSENT, None, "", "deleted", "JVBERi0=", HOOK, [], 5, False])
 async def test_whatever_a_deletion_is_answered(gateway: GwmsEmulator, data: object) -> None:
-    """A string, a webhook, nothing: it is deleted."""
+    """A string, a webhook or nothing: all count as deleted."""
     gateway.inject(answer(data), operation="delete")
     gateway.add_webhook(spec().url, "CREATE_ORDER")
     async with client(gateway) as gwms:
@@ -127,7 +127,7 @@ async def test_a_deletion_without_any_body(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("active", [True, False])
 async def test_a_deletion_that_only_marks(gateway: GwmsEmulator, active: bool) -> None:
-    """A webhook that stays in the list with `unregisteredAt` is told as it is."""
+    """A webhook that stays in the list with `unregisteredAt` is listed as it is."""
     data = hook_with(active=active, unregisteredAt="2022-04-08T09:19:05.000Z")
     gateway.inject(answer("deleted"), operation="delete")
     gateway.inject(answer([data]), operation="list")
@@ -139,8 +139,8 @@ async def test_a_deletion_that_only_marks(gateway: GwmsEmulator, active: bool) -
     assert (hook.active, hook.unregistered_at) == (active, MOMENT)
 
 
-async def test_registering_what_is_only_a_memory(gateway: GwmsEmulator) -> None:
-    """A marked entry that cannot be activated any more is created anew."""
+async def test_registering_a_tombstone(gateway: GwmsEmulator) -> None:
+    """A tombstone that can no longer be activated is replaced by a new webhook."""
     gateway.inject(answer([hook_with(active=False, unregisteredAt="2022-04-08T09:19:05.000Z")]), operation="list")
     async with client(gateway) as gwms:
         report = await gwms.webhooks.register_many([spec()])
@@ -151,7 +151,7 @@ async def test_registering_what_is_only_a_memory(gateway: GwmsEmulator) -> None:
 
 
 async def test_registering_what_is_marked_and_can_be_activated(gateway: GwmsEmulator) -> None:
-    """Where `unregisteredAt` means no more than inactive, nothing is created."""
+    """Where `unregisteredAt` only means inactive, nothing is created."""
     async with client(gateway) as gwms:
         hook = await gwms.webhooks.create(spec())
         assert (await gwms.webhooks.deactivate(hook.id)).unregistered_at is not None
@@ -164,7 +164,7 @@ async def test_registering_what_is_marked_and_can_be_activated(gateway: GwmsEmul
 @pytest.mark.parametrize("operation", ["activate", "deactivate"])
 @pytest.mark.parametrize("fault", [DropAfter(), Status(500, carry_out=True), Status(504, carry_out=True)], ids=str)
 async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: DropAfter | Status) -> None:
-    """A switch whose answer was lost is sent again, and the second finds it done."""
+    """A switch whose answer was lost is sent again, which changes nothing."""
     gateway.add_webhook(spec().url, "CREATE_ORDER", active=operation == "deactivate")
     gateway.inject(fault, operation=operation)
     async with client(gateway) as gwms:
@@ -176,7 +176,7 @@ async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: Dro
 
 @pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_gateway_that_refuses_to_switch_twice(gateway: GwmsEmulator, status: int) -> None:
-    """The caller is told so; it is not tried again."""
+    """The caller gets the error; there is no retry."""
     gateway.inject(Status(status, message="is active"), operation="activate")
     async with client(gateway) as gwms:
         with pytest.raises(ApiError, match="is active"):
@@ -187,7 +187,7 @@ async def test_a_gateway_that_refuses_to_switch_twice(gateway: GwmsEmulator, sta
 
 @pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_gateway_that_allows_each_webhook_once(gateway: GwmsEmulator, status: int) -> None:
-    """A create that is refused as there already is told as failed, with what the gateway said, and sent once."""
+    """A create refused as already existing has failed, with the gateway's message, and is sent once."""
     gateway.inject(Status(status, message="exists"), operation="create")
     async with client(gateway) as gwms:
         report = await gwms.webhooks.register_many([spec()])
@@ -198,7 +198,7 @@ async def test_a_gateway_that_allows_each_webhook_once(gateway: GwmsEmulator, st
 
 
 async def test_a_gateway_that_allows_each_webhook_twice(gateway: GwmsEmulator) -> None:
-    """Of several that are the same, the first is adopted and the others are named."""
+    """Of several equal webhooks, the first is adopted and the others are listed as copies."""
     for _ in range(3):
         gateway.add_webhook(spec().url, "CREATE_ORDER")
     async with client(gateway) as gwms:
@@ -213,7 +213,7 @@ async def test_a_gateway_that_allows_each_webhook_twice(gateway: GwmsEmulator) -
 
 @pytest.mark.parametrize("data", [ABSENT, None, {}, {"data": [HOOK]}, {"1": HOOK}, "", HOOK])
 async def test_a_list_in_another_shape(gateway: GwmsEmulator, data: object) -> None:
-    """It is never taken for an empty one: a registration stops before it creates everything again."""
+    """It is not taken for an empty list: a registration stops before it creates anything."""
     gateway.inject(answer(data), operation="list", times=2)
     async with client(gateway) as gwms:
         for call in (gwms.webhooks.list(), gwms.webhooks.register_many([spec()])):

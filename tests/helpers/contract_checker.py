@@ -1,4 +1,4 @@
-"""Whether what travels between client and gateway is what the contract, an OpenAPI document, says."""
+"""Check requests and answers against the contract, an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from werkzeug.datastructures import Headers
 from gwms_async.testing import DropBefore, Exchange, Reset
 
 PATH = Path(__file__).parent.parent / "contract" / "gwms-v21-webhooks.openapi.json"
-"""The contract as the vendor published it, but for the parameters that three of its paths had forgotten."""
+"""The vendor's contract, with the parameters added that three of its paths lack."""
 
 _CONTRACT = OpenAPI.from_file_path(str(PATH))
 _SERVER, _PREFIX = "https://gw.new.skladon.net", "/v21"
@@ -23,7 +23,7 @@ _CREATE_WEBHOOK = {"url", "webhookType", "active", "method"}
 
 
 class ContractError(AssertionError):
-    """A request or an answer is not what the contract says."""
+    """A request or an answer violates the contract."""
 
 
 @define
@@ -49,7 +49,7 @@ class _Answer:
 
 
 def check_request(exchange: Exchange) -> None:
-    """See that a request is one of the contract, and has nothing beyond it.
+    """Check that a request is in the contract and has nothing beyond it.
 
     Raises:
         ContractError: It is not; the message says why.
@@ -68,7 +68,7 @@ def check_request(exchange: Exchange) -> None:
 
 
 def check_answer(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """See that an answer is one that the contract has for the request; a login's is not in it.
+    """Check that an answer is in the contract; that of a login is not.
 
     Raises:
         ContractError: It is not; the message says why.
@@ -79,10 +79,10 @@ def check_answer(exchange: Exchange, status: int, headers: Mapping[str, str], bo
 
 
 def check_journal(journal: Iterable[Exchange]) -> int:
-    """See that all requests of a journal are those of the contract.
+    """Check that all requests of a journal are in the contract.
 
     Returns:
-        How many were looked at; not those whose body the gateway did not read before it hung up.
+        How many were checked; those whose body the gateway did not read are left out.
 
     Raises:
         ContractError: One of them is not.
@@ -101,7 +101,7 @@ def _request_of(exchange: Exchange) -> _Request:
 
 
 def _check_login(exchange: Exchange) -> None:
-    """The contract at hand has no login: the documentation of the former version tells of its body."""
+    """Check a login by the documentation of v2, because the contract of v21 has no login."""
     login = json.loads(exchange.body)
     if (exchange.method, exchange.path) != ("POST", "/users/login") or set(login) != {"username", "password"}:
         raise ContractError(f"{_name(exchange)}: a login posts username and password, and nothing else")

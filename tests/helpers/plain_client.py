@@ -1,4 +1,4 @@
-"""A client of the emulator that knows nothing of the package: requests as anybody would write them."""
+"""A client of the emulator that uses nothing of the package: requests as anyone would write them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attrs import define, frozen
 from gwms_async.testing import GwmsEmulator
 
 EPOCH = 1_790_000_000.0
-"""A moment: 2026-09-21T14:13:20Z."""
+"""2026-09-21T14:13:20Z."""
 
 HOOK: dict[str, object] = {
     "url": "https://shop.example/1",
@@ -22,17 +22,17 @@ HOOK: dict[str, object] = {
     "active": True,
     "method": "POST",
 }
-"""The body of a create or an update, as the contract wants it."""
+"""A valid body of a create or an update."""
 
 
 @define
 class Clock:
-    """A gateway's clock that stands still until it is told to move."""
+    """A gateway's clock that moves only when a test moves it."""
 
     now: float = EPOCH
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -46,7 +46,7 @@ class Reply:
 
     @property
     def envelope(self) -> dict[str, Any]:
-        """The body; the status that it tells of must be the one on the status line."""
+        """The body, whose status must be the one on the status line."""
         content = json.loads(self.content)
         assert isinstance(content, dict)
         assert self.status == content["statusCode"]
@@ -55,19 +55,19 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """What was asked for."""
+        """The `data` of the envelope."""
         return self.envelope["data"]
 
     @property
     def problem(self) -> tuple[int, str]:
-        """The status and the message of an error, which has no data."""
+        """The status and message of an error, which has no data."""
         assert self.envelope.keys() == {"statusCode", "message"}
         return self.status, self.envelope["message"]
 
 
 @define
 class Plain:
-    """Sends requests to an emulator, with whatever token and key it holds."""
+    """Sends requests to an emulator with any token and API key."""
 
     gateway: GwmsEmulator
     http: aiohttp.ClientSession
@@ -75,7 +75,7 @@ class Plain:
     api_key: str | None = None
 
     async def send(self, method: str, path: str, body: object = None) -> Reply:
-        """Send a request; bytes go out as they are, anything else as JSON, None not at all."""
+        """Send a request whose body is bytes, JSON, or absent (None)."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"authorization": self.authorization, "x-api-key": self.api_key}
         async with self.http.request(
@@ -88,7 +88,7 @@ class Plain:
             return Reply(response.status, response.headers, await response.read())
 
     async def log_in(self) -> Reply:
-        """Log in, and keep the token."""
+        """Log in and keep the token."""
         username, password, _ = self.gateway.credentials
         reply = await self.send("POST", "/users/login", {"username": username, "password": password})
         self.authorization = f"Bearer {reply.data['token']}"
@@ -98,10 +98,14 @@ class Plain:
         """Create the usual webhook."""
         return await self.send("POST", "/webhooks", HOOK)
 
+    async def statuses(self, count: int) -> list[int]:
+        """List the webhooks a few times in a row, and return the statuses of the answers."""
+        return [(await self.send("GET", "/webhooks")).status for _ in range(count)]
+
 
 @asynccontextmanager
 async def plain(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncIterator[Plain]:
-    """Make a client without a token, of the first e-shop unless told otherwise."""
+    """Make a client without a token; its API key is the first e-shop's by default."""
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         yield Plain(gateway, http, api_key=api_key or gateway.credentials.api_key)
@@ -117,7 +121,7 @@ async def logged_in(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncI
 
 @frozen
 class Wire:
-    """A bare connection, for what no HTTP client would do or show."""
+    """A bare connection, for what an HTTP client would not do or show."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -127,7 +131,7 @@ class Wire:
         self.writer.write(content)
 
     async def rest(self) -> bytes:
-        """Receive all that comes until the other side closes."""
+        """Receive everything until the other side closes."""
         async with asyncio.timeout(10):
             return await self.reader.read()
 
@@ -146,7 +150,7 @@ async def wire(gateway: GwmsEmulator) -> AsyncIterator[Wire]:
 
 
 def request_bytes(client: Plain, method: str, path: str, body: object = None, *, close: bool = False) -> bytes:
-    """Make the bytes of a request with the token and the key of a client."""
+    """Make the bytes of a request with a client's token and API key."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [
         f"{method} /v21{path} HTTP/1.1",

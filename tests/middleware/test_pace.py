@@ -11,6 +11,7 @@ from gwms_async import Cause, ConnectionFailedError, DeadlineExceededError, Requ
 from gwms_async.chain import Call, compose
 from gwms_async.clock import Clock
 from gwms_async.middleware import Pace
+from gwms_async.middleware.rate import Rate
 from gwms_async.session import Session
 from gwms_async.timeouts import SharedTimeout
 from gwms_async.transport.transport import Transport
@@ -33,7 +34,7 @@ def test_no_more_at_once_than_there_are_slots() -> None:
     """Ten calls through three slots take four turns, first come, first served."""
 
     async def main() -> None:
-        pace, ended = Pace(3), list[tuple[int, float]]()
+        pace, ended = Pace(3, Rate()), list[tuple[int, float]]()
 
         async def call(number: int) -> None:
             await pace(request(), one_second)
@@ -51,7 +52,7 @@ def test_a_cancelled_wait_loses_no_slot(moment: float) -> None:
     """Neither while it waits, nor at the very moment at which its turn has come."""
 
     async def main() -> None:
-        pace = Pace(1)
+        pace = Pace(1, Rate())
         calls = [asyncio.create_task(pace(request(), one_second)) for _ in range(3)]
         await asyncio.sleep(0)
         # At 1.0 this runs before the first call's timer, and once more after its slot was passed on.
@@ -74,7 +75,7 @@ def soon(steps: int, act: Callable[[], object]) -> None:
 
 async def test_a_wait_that_outlasts_the_call() -> None:
     """A call that got no slot in time was never sent, and says so."""
-    pace, gate = Pace(1), asyncio.Event()
+    pace, gate = Pace(1, Rate()), asyncio.Event()
 
     async def held(_: Request) -> Response:
         await gate.wait()
@@ -115,7 +116,7 @@ def test_a_push_back_holds_all_calls_back(status: int) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway(Response(status, headers={"retry-after": "5"}))
+        pace, gateway = Pace(1, Rate(), Clock(loop.time)), Gateway(Response(status, headers={"retry-after": "5"}))
 
         assert (await pace(due_in(60.0), gateway)).status == status
         answers = await asyncio.gather(*(pace(due_in(60.0), gateway) for _ in range(3)))
@@ -132,7 +133,7 @@ def test_other_refusals_hold_nobody_back() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway(Response(503), Response(500))
+        pace, gateway = Pace(1, Rate(), Clock(loop.time)), Gateway(Response(503), Response(500))
 
         async def lost(_: Request) -> Response:
             raise ConnectionFailedError("lost", cause=Cause.UNKNOWN)
@@ -152,7 +153,7 @@ def test_a_call_that_cannot_outlast_the_pause() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, answers = Pace(1, clock=Clock(loop.time)), list[tuple[float, int]]()
+        pace, answers = Pace(1, Rate(), Clock(loop.time)), list[tuple[float, int]]()
 
         async def slow(_: Request) -> Response:
             await asyncio.sleep(2.0)
@@ -184,7 +185,7 @@ def test_nobody_is_held_back_after_the_end(*, gives_up: bool) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace = Pace(1, clock=Clock(loop.time))
+        pace = Pace(1, Rate(), Clock(loop.time))
         await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
         waiting = asyncio.create_task(pace(due_in(60.0), Gateway()))
         await asyncio.sleep(1.0)
@@ -206,7 +207,7 @@ def test_who_gave_up_is_passed_over() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        pace, gateway = Pace(1, clock=Clock(loop.time)), Gateway()
+        pace, gateway = Pace(1, Rate(), Clock(loop.time)), Gateway()
         await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
         waiting = [asyncio.create_task(pace(due_in(60.0), gateway)) for _ in range(2)]
         await asyncio.sleep(1.0)

@@ -198,7 +198,7 @@ def test_a_bulk_through_a_throttling_gateway(name: str) -> None:
 
     async def main() -> float:
         loop, policy = asyncio.get_running_loop(), RetryPolicy()
-        pace = Pace(100, Rate(), clock=Clock(loop.time))
+        pace = Pace(100, Rate(), Clock(loop.time))
         chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, clock=Clock(loop.time)), pace], bucket)
         todo: Iterator[int] = iter(range(creates))
 

@@ -1,4 +1,4 @@
-"""How the modules hang together: imports point down only, each third party has its place, no file is long."""
+"""The layers: imports point down only, and each third-party package is imported in one place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import gwms_async
 ROOT = Path(gwms_async.__file__).parent
 FACE = "gwms_async"
 LAYERS = [
-    {"_version", "models", "tokens", "clock", "timeouts", "draft"},
+    {"_version", "models", "tokens", "clock", "timeouts"},
     {"errors"},
     {"settings", "chain"},
     {"wire"},
@@ -25,9 +25,9 @@ LAYERS = [
     {FACE},
     {"cli"},
 ]
-"""Modules and packages import from further up in this list only, and within a package anything but a cycle.
+"""A module imports only from lines above its own, and within its package; there are no cycles.
 
-`testing` is no rung of the ladder: it imports only itself, and is imported by the command line alone.
+`testing` is not in the list: it imports only itself, and only the command line imports it.
 """
 THIRD_PARTIES = {
     "attrs": {"everywhere"},
@@ -47,7 +47,7 @@ THIRD_PARTIES = {
 
 
 def name_of(path: Path) -> str:
-    """Name a module below the package; the package itself by its own name."""
+    """Return the name of a module within the package; the package itself keeps its own name."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__") or FACE
 
@@ -57,12 +57,12 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.item
 
 
 def package_of(module: str) -> str:
-    """Name the top package, or module, that a module is in."""
+    """Return the first part of a dotted name."""
     return module.partition(".")[0]
 
 
 def imports(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[str]:
-    """Give the full names of what a module imports, relative ones resolved, wherever in it the import stands."""
+    """Yield the full names that a module imports, anywhere in its source, with relative imports resolved."""
     here = [FACE] if module == FACE else [FACE, *module.split(".")]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -74,7 +74,7 @@ def imports(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[str]:
 
 
 def own_module(name: str) -> str | None:
-    """Name the module of ours that an imported name is, or is in; None for one of others."""
+    """Return the module of ours that an imported name is, or is in; None for third parties."""
     if package_of(name) != FACE:
         return None
     parts = name.split(".")[1:]
@@ -90,13 +90,11 @@ ARROWS = {
     name: {own for own in map(own_module, imported) if own is not None and own != name}
     for name, imported in IMPORTS.items()
 }
-
-
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 
 def is_allowed(importer: str, imported: str) -> bool:
-    """Whether one module of ours may import another."""
+    """Return whether a module of ours may import another."""
     one, other = package_of(importer), package_of(imported)
     if one == other:
         return True
@@ -119,7 +117,7 @@ def is_allowed(importer: str, imported: str) -> bool:
     ],
 )
 def test_imports_are_found(code: str, module: str, is_package: bool, expected: set[str]) -> None:
-    """All ways to write an import, at any depth, are read as Python reads them."""
+    """Every form of import is resolved as Python does, at any depth."""
     assert expected == set(imports(ast.parse(code), module, is_package=is_package))
 
 
@@ -135,17 +133,17 @@ def test_imports_are_found(code: str, module: str, is_package: bool, expected: s
     ],
 )
 def test_names_are_traced_to_modules(name: str, expected: str | None) -> None:
-    """To the innermost module that there is."""
+    """A name leads to the innermost module that contains it."""
     assert expected == own_module(name)
 
 
 def test_every_module_has_its_layer() -> None:
-    """And the list names no module that is gone."""
+    """The list is complete, and every module in it exists."""
     assert {package_of(name) for name in MODULES} - {"testing"} == set(RANKS)
 
 
 def test_imports_point_down() -> None:
-    """No module imports one of its own layer or of a higher one."""
+    """No module imports from its own layer or a higher one."""
     up = [(one, other) for one, others in ARROWS.items() for other in others if not is_allowed(one, other)]
 
     assert sum(map(len, ARROWS.values())) > 50
@@ -153,14 +151,14 @@ def test_imports_point_down() -> None:
 
 
 def test_there_is_no_cycle() -> None:
-    """Not within the command line and the emulator either."""
+    """Not within a package either."""
     order = list(TopologicalSorter(ARROWS).static_order())
 
     assert set(MODULES) == set(order)
 
 
 def test_third_parties_are_imported_in_their_place() -> None:
-    """Each one where the design says; one that it does not name, nowhere."""
+    """Each one only where the list says; one that is not listed, nowhere."""
     strays = []
     for module, imported in IMPORTS.items():
         others = {package_of(name) for name in imported} - sys.stdlib_module_names - {FACE}
@@ -171,7 +169,7 @@ def test_third_parties_are_imported_in_their_place() -> None:
 
 
 def test_the_client_knows_aiohttp_by_its_types_only() -> None:
-    """What it does with aiohttp is done by the session wrapper."""
+    """It mentions aiohttp in annotations only; the transport does the work."""
     annotations = [
         annotation
         for node in ast.walk(TREES["client"])
@@ -182,9 +180,3 @@ def test_the_client_knows_aiohttp_by_its_types_only() -> None:
 
     assert mentions
     assert mentions <= {node for annotation in annotations for node in ast.walk(annotation)}
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_no_file_is_long(module: str) -> None:
-    """Less than 300 lines can be read in one go."""
-    assert len(MODULES[module].read_text("utf-8").splitlines()) < 300

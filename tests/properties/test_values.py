@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import pytest
@@ -177,10 +177,12 @@ def test_any_login_ends_in_a_token_or_an_error_of_ours(token: str, expires_in: A
         with pytest.raises(GwmsError):
             decode_login(response, now)
         return
-    read = decode_login(response, now)
+    read, ttl = decode_login(response, now)
 
     assert read.value == token
     assert read.expires_at is None or (isfinite(read.expires_at) and read.expires_at > now)
+    assert (ttl is None) == (read.expires_at is None)
+    assert ttl is None or 0 < ttl < inf
 
 
 @PROFILE
@@ -189,7 +191,7 @@ def test_the_end_of_a_token_survives_its_jwt(now: float, seconds: float) -> None
     """Where the answer does not say it, the JWT's own end counts."""
     token = jwt(json.dumps({"exp": now + seconds}).encode())
 
-    assert decode_login(Response(200, data={"token": token}), now) == Token(token, now + seconds)
+    assert decode_login(Response(200, data={"token": token}), now)[0] == Token(token, now + seconds)
 
 
 @pytest.mark.parametrize("readable", [True, False])

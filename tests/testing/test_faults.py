@@ -25,6 +25,8 @@ from gwms_async.testing import (
     Status,
     WrongLength,
 )
+from gwms_async.testing.faults import carries_out
+from gwms_async.testing.wire import Answer
 
 from ..helpers.emulated import until
 from ..helpers.plain_client import HOOK, Reply, logged_in, plain, request_bytes, wire
@@ -33,7 +35,7 @@ PAGE = b"<!doctype html>"
 
 
 async def on_the_wire(gateway: GwmsEmulator, fault: Fault) -> bytes:
-    """Let a fault hit a create, and give all bytes that come back."""
+    """Make a fault hit a create, and return all bytes that come back."""
     async with logged_in(gateway) as client, wire(gateway) as connection:
         gateway.inject(fault)
         connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
@@ -44,7 +46,7 @@ async def on_the_wire(gateway: GwmsEmulator, fault: Fault) -> bytes:
 
 
 async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
-    """Let a fault hit a create, and give the answer; the connection must be good for another request."""
+    """Make a fault hit a create, and return the answer; the connection must stay usable."""
     async with logged_in(gateway) as client:
         gateway.inject(fault)
         reply = await client.create()
@@ -73,7 +75,7 @@ async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
     ids=str,
 )
 async def test_an_answer_that_does_not_come(gateway: GwmsEmulator, fault: Fault, carried_out: bool) -> None:
-    """The client gets an error, and cannot tell whether its request was carried out; the journal has no status."""
+    """The client gets an error and cannot know whether its request was carried out; the journal has no status."""
     async with logged_in(gateway) as client:
         gateway.inject(fault)
         with pytest.raises((aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)):
@@ -100,7 +102,7 @@ async def test_an_answer_that_does_not_come(gateway: GwmsEmulator, fault: Fault,
     ],
     ids=str,
 )
-async def test_an_answer_that_tells_something_else(
+async def test_an_answer_that_says_something_else(
     gateway: GwmsEmulator, fault: Fault, status: int, carried_out: bool
 ) -> None:
     """The client gets the answer of the fault, and the connection stays in use."""
@@ -110,12 +112,12 @@ async def test_an_answer_that_tells_something_else(
 
 @pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), Stall(0.001)], ids=str)
 async def test_a_drop_sends_nothing(gateway: GwmsEmulator, fault: Fault) -> None:
-    """Not a byte comes back before the connection is closed."""
+    """No byte comes back before the connection closes."""
     assert await on_the_wire(gateway, fault) == b""
 
 
 async def test_a_reset_is_a_reset(gateway: GwmsEmulator) -> None:
-    """The connection does not end in an orderly way, and the body is not read."""
+    """The connection is reset, and the body is not read."""
     with pytest.raises(ConnectionResetError):
         await on_the_wire(gateway, Reset())
 
@@ -124,7 +126,7 @@ async def test_a_reset_is_a_reset(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("carry_out", [True, False])
 async def test_a_cut_head_is_half_a_head(gateway: GwmsEmulator, carry_out: bool) -> None:
-    """The answer begins as it should, and ends before its headers do."""
+    """The answer starts as usual and ends within its headers."""
     content = await on_the_wire(gateway, CutHead(carry_out=carry_out))
 
     assert content.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -142,7 +144,7 @@ async def test_a_cut_body_is_half_a_body(gateway: GwmsEmulator) -> None:
 
 
 async def test_a_cut_answer_may_be_a_refusal(gateway: GwmsEmulator) -> None:
-    """What is cut is the answer that the request deserves."""
+    """The answer that is cut is the usual one."""
     async with plain(gateway) as client, wire(gateway) as connection:
         gateway.inject(CutBody())
         connection.send(request_bytes(client, "GET", "/webhooks"))
@@ -150,7 +152,7 @@ async def test_a_cut_answer_may_be_a_refusal(gateway: GwmsEmulator) -> None:
         assert (await connection.rest()).startswith(b"HTTP/1.1 401 Unauthorized\r\n")
 
 
-async def test_a_status_is_told_twice(gateway: GwmsEmulator) -> None:
+async def test_a_status_is_sent_twice(gateway: GwmsEmulator) -> None:
     """On the status line and in the envelope; no `Retry-After` unless asked for."""
     reply = await answer_to(gateway, Status(503))
 
@@ -159,7 +161,7 @@ async def test_a_status_is_told_twice(gateway: GwmsEmulator) -> None:
 
 
 async def test_a_status_with_a_message_and_retry_after(gateway: GwmsEmulator) -> None:
-    """The message and the header are sent as they were given, whether they make sense or not."""
+    """The message and the header are sent as given, valid or not."""
     reply = await answer_to(gateway, Status(429, "soon", message="Slow down"))
 
     assert reply.problem == (429, "Slow down")
@@ -167,7 +169,7 @@ async def test_a_status_with_a_message_and_retry_after(gateway: GwmsEmulator) ->
 
 
 async def test_a_status_with_a_body_of_its_own(gateway: GwmsEmulator) -> None:
-    """Bytes that are given go out as HTML in place of the envelope."""
+    """Given bytes are sent as HTML instead of the envelope."""
     reply = await answer_to(gateway, Status(502, "5", body=b"<h1>Bad</h1>"))
 
     assert (reply.status, reply.content) == (502, b"<h1>Bad</h1>")
@@ -176,8 +178,8 @@ async def test_a_status_with_a_body_of_its_own(gateway: GwmsEmulator) -> None:
 
 
 @pytest.mark.parametrize("body", [None, b"x"])
-async def test_headers_that_are_given_win(gateway: GwmsEmulator, body: bytes | None) -> None:
-    """A header is sent once, however its name is spelt."""
+async def test_given_headers_win(gateway: GwmsEmulator, body: bytes | None) -> None:
+    """A header is sent once, in any spelling of its name."""
     headers = {"content-type": "text/plain", "date": "never", "RETRY-AFTER": "2", "X-More": "1"}
     fault = Status(503, "1", body=body, headers=headers)
     async with logged_in(gateway) as client, wire(gateway) as connection:
@@ -190,7 +192,7 @@ async def test_headers_that_are_given_win(gateway: GwmsEmulator, body: bytes | N
 
 
 async def test_an_envelope_may_contradict_the_status_line(gateway: GwmsEmulator) -> None:
-    """HTTP 200 with an envelope that tells of another status, and has no data."""
+    """HTTP 200 with an envelope that has another status and no data."""
     reply = await answer_to(gateway, EnvelopeStatus(503))
 
     assert json.loads(reply.content) == {"statusCode": 503, "message": "Emulated fault"}
@@ -206,7 +208,7 @@ async def test_a_page_in_place_of_json(gateway: GwmsEmulator) -> None:
 
 
 async def test_a_redirect_names_its_target(gateway: GwmsEmulator) -> None:
-    """The `Location` and the status are those that were given."""
+    """The `Location` and the status are those given."""
     reply = await answer_to(gateway, Redirect("https://other.example/", 302))
 
     assert reply.problem == (302, "Emulated fault")
@@ -215,25 +217,25 @@ async def test_a_redirect_names_its_target(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff", b'{"statusCode": 200}'])
 async def test_a_raw_body_is_sent_as_it_is(gateway: GwmsEmulator, body: bytes) -> None:
-    """HTTP 200 with exactly the bytes given, of the type given."""
+    """HTTP 200 with exactly the given bytes and content type."""
     reply = await answer_to(gateway, RawBody(body, "application/octet-stream"))
 
     assert (reply.status, reply.content) == (200, body)
     assert reply.headers["Content-Type"] == "application/octet-stream"
 
 
-async def test_revoking_is_mended_by_a_login(gateway: GwmsEmulator) -> None:
-    """The request that is hit gets its 401; after another login all is well."""
+async def test_a_login_recovers_from_revoked_tokens(gateway: GwmsEmulator) -> None:
+    """The request that is hit is answered 401; after another login requests succeed."""
     async with logged_in(gateway) as client:
         gateway.inject(RevokeTokens())
 
-        assert (await client.create()).problem == (401, "The token is missing or no longer good")
+        assert (await client.create()).problem == (401, "The token is missing or no longer valid")
         await client.log_in()
         assert (await client.create()).status == 200
 
 
 async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmulator) -> None:
-    """A fault does not let in whom the gateway keeps out."""
+    """A fault does not authenticate anyone."""
     async with plain(gateway) as client:
         gateway.inject(DropAfter())
         gateway.inject(Html())
@@ -245,7 +247,7 @@ async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmu
 
 
 async def test_a_request_may_be_carried_out_late(gateway: GwmsEmulator) -> None:
-    """The connection is closed first; the webhook is there some time later."""
+    """The connection closes first; the webhook appears later."""
     assert await on_the_wire(gateway, DropAfter(commit_delay=0.3)) == b""
     assert gateway.webhooks == []
 
@@ -255,7 +257,7 @@ async def test_a_request_may_be_carried_out_late(gateway: GwmsEmulator) -> None:
 
 
 async def test_closing_drops_what_was_to_be_carried_out_late() -> None:
-    """After the end nothing happens any more."""
+    """Nothing happens after closing."""
     async with GwmsEmulator() as gateway:
         await on_the_wire(gateway, DropAfter(commit_delay=3600))
         assert len(asyncio.all_tasks()) > 1
@@ -265,7 +267,7 @@ async def test_closing_drops_what_was_to_be_carried_out_late() -> None:
 
 
 async def test_a_pipelined_request_behind_a_fault_is_lost(gateway: GwmsEmulator) -> None:
-    """What came together with a request whose connection is closed is neither noted nor carried out."""
+    """A request pipelined behind one whose connection closes is neither recorded nor carried out."""
     async with logged_in(gateway) as client, wire(gateway) as connection:
         gateway.inject(DropAfter())
         connection.send(request_bytes(client, "POST", "/webhooks", HOOK) * 2)
@@ -275,7 +277,7 @@ async def test_a_pipelined_request_behind_a_fault_is_lost(gateway: GwmsEmulator)
 
 
 async def test_a_stall_ends_when_the_client_goes(gateway: GwmsEmulator) -> None:
-    """A client that gives up takes its connection along, long before the stall is over."""
+    """When a client gives up, its connection closes long before the stall is over."""
     async with logged_in(gateway) as client:
         gateway.inject(Stall(3600))
         call = asyncio.create_task(client.create())
@@ -286,3 +288,39 @@ async def test_a_stall_ends_when_the_client_goes(gateway: GwmsEmulator) -> None:
         await until(lambda: gateway.connections == 0)
 
     assert (gateway.requests[-1].status, gateway.webhooks) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "carried_out"),
+    [
+        (DropBefore(), False),
+        (DropAfter(), True),
+        (CutHead(), True),
+        (CutBody(carry_out=False), False),
+        (Stall(1), False),
+        (Status(500), False),
+        (EnvelopeStatus(500), False),
+        (Html(), True),
+        (Redirect("/"), False),
+        (RawBody(b""), True),
+        (Reset(), False),
+    ],
+    ids=str,
+)
+def test_a_fault_knows_whether_the_request_is_carried_out(fault: Fault, carried_out: bool) -> None:
+    """By its `carry_out`, or else by its kind."""
+    assert carries_out(fault) is carried_out
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), CutHead(), CutBody(), Stall(1), RevokeTokens()], ids=str)
+def test_a_fault_of_the_connection_leaves_the_answer_as_it_is(fault: Fault) -> None:
+    """Only faults in the content replace the answer."""
+    usual = Answer(200, b"")
+
+    assert fault.answer(usual) is usual
+
+
+def test_a_late_commit_is_not_before_the_request() -> None:
+    """Its delay must not be negative."""
+    with pytest.raises(ValueError, match="must be >= 0"):
+        DropAfter(commit_delay=-1)

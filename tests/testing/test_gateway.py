@@ -1,17 +1,29 @@
-"""The emulator as an independent client sees it: the seven operations, and what is refused."""
+"""The emulator as an independent client sees it: the seven operations, and what it refuses."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import EmulatorCredentials, GwmsEmulator
+from gwms_async.testing.gateway import Gateway
+from gwms_async.testing.wire import Route
 
 from ..helpers.plain_client import EPOCH, HOOK, Clock, logged_in, plain
 
 MOMENT = "2026-09-21T14:13:20.000Z"
+
+
 UNKNOWN_ENDPOINT = (404, "There is no such endpoint")
-BAD_TOKEN = (401, "The token is missing or no longer good")
+
+
+BAD_TOKEN = (401, "The token is missing or no longer valid")
+
+
 BAD_KEY = (401, "The x-api-key is missing or unknown")
+
 
 WEBHOOK_CALLS = [
     ("GET", "/webhooks", None),
@@ -22,16 +34,18 @@ WEBHOOK_CALLS = [
     ("PUT", "/webhooks/1/deactivate", None),
     ("DELETE", "/webhooks/1", None),
 ]
+
+
 each_call = pytest.mark.parametrize(("method", "path", "body"), WEBHOOK_CALLS)
 
 
 def without(name: str) -> dict[str, object]:
-    """Make a webhook that lacks a field."""
+    """Return a webhook without a field."""
     return {key: value for key, value in HOOK.items() if key != name}
 
 
 async def test_the_seven_operations() -> None:
-    """Each does what the contract says, and answers the webhook as it then is."""
+    """Each does what the contract says, and answers with the webhook's new state."""
     async with GwmsEmulator(clock=lambda: EPOCH) as gateway, logged_in(gateway) as client:
         created = {**HOOK, "id": 1, "registeredAt": MOMENT}
         other = {"url": "x", "webhookType": "UPDATE_ORDER", "active": True, "method": "GET"}
@@ -53,7 +67,7 @@ async def test_the_seven_operations() -> None:
 
 
 async def test_two_webhooks_may_look_the_same(gateway: GwmsEmulator) -> None:
-    """A create that is sent twice makes two webhooks."""
+    """A create that is sent twice creates two webhooks."""
     async with logged_in(gateway) as client:
         first, second = (await client.create()).data, (await client.create()).data
 
@@ -63,7 +77,7 @@ async def test_two_webhooks_may_look_the_same(gateway: GwmsEmulator) -> None:
 
 
 async def test_an_update_keeps_what_it_does_not_name(gateway: GwmsEmulator) -> None:
-    """Fields that the contract does not know are ignored; the id and the moments stay."""
+    """Unknown fields are ignored; the id and the timestamps stay."""
     async with logged_in(gateway) as client:
         before = (await client.create()).data
         extra = {**HOOK, "id": 9, "registeredAt": "never", "secret": "x"}
@@ -72,7 +86,7 @@ async def test_an_update_keeps_what_it_does_not_name(gateway: GwmsEmulator) -> N
 
 
 async def test_unregistered_at_follows_only_changes() -> None:
-    """It is set by what deactivates, kept by what finds the webhook inactive, and gone with what activates."""
+    """Deactivating sets it, deactivating again keeps it, activating removes it."""
     clock = Clock()
     async with GwmsEmulator(clock=clock) as gateway, logged_in(gateway) as client:
         assert "unregisteredAt" not in (await client.create()).data
@@ -95,7 +109,7 @@ async def test_unregistered_at_follows_only_changes() -> None:
 async def test_a_call_needs_a_token(
     gateway: GwmsEmulator, method: str, path: str, body: object, authorization: str | None
 ) -> None:
-    """Without a good token after the word Bearer, every operation is a 401 and does nothing."""
+    """Without a valid token after the word Bearer, every operation is answered 401 and changes nothing."""
     before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
     async with logged_in(gateway) as client:
         token = gateway.tokens_issued[0]
@@ -109,7 +123,7 @@ async def test_a_call_needs_a_token(
 @each_call
 @pytest.mark.parametrize("api_key", ["", "wrong"])
 async def test_a_call_needs_a_key(gateway: GwmsEmulator, method: str, path: str, body: object, api_key: str) -> None:
-    """With a key that belongs to no e-shop, every operation is a 401 and does nothing."""
+    """With an unknown API key, every operation is answered 401 and changes nothing."""
     before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
     async with logged_in(gateway) as client:
         client.api_key = api_key or None
@@ -145,7 +159,7 @@ async def test_a_call_needs_a_key(gateway: GwmsEmulator, method: str, path: str,
 async def test_a_webhook_must_be_as_the_contract_says(
     gateway: GwmsEmulator, path: tuple[str, str], body: object, message: str
 ) -> None:
-    """A create or an update with a wrong body is a 400 that names the field, and changes nothing."""
+    """A create or update with an invalid body is answered 400, names the field, and changes nothing."""
     before = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER")
     async with logged_in(gateway) as client:
         status, text = (await client.send(*path, body)).problem
@@ -158,7 +172,7 @@ async def test_a_webhook_must_be_as_the_contract_says(
 async def test_a_webhook_that_is_not_there(
     gateway: GwmsEmulator, method: str, path: str, body: dict[str, object] | None
 ) -> None:
-    """What names a webhook that is not there, or another e-shop's, is a 404; an id must be an integer."""
+    """The id of a missing webhook, or of another e-shop's, is answered 404; an id must be an integer."""
     gateway.add_eshop("other")
     foreign = gateway.add_webhook("https://shop.example/0", "CREATE_ORDER", eshop="other")
     async with logged_in(gateway) as client:
@@ -187,7 +201,7 @@ async def test_a_webhook_that_is_not_there(
     ],
 )
 async def test_a_wrong_method(gateway: GwmsEmulator, method: str, path: str, allow: str) -> None:
-    """A method that a path does not have is a 405, which lists those it has."""
+    """A method that a path does not have is answered 405 with those it has."""
     async with logged_in(gateway) as client:
         reply = await client.send(method, path)
 
@@ -197,7 +211,7 @@ async def test_a_wrong_method(gateway: GwmsEmulator, method: str, path: str, all
 
 
 async def test_head_is_a_wrong_method_without_a_body(gateway: GwmsEmulator) -> None:
-    """The answer to HEAD is a 405 that has headers only; the connection stays in use."""
+    """HEAD is answered 405 with headers only; the connection stays open."""
     async with logged_in(gateway) as client:
         reply = await client.send("HEAD", "/webhooks")
 
@@ -210,7 +224,7 @@ async def test_head_is_a_wrong_method_without_a_body(gateway: GwmsEmulator) -> N
     "path", ["", "/", "/orders", "/webhooks/", "/webhooks/1/", "/webhooks/1/pause", "/webhooks/1/activate/x", "/%C4%8D"]
 )
 async def test_an_unknown_endpoint(gateway: GwmsEmulator, path: str) -> None:
-    """A path that the contract does not list is a 404, for those who are let in."""
+    """An unknown path is answered 404 to authenticated clients, 401 to others."""
     async with logged_in(gateway) as client:
         assert (await client.send("GET", path)).problem == UNKNOWN_ENDPOINT
 
@@ -220,7 +234,7 @@ async def test_an_unknown_endpoint(gateway: GwmsEmulator, path: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["/v2", "", "/v21/v21", "/v21x"])
 async def test_another_base_url(gateway: GwmsEmulator, prefix: str) -> None:
-    """Only what is below the base url is the gateway."""
+    """Paths outside the base URL are answered 404."""
     async with logged_in(gateway) as client:
         root = gateway.base_url.removesuffix("/v21")
         headers = {"authorization": str(client.authorization), "x-api-key": gateway.credentials.api_key}
@@ -229,13 +243,13 @@ async def test_another_base_url(gateway: GwmsEmulator, prefix: str) -> None:
 
 
 async def test_a_query_is_ignored(gateway: GwmsEmulator) -> None:
-    """What follows the question mark does not tell operations apart."""
+    """The query string does not change the operation."""
     async with logged_in(gateway) as client:
         assert (await client.send("GET", "/webhooks?page=2")).data == []
 
 
 async def test_eshops_are_kept_apart(gateway: GwmsEmulator) -> None:
-    """Each e-shop of the account has its own webhooks; ids run across all."""
+    """Each e-shop of the account has its own webhooks; ids are shared."""
     gateway.add_eshop("other")
     async with logged_in(gateway) as first, plain(gateway, "other") as second:
         second.authorization = first.authorization
@@ -252,3 +266,21 @@ async def test_eshops_are_kept_apart(gateway: GwmsEmulator) -> None:
 
         gateway.add_eshop("other")
         assert [hook["id"] for hook in (await second.send("GET", "/webhooks")).data] == [2]
+
+
+def test_a_gateway_answers_without_a_network() -> None:
+    """It depends on values only: route, headers, body, time."""
+    gateway = Gateway(token_ttl=10)
+    username, password, key = EmulatorCredentials()
+
+    def carried_out(method: str, path: str, body: object, now: float, **headers: str) -> tuple[int, Any]:
+        answer = gateway.carry_out(Route.find(method, path), headers, json.dumps(body).encode(), now)
+        return answer.status, json.loads(answer.body).get("data")
+
+    status, data = carried_out("POST", "/users/login", {"username": username, "password": password}, EPOCH)
+    assert (status, data["expiresIn"]) == (200, EPOCH + 10)
+
+    headers = {"authorization": f"Bearer {data['token']}", "x-api-key": key}
+    assert carried_out("POST", "/webhooks", HOOK, EPOCH + 9, **headers)[0] == 200
+    assert carried_out("POST", "/webhooks", HOOK, EPOCH + 10, **headers) == (401, None)
+    assert carried_out("DELETE", "/webhooks/1", None, EPOCH, **headers) == (200, "deleted")

@@ -1,4 +1,4 @@
-"""The emulator's logins and tokens as an independent client sees them."""
+"""Logins and tokens of the emulator as an independent client sees them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gwms_async.testing import GwmsEmulator
 
 from ..helpers.plain_client import EPOCH, Clock, logged_in, plain
 
-BAD_TOKEN = (401, "The token is missing or no longer good")
+BAD_TOKEN = (401, "The token is missing or no longer valid")
 BAD_LOGIN = (401, "Wrong username or password")
 
 
@@ -41,7 +41,7 @@ async def test_a_login_gives_a_token_and_its_absolute_expiry() -> None:
 
 
 async def test_a_token_lives_as_long_as_it_says() -> None:
-    """Up to its last moment a token is good, then it is refused."""
+    """A token is accepted until it expires, then refused."""
     clock = Clock()
     async with GwmsEmulator(token_ttl=60, clock=clock) as gateway, logged_in(gateway) as client:
         clock.now += 59.9
@@ -54,8 +54,8 @@ async def test_a_token_lives_as_long_as_it_says() -> None:
         assert (await client.send("GET", "/webhooks")).status == 200
 
 
-async def test_several_tokens_are_good_at_a_time(gateway: GwmsEmulator) -> None:
-    """A login leaves earlier tokens as they are; revoking ends all of them, but none to come."""
+async def test_several_tokens_are_valid_at_a_time(gateway: GwmsEmulator) -> None:
+    """A login keeps earlier tokens valid; revoking ends all of them, but not later ones."""
     async with logged_in(gateway) as first, logged_in(gateway) as second:
         tokens = [str(client.authorization).removeprefix("Bearer ") for client in (first, second)]
         assert gateway.tokens_issued == tokens
@@ -85,7 +85,7 @@ async def test_several_tokens_are_good_at_a_time(gateway: GwmsEmulator) -> None:
     ],
 )
 async def test_a_login_is_refused(gateway: GwmsEmulator, body: object, problem: tuple[int, str]) -> None:
-    """Wrong credentials are a 401, a wrong body is a 400 that names the field; neither gives a token."""
+    """Wrong credentials are answered 401, an invalid body 400 with the field's name; neither issues a token."""
     async with plain(gateway) as client:
         assert (await client.send("POST", "/users/login", body)).problem == problem
 
@@ -94,7 +94,7 @@ async def test_a_login_is_refused(gateway: GwmsEmulator, body: object, problem: 
 
 
 async def test_logins_are_refused_on_demand(gateway: GwmsEmulator) -> None:
-    """As long as `refuse_logins` is set, right credentials do not help; tokens issued before do."""
+    """While `refuse_logins` is set, correct credentials are refused; tokens issued before stay valid."""
     username, password, _ = gateway.credentials
     right = {"username": username, "password": password}
     async with logged_in(gateway) as client:

@@ -1,4 +1,4 @@
-"""What the emulator reads and writes, by values alone: paths, bodies, envelopes, headers."""
+"""What the emulator reads and writes: paths, bodies, envelopes, headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..helpers.plain_client import EPOCH, HOOK
 
 
 def test_the_emulator_knows_the_event_types_and_methods_of_the_package() -> None:
-    """The two lists were written independently of each other, and agree."""
+    """The two lists were written independently and agree."""
     assert set(WebhookType) == WEBHOOK_TYPES
     for method in HttpMethod:
         assert read_webhook(json.dumps({**HOOK, "method": method}).encode()).method == method
@@ -51,7 +51,7 @@ def test_the_emulator_knows_the_event_types_and_methods_of_the_package() -> None
     ],
 )
 def test_a_route_is_found_by_the_request_line(method: str, path: str, route: Route) -> None:
-    """The operation, the id as it stands there, and the methods of the path."""
+    """The operation, the id as written, and the methods of the path."""
     assert Route.find(method, path) == route
 
 
@@ -62,8 +62,8 @@ def test_an_id_is_an_integer(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-", "+1", "1_0", " 1", "1\n", "٣", "0x1", "9" * 19])
-def test_an_id_that_is_none(text: str) -> None:
-    """Anything else, and what no 64 bits could hold, is a 400."""
+def test_an_invalid_id(text: str) -> None:
+    """Anything but an integer of 64 bits is answered 400."""
     with pytest.raises(ProblemError, match="id must be an integer") as caught:
         read_id(text)
 
@@ -71,7 +71,7 @@ def test_an_id_that_is_none(text: str) -> None:
 
 
 def test_bodies_are_read() -> None:
-    """A body in any encoding of Unicode that JSON allows is read."""
+    """A body may be in any Unicode encoding that JSON allows."""
     assert read_login(b'{"username": "\\u017e", "password": ""}') == ("ž", "")
     assert read_login('{"username": "ž", "password": "x"}'.encode("utf-16")) == ("ž", "x")
     assert read_webhook(json.dumps(HOOK).encode()) == NewWebhook(
@@ -79,13 +79,13 @@ def test_bodies_are_read() -> None:
     )
 
 
-def test_headers_are_merged_whatever_their_case() -> None:
-    """The second lot wins, and nothing is there twice."""
+def test_headers_are_merged_in_any_case() -> None:
+    """The second set wins, and no name occurs twice."""
     assert merged({"Date": "1", "A": "2"}, {"date": "3", "B": "4"}) == {"A": "2", "date": "3", "B": "4"}
 
 
 def test_an_answer_has_a_head() -> None:
-    """The status line, the length, the date, unless the answer has its own."""
+    """The status line, the length and the date, unless the answer has its own."""
     answer = Answer(404, b"abc", {"X-More": "1"})
 
     assert answer.head("today") == (b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\nDate: today\r\nX-More: 1\r\n\r\n")
@@ -102,8 +102,8 @@ def test_an_envelope_has_data_even_if_it_is_empty(data: object) -> None:
     assert json.loads(envelope(200, "OK").body) == {"statusCode": 200, "message": "OK"}
 
 
-def test_moments_are_written_down() -> None:
-    """HTTP cuts fractions off; ISO has milliseconds, also where they are zero."""
+def test_times_are_formatted() -> None:
+    """HTTP dates have whole seconds; ISO 8601 has milliseconds, even if zero."""
     assert http_date(EPOCH + 0.999) == "Mon, 21 Sep 2026 14:13:20 GMT"
     assert iso_timestamp(EPOCH) == "2026-09-21T14:13:20.000Z"
     assert iso_timestamp(EPOCH + 0.25) == "2026-09-21T14:13:20.250Z"

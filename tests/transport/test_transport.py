@@ -1,37 +1,31 @@
-"""What aiohttp is handed to send, and what of an answer is read."""
+"""One attempt: what aiohttp is given to send, and what is read of the response."""
 
 from __future__ import annotations
 
 import asyncio
 import traceback
 from typing import Any
-from unittest.mock import create_autospec
 
 import aiohttp
 import pytest
-from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
 
-from gwms_async import ConfigurationError, GwmsError, Handler, Request, Response, Timeout
-from gwms_async.testing import GwmsEmulator, Reset
-from gwms_async.transport.body import JsonBody
-from gwms_async.transport.transport import Transport
+from gwms_async import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    DeadlineExceededError,
+    GwmsError,
+    Handler,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    Timeout,
+)
+from gwms_async.testing import GwmsEmulator, Reset, Stall
+from gwms_async.transport.transport import Transport, request_options
 from gwms_async.wire.requests import login_request
 
-from ..helpers.emulated import client, spec
-
-BODY = b'{"a":"\xc3\xa1"}'
-
-
-async def test_a_body_may_be_written_in_part() -> None:
-    """As aiohttp asks: all of it, or so many bytes."""
-    writer = create_autospec(AbstractStreamWriter)
-    for length in (None, 5, 100):
-        await JsonBody(BODY).write_with_length(writer, length)
-    await JsonBody(BODY).write(writer)
-
-    assert [call.args[0] for call in writer.write.await_args_list] == [BODY, BODY[:5], BODY, BODY]
-    assert (JsonBody(BODY).size, JsonBody(BODY).decode()) == (len(BODY), BODY.decode())
+from ..helpers.emulated import client, spec, until
 
 
 async def test_what_a_session_of_the_users_own_does_to_a_body_stays_there(gateway: GwmsEmulator) -> None:
@@ -52,20 +46,17 @@ async def test_what_a_session_of_the_users_own_does_to_a_body_stays_there(gatewa
     created = [exchange for exchange in gateway.requests if exchange.operation == "create"]
     assert {exchange.headers["content-type"] for exchange in created} == {"application/json"}
     assert not any("x-signature" in exchange.headers for exchange in created)
-    headers: Any = JsonBody(BODY).headers
-    with pytest.raises(TypeError):
-        headers["x-signature"] = "signed"
 
 
 async def test_a_body_that_is_no_bytes_is_not_sent(gateway: GwmsEmulator) -> None:
-    """A middleware of the user's that makes a text of it is told so."""
+    """A middleware of the user's that makes a string of it gets an error that says so."""
 
     async def spoil(request: Request, handler: Handler) -> Response:
         body: Any = "{}"
         return await handler(evolve(request, body=body))
 
     async with client(gateway, middlewares=[spoil]) as gwms:
-        with pytest.raises(ConfigurationError, match="a body must be bytes, not str"):
+        with pytest.raises(ConfigurationError, match=r"aiohttp rejects it: TypeError: .*not <class 'str'>"):
             await gwms.webhooks.create(spec())
 
     assert not gateway.webhooks
@@ -112,3 +103,66 @@ async def test_a_connection_that_is_upgraded_is_given_back() -> None:
 
     assert response.status == 101
     assert [answer.connection for answer in answers] == [None]
+
+
+async def test_what_a_borrowed_session_s_own_code_raises(gateway: GwmsEmulator) -> None:
+    """It may be raised after sending: the outcome of a create is unknown."""
+
+    async def complain(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if request.url.path.endswith("/webhooks"):
+            response.release()
+            raise ValueError("mine")
+        return response
+
+    async with (
+        aiohttp.ClientSession(middlewares=[complain]) as session,
+        client(gateway, session=session) as gwms,
+    ):
+        with pytest.raises(OutcomeUnknownError, match="mine"):
+            await gwms.webhooks.create(spec())
+
+    assert len(gateway.webhooks) == 1
+
+
+async def test_closing_with_a_borrowed_session(gateway: GwmsEmulator) -> None:
+    """Requests in flight keep their limits, and what waits for a slot is not sent."""
+    gateway.inject(Stall(60), operation="get")
+    async with aiohttp.ClientSession() as session:
+        gwms = client(gateway, session=session, max_connections=1, timeout=Timeout(attempt=0.2, total=0.3))
+        await gwms.webhooks.list()
+        stalled = asyncio.create_task(gwms.webhooks.get(1))
+        await until(lambda: gateway.count("get"))
+        waiting = asyncio.create_task(gwms.webhooks.create(spec()))
+        await asyncio.sleep(0)
+        await gwms.close()
+
+        ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+
+    assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
+    assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
+    assert gateway.count("create") == 0
+
+
+async def test_the_type_of_what_a_borrowed_session_sends(gateway: GwmsEmulator) -> None:
+    """It is ours, whatever the session adds by itself."""
+    headers = {"content-type": "text/plain"}
+    async with (
+        aiohttp.ClientSession(headers=headers, skip_auto_headers=["content-type"]) as session,
+        client(gateway, session=session) as gwms,
+    ):
+        await gwms.webhooks.create(spec())
+
+    assert {request.headers["content-type"] for request in gateway.requests} == {"application/json"}
+
+
+@pytest.mark.parametrize("is_borrowed", [False, True])
+@pytest.mark.parametrize("has_body", [False, True])
+@pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PURGE", "PUT", "TRACE"])
+def test_the_options_of_a_request(method: str, has_body: bool, is_borrowed: bool) -> None:
+    """Our own session sends nothing twice; what has no body has no content type; redirects are never followed."""
+    options = request_options(method, has_body=has_body, is_borrowed=is_borrowed)
+
+    assert options["allow_redirects"] is False
+    assert ("middlewares" in options) == (not is_borrowed and method not in {"PATCH", "POST", "PURGE"})
+    assert ("skip_auto_headers" in options) == (not has_body and method in {"PATCH", "POST", "PUT"})

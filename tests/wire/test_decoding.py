@@ -94,7 +94,7 @@ def test_a_missing_field_is_named(field: str, index: int) -> None:
     bad = {name: value for name, value in DATA.items() if name != field}
 
     with pytest.raises(
-        DecodeError, match="the answer to GET /webhooks cannot be read: required field missing"
+        DecodeError, match="the response to GET /webhooks cannot be decoded: required field missing"
     ) as caught:
         decoding.decode_webhooks(LIST, answer([*[DATA] * index, bad]))
 
@@ -147,7 +147,7 @@ def test_a_list_of_something_else(item: Any) -> None:
 @pytest.mark.parametrize("decode", [decoding.decode_webhooks, decoding.decode_webhook, decoding.decode_data])
 def test_what_is_no_envelope(decode: Callable[[Request, Response], Any], body: bytes) -> None:
     """Whatever the bytes are, the error is a DecodeError that says so."""
-    with pytest.raises(DecodeError, match="it is no JSON object") as caught:
+    with pytest.raises(DecodeError, match="it is not a JSON object") as caught:
         decode(LIST, open_envelope(200, body))
 
     assert caught.value.paths == ()
@@ -162,14 +162,14 @@ def test_the_error_shows_the_beginning_of_the_answer() -> None:
 
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  # our own
     assert str(again) == (
-        "the answer to GET /webhooks cannot be read: it is no JSON object. It begins: <h1> hello ***</h1>"
+        "the response to GET /webhooks cannot be decoded: it is not a JSON object. It starts with: <h1> hello ***</h1>"
     )
     assert again.excerpt == "<h1> hello ***</h1>"
 
 
 def test_the_error_of_an_empty_answer() -> None:
     """There is no beginning to show."""
-    with pytest.raises(DecodeError, match=r"it is no JSON object\. It begins: \(nothing\)$"):
+    with pytest.raises(DecodeError, match=r"it is not a JSON object\. It starts with: \(nothing\)$"):
         decoding.decode_webhooks(LIST, open_envelope(200, b""))
 
 
@@ -209,8 +209,24 @@ def test_204_has_no_data(request_: Request) -> None:
 
 def test_a_deletion_answered_with_a_page_is_in_doubt() -> None:
     """A proxy's page is no success."""
-    with pytest.raises(DecodeError, match="the answer to DELETE /webhooks/7 cannot be read"):
+    with pytest.raises(DecodeError, match="the response to DELETE /webhooks/7 cannot be decoded"):
         decoding.decode_data(DELETE, open_envelope(200, b"<html>"))
+
+
+def test_mistakes_are_named_as_on_the_wire() -> None:
+    """Who reads of them looks at the wire, not at our models."""
+    data = {"id": 1, "url": "u", "active": True, "method": "GET"}
+    with pytest.raises(DecodeError) as caught:
+        decoding.decode_webhook(requests.get_request(1, Call()), Response(200, data=data))
+
+    assert caught.value.paths == ("required field missing @ $.webhookType",)
+
+
+def test_a_head_has_no_body() -> None:
+    """So there is nothing to decode."""
+    request = requests.any_request("HEAD", "/x", None, idempotent=None)
+
+    assert decoding.decode_data(request, envelope.open_envelope(200, "", {}, b"")) is None
 
 
 def jwt(payload: Any, *, padded: bool = False) -> str:
@@ -239,7 +255,16 @@ def test_the_end_of_a_token(expires_in: float, expected: float | None) -> None:
     token = jwt({"exp": NOW + 50})
     data = {"token": token, "expiresIn": expires_in, "user": {"id": 1}}
 
-    assert Token(token, expected) == decoding.decode_login(answer(data), NOW)
+    assert Token(token, expected) == decoding.decode_login(answer(data), NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lag", "ttl"),
+    [(NOW + 100, 0.0, 100.0), (NOW + 100, 1.0, 99.0), (NOW + 1, 1.0, 0.5), (100, 1.0, 100.0), (-5, 1.0, None)],
+)
+def test_how_long_a_token_has_left(expires_in: float, lag: float, ttl: float | None) -> None:
+    """The lag of `now` shortens what ends at a unix time, by half at most, and not what counts from now."""
+    assert decoding.decode_login(answer({"token": "opaque", "expiresIn": expires_in}), NOW, lag)[1] == ttl
 
 
 @pytest.mark.parametrize("expires_in", [None, "3600", True, [], {}, float("nan"), float("inf"), 10**400])
@@ -249,7 +274,7 @@ def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: 
     for subject in ("", "x", "xx", "xxx"):
         data = {"token": jwt({"exp": NOW + 50, "sub": subject}, padded=padded), "expiresIn": expires_in}
 
-        assert decoding.decode_login(answer(data), NOW).expires_at == NOW + 50
+        assert decoding.decode_login(answer(data), NOW)[0].expires_at == NOW + 50
 
 
 @pytest.mark.parametrize(
@@ -273,7 +298,7 @@ def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: 
 )
 def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
     """It is used until it is refused, whatever it is made of."""
-    assert Token(token, None) == decoding.decode_login(answer({"token": token}), NOW)
+    assert Token(token, None) == decoding.decode_login(answer({"token": token}), NOW)[0]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +314,7 @@ def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
 )
 def test_a_login_without_a_usable_token(data: Any) -> None:
     """It is an error that shows nothing of the answer: what cannot travel in a header may still be a secret."""
-    with pytest.raises(DecodeError, match="the answer to POST /users/login holds no token that can be used") as caught:
+    with pytest.raises(DecodeError, match="the response to POST /users/login contains no usable token") as caught:
         decoding.decode_login(answer(data), NOW)
 
     assert "s3" not in repr((str(caught.value), vars(caught.value)))

@@ -1,1 +1,1 @@
-"""Token stores that outlive the process; each needs an extra."""
+"""Token stores that outlive the process; each one needs an extra."""

@@ -22,67 +22,61 @@ from ...tokens import Token
 _KEY = re.compile(r"[0-9a-z_-]{1,100}")
 _LARGEST = 65_536
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.08
-# A link is not followed, and a pipe is not waited for; Windows has neither.
+# Do not follow a link, do not wait for a pipe; Windows has neither flag.
 _NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def _chosen(directory: Path | str | None) -> Path:
+def _directory(directory: Path | str | None) -> Path:
     return user_cache_path("gwms-async") if directory is None else Path(directory).absolute()
 
 
 @frozen(eq=False)
 class FileTokenStore:
-    """Keeps tokens in a directory, so that processes that run at a time, or one after another, share one login.
+    """Keeps tokens in a directory, so that processes share one login, at the same time or one after another.
 
-    There is a file of mode 0600 per key, replaced in one step, and beside it one for the lock, which stays. The lock of
-    a process that ends, in whatever way, is free at once. It is safe for tasks, threads and processes.
+    Each key has a file of mode 0600, replaced atomically, and a lock file beside it, which stays. When a process ends,
+    in whatever way, its lock is free at once. Safe for tasks, threads and processes.
 
     Args:
-        directory: Where they are kept; the user's cache directory if None. It is made with mode 0700 if it is missing,
-            and left as it is if it is there.
+        directory: The directory; by default the user's cache directory. Created with mode 0700 if missing, otherwise
+            left as it is.
     """
 
-    directory: Path = field(default=None, converter=_chosen)
+    directory: Path = field(default=None, converter=_directory)
 
     async def load(self, key: str) -> Token | None:
-        """Read the token saved last.
+        """Return the token last saved, None if there is no file.
 
         Args:
             key: Up to 100 of a-z, 0-9, - and _.
 
-        Returns:
-            The token; None if there is no file.
-
         Raises:
-            ValueError: The key is not fit for a file name, or the file holds no token.
-            OSError: The file cannot be read, is no regular file, or is not this user's alone.
+            ValueError: The key cannot be a file name, or the file does not contain a token.
+            OSError: The file cannot be read, is not a regular file, or is accessible to other users.
         """
         return await asyncio.to_thread(_read, self._path(key, "json"))
 
     async def save(self, key: str, token: Token) -> None:
-        """Keep a token in place of what was there: all of it or, where that fails, nothing.
+        """Save a token, replacing what was there; if that fails, the old one stays.
 
         Args:
             key: As for `load`.
             token: The token.
 
         Raises:
-            ValueError: The key is not fit for a file name.
+            ValueError: The key cannot be a file name.
             OSError: The file cannot be written.
         """
         await asyncio.to_thread(_write, self._path(key, "json"), token)
 
     async def forget(self, key: str) -> bool:
-        """Delete the token, after waiting for one that is just being renewed.
+        """Delete the token, once a renewal under way has ended, and return whether there was one.
 
         Args:
             key: As for `load`.
 
-        Returns:
-            Whether there was one.
-
         Raises:
-            ValueError: The key is not fit for a file name.
+            ValueError: The key cannot be a file name.
             OSError: The file cannot be deleted.
         """
         async with self.lock(key):
@@ -90,17 +84,17 @@ class FileTokenStore:
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
-        """Keep all others from the token while it is renewed; waits as long as another holds the lock.
+        """Lock the token for a renewal; waits while someone else holds the lock.
 
         Args:
             key: As for `load`.
 
         Raises:
-            ValueError: The key is not fit for a file name.
-            OSError: The lock's file cannot be made.
+            ValueError: The key cannot be a file name.
+            OSError: The lock file cannot be created.
         """
-        # One attempt at a time: a thread that waits could not be called off. And filelock's own AsyncFileLock keeps,
-        # in many versions, what a cancelled task was still waiting for.
+        # One attempt at a time: a waiting thread cannot be cancelled. And many versions of filelock's own
+        # AsyncFileLock keep a lock acquired for a task that was cancelled meanwhile.
         lock = FileLock(self._path(key, "lock"), mode=0o600, thread_local=False)
         pause = _FIRST_PAUSE
         while not await _attempt(lock):
@@ -109,17 +103,17 @@ class FileTokenStore:
         try:
             yield
         finally:
-            # Shielded: what has not begun yet when its waiter is cancelled would never be done.
+            # Shielded: a cancelled waiter would cancel a release that has not begun yet.
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, lock.release))
 
     def _path(self, key: str, suffix: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise ValueError(f"a key must be fit for a file name, up to 100 of a-z, 0-9, - and _: {key!r} is not")
+            raise ValueError(f"a key must be up to 100 of a-z, 0-9, - and _, to be a file name; got {key!r}")
         return self.directory / f"{key}.{suffix}"
 
 
 async def _attempt(lock: FileLock) -> bool:
-    """Try once to have a lock; a cancellation gives back what the thread may still get."""
+    """Try once to acquire a lock; after a cancellation, release what the thread may still acquire."""
     attempt = asyncio.get_running_loop().run_in_executor(None, _try, lock)
     try:
         return await asyncio.shield(attempt)
@@ -142,17 +136,17 @@ def _make_directory(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         return
-    directory.chmod(0o700)  # the umask may have left less
+    directory.chmod(0o700)  # whatever the umask
 
 
 def _read(path: Path) -> Token | None:
-    # The content is in no local of a frame that an error could keep, nor is the error of json, which holds it too.
+    # Neither the content nor json's error, which quotes it, is in a local of a frame that an error keeps.
     try:
         token = _token_in(_content(path))
     except FileNotFoundError:
         return None
     if token is None:
-        raise ValueError(f"{path} holds no token; it is replaced at the next login")
+        raise ValueError(f"{path} does not contain a token; the next login replaces it")
     return token
 
 
@@ -160,9 +154,9 @@ def _content(path: Path) -> bytes:
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_DETOURS)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
-            raise OSError(f"{path} is no regular file")
+            raise OSError(f"{path} is not a regular file")
         if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o077):
-            raise PermissionError(f"{path} is not its user's alone")
+            raise PermissionError(f"{path} is accessible to other users")
         return file.read(_LARGEST + 1)
 
 
@@ -182,7 +176,7 @@ def _token_in(content: bytes) -> Token | None:
 
 
 def _is_time(number: float) -> bool:
-    """Tell a number of seconds from True, infinity, what is no number, and what is too large for one."""
+    """Return whether JSON's number is a finite one that fits a float, and not a boolean."""
     return not isinstance(number, bool) and abs(number) <= sys.float_info.max
 
 
@@ -191,7 +185,7 @@ def _write(path: Path, token: Token) -> None:
     number, name = tempfile.mkstemp(".tmp", f"{path.name}.", path.parent)
     try:
         with os.fdopen(number, "wb") as file:
-            Path(name).chmod(0o600)  # the umask may have left less
+            Path(name).chmod(0o600)  # whatever the umask
             file.write(_json(token))
             file.flush()
             os.fsync(number)

@@ -122,7 +122,7 @@ async def test_a_file_open_to_others(store: FileTokenStore, directory: Path, bit
     await store.save(KEY, TOKEN)
     (directory / f"{KEY}.json").chmod(bits)
 
-    with pytest.raises(PermissionError, match=f"{KEY}.json is not its user's alone"):
+    with pytest.raises(PermissionError, match=f"{KEY}.json is accessible to other users"):
         await store.load(KEY)
 
     await store.save(KEY, TOKEN)
@@ -134,12 +134,12 @@ async def test_a_file_of_another_user(store: FileTokenStore, directory: Path) ->
     """It is not trusted either."""
     os.chown(put(directory, b'{"value": "a", "expires_at": 5}'), 65_534, -1)
 
-    with pytest.raises(PermissionError, match="is not its user's alone"):
+    with pytest.raises(PermissionError, match="is accessible to other users"):
         await store.load(KEY)
 
 
 @pytest.mark.parametrize(
-    ("make", "error"), [(os.mkfifo, f"{KEY}.json is no regular file"), (Path.mkdir, "Is a directory")]
+    ("make", "error"), [(os.mkfifo, f"{KEY}.json is not a regular file"), (Path.mkdir, "Is a directory")]
 )
 async def test_what_is_no_regular_file(
     store: FileTokenStore, directory: Path, make: Callable[[Path], None], error: str

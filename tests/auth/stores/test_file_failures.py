@@ -73,7 +73,7 @@ async def test_a_bad_file_costs_a_warning(
 
     assert await renewed(store) is None
     assert await renewed(store) == TOKEN
-    assert said(caplog) == ["the token store could not be read (ValueError); going on without it"]
+    assert said(caplog) == ["the token store could not be read (ValueError); continuing without it"]
 
 
 def in_a_file(directory: Path) -> Path:
@@ -110,7 +110,7 @@ async def test_a_directory_that_cannot_be_written(
         async with client(gateway, token_store=FileTokenStore(choose(reachable))) as gwms:
             assert await gwms.webhooks.list() == []
 
-    assert said(caplog) == [f"the token store could not be locked ({reason}); going on without it"]
+    assert said(caplog) == [f"the token store could not be locked ({reason}); continuing without it"]
     assert gateway.logins == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_file_that_may_not_be_read(gateway: GwmsEmulator, caplog: pytest
                 file.chmod(0o000)
 
     assert said(caplog) == [
-        "the token store could not be read (PermissionError: Permission denied); going on without it"
+        "the token store could not be read (PermissionError: Permission denied); continuing without it"
     ]
     assert gateway.logins == 2
 
@@ -156,8 +156,8 @@ def test_a_full_disk(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
 
     assert written.splitlines() == [
         "[]",
-        "the token store could not be read (ValueError); going on without it",
-        "the token store could not be written (OSError: File too large); going on without it",
+        "the token store could not be read (ValueError); continuing without it",
+        "the token store could not be written (OSError: File too large); continuing without it",
         "[]",
         "{",
     ]
@@ -171,7 +171,7 @@ async def test_a_lock_held_for_too_long(store: FileTokenStore, caplog: pytest.Lo
         assert await guard.load() is None
         await guard.save(Token("mine"))
 
-    assert said(caplog) == ["the token store could not be locked (TimeoutError); going on without it"]
+    assert said(caplog) == ["the token store could not be locked (TimeoutError); continuing without it"]
     assert await store.load(KEY) is None
 
 
@@ -183,6 +183,6 @@ async def test_threads_that_are_all_taken(store: FileTokenStore, caplog: pytest.
         loop.run_in_executor(None, busy.wait)
     busy.set()
 
-    assert said(caplog) == ["the token store could not be unlocked (TimeoutError); going on without it"]
+    assert said(caplog) == ["the token store could not be unlocked (TimeoutError); continuing without it"]
     async with asyncio.timeout(10), store.lock(KEY):
         pass

@@ -12,7 +12,7 @@ import pytest
 import gwms_async
 from gwms_async import MemoryTokenStore, Token, TokenStore
 
-from ...helpers.emulated import until
+from .helpers.emulated import until
 
 STORES: dict[str, Callable[[Path], TokenStore]] = {"memory": lambda _: MemoryTokenStore()}
 if find_spec("filelock") is not None:  # an extra

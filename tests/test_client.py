@@ -26,7 +26,7 @@ from gwms_async import (
 )
 from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
 
-from ..helpers.emulated import QUICK, client, spec, until
+from .helpers.emulated import QUICK, client, spec, until
 
 CREDENTIALS = Credentials("user", "password", "key")
 
@@ -254,7 +254,7 @@ async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[s
     """Its complaint is told, once per call."""
     async with client(gateway, **options) as gwms:
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="aiohttp does not send it: TypeError"):
+            with pytest.raises(ConfigurationError, match="aiohttp rejects it: TypeError"):
                 await gwms.webhooks.list()
 
     assert gateway.requests == []

@@ -1,0 +1,116 @@
+"""Where tokens come from: the store, or a login."""
+
+from __future__ import annotations
+
+import logging
+
+from ..chain import Handler, Response
+from ..clock import Clock
+from ..errors import ApiError, LoginError
+from ..settings import CredentialsLike
+from ..tokens import ActiveToken, Token, TokenStore
+from ..wire import decoding, requests
+from ..wire.headers import http_date
+from .cooldown import Cooldown
+from .guarded_store import GuardedStore
+
+_logger = logging.getLogger("gwms_async")
+_REFUSALS = frozenset({400, 401, 403, 422})
+_MAX_LOADED_IN_A_ROW = 2
+
+
+class TokenSource:
+    """Obtains tokens for one account.
+
+    Args:
+        credentials: Username and password.
+        store: Where tokens are kept between logins.
+        store_key: The key of the account's token.
+        call: Sends the login request and raises on failure; needs no token.
+        clock: The client's clock.
+
+    Attributes:
+        cool_down: The pause after a refused login.
+    """
+
+    def __init__(
+        self, credentials: CredentialsLike, store: TokenStore, store_key: str, call: Handler, clock: Clock
+    ) -> None:
+        self.cool_down = Cooldown()
+        self._credentials = credentials
+        self._store = store
+        self._store_key = store_key
+        self._call = call
+        self._clock = clock
+        self._relogins = 0
+        self._loaded_in_a_row = 0
+        self._skew = 0.0
+
+    async def obtain(self, previous: ActiveToken | None, *, after_refusal: bool) -> ActiveToken:
+        """Return a token other than `previous`.
+
+        Args:
+            previous: The token to replace.
+            after_refusal: Whether the gateway answered it with 401.
+
+        Raises:
+            GwmsError: The login failed.
+        """
+        async with GuardedStore(self._store, self._store_key) as store:
+            # A store that offers one refused token after another is not asked a third time.
+            if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
+                token = self._from_store(await store.load(), previous)
+                if token is not None:
+                    self._loaded_in_a_row += 1
+                    return token
+            token = await self._log_in(after_refusal=after_refusal)
+            self._loaded_in_a_row = 0
+            await store.save(token.token)
+            return token
+
+    def _from_store(self, stored: Token | None, previous: ActiveToken | None) -> ActiveToken | None:
+        """Activate a stored token, unless it is the previous one or has expired."""
+        if stored is None or (previous is not None and stored.value == previous.token.value):
+            return None
+        now, ttl = self._clock.monotonic(), None
+        if stored.expires_at is not None:
+            ttl = stored.expires_at - (self._clock.wall() + self._skew)
+        token = ActiveToken.begin(stored, now, ttl, relogins=self._relogins, from_store=True)
+        return token if now < token.expires_at else None
+
+    async def _log_in(self, *, after_refusal: bool) -> ActiveToken:
+        request = requests.login_request(self._credentials.username, self._credentials.password)
+        try:
+            response = await self._call(request)
+        except ApiError as error:
+            if error.status not in _REFUSALS:
+                raise
+            refusal = self._refuse(error)
+        else:
+            token = self._activate(response, after_refusal=after_refusal)
+            self.cool_down.end()
+            return token
+        raise refusal
+
+    def _refuse(self, answer: ApiError) -> LoginError:
+        """Start the cool-down, and return its error."""
+        seconds = self.cool_down.next_seconds
+        error = LoginError(
+            f"the login of {self._credentials.username!r} was refused with {answer.status}: {answer.message} "
+            f"(check username and password; no further login is tried for {seconds:.0f} s)",
+            status=answer.status,
+        )
+        self.cool_down.begin(self._clock.monotonic(), error)
+        return error
+
+    def _activate(self, response: Response, *, after_refusal: bool) -> ActiveToken:
+        date, wall = http_date(response.headers.get("date")), self._clock.wall()
+        if date is not None:
+            self._skew = date - wall
+        # `Date` has whole seconds: the gateway's clock is up to a second ahead of it.
+        token, ttl = decoding.decode_login(response, wall + self._skew, lag=0.0 if date is None else 1.0)
+        self._relogins += after_refusal
+        _logger.info("logged in", extra={"username": self._credentials.username, "expires_in": ttl})
+        return ActiveToken.begin(
+            token, self._clock.monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal
+        )

@@ -1,0 +1,252 @@
+"""Where tokens come from: the store or a login, and how long they live."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from math import inf
+
+import pytest
+
+from gwms_async import DecodeError, LoginError, MemoryTokenStore, Request, Response, ServerError, Token, TokenStore
+from gwms_async.auth.login import ApiKey
+from gwms_async.chain import Call, CallAborted
+from gwms_async.tokens import ActiveToken
+
+from ..helpers.login_gateway import (
+    EPOCH,
+    HandClock,
+    LoginGateway,
+    make_login,
+    make_source,
+    refused_with,
+    request_of,
+    sent,
+    text_of,
+)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """The clock of a test."""
+    return HandClock()
+
+
+@pytest.fixture
+def gateway(clock: HandClock) -> LoginGateway:
+    """The gateway of a test."""
+    return LoginGateway(clock)
+
+
+async def obtained(
+    gateway: LoginGateway,
+    store: TokenStore | None = None,
+) -> ActiveToken:
+    """Obtain one token from a new source."""
+    return await make_source(gateway, gateway.clock, store).obtain(None, after_refusal=False)
+
+
+@pytest.mark.parametrize("skew", [-600.0, 0.0, 600.0])
+async def test_a_wrong_gateway_clock_does_no_harm(gateway: LoginGateway, skew: float) -> None:
+    """Expiry is taken against the gateway's own date: a clock ten minutes off costs no login."""
+    gateway.skew, gateway.ttl = skew, 300.0
+    login, key = make_login(gateway), ApiKey("key")
+
+    for _ in range(20):
+        await sent(login, key)
+
+    assert gateway.logins == 1
+
+
+async def test_without_a_date_local_time_counts(gateway: LoginGateway, clock: HandClock) -> None:
+    """A gateway that sends no date is assumed to share our clock."""
+    gateway.date, gateway.ttl = False, 100.0
+
+    token = await obtained(gateway)
+
+    assert clock.now + 100 == pytest.approx(token.expires_at, abs=1e-3)
+
+
+@pytest.mark.parametrize(("skew", "date"), [(0.0, True), (600.5, True), (-600.5, True), (600.0, False)])
+async def test_seconds_from_now_need_no_clock(gateway: LoginGateway, clock: HandClock, skew: float, date: bool) -> None:
+    """A relative `expiresIn` counts from the answer, whatever the gateway's clock and date say."""
+    gateway.is_relative, gateway.ttl, gateway.skew, gateway.date = True, 100.0, skew, date
+
+    token = await obtained(gateway)
+
+    assert token.expires_at == clock.now + 100
+    assert token.token.expires_at == pytest.approx(EPOCH + clock.now + 100 + skew * date, abs=1.0)
+
+
+async def test_a_date_may_be_a_second_late(gateway: LoginGateway, clock: HandClock) -> None:
+    """A unix time is compared with a date of whole seconds: the token is not used beyond its end."""
+    gateway.skew, gateway.ttl = 0.999, 100.0
+
+    token = await obtained(gateway)
+
+    assert clock.now + 99 <= token.expires_at <= clock.now + 100
+
+
+async def test_without_an_expiry_the_token_is_used_until_a_401(gateway: LoginGateway) -> None:
+    """A token of unknown life is not renewed ahead."""
+    gateway.ttl = None
+
+    token = await obtained(gateway)
+
+    assert (token.refresh_at, token.refresh_by, token.expires_at) == (inf, inf, inf)
+
+
+async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: HandClock) -> None:
+    """The `exp` of the token stands in for a missing `expiresIn`."""
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": EPOCH + clock.now + 50}).encode()).decode().rstrip("=")
+
+    async def answer(request: Request) -> Response:
+        return Response(200, data={"token": f"x.{payload}.y"})
+
+    token = await make_source(answer, clock).obtain(None, after_refusal=False)
+
+    assert clock.now + 50 == pytest.approx(token.expires_at, abs=1e-3)
+
+
+async def test_an_answer_without_a_token_is_an_error(clock: HandClock) -> None:
+    """It is not a refusal: there is no cool-down."""
+
+    async def answer(request: Request) -> Response:
+        return Response(200, data={"token": 5})
+
+    source = make_source(answer, clock)
+
+    with pytest.raises(DecodeError):
+        await source.obtain(None, after_refusal=False)
+    assert not source.cool_down.is_on(clock.now)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+async def test_a_refused_login_starts_the_cool_down(gateway: LoginGateway, clock: HandClock, status: int) -> None:
+    """The error says for how long; the next login that succeeds ends it."""
+    source = make_source(gateway, clock)
+    gateway.error = refused_with(status)
+
+    with pytest.raises(LoginError, match=f"refused with {status}: no .*no further login is tried for 60 s") as caught:
+        await source.obtain(None, after_refusal=False)
+
+    assert caught.value.status == status
+    assert source.cool_down.is_on(clock.now + 59)
+    with pytest.raises(CallAborted):
+        source.cool_down.check(clock.now)
+
+    gateway.error = None
+    await source.obtain(None, after_refusal=False)
+
+    assert not source.cool_down.is_on(clock.now)
+
+
+async def test_a_failed_login_starts_no_cool_down(gateway: LoginGateway, clock: HandClock) -> None:
+    """Only a refusal does."""
+    source = make_source(gateway, clock)
+    gateway.error = refused_with(503)
+
+    with pytest.raises(ServerError):
+        await source.obtain(None, after_refusal=False)
+
+    assert not source.cool_down.is_on(clock.now)
+
+
+async def test_a_token_knows_where_it_comes_from(gateway: LoginGateway, clock: HandClock) -> None:
+    """Whether from the store, from a login, or from one because of a 401; those are counted."""
+    source = make_source(gateway, clock)
+
+    plain = await source.obtain(None, after_refusal=False)
+    renewed = await source.obtain(plain, after_refusal=True)
+    stored = await source.obtain(None, after_refusal=True)
+
+    assert [(token.relogins, token.after_refusal, token.from_store) for token in (plain, renewed, stored)] == [
+        (0, False, False),
+        (1, True, False),
+        (1, False, True),
+    ]
+    assert stored.token == renewed.token
+
+
+async def test_a_stored_token_saves_the_login(gateway: LoginGateway) -> None:
+    """Two clients of one account with one store log in once; the stored expiry is on the gateway's clock."""
+    store = MemoryTokenStore()
+    gateway.skew = 600.0
+    first, second = make_login(gateway, store), make_login(gateway, store)
+
+    await sent(first, ApiKey("key"))
+    call = await sent(second, ApiKey("key"))
+
+    assert text_of(call) == "token-1"
+    assert gateway.logins == 1
+    stored = await store.load("store-key")
+    assert stored is not None
+    assert stored.expires_at == pytest.approx(gateway.wall + 3600, abs=1.5)
+
+
+async def test_a_refused_stored_token_does_not_count_as_a_login(gateway: LoginGateway) -> None:
+    """A stale token out of the store costs a call none of its chances."""
+    store = MemoryTokenStore()
+    await store.save("store-key", Token("stale"))
+    login, key = make_login(gateway, store), ApiKey("key")
+    call = await sent(login, key)
+    assert text_of(call) == "stale"
+
+    assert await login.on_unauthorized(request_of(call), key)
+    await login.acquire(call, key)
+
+    assert call.replays == 0
+    assert gateway.logins == 1
+
+
+async def test_a_refused_token_is_not_taken_from_the_store_again(gateway: LoginGateway) -> None:
+    """Under the lock the store is read again; a token that differs from the refused one is used."""
+    store = MemoryTokenStore()
+    login, key = make_login(gateway, store), ApiKey("key")
+    call = await sent(login, key)
+    await store.save("store-key", Token("of-another-process"))
+
+    assert await login.on_unauthorized(request_of(call), key)
+
+    assert text_of(await sent(login, key)) == "of-another-process"
+    assert gateway.logins == 1
+
+
+async def test_an_expired_stored_token_is_not_used(gateway: LoginGateway) -> None:
+    """A stored token whose time has passed is not sent."""
+    store = MemoryTokenStore()
+    await store.save("store-key", Token("old", expires_at=gateway.wall - 1))
+
+    assert (await obtained(gateway, store=store)).token.value == "token-1"
+
+
+async def test_a_login_is_logged_without_its_secrets(gateway: LoginGateway, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells that a login happened, and for whom."""
+    with caplog.at_level(logging.DEBUG, logger="gwms_async"):
+        await obtained(gateway)
+
+    assert [record.getMessage() for record in caplog.records] == ["logged in"]
+    assert caplog.records[0].__dict__["username"] == "shop"
+    assert not any("hunter2" in str(vars(record)) or "token-1" in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: LoginGateway) -> None:
+    """It is not asked for ever: the third time there is a login."""
+    stale = iter(range(1000))
+
+    class Stale(MemoryTokenStore):
+        async def load(self, key: str) -> Token | None:
+            return Token(f"stale-{next(stale)}")
+
+    login, key, call = make_login(gateway, Stale()), ApiKey("key"), Call()
+    login.begin(call, key)
+    seen = []
+    for _ in range(4):
+        await login.acquire(call, key)
+        seen.append(text_of(call))
+        if not seen[-1].startswith("stale"):
+            break
+        assert await login.on_unauthorized(request_of(call), key)
+
+    assert seen == ["stale-0", "stale-1", "token-1"]

@@ -1,0 +1,50 @@
+"""Confirmation before webhooks are deleted."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from gwms_async.testing import GwmsEmulator
+
+from ..helpers.command_line import URL, run
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:
+    """Nothing is deleted, and the message says what to pass; repeated ids count once."""
+    one = run(gwms_emulator, "webhooks", "delete", "1", "1")
+    two = run(gwms_emulator, "webhooks", "delete", "1", "2")
+
+    assert (one.exit_code, two.exit_code) == (2, 2)
+    assert one.stderr == "Error: this would delete 1 webhook; pass --yes to confirm. Nothing was changed.\n"
+    assert "would delete 2 webhooks" in two.stderr
+    assert gwms_emulator.requests == []
+
+
+def test_on_a_terminal(gwms_emulator: GwmsEmulator) -> None:
+    """The answer decides."""
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER")
+    refused = run(gwms_emulator, "webhooks", "delete", "1", typed="n\n")
+    kept = len(gwms_emulator.webhooks)
+    confirmed = run(gwms_emulator, "webhooks", "delete", "1", typed="y\n")
+
+    assert (refused.exit_code, kept) == (1, 1)
+    assert "Delete 1 webhook?" in refused.stderr
+    assert refused.stderr.endswith("Nothing was changed.\n")
+    assert confirmed.exit_code == 0
+    assert gwms_emulator.webhooks == []
+
+
+def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
+    """A prompt that ends without an answer is one line and exit code 130; Ctrl-C is handled as before."""
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER")
+    before = signal.getsignal(signal.SIGINT)
+    result = run(gwms_emulator, "webhooks", "delete", "1", typed="")
+
+    assert result.exit_code == 130
+    assert result.stderr.endswith("interrupted\n")
+    assert len(gwms_emulator.webhooks) == 1
+    assert signal.getsignal(signal.SIGINT) is before

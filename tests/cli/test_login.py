@@ -1,0 +1,51 @@
+"""Login and logout."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwms_async.testing import GwmsEmulator
+
+from ..helpers.command_line import lines, run
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def test_login(gwms_emulator: GwmsEmulator) -> None:
+    """It shows when the token expires."""
+    text = run(gwms_emulator, "login").stdout
+    (result,) = lines(run(gwms_emulator, "login", "--json"))
+
+    username = gwms_emulator.credentials.username
+    assert text.startswith(f"Logged in as {username}; the token expires 20")
+    assert text.endswith(" UTC. Webhooks of the e-shop: 0.\n")
+    assert result["expires_at"].endswith("+00:00")
+    assert (result["username"], result["webhooks"]) == (username, 0)
+
+
+def test_a_login_is_always_new(gwms_emulator: GwmsEmulator) -> None:
+    """Even if the cached token is still valid; later commands use the new one."""
+    for command in ("login", "login"):
+        assert run(gwms_emulator, command).exit_code == 0
+    assert gwms_emulator.logins == 2
+
+    assert run(gwms_emulator, "webhooks", "list").exit_code == 0
+    assert gwms_emulator.logins == 2
+
+
+def test_logout(gwms_emulator: GwmsEmulator) -> None:
+    """The cached token is deleted, so that the next command logs in; it needs neither password nor API key."""
+    anonymous = {"GWMS_PASSWORD": None, "GWMS_API_KEY": None}
+    run(gwms_emulator, "login")
+    (result,) = lines(run(gwms_emulator, "logout", "--json", **anonymous))
+    again = run(gwms_emulator, "logout", **anonymous)
+    run(gwms_emulator, "webhooks", "list")
+    text = run(gwms_emulator, "logout", **anonymous)
+    unnamed = run(gwms_emulator, "logout", GWMS_USERNAME=None)
+
+    username = gwms_emulator.credentials.username
+    assert result == {"username": username, "deleted": True}
+    assert again.stdout == f"No token of {username} is cached.\n"
+    assert gwms_emulator.logins == 2
+    assert text.stdout == f"Deleted the token of {username}.\n"
+    assert unnamed.exit_code == 2

@@ -1,0 +1,73 @@
+"""What commands print, and their exit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gwms_async import AuthenticationError, NotFoundError, Outcome, OutcomeStatus, ServerError
+from gwms_async.cli.output import Exit, describe, exit_code_for_all, printable, summary
+from gwms_async.testing import GwmsEmulator, Status
+
+from ..helpers.command_line import run
+from ..helpers.emulated import spec
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def error(kind: type[Any], status: int, path: str = "/webhooks") -> Any:
+    """Create an error of a call."""
+    return kind(status=status, message="no", method="GET", path=path)
+
+
+def test_exit_codes(gwms_emulator: GwmsEmulator) -> None:
+    """Failed is 1, rejected credentials are 4, a bad setting is 2; each prints one line."""
+    gwms_emulator.inject(Status(500), operation="get", times=9)
+    failed = run(gwms_emulator, "webhooks", "get", "77")
+    gwms_emulator.revoke_tokens()
+    no_account = run(gwms_emulator, "webhooks", "list", GWMS_PASSWORD="wrong")
+    no_key = run(gwms_emulator, "webhooks", "list", GWMS_API_KEY="wrong")
+    no_tls = run(gwms_emulator, "webhooks", "list", GWMS_BASE_URL="http://shop.example")
+
+    assert [one.exit_code for one in (failed, no_account, no_key, no_tls)] == [1, 4, 4, 2]
+    assert all(one.stderr.count("\n") == 1 for one in (failed, no_account, no_key, no_tls))
+
+
+def test_exit_codes_of_many() -> None:
+    """All failed is 1, unless the credentials were rejected."""
+    created = Outcome(spec(), OutcomeStatus.CREATED)
+    failed = Outcome(spec(), OutcomeStatus.FAILED, error=error(ServerError, 500))
+    rejected = Outcome(spec(), OutcomeStatus.FAILED, error=error(AuthenticationError, 401))
+
+    assert exit_code_for_all([created]) is Exit.DONE
+    assert exit_code_for_all([created, failed]) is Exit.PARTLY_FAILED
+    assert exit_code_for_all([failed, rejected]) is Exit.FAILED
+    assert exit_code_for_all([rejected]) is Exit.REJECTED
+
+
+@pytest.mark.parametrize("path", ["/webhooks/99999", "/webhooks/99999/activate"])
+def test_a_webhook_that_is_not_found(path: str) -> None:
+    """The message names it, and the command that helps."""
+    assert describe(error(NotFoundError, 404, path)) == (
+        "webhook 99999 not found (404). `gwms webhooks list` shows what exists; is this the right e-shop's key?"
+    )
+
+
+def test_other_errors_speak_for_themselves() -> None:
+    """Among them a 404 for something else."""
+    for one in (error(NotFoundError, 404), error(ServerError, 500, "/webhooks/1")):
+        assert describe(one) == str(one)
+
+
+def test_printable() -> None:
+    """Control characters are escaped, other scripts are not."""
+    assert printable("\x1b[2J→ č") == "\\x1b[2J→ č"
+
+
+def test_summary() -> None:
+    """Results are counted by status."""
+    statuses = [OutcomeStatus.FAILED, OutcomeStatus.CREATED, OutcomeStatus.CREATED]
+
+    assert summary([Outcome(spec(), status) for status in statuses]) == "2 created, 1 failed"
+    assert summary([]) == "nothing was done"

@@ -1,0 +1,132 @@
+"""A file of webhooks against the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gwms_async import Outcome
+from gwms_async.cli.access import Access
+from gwms_async.cli.commands import gwms
+from gwms_async.cli.file import WebhookFile
+from gwms_async.cli.output import Exit, handle_errors
+from gwms_async.cli.plan import apply_file
+from gwms_async.testing import GwmsEmulator, Stall, Status
+
+from ..helpers.command_line import FILE, URL, environment, lines, run
+from ..helpers.emulated import held, specs, until
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Write a file of two webhooks."""
+    file = tmp_path / "shop.toml"
+    file.write_text(FILE)
+    return file
+
+
+def test_plan_and_apply(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """A plan changes nothing; applied twice, the second run changes nothing and says so."""
+    planned = run(gwms_emulator, "plan", path)
+    (figures,) = lines(run(gwms_emulator, "plan", path, "--json"))
+    assert gwms_emulator.webhooks == []
+    first = run(gwms_emulator, "apply", path, FORCE_COLOR="1")
+    second = run(gwms_emulator, "apply", path)
+    third = run(gwms_emulator, "apply", path, "--json")
+
+    assert "2 to create, 0 unchanged" in planned.stdout
+    assert (figures["changes"], len(figures["create"])) == (2, 2)
+    assert "2 created" in first.stdout
+    assert "applying" in first.stderr
+    assert "nothing to do, 2 unchanged" in second.stdout
+    assert [one["status"] for one in lines(third)] == ["existing", "existing"]
+    assert {planned.exit_code, first.exit_code, second.exit_code, third.exit_code} == {0}
+    assert second.stderr == ""
+    assert gwms_emulator.count("create") == 2
+
+
+def test_partly_failed(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """The exit code is 3."""
+    gwms_emulator.inject(Status(400), operation="create")
+    result = run(gwms_emulator, "apply", path)
+
+    assert result.exit_code == 3
+    assert "1 failed" in result.stdout
+
+
+def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """Unlisted webhooks under the prefix are deleted, after a yes; nothing outside it is touched."""
+    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    gwms_emulator.add_webhook("https://shop.example/gwms-other", "CREATE_ORDER")
+    unasked = run(gwms_emulator, "apply", path, "--prune")
+    refused = run(gwms_emulator, "apply", path, "--prune", typed="n\n")
+    kept = run(gwms_emulator, "apply", path)
+    assert len(gwms_emulator.webhooks) == 4
+    agreed = run(gwms_emulator, "apply", path, "--prune", typed="y\n")
+    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    forced = run(gwms_emulator, "apply", path, "--prune", "--yes", "--json")
+
+    codes = [one.exit_code for one in (unasked, refused, kept, agreed, forced)]
+    assert codes == [2, 1, 0, 0, 0]
+    assert "pass --yes" in unasked.stderr
+    assert "Nothing was changed" in refused.stderr
+    assert [one["status"] for one in lines(forced)] == ["existing", "existing", "deleted"]
+    assert sorted({hook.url for hook in gwms_emulator.webhooks}) == ["https://shop.example/gwms-other", URL]
+
+
+def test_prune_of_much(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """More than 30 % need --force; --prune needs a prefix."""
+    for number in range(12):
+        gwms_emulator.add_webhook(f"https://shop.example/gwms/{number}", "CREATE_ORDER")
+    refused = run(gwms_emulator, "apply", path, "--prune", "--yes")
+    forced = run(gwms_emulator, "apply", path, "--prune", "--yes", "--force")
+    path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
+    without = run(gwms_emulator, "plan", path, "--prune")
+
+    assert refused.exit_code == 1
+    assert "--force" in refused.stderr
+    assert forced.exit_code == 0
+    assert without.exit_code == 2
+    assert held(gwms_emulator).total() == 2
+
+
+async def test_cancelled(gateway: GwmsEmulator) -> None:
+    """A cancelled run reports what was done, and a second one does the rest without a duplicate."""
+    gateway.latency = 0.01
+    access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
+    done = list[Outcome]()
+    flags = {"prune": False, "yes": False, "force": False, "as_json": True}
+    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **flags), lambda: str(len(done))))
+    await until(lambda: done)
+    task.cancel()
+
+    assert await task is Exit.INTERRUPTED
+    assert len(done) > 0
+    assert len(gateway.webhooks) < 100
+    assert await apply_file(wanted, access, [], **flags) is Exit.DONE
+    assert set(held(gateway).values()) == {1}
+    assert len(gateway.webhooks) == 100
+
+
+def test_ctrl_c(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """It ends with exit code 130 and a line that says how to continue."""
+    gwms_emulator.inject(Stall(30), operation="list")
+
+    def press() -> None:
+        while not gwms_emulator.count("list"):
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    result = CliRunner().invoke(gwms, ["apply", str(path)], env=environment(gwms_emulator))
+
+    assert result.exit_code == 130
+    assert f"interrupted: nothing was done; run `gwms apply {path}` again to continue" in result.stderr

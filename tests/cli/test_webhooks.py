@@ -1,0 +1,68 @@
+"""List, create, update and delete webhooks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from gwms_async import Outcome, OutcomeStatus, WebhookType
+from gwms_async.cli.commands import gwms
+from gwms_async.cli.webhooks import _interrupted
+from gwms_async.testing import GwmsEmulator
+
+from ..helpers.command_line import URL, lines, run
+from ..helpers.emulated import spec
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def test_all_operations(gwms_emulator: GwmsEmulator) -> None:
+    """Created once, shown, updated, activated, deactivated, deleted."""
+    created = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDER", "UPDATE_ORDER", "--inactive")
+    again = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDER", "--inactive", "--json")
+    updated = run(gwms_emulator, "webhooks", "update", "1", "--event", "CREATE_RETURN", "--json")
+    got = run(gwms_emulator, "webhooks", "get", "1")
+    activated = run(gwms_emulator, "webhooks", "activate", "1", "77")
+    off = run(gwms_emulator, "webhooks", "deactivate", "1", "--json")
+    kept = run(gwms_emulator, "webhooks", "delete", "1")
+    gone = run(gwms_emulator, "webhooks", "delete", "1", "2", "--yes")
+
+    assert "created: POST" in created.stdout
+    assert lines(again)[0]["status"] == "existing"
+    assert lines(updated)[0]["type"] == "CREATE_RETURN"
+    assert "CREATE_RETURN" in got.stdout
+    assert activated.exit_code == 3
+    assert "failed: 77: " in activated.stdout
+    assert lines(off) == [{"status": "updated", "id": 1, "error": None}]
+    assert kept.exit_code == 2
+    assert gone.stdout == "deleted: 1\ndeleted: 2\n"
+    assert gwms_emulator.webhooks == []
+
+
+def test_types_need_no_credentials() -> None:
+    """All 18 event types."""
+    text = CliRunner().invoke(gwms, ["webhooks", "types"]).stdout
+    as_json = CliRunner().invoke(gwms, ["webhooks", "types", "--json"]).stdout
+
+    assert text.split() == json.loads(as_json)["types"] == [*WebhookType]
+
+
+def test_usage_errors(gwms_emulator: GwmsEmulator) -> None:
+    """They end with exit code 2."""
+    event = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDR")
+    nothing = run(gwms_emulator, "webhooks", "update", "1")
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER")
+    empty = run(gwms_emulator, "webhooks", "update", "1", "--url", "")
+
+    assert {event.exit_code, nothing.exit_code, empty.exit_code} == {2}
+    assert "did you mean CREATE_ORDER" in event.stderr
+    assert "nothing to update: pass --url" in nothing.stderr
+
+
+def test_interrupted() -> None:
+    """The line for Ctrl-C counts what was done."""
+    assert _interrupted([Outcome(spec(), OutcomeStatus.CREATED)]) == (
+        "interrupted: 1 created; run the command again for the rest"
+    )

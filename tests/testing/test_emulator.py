@@ -1,0 +1,139 @@
+"""The emulator as a whole: its state, its latency, its clocks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit
+
+from ..helpers.emulated import statuses, until
+from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
+
+
+class AheadLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock is an hour ahead of the usual one."""
+
+    def time(self) -> float:
+        """Return the time."""
+        return super().time() + 3600
+
+
+async def test_the_state_can_be_changed_from_outside(gateway: GwmsEmulator) -> None:
+    """Webhooks come and go as if another process changed them; what is added is not checked."""
+    gateway.add_eshop("other")
+    old = gateway.add_webhook("https://shop.example/1", "CREATE_ORDER")
+    odd = gateway.add_webhook("", "CREATE_CLAIM", active=False, method="GET")
+    foreign = gateway.add_webhook("https://shop.example/3", "CREATE_ORDER", eshop="other")
+    assert gateway.webhooks == [old, odd, foreign]
+
+    async with logged_in(gateway) as client:
+        listed = (await client.send("GET", "/webhooks")).data
+        assert [(hook["id"], hook["webhookType"], hook["active"], hook["method"]) for hook in listed] == [
+            (1, "CREATE_ORDER", True, "POST"),
+            (2, "CREATE_CLAIM", False, "GET"),
+        ]
+
+        gateway.remove_webhook(old.id)
+        assert (await client.send("GET", "/webhooks/1")).status == 404
+        with pytest.raises(KeyError):
+            gateway.remove_webhook(old.id)
+
+
+async def test_two_emulators_share_nothing() -> None:
+    """Each has its own port, state and tokens."""
+    async with GwmsEmulator() as first, GwmsEmulator() as second, logged_in(first) as client, plain(second) as stranger:
+        stranger.authorization = client.authorization
+
+        assert first.base_url != second.base_url
+        assert (await stranger.send("GET", "/webhooks")).status == 401
+
+
+async def test_latency_delays_the_answer_not_the_change(gateway: GwmsEmulator) -> None:
+    """A request is carried out when it arrives, and answered later."""
+    async with logged_in(gateway) as client:
+        gateway.latency = 0.05
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        call = asyncio.create_task(client.create())
+        await until(lambda: gateway.webhooks)
+        assert statuses(gateway, "create") == [None]
+
+        assert (await call).status == 200
+        assert loop.time() - began >= 0.05
+        assert statuses(gateway, "create") == [200]
+
+        gateway.latency = 0
+        assert await client.statuses(1) == [200]
+
+
+async def test_a_client_that_disconnects_during_the_latency(gateway: GwmsEmulator) -> None:
+    """Its request is carried out all the same, and the handler ends at once."""
+    async with logged_in(gateway) as client:
+        gateway.latency = 3600
+        async with wire(gateway) as connection:
+            connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
+            await until(lambda: gateway.webhooks)
+        await until(lambda: gateway.connections == 1)
+
+    assert (gateway.requests[-1].status, len(gateway.webhooks)) == (None, 1)
+
+
+async def test_a_drop_comes_after_the_latency(gateway: GwmsEmulator) -> None:
+    """A fault that loses the answer takes as long as the answer would have."""
+    async with logged_in(gateway) as client, wire(gateway) as connection:
+        gateway.latency = 0.05
+        gateway.inject(DropAfter())
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
+
+        assert await connection.rest() == b""
+        assert loop.time() - began >= 0.05
+    assert len(gateway.webhooks) == 1
+
+
+async def statuses_of(gateway: GwmsEmulator, count: int) -> list[int]:
+    """Log in, and return the statuses of a few requests."""
+    async with logged_in(gateway) as client:
+        return await client.statuses(count)
+
+
+def test_the_journal_uses_the_clock_of_the_event_loop() -> None:
+    """`Exchange.at` compares with the time of the loop that the emulator runs in, whatever its clock."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with GwmsEmulator() as gateway:
+            await statuses_of(gateway, 1)
+        assert began <= gateway.requests[0].at <= gateway.requests[1].at <= loop.time()
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        runner.run(main())
+
+
+def test_a_rate_limit_can_be_replaced_where_no_loop_runs() -> None:
+    """Before the start the bucket is full; later it is as full as the requests so far have left it."""
+    gateway = GwmsEmulator(rate_limit=RateLimit(1, 1))
+    gateway.rate_limit = RateLimit(0.001, 2)
+    with asyncio.Runner() as runner:
+        runner.run(gateway.start())
+        assert runner.run(statuses_of(gateway, 3)) == [200, 200, 429]
+        gateway.rate_limit = RateLimit(0.001, 5)
+        assert runner.run(statuses_of(gateway, 1)) == [429]
+        runner.run(gateway.close())
+
+
+def test_a_rate_limit_survives_a_restart_on_another_loop() -> None:
+    """The clocks of two loops do not compare, so the bucket is full again."""
+    gateway = GwmsEmulator(rate_limit=RateLimit(0.001, 1))
+
+    async def main() -> list[int]:
+        async with gateway:
+            return await statuses_of(gateway, 2)
+
+    for factory in (AheadLoop, asyncio.SelectorEventLoop):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            assert runner.run(main()) == [200, 429]

@@ -1,0 +1,120 @@
+"""Rate limits: the token bucket by itself, and what a client sees of it."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import pytest
+
+from gwms_async.testing import GwmsEmulator, RateLimit, Status
+from gwms_async.testing.throttle import Throttle, retry_headers, whole_seconds
+
+from ..helpers.plain_client import EPOCH, logged_in
+
+
+def test_a_throttle_lets_a_burst_pass_then_one_at_a_time() -> None:
+    """After a burst, one request passes per period; the wait is the time until the next."""
+    throttle, limit = Throttle(), RateLimit(4, 3)
+
+    assert [throttle.admit(limit, 10.0) for _ in range(5)] == [0, 0, 0, 0.25, 0.25]
+    assert throttle.admit(limit, 10.125) == 0.125
+    assert [throttle.admit(limit, 10.25) for _ in range(2)] == [0, 0.25]
+
+
+def test_a_throttle_is_full_again_after_a_silence() -> None:
+    """After any silence, no more than the burst passes at once."""
+    throttle, limit = Throttle(), RateLimit(4, 2)
+    for _ in range(3):
+        throttle.admit(limit, 0.0)
+
+    assert [throttle.admit(limit, 1000.0) for _ in range(3)] == [0, 0, 0.25]
+
+
+def test_a_throttle_is_not_refilled_when_its_limit_is_replaced() -> None:
+    """Tokens taken under the old limit are missing under the new one too."""
+    throttle, first, second = Throttle(), RateLimit(1, 1), RateLimit(1, 1)
+
+    assert [throttle.admit(limit, 5.0) for limit in (first, first, second, second)] == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0)])
+def test_a_rate_limit_that_admits_nothing_is_an_error(rate: float, burst: int) -> None:
+    """The rate is above zero, the burst at least one."""
+    with pytest.raises(ValueError, match="must be >"):
+        RateLimit(rate, burst)
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0.001, 1), (1, 1), (1.001, 2), (59.5, 60)])
+def test_a_wait_in_whole_seconds(wait: float, seconds: int) -> None:
+    """It is rounded up, never to zero."""
+    assert whole_seconds(wait) == seconds
+
+
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ("seconds", {"Retry-After": "3"}),
+        ("date", {"Retry-After": "Mon, 21 Sep 2026 14:13:24 GMT"}),
+        (None, {}),
+    ],
+)
+def test_a_refusal_says_when_to_retry(form: Literal["seconds", "date"] | None, headers: dict[str, str]) -> None:
+    """In whole seconds or as a date, either rounded up, or not at all."""
+    assert retry_headers(RateLimit(1, 1, form), 2.5, EPOCH + 0.75) == headers
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", None])
+async def test_a_rate_limit_refuses_what_is_too_much(form: Literal["seconds", "date"] | None) -> None:
+    """Beyond the burst the answer is a 429 that changes nothing and may say when to retry; logins always pass."""
+    limit = RateLimit(0.001, 2, form)
+    async with GwmsEmulator(rate_limit=limit, clock=lambda: EPOCH) as gateway, logged_in(gateway) as client:
+        await client.log_in()
+        assert await client.statuses(2) == [200, 200]
+
+        reply = await client.create()
+        assert reply.problem == (429, "Too many requests")
+        assert (gateway.webhooks, gateway.requests[-1].fault) == ([], None)
+
+        await client.log_in()
+        assert await client.statuses(1) == [429]
+
+    header = reply.headers.get("Retry-After")
+    if form is None:
+        assert header is None
+        return
+    assert header is not None
+    wait = int(header) if form == "seconds" else parsedate_to_datetime(header).timestamp() - EPOCH
+    assert 900 < wait <= 1000
+
+
+async def test_a_rate_limit_can_be_replaced(gateway: GwmsEmulator) -> None:
+    """The first bucket is full, the next has what the last one left; without a limit, everything passes."""
+    async with logged_in(gateway) as client:
+        gateway.rate_limit = RateLimit(0.001, 3)
+        assert await client.statuses(1) == [200]
+        gateway.rate_limit = RateLimit(0.001, 5)
+        assert await client.statuses(3) == [200, 200, 429]
+
+        gateway.rate_limit = None
+        assert await client.statuses(2) == [200, 200]
+
+
+async def test_a_rate_limit_recovers(gateway: GwmsEmulator) -> None:
+    """A client that retries later is accepted."""
+    gateway.rate_limit = RateLimit(50, 1)
+    async with logged_in(gateway) as client, asyncio.timeout(10):
+        while 429 not in await client.statuses(2):
+            pass
+        while 200 not in await client.statuses(1):
+            pass
+
+
+async def test_a_request_that_is_hit_does_not_count_for_the_rate(gateway: GwmsEmulator) -> None:
+    """A fault replaces the rate limit."""
+    gateway.rate_limit = RateLimit(0.001, 1)
+    async with logged_in(gateway) as client:
+        gateway.inject(Status(503), times=2)
+
+        assert await client.statuses(4) == [503, 503, 200, 429]

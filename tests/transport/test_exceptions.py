@@ -1,0 +1,59 @@
+"""aiohttp's exceptions to ours; what each means for its request is tested with the failure table."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from gwms_async import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, Request, Timeout
+from gwms_async.transport.exceptions import map_exception
+
+GET = Request("GET", "/webhooks", idempotent=True, secrets=("t0ken",))
+
+
+@pytest.mark.parametrize("complaint", [TypeError("ssl"), ValueError("header"), RuntimeError("Session is closed")])
+def test_a_complaint_of_aiohttp_is_a_mistake_in_the_setup(complaint: Exception) -> None:
+    """It is no attempt's end: there was none."""
+    end = map_exception(complaint, GET, Timeout())
+
+    assert isinstance(end, ConfigurationError)
+    assert str(complaint) in str(end)
+
+
+def test_a_fault_within_aiohttp_says_nothing() -> None:
+    """What nobody thought of leaves the outcome unknown."""
+    end = map_exception(AttributeError("writer"), GET, Timeout())
+
+    assert isinstance(end, ConnectionFailedError)
+    assert end.cause is Cause.UNKNOWN
+
+
+def test_an_error_after_sending_may_come_from_the_users_code() -> None:
+    """Then it is not a configuration error: the gateway may have carried the request out."""
+    end = map_exception(ValueError("mine"), GET, Timeout(), is_sure=False)
+
+    assert isinstance(end, ConnectionFailedError)
+    assert end.cause is Cause.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (aiohttp.ConnectionTimeoutError(), "GET /webhooks: no connection within 2 s"),
+        (TimeoutError(), "GET /webhooks: no complete response within 0.5 s"),
+    ],
+)
+def test_a_timeout_names_its_limit(error: Exception, text: str) -> None:
+    """The one that was exceeded."""
+    end = map_exception(error, GET, Timeout(connect=2, attempt=0.5))
+
+    assert isinstance(end, AttemptTimeoutError)
+    assert str(end) == text
+
+
+def test_secrets_are_masked_before_the_text_is_cut() -> None:
+    """Those of the request and those of the proxy; a long text is cut."""
+    end = map_exception(OSError("hunter2 t0ken " + "x" * 1000), GET, Timeout(), secrets=("hunter2",))
+
+    assert str(end).startswith("GET /webhooks: OSError: *** *** xxx")
+    assert len(str(end)) < 400
