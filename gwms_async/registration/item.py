@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from math import inf
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
@@ -31,14 +31,13 @@ PAUSES = (1.0, 2.0, 3.0)
 """Seconds between the looks at lists that may come too early."""
 
 
+@define(eq=False, repr=False)
 class Item:
     """A spec that a run works on.
 
     Args:
         spec: The spec.
         coordinator: Shared by the registrations of the e-shop.
-
-    Attributes:
         state: How far it is.
         outcome: How it ended, as far as is known.
         emitted: The outcome that was emitted last.
@@ -55,47 +54,25 @@ class Item:
         is_watched: Whether copies of another client are to be looked at once more.
     """
 
-    __slots__ = (
-        "_commits_until",
-        "_conflict",
-        "_earlier_attempts",
-        "before",
-        "call",
-        "coordinator",
-        "deadline",
-        "doubt",
-        "due",
-        "duplicates",
-        "emitted",
-        "gone",
-        "is_watched",
-        "looks",
-        "made",
-        "outcome",
-        "own",
-        "spec",
-        "state",
-    )
-
-    def __init__(self, spec: WebhookSpec, coordinator: Coordinator) -> None:
-        self.spec = spec
-        self.state = State.NEW
-        self.outcome: Outcome | None = None
-        self.emitted: Outcome | None = None
-        self.duplicates = 0
-        self.deadline = inf
-        self.call = Call()
-        self.due = self._commits_until = -inf
-        self.looks = 0
-        self.coordinator = coordinator
-        self.doubt: OutcomeUnknownError | None = None
-        self._conflict: ConflictError | None = None
-        self.before: frozenset[int] | None = None
-        self.made: tuple[int, ...] = ()
-        self.own: tuple[int, ...] = ()
-        self.gone: frozenset[int] = frozenset()
-        self.is_watched = False
-        self._earlier_attempts = 0
+    spec: WebhookSpec
+    coordinator: Coordinator
+    state: State = field(default=State.NEW, init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    emitted: Outcome | None = field(default=None, init=False)
+    duplicates: int = field(default=0, init=False)
+    deadline: float = field(default=inf, init=False)
+    call: Call = field(factory=Call, init=False)
+    doubt: OutcomeUnknownError | None = field(default=None, init=False)
+    before: frozenset[int] | None = field(default=None, init=False)
+    made: tuple[int, ...] = field(default=(), init=False)
+    own: tuple[int, ...] = field(default=(), init=False)
+    gone: frozenset[int] = field(default=frozenset(), init=False)
+    due: float = field(default=-inf, init=False)
+    looks: int = field(default=0, init=False)
+    is_watched: bool = field(default=False, init=False)
+    _conflict: ConflictError | None = field(default=None, init=False)
+    _commits_until: float = field(default=-inf, init=False)
+    _earlier_attempts: int = field(default=0, init=False)
 
     @property
     def attempts(self) -> int:

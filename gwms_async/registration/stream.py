@@ -18,30 +18,26 @@ async def register_stream(
     """Register `specs` as they come; see `Webhooks.register_stream`."""
     check_concurrency(concurrency)
     source = Source(specs)
-    # Workers wait while it is full: a slow consumer slows the source down.
-    outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=concurrency)
+    outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+    room = asyncio.Semaphore(concurrency)  # a slow consumer slows the source down
 
-    async def put(outcome: Outcome | None) -> None:
+    async def emit(outcome: Outcome) -> None:
         if not workers.is_stopped:  # else the consumer is gone
             with workers.waiting():
-                await outcomes.put(outcome)
+                await room.acquire()
+            outcomes.put_nowait(outcome)
 
     async def next_spec() -> WebhookSpec | None:
         with workers.waiting():
             return await source()
 
-    run = Run(coordinator, concurrency, put, is_stream=True)
+    run = Run(coordinator, concurrency, emit, is_stream=True)
     workers = run.workers
-
-    async def work() -> None:
-        try:
-            await run.main(next_spec)
-        finally:
-            await put(None)
-
-    main = asyncio.create_task(work(), name="gwms registration")
+    main = asyncio.create_task(run.main(next_spec), name="gwms registration")
+    main.add_done_callback(lambda _: outcomes.put_nowait(None))
     try:
         while (outcome := await outcomes.get()) is not None:
+            room.release()
             yield outcome
     finally:
         await workers.stop(main)

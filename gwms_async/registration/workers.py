@@ -33,7 +33,8 @@ class Workers:
         return self._stopped_at < inf
 
     async def each(self, items: Iterable[Item], act: Callable[[Item], Awaitable[None]], tasks: int) -> None:
-        """Do `act` to each item in so many tasks, until stopped."""
+        """Do `act` to each item, in so many tasks at most, until stopped."""
+        items = list(items)
         queue = iter(items)
 
         async def work() -> None:
@@ -43,7 +44,7 @@ class Workers:
                 with self.working_on(item):
                     await act(item)
 
-        await run_tasks(work, tasks)
+        await run_tasks(work, min(tasks, len(items)))
 
     @contextmanager
     def working_on(self, item: Item) -> Iterator[None]:

@@ -36,9 +36,9 @@ BUDGET: dict[str, tuple[int, int, int, Callable[[GwmsClient], Awaitable[object]]
     "delete": (1, 0, 0, lambda gwms: gwms.webhooks.delete(1)),
     "request": (1, 0, 0, lambda gwms: gwms.request("GET", "/webhooks/1")),
     "plan": (1, 1, 0, lambda gwms: gwms.webhooks.plan(specs(MANY))),
-    "register": (2, 1, 3, lambda gwms: gwms.webhooks.register(spec())),
-    "register_many": (MANY + 1, 1, 2 + 8, lambda gwms: gwms.webhooks.register_many(specs(MANY), concurrency=8)),
-    "register_stream": (MANY + 1, 1, 2 + 8, drain),
+    "register": (3, 2, 4, lambda gwms: gwms.webhooks.register(spec())),
+    "register_many": (MANY + 2, 2, 3 + 8, lambda gwms: gwms.webhooks.register_many(specs(MANY), concurrency=8)),
+    "register_stream": (MANY + 2, 2, 4 + 8, drain),
 }
 
 

@@ -247,15 +247,19 @@ def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
 
 
 def test_a_webhook_stored_in_another_spelling_is_reported() -> None:
-    """A gateway that changes the url would be given the same webhook anew at each run: that is worth a warning."""
+    """A later run would not recognise it: the outcome shows both spellings, and is a failure."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        gateway.stores = lambda spec: evolve(spec, url=spec.url + "/")
+        gateway.stores = lambda spec: evolve(spec, url=spec.url + "/hook")
 
-        await register(gateway.coordinator(), [spec])
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
-        assert "webhook 1 is not stored as asked: a later run will not find it" in caplog.text
+        assert outcome.status is S.CREATED
+        assert outcome.is_failure
+        assert "'https://shop.example/0/hook'" in str(outcome.error)
+        assert "'https://shop.example/0'" in str(outcome.error)
+        assert gateway.count("list") == 1
 
     virtual_loop.run(main())
 

@@ -260,13 +260,13 @@ def test_closing_while_a_batch_is_settled() -> None:
         gateway.fail("create", *[Fault(lost)] * 1000)
         stream = register_stream(gateway.coordinator(), specs(1001), concurrency=1)
         waiting = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(10 + 0.5)
+        await asyncio.sleep(0.5)
 
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-        assert asyncio.get_running_loop().time() < 10.6
+        assert asyncio.get_running_loop().time() < 0.6
 
     virtual_loop.run(main())
 
