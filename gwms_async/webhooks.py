@@ -13,7 +13,7 @@ from .models import Webhook, WebhookSpec
 from .registration.apply import apply
 from .registration.bulk import register_many
 from .registration.coordinator import Coordinator
-from .registration.plan import Plan, make_plan
+from .registration.plan import Plan, claimed_by, make_plan
 from .registration.report import Outcome, Report
 from .registration.snapshot import unique
 from .registration.stream import register_stream
@@ -48,33 +48,41 @@ class Operations:
             text = str(error)
         raise OutcomeUnknownError(f"a webhook was probably created, but {text}", spec=spec)
 
-    async def get(self, webhook_id: int) -> Webhook:
+    async def get(self, webhook: int | Webhook) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""
+        webhook_id = _id_of(webhook)
         request = requests.get_request(webhook_id, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
-    async def update(self, webhook_id: int, spec: WebhookSpec) -> Webhook:
+    async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
+        webhook_id = _id_of(webhook)
         request = requests.update_request(webhook_id, spec, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
-    async def activate(self, webhook_id: int) -> Webhook:
+    async def activate(self, webhook: int | Webhook) -> Webhook:
         """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
+        webhook_id = _id_of(webhook)
         request = requests.activate_request(webhook_id, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
-    async def deactivate(self, webhook_id: int) -> Webhook:
+    async def deactivate(self, webhook: int | Webhook) -> Webhook:
         """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
+        webhook_id = _id_of(webhook)
         request = requests.deactivate_request(webhook_id, self._call or Call())
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
-    async def delete(self, webhook_id: int) -> None:
+    async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        await self.request(requests.delete_request(webhook_id, self._call or Call()))
+        await self.request(requests.delete_request(_id_of(webhook), self._call or Call()))
 
     async def request(self, request: Request) -> Any:
         """Send any request, and return the ``data`` of its response."""
         return decoding.decode_data(request, await self._send(request))
+
+
+def _id_of(webhook: int | Webhook) -> int:
+    return webhook.id if isinstance(webhook, Webhook) else webhook
 
 
 class Webhooks(Operations):
@@ -93,6 +101,23 @@ class Webhooks(Operations):
             OutcomeUnknownError: It was sent once, and no readable response came back.
         """
         return await self._coordinator.create_directly(spec, Call())
+
+    async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
+        """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
+        return self._noted(await super().update(webhook, spec))
+
+    async def activate(self, webhook: int | Webhook) -> Webhook:
+        """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
+        return self._noted(await super().activate(webhook))
+
+    async def deactivate(self, webhook: int | Webhook) -> Webhook:
+        """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
+        return self._noted(await super().deactivate(webhook))
+
+    async def delete(self, webhook: int | Webhook) -> None:
+        """Delete a webhook (``DELETE /webhooks/{id}``)."""
+        await super().delete(webhook)
+        self._coordinator.memory.note_deleted(_id_of(webhook))
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
@@ -133,7 +158,8 @@ class Webhooks(Operations):
             specs: The webhooks; duplicates are registered once.
             concurrency: How many are processed at once.
             deadline: Seconds after which queued work is dropped; requests in flight get five seconds more.
-            on_outcome: Called with each outcome as it becomes known.
+            on_outcome: Called with each outcome as it becomes known; again for the same spec where, rarely, a later list
+                showed another copy of the webhook.
 
         Returns:
             One outcome per spec, in the order of the input.
@@ -152,15 +178,16 @@ class Webhooks(Operations):
         """Ensure that webhooks exist, from a source of any length.
 
         Like `register_many`, for more webhooks than fit in memory: outcomes come in order of completion, and only
-        identities are remembered. Specs are read no faster than outcomes are consumed. Unknown outcomes are settled
-        when the source ends, or when there are 1,000 of them.
+        identities are remembered, and these only until the list that decides is taken again, after 30 seconds. Specs
+        are read no faster than outcomes are consumed. An outcome may come a second time, where a later list showed
+        another copy of the webhook.
 
         Args:
             specs: The webhooks.
             concurrency: How many are processed at once.
 
         Yields:
-            One outcome per spec.
+            One outcome per spec, or more: the last one counts.
 
         Raises:
             ValueError: `concurrency` is invalid, or the source yielded something other than a `WebhookSpec`.
@@ -169,21 +196,25 @@ class Webhooks(Operations):
         """
         return register_stream(self._coordinator, specs, concurrency=concurrency)
 
-    async def plan(self, specs: Iterable[WebhookSpec], *, prune: Callable[[Webhook], object] | None = None) -> Plan:
+    async def plan(
+        self, specs: Iterable[WebhookSpec], *, prune: str | Callable[[Webhook], object] | None = None
+    ) -> Plan:
         """Compare the webhooks you want with those that exist; nothing is changed.
 
         Args:
             specs: The webhooks; duplicates count once.
-            prune: Says which webhooks `apply` may delete if they are not among `specs`. By default none.
+            prune: Says which webhooks `apply` may delete if they are not among `specs`: those for which it returns
+                true, or those whose URL begins with it, e.g. "https://shop.example/gwms/". By default none.
 
         Returns:
             What `apply` will do; `str` of it reads like a diff.
 
         Raises:
-            ValueError: Not a spec, or a webhook is wanted both active and inactive; nothing was sent.
+            ValueError: Not a spec, a webhook is wanted both active and inactive, or the prefix is not an absolute URL
+                that ends with a slash; nothing was sent.
         """
-        wanted = tuple(unique(specs).values())
-        return make_plan(wanted, await self.list(), prune)
+        wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
+        return make_plan(wanted, await self.list(), claims)
 
     async def apply(
         self,
@@ -202,7 +233,7 @@ class Webhooks(Operations):
         Args:
             plan: From `plan`.
             concurrency: How many are processed at once.
-            force: Whether to delete more than 30 % of what exists, where that is 10 or more.
+            force: Whether to delete more than 30 % of what `prune` claims, where that is 10 or more.
             on_outcome: Called with each outcome as it becomes known.
 
         Returns:
@@ -214,6 +245,11 @@ class Webhooks(Operations):
             GwmsError: The initial list failed; nothing was changed.
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
+
+    def _noted(self, webhook: Webhook) -> Webhook:
+        """Let registrations know what was written; lists may not show it yet."""
+        self._coordinator.memory.note_changed(webhook)
+        return webhook
 
     async def close(self) -> None:
         """End a list that registrations wait for."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-
-from attrs import validators
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from ..chain import Call
 from ..errors import GwmsError, NotFoundError, PlanRefusedError
-from ..models import Webhook, WebhookSpec
-from .bulk import register_many
+from ..models import Identity, Webhook
+from .bulk import check_concurrency, register_many, safe_callback
 from .coordinator import Coordinator
-from .plan import Plan
+from .plan import Plan, is_refused
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, is_tombstone
-
-_FEW, _SHARE = 10, 0.3
+from .workers import Workers
 
 
 async def apply(
@@ -28,65 +25,103 @@ async def apply(
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
     """Carry a plan out; see `Webhooks.apply`."""
+    check_concurrency(concurrency)
     snapshot = await coordinator.lists.fresh()
     if not force:
         _check(plan, snapshot)
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
-    needed = {outcome.webhook.id for outcome in report.outcomes if outcome.webhook is not None}
-    deleted: dict[int, Outcome] = {}
-    queue = iter(plan.delete)
+    deletions = [Deletion(webhook, coordinator) for webhook in plan.delete]
+    kept = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
+    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock)
 
-    async def work() -> None:
+    async def delete(deletion: Deletion) -> None:
+        if report.failures:
+            deletion.refuse("some of the wanted webhooks are not registered")
+        else:
+            await deletion.carry_out(snapshot, kept)
+        notify(deletion.outcome)
 
-        for webhook in queue:
-            deleted[webhook.id] = await _delete_one(coordinator, webhook, snapshot, needed, is_safe=not report.failures)
-            if on_outcome is not None:
-                on_outcome(deleted[webhook.id])
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(concurrency, len(plan.delete))):
-            group.create_task(work())
-    return Report((*report.outcomes, *(deleted[webhook.id] for webhook in plan.delete)))
+    await workers.supervise(workers.each(deletions, delete, concurrency))
+    return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
 
 
 def _check(plan: Plan, snapshot: Snapshot) -> None:
-    listed = sum(1 for _ in snapshot)
-    due = sum(_is_there(webhook, snapshot) for webhook in plan.delete)
-    if listed >= _FEW and due > _SHARE * listed:
+    due = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.delete)
+    if is_refused(due, plan.claimed):
         raise PlanRefusedError(
-            f"the plan would delete {due} of the {listed} webhooks that exist; nothing was sent. "
-            "Check what `prune` claims, or pass force=True"
+            f"the plan would delete {due} of the {plan.claimed} webhooks that `prune` claims; nothing was sent. "
+            "Check what it claims, or pass force=True"
         )
 
 
-async def _delete_one(
-    coordinator: Coordinator, webhook: Webhook, snapshot: Snapshot, needed: Iterable[int], *, is_safe: bool
-) -> Outcome:
-    """Delete one webhook, if it is still what the plan saw."""
-    spec, call = _spec_of(webhook), Call()
-    if webhook.id in needed:
-        return Outcome(spec, OutcomeStatus.EXISTING, webhook)
-    if not _is_there(webhook, snapshot):
-        return Outcome(spec, OutcomeStatus.DELETED, webhook)
-    if not is_safe:
-        return Outcome(spec, OutcomeStatus.NOT_STARTED, webhook, GwmsError(_NOT_SAFE))
-    try:
-        await coordinator.api(call).delete(webhook.id)
-    except NotFoundError:
-        pass  # somebody else was faster
-    except GwmsError as error:
-        return Outcome(spec, OutcomeStatus.FAILED, webhook, error, call.attempts)
-    return Outcome(spec, OutcomeStatus.DELETED, webhook, attempts=call.attempts)
+class Deletion:
+    """One webhook that a plan deletes.
+
+    Args:
+        webhook: The webhook, as the plan saw it.
+        coordinator: Shared by the registrations of the e-shop.
+    """
+
+    def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
+        self.call = Call()
+        self._webhook, self._coordinator = webhook, coordinator
+        self.refuse("the run ended before")
+
+    def stop(self, now: float) -> None:
+        """Send nothing more for it."""
+        self.call.deadline = now
+
+    def refuse(self, reason: str) -> None:
+        """Leave the webhook as it is."""
+        self._end(
+            OutcomeStatus.NOT_STARTED, GwmsError(f"webhook {self._webhook.id} was not deleted: {reason}. Run again")
+        )
+
+    async def carry_out(self, snapshot: Snapshot, kept: Mapping[Identity, Webhook]) -> None:
+        """Delete the webhook, if it is still what the plan saw.
+
+        Args:
+            snapshot: What the gateway had before anything was changed.
+            kept: The webhooks that were registered.
+        """
+        webhook, listed = self._webhook, snapshot.get(self._webhook.id)
+        stays = kept.get(webhook.identity)
+        try:
+            if stays is not None and stays.id == webhook.id:
+                self._end(OutcomeStatus.EXISTING)
+            elif listed is None or is_tombstone(listed) or self._coordinator.memory.is_deleted(webhook.id):
+                self._end(OutcomeStatus.DELETED)
+            elif not _is_unchanged(webhook, listed):
+                self.refuse("it has changed since the plan was made")
+            elif stays is not None and not await self._exists(stays):
+                self.refuse("the copy that was to stay has vanished")
+            else:
+                await self._delete()
+        except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+            self._end(OutcomeStatus.FAILED, error)
+
+    async def _exists(self, stays: Webhook) -> bool:
+        """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
+        try:
+            return (await self._coordinator.api(self.call).get(stays.id)).identity == stays.identity
+        except NotFoundError:
+            return False
+
+    async def _delete(self) -> None:
+        self.call = Call(deadline=self.call.deadline)
+        with suppress(NotFoundError):  # another process has deleted it
+            await self._coordinator.api(self.call).delete(self._webhook.id)
+        self._coordinator.memory.note_deleted(self._webhook.id)
+        self._end(OutcomeStatus.DELETED)
+
+    def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
+        self.outcome = Outcome(self._webhook.spec, status, self._webhook, error, self.call.attempts)
 
 
-_NOT_SAFE = "not deleted because some of the wanted webhooks are not registered: run it again"
-
-
-def _is_there(webhook: Webhook, snapshot: Snapshot) -> bool:
-    return any(copy.id == webhook.id and not is_tombstone(copy) for copy in snapshot.copies(webhook.identity))
-
-
-def _spec_of(webhook: Webhook) -> WebhookSpec:
-    # The stored url may be one that a spec may not have; it can be deleted all the same.
-    with validators.disabled():
-        return WebhookSpec(webhook.url, webhook.webhook_type, webhook.active, webhook.method)
+def _is_unchanged(seen: Webhook, listed: Webhook | None) -> bool:
+    """Return whether a webhook that may be deleted is still as it was seen."""
+    return (
+        listed is not None
+        and not is_tombstone(listed)
+        and (listed.identity, listed.active) == (seen.identity, seen.active)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -28,7 +27,7 @@ async def register_many(
     wanted = unique(specs)
     check_concurrency(concurrency)
     ended: dict[Identity, Outcome] = {}
-    notify = _safe_callback(on_outcome)
+    notify = safe_callback(on_outcome)
 
     async def emit(outcome: Outcome) -> None:
         ended[outcome.spec.identity] = outcome
@@ -42,13 +41,7 @@ async def register_many(
     if not wanted:
         return Report(())
     run = Run(coordinator, min(concurrency, len(wanted)), emit)
-    main = asyncio.create_task(run.main(next_spec), name="gwms registration")
-    try:
-        await asyncio.wait([main], timeout=deadline)
-    finally:
-        await run.workers.stop(main)
-    if not main.cancelled():
-        main.result()
+    await run.workers.supervise(run.main(next_spec), deadline)
     for identity, spec in wanted.items():
         emitted = ended.get(identity)
         ended[identity] = outcome = run.outcome_now(spec, emitted)
@@ -65,7 +58,9 @@ def check_concurrency(concurrency: object) -> None:
         raise ValueError(f"concurrency must be a whole number of 1 or more, got {concurrency!r}")
 
 
-def _safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
+def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
+    """Return a callback that logs what the user's raises."""
+
     def notify(outcome: Outcome) -> None:
         try:
             if on_outcome is not None:

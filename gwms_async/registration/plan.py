@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from ..models import Webhook, WebhookSpec
+from ..models import Webhook, WebhookSpec, canonical_url
 from .snapshot import Snapshot, is_tombstone, preferred_first, unique
+
+_FEW, _SHARE = 10, 0.3
+_PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
 
 
 @frozen
@@ -20,6 +24,7 @@ class Plan:
         deactivate: Webhooks that exist and are active, but wanted inactive.
         delete: Webhooks that are ours and not wanted, among them second copies of a wanted one.
         unchanged: Webhooks that are as wanted.
+        claimed: How many webhooks `prune` claims, among them those that stay.
     """
 
     create: tuple[WebhookSpec, ...] = ()
@@ -27,11 +32,17 @@ class Plan:
     deactivate: tuple[Webhook, ...] = ()
     delete: tuple[Webhook, ...] = ()
     unchanged: tuple[Webhook, ...] = ()
+    claimed: int = 0
 
     @property
     def changes(self) -> int:
         """How many webhooks would change."""
         return len(self.create) + len(self.activate) + len(self.deactivate) + len(self.delete)
+
+    @property
+    def needs_force(self) -> bool:
+        """Whether `apply` refuses it without ``force=True``: it deletes over 30 % of 10 or more claimed webhooks."""
+        return is_refused(len(self.delete), self.claimed)
 
     @property
     def wanted(self) -> tuple[WebhookSpec, ...]:
@@ -52,24 +63,53 @@ class Plan:
         }
         lines = [f"{sign} {_line(one)}" for sign, (ones, _) in parts.items() for one in ones]
         counts = ", ".join(f"{len(ones)} {what}" for ones, what in parts.values() if ones)
-        return "\n".join([*lines, f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged"])
+        lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
+        if self.needs_force:
+            lines.append(f"refused without force: it deletes {len(self.delete)} of the {self.claimed} webhooks claimed")
+        return "\n".join(lines)
 
 
-def make_plan(
-    specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], prune: Callable[[Webhook], object] | None
-) -> Plan:
+def is_refused(deletes: int, claimed: int) -> bool:
+    """Return whether so many deletes are too many to be meant."""
+    claimed = max(claimed, deletes)
+    return claimed >= _FEW and deletes > _SHARE * claimed
+
+
+def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Webhook], object]:
+    """Return what says whether a webhook is ours.
+
+    Args:
+        prune: The same, or the prefix of the URLs that are ours; None: no webhook is.
+
+    Raises:
+        ValueError: The prefix is not an absolute URL that ends with a slash.
+    """
+    if prune is None:
+        return lambda _: False
+    if not isinstance(prune, str):
+        return prune
+    if not _PREFIX.fullmatch(prune):
+        # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
+        raise ValueError(
+            f'prune must be an absolute URL that ends with a slash, e.g. "https://shop.example/"; got {prune!r}'
+        )
+    prefix = canonical_url(prune)
+    return lambda webhook: webhook.identity.url.startswith(prefix)
+
+
+def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims: Callable[[Webhook], object]) -> Plan:
     """Compare the webhooks you want with those that exist.
 
     Args:
         specs: The webhooks you want; one that comes twice counts once.
         webhooks: The webhooks that exist.
-        prune: Returns whether a webhook is ours, so that it is deleted if not wanted. None: none is.
+        claims: Returns whether a webhook is ours, so that it is deleted if not wanted.
 
     Raises:
         ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
     webhooks = tuple(webhooks)
-    snapshot, kept = Snapshot.of(0, webhooks), set[int]()
+    snapshot, kept = Snapshot.of(0.0, webhooks), set[int]()
     create: list[WebhookSpec] = []
     activate: list[Webhook] = []
     deactivate: list[Webhook] = []
@@ -84,12 +124,11 @@ def make_plan(
             unchanged.append(copies[0])
         else:
             (activate if spec.active else deactivate).append(copies[0])
-    delete = (
-        webhook
-        for webhook in webhooks
-        if prune is not None and webhook.id not in kept and not is_tombstone(webhook) and prune(webhook)
-    )
-    return Plan(tuple(create), tuple(activate), tuple(deactivate), tuple(delete), tuple(unchanged))
+    # The gateway may be newer than this version: what it does not know of is not its to delete.
+    known = (webhook for webhook in webhooks if webhook.webhook_type.is_listed and not is_tombstone(webhook))
+    claimed = [webhook for webhook in known if claims(webhook)]
+    delete = tuple(webhook for webhook in claimed if webhook.id not in kept)
+    return Plan(tuple(create), tuple(activate), tuple(deactivate), delete, tuple(unchanged), len(claimed))
 
 
 def _as(webhook: Webhook, *, active: bool) -> WebhookSpec:

@@ -6,12 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from ..chain import Call
 from ..clock import Clock
-from .item import Item
+
+T = TypeVar("T", bound="Stoppable")
 
 _GRACE = 5.0
+
+
+class Stoppable(Protocol):
+    """What workers work on."""
+
+    @property
+    def call(self) -> Call:
+        """What its present call has been through."""
+        ...
+
+    def stop(self, now: float) -> None:
+        """Send nothing more for it."""
+        ...
 
 
 class Workers:
@@ -23,7 +38,7 @@ class Workers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._busy: dict[asyncio.Task[Any], Item] = {}
+        self._busy: dict[asyncio.Task[Any], Stoppable] = {}
         self._waiting: set[asyncio.Task[Any]] = set()
         self._stopped_at = inf
 
@@ -32,7 +47,7 @@ class Workers:
         """Whether nothing more is begun."""
         return self._stopped_at < inf
 
-    async def each(self, items: Iterable[Item], act: Callable[[Item], Awaitable[None]], tasks: int) -> None:
+    async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int) -> None:
         """Do `act` to each item, in so many tasks at most, until stopped."""
         items = list(items)
         queue = iter(items)
@@ -47,7 +62,7 @@ class Workers:
         await run_tasks(work, min(tasks, len(items)))
 
     @contextmanager
-    def working_on(self, item: Item) -> Iterator[None]:
+    def working_on(self, item: Stoppable) -> Iterator[None]:
         """Mark that the running task sends requests for an item."""
         task = _running_task()
         self._busy[task] = item
@@ -65,6 +80,21 @@ class Workers:
             yield
         finally:
             self._waiting.remove(task)
+
+    async def supervise(self, main: Coroutine[Any, Any, None], deadline: float | None = None) -> None:
+        """Run the coroutine that runs all tasks; stop it at the deadline, or when cancelled.
+
+        Args:
+            main: The coroutine.
+            deadline: Seconds that it may take; None for as long as it likes.
+        """
+        task = asyncio.create_task(main, name="gwms registration")
+        try:
+            await asyncio.wait([task], timeout=deadline)
+        finally:
+            await self.stop(task)
+        if not task.cancelled():
+            task.result()
 
     async def stop(self, main: asyncio.Task[None]) -> None:
         """Cancel what waits at once, and what is on the wire after 5 seconds.
