@@ -1,13 +1,33 @@
-"""The nouns of the API: webhooks, their event types and methods."""
+"""The nouns of the API: webhooks, their event types, methods and identities."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from attrs import field, frozen
+from yarl import URL
+
+_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]{1,255}(:[1-9][0-9]{3})?/[!-$&-~]*")
+_URL = re.compile(
+    r"""(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://
+    (?P<userinfo>[^@/?\#]*@)?
+    (\[(?P<ip>[^\[\]@/?\#]{1,255})\]|(?P<name>[^\[\]:@/?\#]{1,255}))
+    (:(?P<port>[0-9]*))?
+    (?P<path>/[^?\#]*)?
+    (?P<query>\?[^\#]*)?
+    (?P<fragment>\#.*)?""",
+    re.VERBOSE,
+)
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+# A triplet after a stray "%" stays: decoded, it could complete another triplet.
+_TRIPLETS = re.compile(r"(%(?![0-9A-Fa-f]{2})[0-9A-Fa-f]?)(%[0-9A-Fa-f]{2})|(?:%[0-9A-Fa-f]{2}){1,99}")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_CANONICAL_BYTES = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
 
 
 class OpenEnum(StrEnum):
@@ -83,11 +103,81 @@ class HttpMethod(OpenEnum):
 
 
 class Identity(NamedTuple):
-    """What makes two webhooks the same subscription."""
+    """What makes two webhooks the same subscription.
+
+    Args:
+        url: The canonical url.
+        webhook_type: The event type.
+        method: How the gateway delivers.
+    """
 
     url: str
     webhook_type: WebhookType
     method: HttpMethod
+
+
+def canonical_url(url: str) -> str:
+    """Return the form that all equivalent spellings of a url have in common, by RFC 3986 6.2.2 and 6.2.3.
+
+    It is used to compare, never sent. A text that is not an http(s) url stands for itself.
+    """
+    try:
+        return _canonical(url)
+    except ValueError:
+        return url
+
+
+def check_url(url: str) -> None:
+    """Raise `ValueError` unless it is an absolute http(s) URL with a host."""
+    try:
+        _canonical(url)
+    except ValueError:
+        pass
+    else:
+        return
+    raise ValueError(f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {url[:200]!r}")
+
+
+def _canonical(url: str) -> str:
+    if "/." not in url and _PLAIN_URL.fullmatch(url):
+        return url
+    parts = _URL.fullmatch(url)
+    if parts is None or _NOT_IN_URLS.search(url):
+        raise ValueError("not an http(s) url")
+    scheme, ip, port = parts["scheme"].lower(), parts["ip"], int(parts["port"]) if parts["port"] else None
+    host = ip or _TRIPLETS.sub(_canonical_triplets, parts["name"])
+    authority = URL.build(scheme=scheme, host=host, port=port).raw_authority
+    if authority.startswith("[") != bool(ip) or ("%" in authority and not ip) or (port or 0) > 65535:
+        raise ValueError("not a host and port")
+    path = _without_dot_segments(_percent_encoded(parts["path"]))
+    rest = _percent_encoded(parts["query"]) + _percent_encoded(parts["fragment"])
+    return f"{scheme}://{parts['userinfo'] or ''}{authority}{path}{rest}"
+
+
+def _percent_encoded(text: str | None) -> str:
+    """Percent-encode what is not ASCII, and decode what need not be encoded."""
+    decoded = _TRIPLETS.sub(_canonical_triplets, text or "")
+    return _NOT_ASCII.sub(lambda found: "%" + found[0].encode().hex("%").upper(), decoded)
+
+
+def _canonical_triplets(found: re.Match[str]) -> str:
+    stray, triplet = found[1], found[2]
+    if stray is not None:
+        return stray + triplet.upper()
+    return "".join([_CANONICAL_BYTES[byte] for byte in bytes.fromhex(found[0].replace("%", ""))])
+
+
+def _without_dot_segments(path: str) -> str:
+    _, *segments = path.split("/")
+    kept: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments and segments[-1] in {".", ".."}:
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def _webhook_type(value: str) -> WebhookType:
@@ -133,7 +223,7 @@ class WebhookSpec:
     @cached_property
     def identity(self) -> Identity:
         """The subscription that it asks for."""
-        return Identity(self.url, self.webhook_type, self.method)
+        return Identity(canonical_url(self.url), self.webhook_type, self.method)
 
 
 @frozen
@@ -158,10 +248,10 @@ class Webhook:
     registered_at: datetime | None = None
     unregistered_at: datetime | None = None
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """The subscription that it is."""
-        return Identity(self.url, self.webhook_type, self.method)
+        return Identity(canonical_url(self.url), self.webhook_type, self.method)
 
     @property
     def spec(self) -> WebhookSpec:

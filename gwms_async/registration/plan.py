@@ -90,9 +90,7 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
         return prune
     if not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
-        raise ValueError(
-            f'prune must be an absolute URL that ends with a slash, e.g. "https://shop.example/"; got {prune!r}'
-        )
+        raise ValueError(f"prune must be a URL that ends with a slash, e.g. https://shop.example/; got {prune!r}")
     prefix = canonical_url(prune)
     return lambda webhook: webhook.identity.url.startswith(prefix)
 
