@@ -158,8 +158,8 @@ class Webhooks(Operations):
             specs: The webhooks; duplicates are registered once.
             concurrency: How many are processed at once.
             deadline: Seconds after which queued work is dropped; requests in flight get five seconds more.
-            on_outcome: Called with each outcome as it becomes known; again for the same spec where, rarely, a later list
-                showed another copy of the webhook.
+            on_outcome: Called with each outcome as it becomes known; again for the same spec where, rarely, a later
+                list showed another copy of the webhook.
 
         Returns:
             One outcome per spec, in the order of the input.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.plan import make_plan
+from gwms_async.registration.plan import claimed_by, make_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,14 +36,14 @@ def spec(url: str = "a", *, active: bool = True) -> WebhookSpec:
 )
 def test_what_one_wanted_webhook_needs(there: list[Webhook], expected: Plan) -> None:
     """Created, activated or left alone; by default nothing is deleted."""
-    assert make_plan([spec()], there, None) == expected
+    assert make_plan([spec()], there, claimed_by(None)) == expected
 
 
 def test_what_shall_not_be_active() -> None:
     """It is deactivated, or left alone."""
     wanted = [spec("a", active=False), spec("b", active=False)]
 
-    plan = make_plan(wanted, [hook(1, "a"), hook(2, "b", active=False)], None)
+    plan = make_plan(wanted, [hook(1, "a"), hook(2, "b", active=False)], claimed_by(None))
 
     assert plan == Plan(deactivate=(hook(1, "a"),), unchanged=(hook(2, "b", active=False),))
     assert plan.wanted == (spec("a", active=False), spec("b", active=False))
@@ -55,7 +55,7 @@ def test_pruning() -> None:
 
     plan = make_plan([spec()], there, lambda webhook: webhook.url == "a" or webhook.url.startswith("mine/"))
 
-    assert plan == Plan(unchanged=(hook(1),), delete=(hook(2), hook(3, "mine/x")))
+    assert plan == Plan(unchanged=(hook(1),), delete=(hook(2), hook(3, "mine/x")), claimed=3)
     assert plan.changes == 2
 
 
