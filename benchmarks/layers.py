@@ -47,12 +47,12 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
 
     async with GwmsClient(Credentials("u", "p", "k"), base_url=base_url, max_connections=CONNECTIONS) as gwms:
         await gwms.webhooks.get(1)
-        shared, session = gwms._shared, gwms._session  # noqa: SLF001
+        shared, send = gwms._shared, gwms.webhooks._send  # noqa: SLF001
         token = shared.login._token  # noqa: SLF001
         headers = CIMultiDict({"authorization": f"Bearer {token.token.value if token else ''}", "x-api-key": "k"})
-        key = import_module("gwms_async.auth.login").ApiKey("k", relogins=0)
+        key = import_module("gwms_async.auth.known_keys").ApiKey("k")
         chain = (Relogin(shared.login, key), shared.backoff, shared.pace, Authorize(shared.login, key))
-        operations = Operations(session.call)
+        operations = Operations(send)
 
         async def transport(number: int) -> object:
             return await shared.transport(request(number).with_headers(headers, ()))
@@ -71,7 +71,7 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
         yield {
             "transport": transport,
             **steps,
-            "the call's limit": sending(session.call),
+            "the call's limit": sending(send),
             "reading the webhook": operate,
             "as users call": use,
         }

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import ssl as tls
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import aiohttp
-from attrs import define, field
+from attrs import define
 
-from .auth.login import ApiKey, Login
+from .auth.known_keys import ApiKey, KnownKeys
+from .auth.login import Login
 from .auth.token_source import TokenSource
-from .chain import Middleware, compose
+from .chain import Middleware, Request, Response, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
@@ -25,6 +26,7 @@ from .settings import (
     CredentialsLike,
     RetryPolicy,
     Timeout,
+    check_credentials,
     checked_base_url,
     credentials_problem,
 )
@@ -32,10 +34,10 @@ from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
 from .transport.transport import Transport
 from .webhooks import Webhooks
-from .wire import decoding, requests
+from .wire import requests
 
 
-@define(eq=False, repr=False)
+@define(eq=False)
 class _Shared:
     """What a client and its siblings have in common."""
 
@@ -47,22 +49,28 @@ class _Shared:
     pace: Pace
     login: Login
     middlewares: tuple[Middleware, ...]
-    eshops: dict[str, tuple[Session, Webhooks]] = field(factory=dict)
+    eshops: KnownKeys[Webhooks]
 
-    def eshop(self, api_key: str) -> tuple[Session, Webhooks]:
-        """The chain and the operations of an e-shop; one of each per key, so that its registrations meet."""
-        if api_key not in self.eshops:
-            key = ApiKey(api_key)
-            chain: tuple[Middleware, ...] = (
-                Relogin(self.login, key),
-                self.backoff,
-                self.pace,
-                Authorize(self.login, key),
-                *self.middlewares,
-            )
-            session = Session(self.transport, compose(chain, self.transport), self.limit, self.clock)
-            self.eshops[api_key] = session, Webhooks(session.call, self.clock)
-        return self.eshops[api_key]
+    def eshop(self, api_key: str) -> Webhooks:
+        """Return the operations of an e-shop; one object per key, so that its registrations meet."""
+        return self.eshops.find(api_key) or self.eshops.add(api_key, self._make_eshop(ApiKey(api_key)))
+
+    def _make_eshop(self, key: ApiKey) -> Webhooks:
+        chain: tuple[Middleware, ...] = (
+            Relogin(self.login, key),
+            self.backoff,
+            self.pace,
+            Authorize(self.login, key),
+            *self.middlewares,
+        )
+        call = Session(self.transport, compose(chain, self.transport), self.limit, self.clock).call
+        use = self.eshops.use
+
+        def send(request: Request) -> Awaitable[Response]:
+            use(key)
+            return call(request)
+
+        return Webhooks(send, self.clock)
 
 
 class GwmsClient:
@@ -111,6 +119,7 @@ class GwmsClient:
     ) -> None:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be a whole number of 1 or more, got {max_connections!r}")
+        check_credentials(credentials)
         base_url = checked_base_url(base_url)
         transport = Transport(base_url, timeout, self._clock, ssl, proxy, session)
         budget = RetryBudget(retry.budget)
@@ -126,12 +135,13 @@ class GwmsClient:
         login = Login(source, self._clock)
         backoff = Backoff(retry, budget, is_paced=True, clock=self._clock)
         pace = Pace(max_connections, Rate(retry.max_retry_after), self._clock)
-        shared = _Shared(base_url, self._clock, limit, transport, backoff, pace, login, tuple(middlewares))
+        eshops: KnownKeys[Webhooks] = KnownKeys(self._clock)
+        shared = _Shared(base_url, self._clock, limit, transport, backoff, pace, login, tuple(middlewares), eshops)
         self._bind(shared, credentials.api_key, owner=True)
 
     def _bind(self, shared: _Shared, api_key: str, *, owner: bool) -> None:
         self._shared, self._owner = shared, owner
-        self._session, self.webhooks = shared.eshop(api_key)
+        self.webhooks = shared.eshop(api_key)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -189,17 +199,18 @@ class GwmsClient:
             GwmsError: As for the operations on webhooks.
         """
         request = requests.any_request(method, path, json, idempotent=idempotent)
-        return decoding.decode_data(request, await self._session.call(request))
+        return await self.webhooks.request(request)
 
     async def close(self) -> None:
         """End it: a login under way is given up, connections are closed unless the session is borrowed."""
         if self._owner:
-            for _, webhooks in self._shared.eshops.values():
+            for webhooks in self._shared.eshops.objects():
                 await webhooks.close()
             await self._shared.login.close()
             await self._shared.transport.close()
             self._shared.limit.close()
             self._shared.pace.close()
+            self._shared.eshops.close()
 
     async def __aenter__(self) -> Self:
         return self

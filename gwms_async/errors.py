@@ -185,7 +185,7 @@ class AuthenticationError(ApiError):
 class ForbiddenError(ApiError):
     """403: the account may not do this."""
 
-    hint = "ask Skladon whether this account and e-shop may do this"
+    hint = "ask Skladon whether this account and e-shop may do this; `gwms login` gets a new token"
 
 
 class NotFoundError(ApiError):

@@ -36,12 +36,12 @@ def test_credentials_show_no_secret() -> None:
 @pytest.mark.parametrize(
     ("username", "password", "api_key", "complaint"),
     [
-        ("", PASSWORD, KEY, "username must be a text that is not empty"),
-        (None, PASSWORD, KEY, "username must be a text that is not empty"),
-        ("shop", "", KEY, "password must be a text that is not empty"),
-        ("shop", PASSWORD.encode(), KEY, "password must be a text that is not empty"),
-        ("shop", PASSWORD, "", "api_key must be a text that is not empty"),
-        ("shop", PASSWORD, 4711, "api_key must be a text that is not empty"),
+        ("", PASSWORD, KEY, "username must not be empty"),
+        (None, PASSWORD, KEY, "username must be a string, got NoneType"),
+        ("shop", "", KEY, "password must not be empty"),
+        ("shop", PASSWORD.encode(), KEY, "password must be a string, got bytes"),
+        ("shop", PASSWORD, "", "api_key must not be empty"),
+        ("shop", PASSWORD, 4711, "api_key must be a string, got int"),
         ("shop", PASSWORD, KEY + "\n", "api_key must be printable ASCII without white space: check how it was read"),
         ("shop", PASSWORD, KEY + " x", "api_key must be printable ASCII without white space"),
         ("shop", PASSWORD, "\N{ZERO WIDTH NO-BREAK SPACE}" + KEY, "api_key must be printable ASCII"),
