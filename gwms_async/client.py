@@ -37,7 +37,7 @@ from .webhooks import Webhooks
 from .wire import requests
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Shared:
     """What a client and its siblings have in common."""
 

@@ -183,7 +183,7 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
         now: Monotonic seconds.
         is_last: Whether the call has already been sent again as often as it may.
     """
-    if key.cool_down.error is not None and token.accepted_at > key.cool_down.until - key.cool_down.seconds:
+    if key.cool_down.error is not None and token.accepted_at >= key.cool_down.until - key.cool_down.seconds:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
         is_suspicious = token.after_refusal or token.accepted_at > -inf

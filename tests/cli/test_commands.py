@@ -28,6 +28,7 @@ from gwms_async.cli.lazy import LazyGroup
 from gwms_async.cli.output import Exit, code_of_all, guarded
 from gwms_async.cli.plan import apply_file
 from gwms_async.testing import GwmsEmulator, Stall, Status
+from gwms_async.testing.threaded import emulator_in_thread
 
 from ..helpers.emulated import held, spec, specs, until
 
@@ -211,6 +212,17 @@ def test_login(gwms_emulator: GwmsEmulator) -> None:
     assert warned.stderr.startswith("Warning: others can read --password")
     assert missing.exit_code == 2
     assert "set GWMS_PASSWORD in the environment" in missing.stderr
+
+
+@pytest.mark.parametrize("seconds", [3e11, 1e15])
+def test_a_login_that_says_no_date(seconds: float) -> None:
+    """An expiry beyond the calendar is none."""
+    with emulator_in_thread(token_ttl=seconds) as emulator:
+        shown = run(emulator, "login")
+        (told,) = lines(run(emulator, "login", "--json"))
+
+    assert "for as long as the gateway takes the token" in shown.stdout
+    assert told["expires_at"] is None
 
 
 def test_a_login_is_made_anew(gwms_emulator: GwmsEmulator) -> None:
