@@ -183,7 +183,13 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
         (answered(400, attempts=3), "after 3 attempts: no (correct the request; sending it again will not help)"),
         (answered(422), "after 1 attempt: no (correct the request; sending it again will not help)"),
         (answered(401), "after 1 attempt: no (check the e-shop's x-api-key)"),
-        (answered(403), "after 1 attempt: no (ask Skladon whether this account and e-shop may do this)"),
+        (
+            answered(403),
+            (
+                "after 1 attempt: no "
+                "(ask Skladon whether this account and e-shop may do this; `gwms login` gets a new token)"
+            ),
+        ),
         (answered(409), "after 1 attempt: no (read the present state, then decide anew)"),
         (answered(429), "after 1 attempt: no (send less at a time, or wait `retry_after` seconds)"),
         (answered(302), "after 1 attempt: no (check base_url)"),

@@ -85,7 +85,7 @@ def test_what_lacks_a_credential() -> None:
     """It is named, whatever the object."""
     credentials: Any = SimpleNamespace(username="shop", password=PASSWORD)
 
-    with pytest.raises(ConfigurationError, match="^api_key must be a string, got NoneType$"):
+    with pytest.raises(ConfigurationError, match=r"^api_key must be a string, got NoneType$"):
         GwmsClient(credentials)
 
 

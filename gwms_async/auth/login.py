@@ -37,9 +37,12 @@ class Login:
         """Begin a call: from now on the end of a login concerns it.
 
         Raises:
-            CallAborted: The key is cooling down.
+            CallAborted: The key is cooling down, or it needs a login and logins are.
         """
-        key.cool_down.check(self._clock.monotonic())
+        now = self._clock.monotonic()
+        key.cool_down.check(now)
+        if self._token is key.suspect:  # or there is no token yet
+            self._source.cool_down.check(now)
         call.epoch = self._epoch
 
     async def acquire(self, call: Call, key: ApiKey) -> ActiveToken:
@@ -92,7 +95,7 @@ class Login:
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
         if token is self._token and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
-            raise CallAborted(self._blame_key(request, key))
+            raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             return False
         if not token.from_store:
@@ -113,7 +116,7 @@ class Login:
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
 
-    def _blame_key(self, request: Request, key: ApiKey) -> GwmsError:
+    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cool-down, and return its error."""
         error = AuthenticationError(
             status=401,
@@ -123,8 +126,7 @@ class Login:
             attempts=request.call.attempts,
         )
         key.cool_down.begin(self._clock.monotonic(), error)
-        if self._token is not None:
-            self._token.is_in_question = True
+        token.is_in_question = True
         _logger.warning("an API key was rejected; calls with it fail at once for %.0f s", key.cool_down.seconds)
         return error
 

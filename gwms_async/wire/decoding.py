@@ -127,14 +127,13 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     value, expires_in = data.get("token"), number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the answer to POST /users/login holds no token that can be used", paths=("$.data.token",))
-    if expires_in is not None and expires_in > _MILLISECONDS:
-        expires_in /= 1000
-    if expires_in is None or expires_in >= _END_OF_TIME:
-        end = _jwt_expiry(value)
-    elif expires_in < _ABSOLUTE:
+    end = expires_in
+    if expires_in is not None and expires_in < _ABSOLUTE:
         end, lag = now + expires_in, 0.0
-    else:
-        end = expires_in
+    elif expires_in is not None and expires_in > _MILLISECONDS:
+        end = expires_in / 1000
+    if end is None or end >= _END_OF_TIME:
+        end = _jwt_expiry(value)
     if end is None or not now < end < _END_OF_TIME:
         return Token(value), None
     ttl = end - now

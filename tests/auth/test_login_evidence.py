@@ -9,7 +9,7 @@ import pytest
 from gwms_async import AuthenticationError, LoginError, ServerError
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.auth.login import Login
-from gwms_async.chain import Call
+from gwms_async.chain import Call, CallAborted
 
 from ..helpers.login_gateway import (
     HandClock,
@@ -163,6 +163,21 @@ async def test_a_refused_login_does_not_stop_the_keys_for_which_the_token_works(
     assert isinstance(await failure_of(sent(login, bad)), LoginError)
     assert await accepted(login, good) == "token-1"
     assert gateway.logins == 3
+
+
+async def test_a_call_that_needs_a_login_ends_as_it_begins(gateway: LoginGateway, login: Login) -> None:
+    """It does not queue for a slot only to get its error there; calls of other keys begin."""
+    good, bad, call = ApiKey("good"), ApiKey("bad"), Call()
+    await accepted(login, good)
+    await accepted(login, bad)
+    gateway.error = refused_with(401)
+    await failure_of(login.on_unauthorized(request_of(await sent(login, bad)), bad))
+
+    with pytest.raises(CallAborted):
+        login.begin(call, bad)
+    login.begin(call, good)
+
+    assert gateway.logins == 2
 
 
 async def test_keys_that_first_meet_a_401_while_logins_cool_down(gateway: LoginGateway, login: Login) -> None:

@@ -12,6 +12,7 @@ import pytest
 from gwms_async import (
     ApiError,
     AuthenticationError,
+    ConflictError,
     DecodeError,
     ForbiddenError,
     GwmsClient,
@@ -351,12 +352,15 @@ async def test_a_403_is_not_answered_by_a_login(gateway: GwmsEmulator) -> None:
     assert gateway.logins == 1
 
 
-async def test_a_login_that_is_not_found_is_not_blamed_on_the_call(gateway: GwmsEmulator) -> None:
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (409, ConflictError)])
+async def test_a_login_that_is_not_found_is_not_blamed_on_the_call(
+    gateway: GwmsEmulator, status: int, kind: type[ApiError]
+) -> None:
     """The webhook that was asked for may well exist, and the key is not to blame: the address is."""
-    gateway.inject(Status(404), operation="login")
+    gateway.inject(Status(status), operation="login")
     async with client(gateway) as gwms:
-        with pytest.raises(ApiError, match=r"POST /users/login was answered 404 .*check base_url") as caught:
+        with pytest.raises(ApiError, match=rf"POST /users/login was answered {status} .*check base_url") as caught:
             await gwms.webhooks.get(1)
 
-    assert not isinstance(caught.value, NotFoundError)
+    assert not isinstance(caught.value, kind)
     assert "key" not in str(caught.value)
