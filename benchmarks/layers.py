@@ -27,7 +27,7 @@ LAYERS = ("relogin", "backoff", "pace", "authorize")  # outermost first
 async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Callable[[int], Awaitable[object]]]]:
     """Open a client; yield a function that calls it at each of its layers, innermost first."""
     from gwms_async import Credentials, GwmsClient, Response, WebhookSpec, WebhookType  # noqa: PLC0415  # hide orjson first
-    from gwms_async.auth.login import ApiKey  # noqa: PLC0415
+    from gwms_async.auth.known_keys import ApiKey  # noqa: PLC0415
     from gwms_async.chain import Call, Handler, Request, compose  # noqa: PLC0415
     from gwms_async.middleware import Authorize, Relogin  # noqa: PLC0415
     from gwms_async.wire.decoding import decode_webhook  # noqa: PLC0415
@@ -48,8 +48,9 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
         return send
 
     async with GwmsClient(Credentials("u", "p", "k"), base_url=base_url, max_connections=CONNECTIONS) as gwms:
-        names = ("_session", "_login", "_backoff", "_pace", "_transport")
-        session, login, backoff, pace, wire = (vars(gwms)[name] for name in names)
+        names = ("_login", "_backoff", "_pace", "_transport")
+        login, backoff, pace, wire = (vars(gwms)[name] for name in names)
+        send = vars(gwms.webhooks)["_send"]
         key = ApiKey("k")
         chain = (Relogin(login, key), backoff, pace, Authorize(login, key))
         stamped: list[Request] = []
@@ -67,14 +68,14 @@ async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Ca
 
         async def decode(number: int) -> object:
             sent = request(number)
-            return decode_webhook(sent, await session.call(sent))
+            return decode_webhook(sent, await send(sent))
 
         async def call(number: int) -> object:
             return await (gwms.webhooks.create(spec(number)) if operation == "create" else gwms.webhooks.get(number))
 
         inner = range(len(chain) - 1, -1, -1)
         steps = {LAYERS[first]: sending(compose(chain[first:], wire)) for first in inner}
-        yield {"transport": transport, **steps, "deadline": sending(session.call), "decoding": decode, "client": call}
+        yield {"transport": transport, **steps, "deadline": sending(send), "decoding": decode, "client": call}
 
 
 async def measure(base_url: str, operation: str, chunks: int) -> dict[str, float]:

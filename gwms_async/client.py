@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import ssl as tls
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from copy import copy
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import aiohttp
 
-from .auth.login import ApiKey, Login
+from .auth.known_keys import ApiKey, KnownKeys
+from .auth.login import Login
 from .auth.token_source import TokenSource
-from .chain import Middleware, compose
+from .chain import Middleware, Request, Response, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
@@ -25,6 +26,7 @@ from .settings import (
     CredentialsLike,
     RetryPolicy,
     Timeout,
+    check_credentials,
     checked_base_url,
     credentials_problem,
 )
@@ -32,14 +34,7 @@ from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
 from .transport.transport import Transport
 from .webhooks import Webhooks
-from .wire import decoding, requests
-
-
-class _Eshops(dict[str, tuple[Session, Webhooks]]):
-    """Sessions and operations by API key, which is a secret."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} e-shops>"
+from .wire import requests
 
 
 class GwmsClient:
@@ -88,6 +83,7 @@ class GwmsClient:
     ) -> None:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
+        check_credentials(credentials)
         base_url = checked_base_url(base_url)
         clock, budget = self._clock, RetryBudget(retry.budget)
         self._base_url, self._middlewares = base_url, tuple(middlewares)
@@ -104,24 +100,30 @@ class GwmsClient:
             clock,
         )
         self._login = Login(source, clock)
-        self._eshops = _Eshops()
+        self._eshops: KnownKeys[Webhooks] = KnownKeys(clock)
         self._is_sibling = False
-        self._session, self.webhooks = self._eshop(credentials.api_key)
+        self.webhooks = self._eshop(credentials.api_key)
 
-    def _eshop(self, api_key: str) -> tuple[Session, Webhooks]:
-        """Return the session and the operations of an e-shop: one of each per key, so that its registrations meet."""
-        if api_key not in self._eshops:
-            key = ApiKey(api_key)
-            chain: tuple[Middleware, ...] = (
-                Relogin(self._login, key),
-                self._backoff,
-                self._pace,
-                Authorize(self._login, key),
-                *self._middlewares,
-            )
-            session = Session(self._transport, compose(chain, self._transport), self._limit, self._clock)
-            self._eshops[api_key] = session, Webhooks(session.call, self._clock)
-        return self._eshops[api_key]
+    def _eshop(self, api_key: str) -> Webhooks:
+        """Return the operations of an e-shop: one object per key, so that its registrations meet."""
+        return self._eshops.find(api_key) or self._eshops.add(api_key, self._make_eshop(ApiKey(api_key)))
+
+    def _make_eshop(self, key: ApiKey) -> Webhooks:
+        chain: tuple[Middleware, ...] = (
+            Relogin(self._login, key),
+            self._backoff,
+            self._pace,
+            Authorize(self._login, key),
+            *self._middlewares,
+        )
+        call = Session(self._transport, compose(chain, self._transport), self._limit, self._clock).call
+        use = self._eshops.use
+
+        def send(request: Request) -> Awaitable[Response]:
+            use(key)
+            return call(request)
+
+        return Webhooks(send, self._clock)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -158,7 +160,7 @@ class GwmsClient:
             raise ConfigurationError(problem)
         sibling: Self = copy(self)
         sibling._is_sibling = True
-        sibling._session, sibling.webhooks = self._eshop(api_key)
+        sibling.webhooks = self._eshop(api_key)
         return sibling
 
     async def request(self, method: str, path: str, *, json: object = None, idempotent: bool | None = None) -> Any:
@@ -180,18 +182,19 @@ class GwmsClient:
             GwmsError: As for the operations on webhooks.
         """
         request = requests.any_request(method, path, json, idempotent=idempotent)
-        return decoding.decode_data(request, await self._session.call(request))
+        return await self.webhooks.request(request)
 
     async def close(self) -> None:
         """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
         if self._is_sibling:
             return
-        for _, webhooks in self._eshops.values():
+        for webhooks in self._eshops.objects():
             await webhooks.close()
         await self._login.close()
         await self._transport.close()
         self._limit.close()
         self._pace.close()
+        self._eshops.close()
 
     async def __aenter__(self) -> Self:
         return self

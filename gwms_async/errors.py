@@ -185,7 +185,7 @@ class AuthenticationError(ApiError):
 class ForbiddenError(ApiError):
     """403: the account is not allowed to do this."""
 
-    hint = "ask Skladon whether this account and e-shop are allowed to do this"
+    hint = "ask Skladon whether this account and e-shop may do this; `gwms login` gets a new token"
 
 
 class NotFoundError(ApiError):

@@ -98,13 +98,28 @@ def credentials_problem(**texts: object) -> str | None:
         texts: Values by the field names of `Credentials`.
     """
     for name, text in texts.items():
-        if not isinstance(text, str) or not text:
-            return f"{name} must be a string that is not empty"
+        if not isinstance(text, str):
+            return f"{name} must be a string; got {type(text).__name__}"
+        if not text:
+            return f"{name} must not be empty"
         if not _is_unicode(text):
             return f"{name} must be valid Unicode: check how it was read"
         if name == "api_key" and _NOT_IN_A_HEADER.search(text):
             return f"{name} must be printable ASCII without spaces: check how it was read"
     return None
+
+
+def check_credentials(credentials: CredentialsLike) -> None:
+    """Check anything that has the values of `Credentials`.
+
+    Raises:
+        ConfigurationError: It lacks one of them, or one of them is invalid.
+    """
+    names = ("username", "password", "api_key")
+    problem = credentials_problem(**{name: getattr(credentials, name, None) for name in names})
+    if problem:
+        del credentials  # crash reporters keep the locals of a traceback
+        raise ConfigurationError(problem)
 
 
 def _is_unicode(text: str) -> bool:

@@ -87,6 +87,9 @@ class ActiveToken:
         relogins: How many logins because of a 401 there had been when it was obtained, its own included.
         after_refusal: Whether it comes from such a login.
         from_store: Whether it comes from the token store.
+        obtained_at: When it was obtained.
+        accepted_at: When a key was last noted as accepted with it.
+        is_in_question: Whether the next acceptance is worth noting: a key was rejected since the last one.
     """
 
     token: Token
@@ -96,6 +99,9 @@ class ActiveToken:
     relogins: int = 0
     after_refusal: bool = False
     from_store: bool = False
+    obtained_at: float = 0.0
+    accepted_at: float = -inf
+    is_in_question: bool = False
 
     @classmethod
     def begin(
@@ -122,9 +128,9 @@ class ActiveToken:
         life = 0.0 if ttl is None else ttl
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
         refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
-        return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store)
+        return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store, obtained_at=now)
 
     def delay_refresh(self, now: float) -> None:
         """Put off the next refresh after a failed one: by half of the time left, at least by a second."""
-        self.refresh_at = now + max(1.0, (self.expires_at - now) / 2)
+        self.refresh_at = max(self.refresh_at, now + max(1.0, (self.expires_at - now) / 2))
         self.refresh_by = min(self.expires_at, max(self.refresh_by, self.refresh_at))

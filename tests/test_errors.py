@@ -183,7 +183,13 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
         (answered(400, attempts=3), "after 3 attempts: no (fix the request; retrying it will not help)"),
         (answered(422), "after 1 attempt: no (fix the request; retrying it will not help)"),
         (answered(401), "after 1 attempt: no (check the e-shop's API key)"),
-        (answered(403), "after 1 attempt: no (ask Skladon whether this account and e-shop are allowed to do this)"),
+        (
+            answered(403),
+            (
+                "after 1 attempt: no "
+                "(ask Skladon whether this account and e-shop may do this; `gwms login` gets a new token)"
+            ),
+        ),
         (answered(409), "after 1 attempt: no (check the current state before you retry)"),
         (answered(429), "after 1 attempt: no (send fewer requests at a time, or wait `retry_after` seconds)"),
         (answered(302), "after 1 attempt: no (check base_url)"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
-from gwms_async import PRODUCTION, ConfigurationError, Credentials, RetryPolicy, Timeout
-from gwms_async.settings import checked_base_url, credentials_problem
+from gwms_async import PRODUCTION, ConfigurationError, Credentials, GwmsClient, RetryPolicy, Timeout
+from gwms_async.settings import check_credentials, checked_base_url, credentials_problem
 
 PASSWORD, KEY = "hunter2-hunter2", "shop-key-4711"
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -36,12 +37,12 @@ def test_credentials_show_no_secret() -> None:
 @pytest.mark.parametrize(
     ("username", "password", "api_key", "complaint"),
     [
-        ("", PASSWORD, KEY, "username must be a string that is not empty"),
-        (None, PASSWORD, KEY, "username must be a string that is not empty"),
-        ("shop", "", KEY, "password must be a string that is not empty"),
-        ("shop", PASSWORD.encode(), KEY, "password must be a string that is not empty"),
-        ("shop", PASSWORD, "", "api_key must be a string that is not empty"),
-        ("shop", PASSWORD, 4711, "api_key must be a string that is not empty"),
+        ("", PASSWORD, KEY, "username must not be empty"),
+        (None, PASSWORD, KEY, "username must be a string; got NoneType"),
+        ("shop", "", KEY, "password must not be empty"),
+        ("shop", PASSWORD.encode(), KEY, "password must be a string; got bytes"),
+        ("shop", PASSWORD, "", "api_key must not be empty"),
+        ("shop", PASSWORD, 4711, "api_key must be a string; got int"),
         ("shop", PASSWORD, KEY + "\n", "api_key must be printable ASCII without spaces: check how it was read"),
         ("shop", PASSWORD, KEY + " x", "api_key must be printable ASCII without spaces"),
         ("shop", PASSWORD, "\N{ZERO WIDTH NO-BREAK SPACE}" + KEY, "api_key must be printable ASCII"),
@@ -57,6 +58,40 @@ def test_refused_credentials_are_not_shown(username: Any, password: Any, api_key
     text = shown(caught.value)
     assert "problem = '" in text
     assert not [secret for secret in (PASSWORD, KEY, "4711") if secret in text]
+
+
+class SecretStr:
+    """As pydantic's: it does not show itself, and is not a string."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"password": SecretStr()}, "password must be a string; got SecretStr"),
+        ({"username": None}, "username must be a string; got NoneType"),
+        ({"api_key": f"{KEY}\n"}, "api_key must be printable ASCII without spaces: check how it was read"),
+        ({"api_key": ""}, "api_key must not be empty"),
+    ],
+)
+def test_what_is_like_credentials_is_checked_by_the_client(changes: dict[str, Any], complaint: str) -> None:
+    """Before anything is sent, and without showing them."""
+    credentials = SimpleNamespace(**{"username": "shop", "password": PASSWORD, "api_key": KEY, **changes})
+
+    with pytest.raises(ConfigurationError, match=f"^{complaint}$"):
+        GwmsClient(credentials)
+
+
+def test_what_lacks_a_credential() -> None:
+    """It is named, whatever the object."""
+    credentials: Any = SimpleNamespace(username="shop", password=PASSWORD)
+
+    with pytest.raises(ConfigurationError, match=r"^api_key must be a string; got NoneType$"):
+        GwmsClient(credentials)
+
+
+def test_what_is_like_credentials_is_accepted() -> None:
+    """It needs no class of ours."""
+    check_credentials(SimpleNamespace(username="shop", password=PASSWORD, api_key=KEY))
 
 
 def test_changed_credentials_are_checked_too() -> None:

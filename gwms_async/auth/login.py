@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-
-from attrs import define, field
+from math import inf
 
 from ..chain import Call, CallAborted, Request
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
 from ..tokens import ActiveToken
-from .cooldown import Cooldown
+from .known_keys import ApiKey
 from .token_source import TokenSource
 
 _logger = logging.getLogger("gwms_async")
-
-
-@define(eq=False)
-class ApiKey:
-    """What is known of one e-shop's API key.
-
-    Args:
-        value: The key.
-        accepted: The last token with which the gateway accepted it.
-        relogins: How many logins because of a 401 there had been by then; before that, by its first call.
-        cool_down: The pause after the gateway rejected it.
-    """
-
-    value: str = field(repr=False)
-    accepted: ActiveToken | None = None
-    relogins: int | None = None
-    cool_down: Cooldown = field(factory=Cooldown)
+_VOUCHED = 60.0
 
 
 class Login:
@@ -54,13 +37,16 @@ class Login:
         """Begin a call: from now on the end of a login concerns it.
 
         Raises:
-            CallAborted: The key is cooling down.
+            CallAborted: The key is cooling down, or it needs a login and logins are.
         """
-        key.cool_down.check(self._clock.monotonic())
+        now = self._clock.monotonic()
+        key.cool_down.check(now)
+        if self._token is key.suspect:  # or there is no token yet
+            self._source.cool_down.check(now)
         call.epoch = self._epoch
 
     async def acquire(self, call: Call, key: ApiKey) -> ActiveToken:
-        """Return the token for an attempt, after a login if there is none to go on with.
+        """Return the token for an attempt, after a login if there is none that the key can go on with.
 
         Args:
             call: The attempt's call; notes the token.
@@ -71,24 +57,26 @@ class Login:
         """
         now, token = self._clock.monotonic(), self._token
         key.cool_down.check(now)
-        if token is None or now >= token.refresh_by:
-            token = await self._wait(call)
+        if token is None or now >= token.refresh_by or token is key.suspect:
+            token = await self._wait(call, key)
             key.cool_down.check(self._clock.monotonic())
         elif now >= token.refresh_at and not self._is_refreshing and not self._source.cool_down.is_on(now):
-            self._start(token, after_refusal=False)
-        if key.relogins is None:
-            key.relogins = token.relogins
+            self._start(after_refusal=False)
         call.token, call.epoch = token, self._epoch
         return token
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
-        key.accepted = token
-        key.relogins = max(key.relogins or 0, token.relogins)
+        token.accepted_at, token.is_in_question = self._clock.monotonic(), False
+        if key.accepted is None or key.accepted.relogins <= token.relogins:
+            key.accepted = token
+        key.suspect = None
         key.cool_down.end()
 
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
         """Decide what a 401 means, and log in again if that may help.
+
+        The token stays in use for other keys until its successor is there.
 
         Args:
             request: The request that was answered 401.
@@ -106,18 +94,16 @@ class Login:
         key.cool_down.check(now)
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
-        if token is self._token and token.after_refusal and token.relogins - (key.relogins or 0) >= chances:
-            raise CallAborted(self._blame_key(request, key))
+        if token is self._token and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
+            raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             return False
         if not token.from_store:
             call.replays += 1
         if token is self._token:
-            self._token = None
-            if not self._is_refreshing:
-                self._start(token, after_refusal=True)
-        if self._token is None:
-            await self._wait(call)
+            key.suspect = token
+        if self._token is key.suspect:
+            await self._wait(call, key)
         return True
 
     async def close(self) -> None:
@@ -130,60 +116,79 @@ class Login:
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
 
-    def _blame_key(self, request: Request, key: ApiKey) -> GwmsError:
+    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cool-down, and return its error."""
         error = AuthenticationError(
             status=401,
-            message="the API key was rejected, with a new token too",
+            message="the API key was rejected",
             method=request.method,
             path=request.path,
             attempts=request.call.attempts,
         )
         key.cool_down.begin(self._clock.monotonic(), error)
+        token.is_in_question = True
         _logger.warning("an API key was rejected; calls with it fail at once for %.0f s", key.cool_down.seconds)
         return error
 
-    def _start(self, previous: ActiveToken | None, *, after_refusal: bool) -> asyncio.Task[None]:
+    def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
         """Start a login, unless logins are cooling down."""
         self._source.cool_down.check(self._clock.monotonic())
-        self._refresh_task = asyncio.create_task(
-            self._refresh(previous, after_refusal=after_refusal), name="gwms login"
-        )
+        self._refresh_task = asyncio.create_task(self._refresh(after_refusal=after_refusal), name="gwms login")
         return self._refresh_task
 
-    async def _wait(self, call: Call) -> ActiveToken:
-        """Wait for the login under way, or for a new one, and return the token to go on with."""
+    async def _wait(self, call: Call, key: ApiKey) -> ActiveToken:
+        """Wait for the login under way, or for a new one, and return a token that the key does not suspect."""
         while True:
-            task = self._refresh_task
+            task, token = self._refresh_task, self._token
             if task is None or task.done():
                 now = self._clock.monotonic()
-                if not self._is_usable(now) and self._failure is not None and self._epoch > call.epoch:
+                is_usable = token is not None and token is not key.suspect and now < token.expires_at
+                if not is_usable and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)
-                if self._token is not None and self._is_usable(now) and self._source.cool_down.is_on(now):
-                    return self._token
-                task = self._start(self._token, after_refusal=False)
+                if token is not None and is_usable and self._source.cool_down.is_on(now):
+                    return token
+                task = self._start(after_refusal=token is not None and token is key.suspect)
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(ConfigurationError("the client was closed during its login"))
-            if self._token is not None and (self._failure is None or self._is_usable(self._clock.monotonic())):
-                return self._token
-            if self._failure is not None:
-                raise CallAborted(self._failure)
+            token, failure = self._token, self._failure
+            # A sibling call may have been answered 401 with the new token meanwhile.
+            is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
+            if token is not None and token is not key.suspect and is_usable:
+                return token
+            if failure is not None:
+                raise CallAborted(failure)
 
-    def _is_usable(self, now: float) -> bool:
-        return self._token is not None and now < self._token.expires_at
-
-    async def _refresh(self, previous: ActiveToken | None, *, after_refusal: bool) -> None:
+    async def _refresh(self, *, after_refusal: bool) -> None:
         """Replace the token; the end, good or bad, moves the epoch."""
         failure: Exception | None = None
         try:
-            self._token = await self._source.obtain(previous, after_refusal=after_refusal)
+            self._token = await self._source.obtain(self._token, after_refusal=after_refusal)
         except Exception as error:  # noqa: BLE001  # the waiting calls raise it
             failure = error.with_traceback(None)
             if self._token is not None:
                 self._token.delay_refresh(self._clock.monotonic())
+            if self._token is not None and not after_refusal:
                 _logger.warning("token renewal failed; calls continue with the current token: %s", failure)
         finally:
             self._failure = failure
             self._epoch += 1
+
+
+def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
+    """Return whether a 401 is to be held against the key and not against the current token.
+
+    Args:
+        key: The key.
+        token: The current token, with which the request was answered 401.
+        now: Monotonic seconds.
+        is_last: Whether the call has already been sent again as often as it may.
+    """
+    if key.cool_down.error is not None and token.accepted_at >= key.cool_down.until - key.cool_down.seconds:
+        return True  # rejected before; since then another key was accepted with the token
+    if key.accepted is None:
+        is_suspicious = token.after_refusal or token.accepted_at > -inf
+    else:
+        is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
+    return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)

@@ -6,7 +6,7 @@ import logging
 
 from ..chain import Handler, Response
 from ..clock import Clock
-from ..errors import ApiError, LoginError
+from ..errors import ApiError, GwmsError, LoginError
 from ..settings import CredentialsLike
 from ..tokens import ActiveToken, Token, TokenStore
 from ..wire import decoding, requests
@@ -83,14 +83,17 @@ class TokenSource:
         try:
             response = await self._call(request)
         except ApiError as error:
-            if error.status not in _REFUSALS:
+            if error.status in _REFUSALS:
+                failure: GwmsError = self._refuse(error)
+            elif error.status in {404, 405, 409, 410}:
+                failure = _not_found(error)
+            else:
                 raise
-            refusal = self._refuse(error)
         else:
             token = self._activate(response, after_refusal=after_refusal)
             self.cool_down.end()
             return token
-        raise refusal
+        raise failure
 
     def _refuse(self, answer: ApiError) -> LoginError:
         """Start the cool-down, and return its error."""
@@ -114,3 +117,15 @@ class TokenSource:
         return ActiveToken.begin(
             token, self._clock.monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal
         )
+
+
+def _not_found(answer: ApiError) -> ApiError:
+    """Return a login's error as one that says nothing of the waiting call: its webhook or its API key."""
+    return ApiError(
+        status=answer.status,
+        message=f"{answer.message} (no login there: check base_url)",
+        method=answer.method,
+        path=answer.path,
+        attempts=answer.attempts,
+        retry_after=answer.retry_after,
+    )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict, CIMultiDictProxy  # the type of headers that aiohttp need not convert
 
-from ..auth.login import ApiKey, Login
+from ..auth.known_keys import ApiKey
+from ..auth.login import Login
 from ..chain import NO_HEADERS, Handler, Request, Response
 from ..errors import TransportError
 from ..tokens import ActiveToken
@@ -41,7 +42,8 @@ class Authorize:
             raise
         # Only now: the user's middlewares have ended too.
         request.call.on_wire = False
-        if (token is not key.accepted or key.cool_down.error is not None) and key_was_accepted(response):
+        is_news = token is not key.accepted or token.is_in_question or key.cool_down.error is not None
+        if is_news and key_was_accepted(response):
             self._login.on_accepted(token, key)
         return response
 

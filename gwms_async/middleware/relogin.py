@@ -1,6 +1,7 @@
 """401: one shared login, then the request again."""
 
-from ..auth.login import ApiKey, Login
+from ..auth.known_keys import ApiKey
+from ..auth.login import Login
 from ..chain import Handler, Request, Response
 
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
+_MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
+_END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 
 
 def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
@@ -96,8 +98,9 @@ def is_token_text(value: object) -> TypeGuard[str]:
 def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Token, float | None]:
     """Decode the response to a login.
 
-    ``expiresIn`` is a unix time (docs), or seconds from now where it is too small for one; if absent, the JWT's ``exp``
-    counts. An expiry that is not in the future is ignored.
+    ``expiresIn`` is a unix time (docs), seconds from now where it is too small for one, or milliseconds where it is too
+    large. If it is absent or beyond the calendar, the JWT's ``exp`` counts. An expiry that is not in the future is
+    ignored.
 
     Args:
         response: The response.
@@ -114,10 +117,14 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     value, expires_in = data.get("token"), number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
-    end = _jwt_expiry(value) if expires_in is None else expires_in
+    end = expires_in
     if expires_in is not None and expires_in < _ABSOLUTE:
         end, lag = now + expires_in, 0.0
-    if end is None or end <= now:
+    elif expires_in is not None and expires_in > _MILLISECONDS:
+        end = expires_in / 1000
+    if end is None or end >= _END_OF_TIME:
+        end = _jwt_expiry(value)
+    if end is None or not now < end < _END_OF_TIME:
         return Token(value), None
     ttl = end - now
     return Token(value, end), ttl - min(lag, ttl / 2)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gwms_async import AuthenticationError, ConfigurationError, LoginError, ServerError
-from gwms_async.auth.login import ApiKey
+from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call
 
 from ..helpers.login_gateway import (

@@ -10,7 +10,7 @@ from math import inf
 import pytest
 
 from gwms_async import DecodeError, LoginError, MemoryTokenStore, Request, Response, ServerError, Token, TokenStore
-from gwms_async.auth.login import ApiKey
+from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call, CallAborted
 from gwms_async.tokens import ActiveToken
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwms_async.testing import GwmsEmulator
+from gwms_async.testing.threaded import emulator_in_thread
 
 from ..helpers.command_line import lines, run
 
@@ -49,3 +50,14 @@ def test_logout(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.logins == 2
     assert text.stdout == f"Deleted the token of {username}.\n"
     assert unnamed.exit_code == 2
+
+
+@pytest.mark.parametrize("seconds", [3e11, 1e15, 1e40])
+def test_an_expiry_beyond_the_calendar(seconds: float) -> None:
+    """It says nothing about when the token expires."""
+    with emulator_in_thread(token_ttl=seconds) as emulator:
+        text = run(emulator, "login").stdout
+        (result,) = lines(run(emulator, "login", "--json"))
+
+    assert "the token has no known expiry" in text
+    assert result["expires_at"] is None

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from gwms_async import (
+    ApiError,
     AttemptTimeoutError,
     AuthenticationError,
+    ConflictError,
     ConnectionFailedError,
     DecodeError,
+    ForbiddenError,
+    GwmsClient,
     GwmsError,
     LoginError,
     MemoryTokenStore,
+    NotFoundError,
     OutcomeStatus,
     ServerError,
     Timeout,
@@ -263,3 +270,145 @@ def test_a_page_in_place_of_a_login_does_not_forget_refusals() -> None:
 
     with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
         runner.run(main())
+
+
+@pytest.mark.parametrize("is_concurrent", [True, False])
+async def test_forty_revoked_keys_among_calls_of_a_good_one(gateway: GwmsEmulator, is_concurrent: bool) -> None:
+    """They cost four logins at most, and the good key not one failure."""
+    keys = [f"revoked-{number}" for number in range(40)]
+    for key in keys:
+        gateway.add_eshop(key)
+    async with client(gateway) as gwms:
+        siblings = [gwms.for_eshop(key) for key in keys]
+        await asyncio.gather(*(sibling.webhooks.list() for sibling in [gwms, *siblings]))
+        for key in keys:
+            gateway.remove_eshop(key)
+
+        if is_concurrent:
+            calls = [sibling.webhooks.list() for sibling in siblings for _ in range(3)]
+            ends = await asyncio.gather(*calls, *(gwms.webhooks.list() for _ in range(40)), return_exceptions=True)
+            assert {type(end) for end in ends[: len(calls)]} == {AuthenticationError}
+            assert ends[len(calls) :] == [[]] * 40
+        else:
+            for sibling in siblings:
+                with pytest.raises(AuthenticationError):
+                    await sibling.webhooks.list()
+                assert await gwms.webhooks.list() == []
+
+    assert gateway.logins <= 4
+
+
+async def test_one_mistyped_key_costs_the_others_nothing(gateway: GwmsEmulator) -> None:
+    """They never wait, never log in again and keep their token."""
+    async with client(gateway) as gwms:
+        await gwms.webhooks.list()
+        mistyped = gwms.for_eshop("mistyped")
+
+        ends = await asyncio.gather(
+            *(mistyped.webhooks.list() for _ in range(20)),
+            *(gwms.webhooks.list() for _ in range(200)),
+            return_exceptions=True,
+        )
+
+    assert {type(end) for end in ends[:20]} == {AuthenticationError}
+    assert ends[20:] == [[]] * 200
+    assert gateway.logins == 1
+
+
+async def in_virtual_time(work: Callable[[GwmsEmulator, GwmsClient], Awaitable[None]]) -> None:
+    """Run a test with an emulator and a client that go by the time of a virtual loop."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualIoLoop)
+    async with GwmsEmulator() as gateway, client(gateway, kind=virtual_client(loop)) as gwms:
+        await work(gateway, gwms)
+
+
+def test_refused_logins_and_a_mistyped_key() -> None:
+    """The good key's calls go on; the mistyped one gets the login's error at once, and nothing is sent for it."""
+
+    async def work(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        await gwms.webhooks.list()
+        await asyncio.sleep(61)  # the login no longer vouches for its token
+        gateway.refuse_logins = True
+        mistyped = gwms.for_eshop("mistyped")
+        for _ in range(10):
+            with pytest.raises(LoginError):
+                await mistyped.webhooks.list()
+            assert await gwms.webhooks.list() == []
+        assert gateway.logins == 2
+        assert statuses(gateway, "list").count(401) == 1
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(in_virtual_time(work))
+
+
+def test_keys_that_are_used_once_are_forgotten() -> None:
+    """A minute later nothing is left of them, but for those that somebody holds."""
+
+    async def work(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        eshops, held = gwms._eshops, gwms.for_eshop("held")
+        for number in range(500):
+            gateway.add_eshop(f"eshop-{number}")
+            await gwms.for_eshop(f"eshop-{number}").webhooks.list()
+        assert len(eshops.objects()) == 502
+        await asyncio.sleep(61)
+        gc.collect()
+        assert {id(known) for known in eshops.objects()} == {id(gwms.webhooks), id(held.webhooks)}
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(in_virtual_time(work))
+
+
+def test_what_is_known_of_a_key_outlives_its_sibling() -> None:
+    """A rejected key is still rejected when it is asked for again, until its cool-down is over."""
+
+    async def work(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        await gwms.webhooks.list()
+        for _ in range(3):
+            with pytest.raises(AuthenticationError):
+                await gwms.for_eshop("mistyped").webhooks.list()
+            gc.collect()
+            await asyncio.sleep(19)
+        assert statuses(gateway, "list") == [200, 401]
+        await asyncio.sleep(4)
+        with pytest.raises(AuthenticationError):
+            await gwms.for_eshop("mistyped").webhooks.list()
+        assert statuses(gateway, "list")[:3] == [200, 401, 401]
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(in_virtual_time(work))
+
+
+async def test_siblings_of_one_key_share_what_is_known(gateway: GwmsEmulator) -> None:
+    """Also while only one of them is held."""
+    async with client(gateway) as gwms:
+        one, other = gwms.for_eshop("other"), gwms.for_eshop("other")
+
+        assert one.webhooks is other.webhooks
+        assert gwms.for_eshop(gateway.credentials.api_key).webhooks is gwms.webhooks
+
+
+async def test_a_403_is_not_answered_by_a_login(gateway: GwmsEmulator) -> None:
+    """Its error says how to get a new token."""
+    async with client(gateway) as gwms:
+        await gwms.webhooks.list()
+        gateway.inject(Status(403), operation="list")
+
+        with pytest.raises(ForbiddenError, match="`gwms login` gets a new token"):
+            await gwms.webhooks.list()
+
+    assert gateway.logins == 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (409, ConflictError)])
+async def test_a_login_that_is_not_found_is_not_blamed_on_the_call(
+    gateway: GwmsEmulator, status: int, kind: type[ApiError]
+) -> None:
+    """The webhook that was asked for may well exist, and the key is not to blame: the address is."""
+    gateway.inject(Status(status), operation="login")
+    async with client(gateway) as gwms:
+        with pytest.raises(ApiError, match=rf"POST /users/login failed with {status} .*check base_url") as caught:
+            await gwms.webhooks.get(1)
+
+    assert not isinstance(caught.value, kind)
+    assert "key" not in str(caught.value)

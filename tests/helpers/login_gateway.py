@@ -20,7 +20,8 @@ from gwms_async import (
     ServerError,
     TokenStore,
 )
-from gwms_async.auth.login import ApiKey, Login
+from gwms_async.auth.known_keys import ApiKey
+from gwms_async.auth.login import Login
 from gwms_async.auth.token_source import TokenSource
 from gwms_async.chain import Call, CallAborted, Handler
 from gwms_async.clock import Clock

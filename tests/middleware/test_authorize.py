@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwms_async import ConnectionFailedError, Request, Response, TransportError
-from gwms_async.auth.login import ApiKey
+from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call
 from gwms_async.errors import Cause
 from gwms_async.middleware import Authorize

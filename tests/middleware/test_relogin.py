@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gwms_async import AuthenticationError, Request, Response
-from gwms_async.auth.login import ApiKey, Login
+from gwms_async.auth.known_keys import ApiKey
+from gwms_async.auth.login import Login
 from gwms_async.chain import Call, CallAborted, Handler
 from gwms_async.middleware import Relogin
 

@@ -61,11 +61,11 @@ def test_pruning() -> None:
 
 def test_the_same_webhook_twice() -> None:
     """It counts once; a contradiction is refused."""
-    assert make_plan([spec(), spec()], [], None) == Plan(create=(spec(),))
+    assert make_plan([spec(), spec()], [], claimed_by(None)) == Plan(create=(spec(),))
     with pytest.raises(ValueError, match="both active and inactive"):
-        make_plan([spec(), spec(active=False)], [], None)
+        make_plan([spec(), spec(active=False)], [], claimed_by(None))
     with pytest.raises(ValueError, match="expected a WebhookSpec"):
-        make_plan(["a"], [], None)  # type: ignore[list-item]
+        make_plan(["a"], [], claimed_by(None))  # type: ignore[list-item]
 
 
 def test_a_plan_reads_like_a_diff() -> None:

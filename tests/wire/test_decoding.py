@@ -248,10 +248,15 @@ def jwt(payload: Any, *, padded: bool = False) -> str:
         (NOW, None),
         (NOW - 3600, None),
         (1_000_000_000, None),
+        ((NOW + 3600) * 1000, NOW + 3600),
+        ((NOW - 3600) * 1000, None),
+        (3e11, None),
+        (253_402_300_800_000, NOW + 50),
+        (1e300, NOW + 50),
     ],
 )
 def test_the_end_of_a_token(expires_in: float, expected: float | None) -> None:
-    """A unix time, or seconds from now where it is too small for one; an end that is not ahead says nothing."""
+    """A unix time, seconds from now if too small for one, milliseconds if too large; absurd ends are ignored."""
     token = jwt({"exp": NOW + 50})
     data = {"token": token, "expiresIn": expires_in, "user": {"id": 1}}
 

@@ -1,0 +1,105 @@
+"""What is known of API keys, forgotten a minute after the last use: nothing grows with their number."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary, ref
+
+from attrs import define, field
+
+from ..clock import Clock
+from ..tokens import ActiveToken
+from .cooldown import Cooldown
+
+T = TypeVar("T")
+
+_KEPT = 60.0
+
+
+@define(eq=False)
+class ApiKey:
+    """What is known of one e-shop's API key.
+
+    Args:
+        value: The key.
+        accepted: The newest token with which the gateway accepted it.
+        suspect: A token with which it was answered 401, and which it therefore sends no more.
+        cool_down: The pause after the gateway rejected it.
+        used_at: When its last call began, in monotonic seconds.
+    """
+
+    value: str = field(repr=False)
+    accepted: ActiveToken | None = None
+    suspect: ActiveToken | None = None
+    cool_down: Cooldown = field(factory=Cooldown)
+    used_at: float = 0.0
+
+
+class KnownKeys(Generic[T]):
+    """One object per API key, found as long as anything refers to it.
+
+    An object is kept alive until its key's last call is a minute ago and its cool-down is over.
+
+    Args:
+        clock: The client's clock.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: WeakValueDictionary[str, T] = WeakValueDictionary()
+        self._kept: OrderedDict[ApiKey, T | None] = OrderedDict()  # the one used longest ago first
+        self._timer: asyncio.TimerHandle | None = None
+
+    def find(self, value: str) -> T | None:
+        """Return the object of a key, None if there is none."""
+        return self._known.get(value)
+
+    def add(self, value: str, known: T) -> T:
+        """Add and return the object of a key."""
+        self._known[value] = known
+        return known
+
+    def objects(self) -> list[T]:
+        """Return the objects of all keys."""
+        return list(self._known.values())
+
+    def use(self, key: ApiKey) -> None:
+        """Keep the object of a key for another minute; called in the event loop."""
+        key.used_at = self._clock.monotonic()
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        else:
+            self._kept[key] = self._known.get(key.value)
+        if self._timer is None:
+            self._set_timer(_KEPT)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set_timer(self, delay: float) -> None:
+        # By a weak reference: a timer must not keep alive a client that its owner has dropped.
+        self._timer = asyncio.get_running_loop().call_later(delay, _forget, ref(self))
+
+    def forget(self) -> None:
+        """Let go of what is no longer needed."""
+        now, self._timer = self._clock.monotonic(), None
+        while self._kept:
+            key = next(iter(self._kept))
+            if now < key.used_at + _KEPT:
+                self._set_timer(key.used_at + _KEPT - now)
+                return
+            if key.cool_down.is_on(now):
+                key.used_at = now
+                self._kept.move_to_end(key)
+            else:
+                del self._kept[key]
+
+
+def _forget(keys: ref[KnownKeys[T]]) -> None:
+    alive = keys()
+    if alive is not None:
+        alive.forget()
