@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Names load on first use: pytest imports this package whenever it starts, because of the plugin.
-_HOMES = ("faults", "state", "throttle", "journal", "emulator")
+_HOMES = ("faults", "quirks", "spelling", "state", "throttle", "journal", "emulator")
 
 if TYPE_CHECKING:
     from .emulator import GwmsEmulator
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         WrongLength,
     )
     from .journal import Exchange
+    from .quirks import NoEffect, OtherState, Paged
+    from .spelling import normalized_url
     from .state import EmulatorCredentials, StoredWebhook
     from .throttle import RateLimit
 
@@ -56,6 +58,9 @@ __all__ = [
     "Garbage",
     "GwmsEmulator",
     "Html",
+    "NoEffect",
+    "OtherState",
+    "Paged",
     "RateLimit",
     "RawBody",
     "Redirect",
@@ -66,6 +71,7 @@ __all__ = [
     "Status",
     "StoredWebhook",
     "WrongLength",
+    "normalized_url",
 ]
 
 

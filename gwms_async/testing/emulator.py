@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Self, cast
 
 from aiohttp import web
 
-from .faults import (
-    CutBody,
-    CutHead,
-    DropAfter,
-    DropBefore,
-    Fault,
-    Garbage,
-    Reset,
-    RevokeTokens,
-    SlowBody,
-    Stall,
-    WrongLength,
-    carries_out,
-)
-from .gateway import Gateway
-from .journal import Exchange
+from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens, carries_out
+from .gateway import ExpiresIn, Gateway
+from .journal import Exchange, Journal
 from .script import FaultScript, check_operation
+from .sending import send
 from .server import HttpServer, hang_up
-from .state import EmulatorCredentials, StoredWebhook
+from .state import EmulatorCredentials, StoredWebhook, WebhookTable
 from .throttle import RateLimit, Throttle, retry_headers
 from .wire import Answer, NewWebhook, Route, envelope, http_date
 
@@ -53,6 +42,13 @@ class GwmsEmulator:
         latency: Seconds between carrying a request out and answering it. Can be changed later.
         clock: The gateway's clock, in unix seconds: `Date`, `expiresIn`, timestamps.
         port: The port to listen on; 0 takes a free one.
+        spelling: Spells the URLs that are stored, for example `normalized_url`.
+        list_lag: Seconds until lists show a change; `get` shows it at once. Can be changed later.
+        unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is answered 409.
+        tombstones: Whether a deleted webhook stays in lists, inactive; all other operations on it are answered 404.
+        expires_in: The form of a login's `expiresIn`: a unix time, seconds from now, a unix time in milliseconds or as
+            text, or (None) no such field.
+        journal: How many of the latest requests are kept.
     """
 
     def __init__(
@@ -63,17 +59,25 @@ class GwmsEmulator:
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
         port: int = 0,
+        spelling: Callable[[str], str] = str,
+        list_lag: float = 0.0,
+        unique_urls: bool = False,
+        tombstones: bool = False,
+        expires_in: ExpiresIn = "unix",
+        journal: int = 10_000,
     ) -> None:
         self._rate_limit = rate_limit
         self.latency = latency
-        self.requests: list[Exchange] = []
         self._clock = clock
+        self._journal = Journal(journal)
         self._server = HttpServer(self._serve, port)
-        self._gateway = Gateway(token_ttl)
+        webhooks = WebhookTable(spelling, tombstones=tombstones, clock=self._now)
+        self._gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
         self._script = FaultScript()
         self._throttle = Throttle()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late: set[asyncio.Task[None]] = set()
+        self.list_lag = list_lag
 
     async def start(self) -> None:
         """Start listening.
@@ -85,6 +89,7 @@ class GwmsEmulator:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # its clock may be a different one
             self._loop, self._throttle = loop, Throttle()
+            self._gateway.webhooks.listing.catch_up()
 
     async def close(self) -> None:
         """Stop listening, close all connections, and drop requests that were to be carried out late."""
@@ -121,7 +126,7 @@ class GwmsEmulator:
 
     @property
     def webhooks(self) -> list[StoredWebhook]:
-        """The webhooks of all e-shops, ordered by id."""
+        """The webhooks of all e-shops, ordered by id, without tombstones and without lag."""
         return self._gateway.webhooks.all()
 
     def add_webhook(
@@ -145,7 +150,21 @@ class GwmsEmulator:
         Raises:
             KeyError: There is no webhook with this id.
         """
-        self._gateway.webhooks.remove(webhook_id)
+        self._gateway.webhooks.remove(webhook_id, self._clock())
+
+    @property
+    def list_lag(self) -> float:
+        """Seconds until lists show a change."""
+        return self._gateway.webhooks.listing.lag
+
+    @list_lag.setter
+    def list_lag(self, seconds: float) -> None:
+        self._gateway.webhooks.listing.lag = seconds
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """The latest requests, oldest first."""
+        return self._journal.exchanges
 
     def count(self, operation: str) -> int:
         """Return how many requests of an operation, named as in `Exchange`, have arrived.
@@ -154,7 +173,7 @@ class GwmsEmulator:
             ValueError: There is no operation of this name.
         """
         check_operation(operation)
-        return sum(exchange.operation == operation for exchange in self.requests)
+        return self._journal.counts[operation]
 
     @property
     def logins(self) -> int:
@@ -210,18 +229,17 @@ class GwmsEmulator:
 
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | None) -> None:
-        if self._rate_limit is not None and self._loop is not None:
-            self._throttle.settle(self._rate_limit, self._loop.time())
+        if self._rate_limit is not None:
+            self._throttle.settle(self._rate_limit, self._now())
         self._rate_limit = limit
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         route = Route.find(request.method, path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else Route()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        now = asyncio.get_running_loop().time()
-        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", now)
+        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", self._now())
         fault = exchange.fault = self._script.next(route.operation)
-        self.requests.append(exchange)
+        self._journal.add(exchange)
         transport = cast(asyncio.Transport, request.transport)  # when it closes, this is cancelled
         if isinstance(fault, DropBefore | Reset):
             return hang_up(transport, reset=isinstance(fault, Reset))
@@ -229,28 +247,7 @@ class GwmsEmulator:
         answer = self._answer(exchange, route)
         if self.latency:
             await asyncio.sleep(self.latency)
-        head, middle = answer.head(self._date()), len(answer.body) // 2
-        match fault:
-            case DropAfter():
-                pass
-            case Stall(seconds=seconds):
-                await asyncio.sleep(seconds)
-            case CutHead():
-                transport.write(head[: len(head) // 2])
-            case CutBody():
-                transport.write(head + answer.body[:middle])
-            case SlowBody(seconds=seconds):
-                transport.write(head + answer.body[:middle])
-                await asyncio.sleep(seconds)
-                transport.write(answer.body[middle:])
-            case WrongLength(by=by):
-                transport.write(answer.head(self._date(), len(answer.body) + by) + answer.body)
-            case Garbage(content=content):
-                transport.write(content)
-            case _:
-                exchange.status = answer.status
-                return web.Response(status=answer.status, body=answer.body, headers=answer.dated(self._date()))
-        return hang_up(transport)
+        return await send(answer, exchange, transport, http_date(self._clock()))
 
     def _answer(self, exchange: Exchange, route: Route) -> Answer:
         """Carry a request out, unless its fault or the rate limit prevents it, and return its answer."""
@@ -271,7 +268,8 @@ class GwmsEmulator:
         return fault.answer(usual)
 
     def _carry_out(self, exchange: Exchange, route: Route) -> Answer:
-        return self._gateway.carry_out(route, exchange.headers, exchange.body, self._clock())
+        route, body = (exchange.fault or Fault()).request(route, exchange.body)
+        return self._gateway.carry_out(route, exchange.headers, body, self._clock())
 
     async def _carry_out_late(self, exchange: Exchange, route: Route, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -281,10 +279,11 @@ class GwmsEmulator:
         limit = self.rate_limit
         if limit is None or route.operation == "login":
             return None
-        wait = self._throttle.admit(limit, asyncio.get_running_loop().time())
+        wait = self._throttle.admit(limit, self._now())
         if not wait:
             return None
         return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))
 
-    def _date(self) -> str:
-        return http_date(self._clock())
+    def _now(self) -> float:
+        """Return the event loop's time; before the first start, a time before all others."""
+        return self._loop.time() if self._loop is not None else -inf

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import ge
 
-from .wire import HTML, JSON, Answer, envelope, envelope_body, merged
+from .wire import HTML, JSON, Answer, Route, envelope, envelope_body, merged
 
 _PAGE = b"<!doctype html><html><head><title>Gateway</title></head><body><h1>Please stand by</h1></body></html>"
 _MESSAGE = "Emulated fault"
@@ -16,6 +16,10 @@ _MESSAGE = "Emulated fault"
 @frozen
 class Fault:
     """The base of all faults, which `GwmsEmulator.inject` takes."""
+
+    def request(self, route: Route, body: bytes) -> tuple[Route, bytes]:
+        """Return what is carried out; the request as it came, unless the gateway does something else."""
+        return route, body
 
     def answer(self, usual: Answer) -> Answer:
         """Return the answer to send; the usual one, unless the fault is in the content."""
@@ -122,7 +126,7 @@ class Status(Fault):
         status: The HTTP status, also in the envelope.
         retry_after: The `Retry-After` header, verbatim; None sends none.
         carry_out: Whether the request is carried out first.
-        message: The envelope's message.
+        message: The envelope's message; validators of some gateways send a list or an object.
         body: Bytes to send instead of an envelope, as HTML unless `headers` say otherwise.
         headers: Further headers; they replace the usual ones.
     """
@@ -130,7 +134,7 @@ class Status(Fault):
     status: int
     retry_after: str | None = None
     carry_out: bool = False
-    message: str = _MESSAGE
+    message: str | Sequence[object] | Mapping[str, object] = _MESSAGE
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
 
@@ -221,6 +225,6 @@ class Reset(Fault):
 
 def carries_out(fault: Fault) -> bool:
     """Return whether a request hit by this fault is carried out."""
-    if isinstance(fault, CutHead | CutBody | SlowBody | WrongLength | Garbage | Stall | Status | Html | RawBody):
-        return fault.carry_out
-    return isinstance(fault, DropAfter)
+    if isinstance(fault, DropBefore | Reset | EnvelopeStatus | Redirect | RevokeTokens):
+        return False
+    return bool(getattr(fault, "carry_out", True))

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from .state import EmulatorCredentials, StoredWebhook, TokenTable, WebhookTable
-from .wire import Answer, ProblemError, Route, envelope, read_id, read_login, read_webhook
+from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
+
+ExpiresIn = Literal["unix", "seconds", "milliseconds", "text"] | None
+
+_EXPIRES_IN: Mapping[ExpiresIn, Callable[[float, float], object]] = {
+    "unix": lambda expiry, _: int(expiry),
+    "seconds": lambda expiry, now: int(expiry - now),
+    "milliseconds": lambda expiry, _: int(expiry * 1000),
+    "text": lambda expiry, _: str(int(expiry)),
+    None: lambda *_: None,
+}
 
 
 class Gateway:
@@ -13,15 +24,22 @@ class Gateway:
 
     Args:
         token_ttl: How long a token is valid, in seconds.
+        webhooks: The webhooks.
+        expires_in: The form of a login's `expiresIn`.
+        unique_urls: Whether a second equal webhook of an e-shop is refused.
     """
 
-    def __init__(self, token_ttl: float) -> None:
+    def __init__(
+        self, token_ttl: float, webhooks: WebhookTable, expires_in: ExpiresIn = "unix", *, unique_urls: bool = False
+    ) -> None:
         self.token_ttl = token_ttl
         self.credentials = EmulatorCredentials()
         self.eshops = {self.credentials.api_key}
         self.refuse_logins = False
         self.tokens = TokenTable()
-        self.webhooks = WebhookTable()
+        self.webhooks = webhooks
+        self._expires_in = _EXPIRES_IN[expires_in]
+        self._unique_urls = unique_urls
         self._operations: Mapping[str, Callable[[str, str, bytes, float], object]] = {
             "list": self._list,
             "create": self._create,
@@ -30,6 +48,7 @@ class Gateway:
             "activate": self._activate,
             "deactivate": self._deactivate,
             "delete": self._delete,
+            "keep": self._keep,
         }
 
     def carry_out(self, route: Route, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
@@ -60,7 +79,12 @@ class Gateway:
             raise ProblemError(401, "Wrong username or password")
         expiry = now + self.token_ttl
         user = {"id": 1, "name": "Emulated", "surname": "User", "email": "user@shop.example"}
-        return {"token": self.tokens.issue(username, now, expiry), "expiresIn": int(expiry), "user": user}
+        data = {
+            "token": self.tokens.issue(username, now, expiry),
+            "expiresIn": self._expires_in(expiry, now),
+            "user": user,
+        }
+        return {name: value for name, value in data.items() if value is not None}
 
     def _eshop_of(self, headers: Mapping[str, str], now: float) -> str:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -77,18 +101,24 @@ class Gateway:
             raise ProblemError(404, f"There is no webhook {webhook_id}")
         return row
 
+    def _checked(self, eshop: str, body: bytes, except_id: int = 0) -> NewWebhook:
+        new = read_webhook(body)
+        if self._unique_urls and self.webhooks.has_equal(eshop, new, except_id):
+            raise ProblemError(409, "A webhook with this url, webhookType and method already exists")
+        return new
+
     def _list(self, eshop: str, _id: str, _body: bytes, _now: float) -> object:
-        return [row.as_json() for row in self.webhooks.of(eshop)]
+        return [row.as_json() for row in self.webhooks.listed(eshop)]
 
     def _create(self, eshop: str, _id: str, body: bytes, now: float) -> object:
-        return self.webhooks.add(eshop, read_webhook(body), now).as_json()
+        return self.webhooks.add(eshop, self._checked(eshop, body), now).as_json()
 
     def _get(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
         return self._found(eshop, webhook_id).as_json()
 
     def _update(self, eshop: str, webhook_id: str, body: bytes, now: float) -> object:
         row = self._found(eshop, webhook_id)
-        return self.webhooks.replace(row, read_webhook(body), now).as_json()
+        return self.webhooks.replace(row, self._checked(eshop, body, row.id), now).as_json()
 
     def _activate(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
         return self.webhooks.switch(self._found(eshop, webhook_id), now, active=True).as_json()
@@ -96,6 +126,10 @@ class Gateway:
     def _deactivate(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
         return self.webhooks.switch(self._found(eshop, webhook_id), now, active=False).as_json()
 
-    def _delete(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
-        self.webhooks.remove(self._found(eshop, webhook_id).id)
+    def _delete(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
+        self.webhooks.remove(self._found(eshop, webhook_id).id, now)
+        return "deleted"
+
+    def _keep(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
+        self._found(eshop, webhook_id)  # a delete without effect
         return "deleted"

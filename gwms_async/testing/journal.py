@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from attrs import define
@@ -32,3 +33,23 @@ class Exchange:
     at: float
     status: int | None = None
     fault: Fault | None = None
+
+
+class Journal:
+    """The latest exchanges, and the number of all requests by operation.
+
+    Args:
+        size: How many exchanges are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.exchanges: list[Exchange] = []
+        self.counts: Counter[str] = Counter()
+        self._size = size
+
+    def add(self, exchange: Exchange) -> None:
+        """Record an exchange; the oldest one beyond the size is dropped."""
+        self.counts[exchange.operation] += 1
+        self.exchanges.append(exchange)
+        if len(self.exchanges) > self._size:
+            del self.exchanges[0]

@@ -1,4 +1,4 @@
-"""The state of the emulated gateway: its webhooks and its tokens. No I/O, no clock."""
+"""What the emulated gateway stores: its webhooks, what lists show of them, and its tokens. No I/O."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -68,10 +71,64 @@ class StoredWebhook:
         return content
 
 
-class WebhookTable:
-    """All webhooks of an account; each e-shop sees only its own."""
+class Listing:
+    """The webhooks as lists show them: as they were `lag` seconds ago.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Seconds on the event loop's clock.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.lag = 0.0
+        self._clock = clock
+        self._rows: dict[int, StoredWebhook] = {}
+        # When each change of the last `lag` seconds was made, to which id, and what was there before.
+        self._changes: deque[tuple[float, int, StoredWebhook | None]] = deque()
+
+    def put(self, webhook_id: int, row: StoredWebhook | None) -> None:
+        """Show a webhook, or with None no longer show it, once the lag is over."""
+        now = self._clock()
+        while self._changes and self._changes[0][0] <= now - self.lag:
+            self._changes.popleft()
+        self._changes.append((now, webhook_id, self._rows.pop(webhook_id, None)))
+        if row is not None:
+            self._rows[webhook_id] = row
+
+    def rows(self) -> list[StoredWebhook]:
+        """Return what a list shows now, ordered by id."""
+        rows, since = dict(self._rows), self._clock() - self.lag
+        for at, webhook_id, before in reversed(self._changes):
+            if at <= since:
+                break
+            rows.pop(webhook_id, None)
+            if before is not None:
+                rows[webhook_id] = before
+        return [rows[webhook_id] for webhook_id in sorted(rows)]
+
+    def catch_up(self) -> None:
+        """Show all changes made so far at once."""
+        self._changes.clear()
+
+
+class WebhookTable:
+    """All webhooks of an account; each e-shop sees only its own.
+
+    Args:
+        spelling: Spells URLs as they are stored.
+        tombstones: Whether a deleted webhook stays in lists, inactive.
+        clock: Seconds on the event loop's clock.
+    """
+
+    def __init__(
+        self,
+        spelling: Callable[[str], str] = str,
+        *,
+        tombstones: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.listing = Listing(clock)
+        self._spelling = spelling
+        self._tombstones = tombstones
         self._rows: dict[int, StoredWebhook] = {}
         self._last_id = 0
 
@@ -79,14 +136,23 @@ class WebhookTable:
         """Return the webhooks of all e-shops, ordered by id."""
         return list(self._rows.values())
 
-    def of(self, eshop: str) -> list[StoredWebhook]:
-        """Return the webhooks of one e-shop, ordered by id."""
-        return [row for row in self._rows.values() if row.eshop == eshop]
+    def listed(self, eshop: str) -> list[StoredWebhook]:
+        """Return what a list shows to one e-shop, ordered by id."""
+        return [row for row in self.listing.rows() if row.eshop == eshop]
 
     def find(self, eshop: str, webhook_id: int) -> StoredWebhook | None:
         """Return a webhook, or None if the e-shop does not have it."""
         row = self._rows.get(webhook_id)
         return row if row is not None and row.eshop == eshop else None
+
+    def has_equal(self, eshop: str, new: NewWebhook, except_id: int = 0) -> bool:
+        """Return whether the e-shop has another webhook with the same URL as stored, event type and method."""
+        identity = self._spelling(new.url), new.webhook_type, new.method
+        return any(
+            (row.url, row.webhook_type, row.method) == identity
+            for row in self._rows.values()
+            if row.eshop == eshop and row.id != except_id
+        )
 
     def add(self, eshop: str, new: NewWebhook, now: float) -> StoredWebhook:
         """Create a webhook; an equal one may already exist.
@@ -97,9 +163,9 @@ class WebhookTable:
             now: Unix seconds.
         """
         self._last_id += 1
-        row = StoredWebhook(self._last_id, eshop, new.url, new.webhook_type, new.active, new.method, iso_timestamp(now))
-        self._rows[row.id] = row
-        return row
+        url, registered_at = self._spelling(new.url), iso_timestamp(now)
+        row = StoredWebhook(self._last_id, eshop, url, new.webhook_type, new.active, new.method, registered_at)
+        return self._put(row)
 
     def replace(self, row: StoredWebhook, new: NewWebhook, now: float) -> StoredWebhook:
         """Replace the fields of a webhook; `unregistered_at` changes only with `active`.
@@ -109,9 +175,8 @@ class WebhookTable:
             new: Its new fields.
             now: Unix seconds.
         """
-        row = evolve(row, url=new.url, webhook_type=new.webhook_type, method=new.method)
-        self._rows[row.id] = row
-        return row if row.active is new.active else self.switch(row, now, active=new.active)
+        row = evolve(row, url=self._spelling(new.url), webhook_type=new.webhook_type, method=new.method)
+        return self._put(row if row.active is new.active else _switched(row, now, active=new.active))
 
     def switch(self, row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
         """Activate or deactivate a webhook; doing so again changes nothing.
@@ -121,17 +186,21 @@ class WebhookTable:
             now: Unix seconds.
             active: The new state.
         """
-        since = None if active else row.unregistered_at or iso_timestamp(now)
-        self._rows[row.id] = row = evolve(row, active=active, unregistered_at=since)
-        return row
+        return self._put(_switched(row, now, active=active))
 
-    def remove(self, webhook_id: int) -> None:
+    def remove(self, webhook_id: int, now: float) -> None:
         """Delete a webhook; its id is not used again.
 
         Raises:
             KeyError: There is no webhook with this id.
         """
-        del self._rows[webhook_id]
+        row = self._rows.pop(webhook_id)
+        self.listing.put(webhook_id, _switched(row, now, active=False) if self._tombstones else None)
+
+    def _put(self, row: StoredWebhook) -> StoredWebhook:
+        self._rows[row.id] = row
+        self.listing.put(row.id, row)
+        return row
 
 
 class TokenTable:
@@ -171,6 +240,11 @@ class TokenTable:
 def iso_timestamp(timestamp: float) -> str:
     """Return a unix time in ISO 8601, UTC, with milliseconds and a Z."""
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _switched(row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
+    since = None if active else row.unregistered_at or iso_timestamp(now)
+    return evolve(row, active=active, unregistered_at=since)
 
 
 def _base64(content: bytes) -> str:

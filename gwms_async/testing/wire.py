@@ -150,19 +150,19 @@ def merged(headers: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, 
     return {**{name: value for name, value in headers.items() if name.lower() not in names}, **more}
 
 
-def envelope(status: int, message: str, data: object = None, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
+def envelope(status: int, message: object, data: object = None, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
     """Make an answer in GWMS's envelope, whose `statusCode` is the HTTP status.
 
     Args:
         status: The HTTP status.
-        message: A message for people.
+        message: A message for people; usually a text.
         data: The result; left out if None.
         headers: Further headers.
     """
     return Answer(status, envelope_body(status, message, data), merged({"Content-Type": JSON}, headers))
 
 
-def envelope_body(status: int, message: str, data: object = None) -> bytes:
+def envelope_body(status: int, message: object, data: object = None) -> bytes:
     """Encode an envelope; `data` is left out if None."""
     content: dict[str, object] = {"statusCode": status, "message": message}
     if data is not None:
@@ -216,6 +216,12 @@ def read_webhook(body: bytes) -> NewWebhook:
     if method not in _METHODS:
         raise ProblemError(400, f"method must be one of {', '.join(_METHODS)}")
     return NewWebhook(url, webhook_type, active, method)
+
+
+def webhook_body(new: NewWebhook) -> bytes:
+    """Encode the body of a create or an update."""
+    fields = {"url": new.url, "webhookType": new.webhook_type, "active": new.active, "method": new.method}
+    return json.dumps(fields).encode()
 
 
 def _read_object(body: bytes) -> dict[str, object]:

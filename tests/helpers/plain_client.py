@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from attrs import define, frozen
 
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import Fault, GwmsEmulator
 
 EPOCH = 1_790_000_000.0
 """2026-09-21T14:13:20Z."""
@@ -161,3 +161,14 @@ def request_bytes(client: Plain, method: str, path: str, body: object = None, *,
         *(["Connection: close"] if close else []),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+async def raw_answer(gateway: GwmsEmulator, fault: Fault) -> bytes:
+    """Make a fault hit a create, and return all bytes that come back."""
+    async with logged_in(gateway) as client, wire(gateway) as connection:
+        gateway.inject(fault)
+        connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
+        content = await connection.rest()
+    assert gateway.requests[-1].fault is fault
+    assert gateway.faults_left == 0
+    return content

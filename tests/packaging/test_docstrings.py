@@ -1,4 +1,4 @@
-"""The examples in docstrings, run against the emulator as they stand there."""
+"""The examples in docstrings, run against the emulator as they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = re.compile(r"::\n\n((?:(?:    .*)?\n)+)")
 
 
 def examples() -> dict[str, str]:
-    """Find the examples in the docstrings of all classes and functions."""
+    """Return the examples in the docstrings of all classes and functions."""
     found: dict[str, str] = {}
     for module in pkgutil.walk_packages(gwms_async.__path__, "gwms_async."):
         if {"cli", "stores"} & set(module.name.split(".")):  # extras
@@ -35,7 +35,7 @@ def examples() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", list(examples()))
 async def test_an_example(name: str) -> None:
-    """It runs, and leaves a client that works."""
+    """It runs without an error."""
     async with GwmsEmulator() as gateway:
 
         def make_client(credentials: Credentials, base_url: str = gateway.base_url) -> GwmsClient:

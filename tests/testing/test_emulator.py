@@ -10,6 +10,7 @@ from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit
 
 from ..helpers.emulated import statuses, until
 from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
+from ..helpers.virtual_io_loop import VirtualIoLoop
 
 
 class AheadLoop(asyncio.SelectorEventLoop):
@@ -137,3 +138,53 @@ def test_a_rate_limit_survives_a_restart_on_another_loop() -> None:
     for factory in (AheadLoop, asyncio.SelectorEventLoop):
         with asyncio.Runner(loop_factory=factory) as runner:
             assert runner.run(main()) == [200, 429]
+
+
+def test_lists_can_lag() -> None:
+    """A create, a change and a delete appear in lists later, in `get` at once; by the clock of the event loop."""
+
+    async def main() -> None:
+        async with GwmsEmulator(list_lag=3) as gateway, logged_in(gateway) as client:
+
+            async def listed() -> list[tuple[int, bool]]:
+                return [(hook["id"], hook["active"]) for hook in (await client.send("GET", "/webhooks")).data]
+
+            await client.create()
+            assert (await client.send("GET", "/webhooks/1")).status == 200
+            await asyncio.sleep(2.9)
+            assert await listed() == []
+            await asyncio.sleep(0.1)
+            assert await listed() == [(1, True)]
+
+            await client.send("PUT", "/webhooks/1/deactivate")
+            assert await listed() == [(1, True)]
+            await asyncio.sleep(1)
+            gateway.remove_webhook(1)
+            assert (await client.send("GET", "/webhooks/1")).status == 404
+            await asyncio.sleep(2)
+            assert await listed() == [(1, False)]
+            await asyncio.sleep(1)
+            assert await listed() == []
+
+            await client.create()
+            assert gateway.list_lag == 3
+            gateway.list_lag = 0
+            assert await listed() == [(2, True)]
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())
+
+
+def test_lists_show_what_was_added_before_the_start() -> None:
+    """Only later changes lag; after a restart on another loop, lists show everything."""
+    gateway = GwmsEmulator(list_lag=3600)
+    gateway.add_webhook("x", "CREATE_ORDER")
+
+    async def main() -> list[int]:
+        async with gateway, logged_in(gateway) as client:
+            gateway.add_webhook("y", "CREATE_ORDER")
+            return [hook["id"] for hook in (await client.send("GET", "/webhooks")).data]
+
+    for factory, expected in ((AheadLoop, [1]), (asyncio.SelectorEventLoop, [1, 2])):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            assert runner.run(main()) == expected

@@ -26,23 +26,12 @@ from gwms_async.testing import (
     WrongLength,
 )
 from gwms_async.testing.faults import carries_out
-from gwms_async.testing.wire import Answer
+from gwms_async.testing.wire import Answer, Route
 
 from ..helpers.emulated import until
-from ..helpers.plain_client import HOOK, Reply, logged_in, plain, request_bytes, wire
+from ..helpers.plain_client import HOOK, Reply, logged_in, plain, raw_answer, request_bytes, wire
 
 PAGE = b"<!doctype html>"
-
-
-async def on_the_wire(gateway: GwmsEmulator, fault: Fault) -> bytes:
-    """Make a fault hit a create, and return all bytes that come back."""
-    async with logged_in(gateway) as client, wire(gateway) as connection:
-        gateway.inject(fault)
-        connection.send(request_bytes(client, "POST", "/webhooks", HOOK))
-        content = await connection.rest()
-    assert gateway.requests[-1].fault is fault
-    assert gateway.faults_left == 0
-    return content
 
 
 async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
@@ -110,46 +99,12 @@ async def test_an_answer_that_says_something_else(
     assert len(gateway.webhooks) == carried_out
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), Stall(0.001)], ids=str)
-async def test_a_drop_sends_nothing(gateway: GwmsEmulator, fault: Fault) -> None:
-    """No byte comes back before the connection closes."""
-    assert await on_the_wire(gateway, fault) == b""
-
-
 async def test_a_reset_is_a_reset(gateway: GwmsEmulator) -> None:
     """The connection is reset, and the body is not read."""
     with pytest.raises(ConnectionResetError):
-        await on_the_wire(gateway, Reset())
+        await raw_answer(gateway, Reset())
 
     assert gateway.requests[-1].body == b""
-
-
-@pytest.mark.parametrize("carry_out", [True, False])
-async def test_a_cut_head_is_half_a_head(gateway: GwmsEmulator, carry_out: bool) -> None:
-    """The answer starts as usual and ends within its headers."""
-    content = await on_the_wire(gateway, CutHead(carry_out=carry_out))
-
-    assert content.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"\r\n\r\n" not in content
-
-
-async def test_a_cut_body_is_half_a_body(gateway: GwmsEmulator) -> None:
-    """Less comes than `Content-Length` promises."""
-    head, _, body = (await on_the_wire(gateway, CutBody())).partition(b"\r\n\r\n")
-    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-
-    assert headers.keys() == {"Date", "Content-Length", "Content-Type"}
-    assert int(headers["Content-Length"]) // 2 == len(body)
-    assert body.startswith(b'{"statusCode": 200, "message": "OK", "data": {"id": 1')
-
-
-async def test_a_cut_answer_may_be_a_refusal(gateway: GwmsEmulator) -> None:
-    """The answer that is cut is the usual one."""
-    async with plain(gateway) as client, wire(gateway) as connection:
-        gateway.inject(CutBody())
-        connection.send(request_bytes(client, "GET", "/webhooks"))
-
-        assert (await connection.rest()).startswith(b"HTTP/1.1 401 Unauthorized\r\n")
 
 
 async def test_a_status_is_sent_twice(gateway: GwmsEmulator) -> None:
@@ -248,7 +203,7 @@ async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmu
 
 async def test_a_request_may_be_carried_out_late(gateway: GwmsEmulator) -> None:
     """The connection closes first; the webhook appears later."""
-    assert await on_the_wire(gateway, DropAfter(commit_delay=0.3)) == b""
+    assert await raw_answer(gateway, DropAfter(commit_delay=0.3)) == b""
     assert gateway.webhooks == []
 
     await until(lambda: gateway.webhooks)
@@ -259,35 +214,11 @@ async def test_a_request_may_be_carried_out_late(gateway: GwmsEmulator) -> None:
 async def test_closing_drops_what_was_to_be_carried_out_late() -> None:
     """Nothing happens after closing."""
     async with GwmsEmulator() as gateway:
-        await on_the_wire(gateway, DropAfter(commit_delay=3600))
+        await raw_answer(gateway, DropAfter(commit_delay=3600))
         assert len(asyncio.all_tasks()) > 1
 
     assert gateway.webhooks == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-async def test_a_pipelined_request_behind_a_fault_is_lost(gateway: GwmsEmulator) -> None:
-    """A request pipelined behind one whose connection closes is neither recorded nor carried out."""
-    async with logged_in(gateway) as client, wire(gateway) as connection:
-        gateway.inject(DropAfter())
-        connection.send(request_bytes(client, "POST", "/webhooks", HOOK) * 2)
-
-        assert await connection.rest() == b""
-    assert gateway.count("create") == len(gateway.webhooks) == 1
-
-
-async def test_a_stall_ends_when_the_client_goes(gateway: GwmsEmulator) -> None:
-    """When a client gives up, its connection closes long before the stall is over."""
-    async with logged_in(gateway) as client:
-        gateway.inject(Stall(3600))
-        call = asyncio.create_task(client.create())
-        await until(lambda: gateway.count("create") and gateway.requests[-1].body)
-        assert gateway.connections == 1
-        call.cancel()
-
-        await until(lambda: gateway.connections == 0)
-
-    assert (gateway.requests[-1].status, gateway.webhooks) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -324,3 +255,28 @@ def test_a_late_commit_is_not_before_the_request() -> None:
     """Its delay must not be negative."""
     with pytest.raises(ValueError, match="must be >= 0"):
         DropAfter(commit_delay=-1)
+
+
+@pytest.mark.parametrize("status", [207, 418, 451, 499, 520, 522, 524, 530, 599])
+async def test_any_status_can_be_sent(gateway: GwmsEmulator, status: int) -> None:
+    """Also those that proxies made up, which have no reason phrase."""
+    reply = await answer_to(gateway, Status(status))
+
+    assert reply.problem == (status, "Emulated fault")
+
+
+@pytest.mark.parametrize("message", [["url must be a URL", "active must be a boolean"], {"url": ["invalid"]}, []])
+async def test_a_message_can_be_a_list_or_an_object(
+    gateway: GwmsEmulator, message: list[str] | dict[str, object]
+) -> None:
+    """As validators send it."""
+    reply = await answer_to(gateway, Status(400, message=message))
+
+    assert reply.envelope == {"statusCode": 400, "message": message}
+
+
+def test_a_fault_leaves_the_request_as_it_is() -> None:
+    """Unless the gateway carries out something else."""
+    route = Route.find("POST", "/webhooks")
+
+    assert Fault().request(route, b"{}") == (route, b"{}")

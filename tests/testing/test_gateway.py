@@ -9,6 +9,7 @@ import pytest
 
 from gwms_async.testing import EmulatorCredentials, GwmsEmulator
 from gwms_async.testing.gateway import Gateway
+from gwms_async.testing.state import WebhookTable
 from gwms_async.testing.wire import Route
 
 from ..helpers.plain_client import EPOCH, HOOK, Clock, logged_in, plain
@@ -270,7 +271,7 @@ async def test_eshops_are_kept_apart(gateway: GwmsEmulator) -> None:
 
 def test_a_gateway_answers_without_a_network() -> None:
     """It depends on values only: route, headers, body, time."""
-    gateway = Gateway(token_ttl=10)
+    gateway = Gateway(10, WebhookTable())
     username, password, key = EmulatorCredentials()
 
     def carried_out(method: str, path: str, body: object, now: float, **headers: str) -> tuple[int, Any]:
@@ -284,3 +285,47 @@ def test_a_gateway_answers_without_a_network() -> None:
     assert carried_out("POST", "/webhooks", HOOK, EPOCH + 9, **headers)[0] == 200
     assert carried_out("POST", "/webhooks", HOOK, EPOCH + 10, **headers) == (401, None)
     assert carried_out("DELETE", "/webhooks/1", None, EPOCH, **headers) == (200, "deleted")
+
+
+async def test_a_url_can_be_unique() -> None:
+    """With `unique_urls`, a second webhook with the same URL as stored, event type and method is answered 409."""
+    async with GwmsEmulator(unique_urls=True, spelling=str.lower) as gateway, logged_in(gateway) as client:
+        await client.create()
+        taken = (409, "A webhook with this url, webhookType and method already exists")
+        assert (await client.create()).problem == taken
+        again = {**HOOK, "url": "HTTPS://SHOP.EXAMPLE/1", "active": False}
+        assert (await client.send("POST", "/webhooks", again)).problem == taken
+
+        other = {**HOOK, "method": "GET"}
+        assert (await client.send("POST", "/webhooks", other)).status == 200
+        assert (await client.send("PUT", "/webhooks/2", HOOK)).problem == taken
+        assert (await client.send("PUT", "/webhooks/2", {**other, "active": False})).status == 200
+        assert (await client.send("PUT", "/webhooks/3", HOOK)).status == 404
+
+        gateway.add_eshop("other")
+        gateway.add_webhook("https://shop.example/2", "CREATE_ORDER", eshop="other")
+        assert (await client.send("POST", "/webhooks", {**HOOK, "url": "https://shop.example/2"})).status == 200
+        await client.send("DELETE", "/webhooks/1")
+        assert (await client.create()).status == 200
+
+
+async def test_a_deleted_webhook_can_leave_a_tombstone() -> None:
+    """With `tombstones`, lists still show it, inactive; no other operation finds it, and its URL is free."""
+    clock = Clock()
+    emulator = GwmsEmulator(tombstones=True, unique_urls=True, clock=clock)
+    async with emulator as gateway, logged_in(gateway) as client:
+        created, stopped = (await client.create()).data, gateway.add_webhook("x", "CREATE_ORDER", active=False)
+        clock.now += 1
+        await client.send("DELETE", "/webhooks/1")
+        gateway.remove_webhook(stopped.id)
+
+        moment = "2026-09-21T14:13:21.000Z"
+        assert (await client.send("GET", "/webhooks")).data == [
+            {**created, "active": False, "unregisteredAt": moment},
+            {**stopped.as_json(), "unregisteredAt": moment},
+        ]
+        for method, path, body in WEBHOOK_CALLS[2:]:
+            assert (await client.send(method, path, body)).problem == (404, "There is no webhook 1")
+        assert gateway.webhooks == []
+        assert (await client.create()).data["id"] == 3
+        assert [hook["id"] for hook in (await client.send("GET", "/webhooks")).data] == [1, 2, 3]

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -38,6 +38,29 @@ async def test_a_login_gives_a_token_and_its_absolute_expiry() -> None:
         assert head == {"alg": "HS256", "typ": "JWT"}
         assert len(base64.urlsafe_b64decode(reply.data["token"].split(".")[2] + "=")) == hashlib.sha256().digest_size
         assert parsedate_to_datetime(reply.headers["Date"]).timestamp() == EPOCH
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("unix", EPOCH + 90),
+        ("seconds", 90),
+        ("milliseconds", (EPOCH + 90) * 1000),
+        ("text", "1790000090"),
+        (None, None),
+    ],
+)
+async def test_the_expiry_has_several_forms(
+    form: Literal["unix", "seconds", "milliseconds", "text"] | None, value: object
+) -> None:
+    """`expires_in` sets the form of the field; the token itself has a unix time in any case."""
+    emulator = GwmsEmulator(token_ttl=90, clock=lambda: EPOCH, expires_in=form)
+    async with emulator as gateway, plain(gateway) as client:
+        data = (await client.log_in()).data
+
+    assert data.get("expiresIn") == value
+    assert ("expiresIn" in data) is (form is not None)
+    assert claims_of(data["token"])[1]["exp"] == EPOCH + 90
 
 
 async def test_a_token_lives_as_long_as_it_says() -> None:

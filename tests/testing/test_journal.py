@@ -54,3 +54,13 @@ async def test_requests_are_counted_by_operation(gateway: GwmsEmulator) -> None:
     assert gateway.logins == 2
     with pytest.raises(ValueError, match=r"operation must be one of activate, create, .*, not 'lists'"):
         gateway.count("lists")
+
+
+async def test_the_journal_is_bounded() -> None:
+    """It keeps the latest requests; all are counted."""
+    async with GwmsEmulator(journal=3) as gateway, logged_in(gateway) as client:
+        await client.statuses(4)
+        await client.create()
+
+    assert [exchange.operation for exchange in gateway.requests] == ["list", "list", "create"]
+    assert (gateway.logins, gateway.count("list"), gateway.count("create"), gateway.count("get")) == (1, 4, 1, 0)

@@ -7,10 +7,10 @@ import hashlib
 import hmac
 
 from gwms_async.testing import StoredWebhook
-from gwms_async.testing.state import TokenTable, WebhookTable, iso_timestamp
+from gwms_async.testing.state import Listing, TokenTable, WebhookTable, iso_timestamp
 from gwms_async.testing.wire import NewWebhook
 
-from ..helpers.plain_client import EPOCH
+from ..helpers.plain_client import EPOCH, Clock
 
 NEW = NewWebhook("https://shop.example/1", "CREATE_ORDER", active=True, method="POST")
 
@@ -33,11 +33,11 @@ def test_ids_are_not_used_again() -> None:
     table = WebhookTable()
     table.add("a", NEW, EPOCH)
     last = table.add("b", NEW, EPOCH)
-    table.remove(last.id)
+    table.remove(last.id, EPOCH)
 
     assert table.add("a", NEW, EPOCH).id == 3
-    assert [row.id for row in table.of("a")] == [row.id for row in table.all()] == [1, 3]
-    assert (table.of("b"), table.find("b", 1), table.find("a", 2)) == ([], None, None)
+    assert [row.id for row in table.listed("a")] == [row.id for row in table.all()] == [1, 3]
+    assert (table.listed("b"), table.find("b", 1), table.find("a", 2)) == ([], None, None)
 
 
 def test_a_new_webhook_may_be_inactive() -> None:
@@ -45,6 +45,64 @@ def test_a_new_webhook_may_be_inactive() -> None:
     new = NewWebhook("u", "CREATE_ORDER", active=False, method="GET")
 
     assert WebhookTable().add("a", new, EPOCH).unregistered_at is None
+
+
+def row(webhook_id: int, url: str = "u") -> StoredWebhook:
+    """Return a webhook."""
+    return StoredWebhook(webhook_id, "key", url, "CREATE_ORDER", active=True, method="POST", registered_at="r")
+
+
+def test_a_listing_lags() -> None:
+    """It shows the webhooks as they were: before creates, changes and deletes of the last seconds."""
+    clock = Clock(100.0)
+    listing = Listing(clock)
+    listing.put(1, row(1))
+    listing.put(2, row(2))
+    listing.lag = 5.0
+    clock.now = 101.0
+    listing.put(1, None)
+    clock.now = 102.0
+    listing.put(2, row(2, "v"))
+    listing.put(3, row(3))
+    clock.now = 103.0
+    listing.put(3, row(3, "w"))
+    listing.put(2, None)
+
+    shown = []
+    for now in (105.5, 106.0, 106.5, 107.0, 107.5, 108.0):
+        clock.now = now
+        shown.append([(one.id, one.url) for one in listing.rows()])
+    assert shown[0] == [(1, "u"), (2, "u")]
+    assert shown[1] == shown[2] == [(2, "u")]
+    assert shown[3] == shown[4] == [(2, "v"), (3, "u")]
+    assert shown[5] == [(3, "w")]
+
+
+def test_a_listing_can_catch_up() -> None:
+    """A shorter lag, or none, shows changes sooner; `catch_up` shows them at once."""
+    clock = Clock(0.0)
+    listing = Listing(clock)
+    listing.lag = 5.0
+    listing.put(1, row(1))
+    assert listing.rows() == []
+    listing.lag = 0.0
+    assert listing.rows() == [row(1)]
+
+    listing.lag = 5.0
+    listing.catch_up()
+    assert listing.rows() == [row(1)]
+
+
+def test_a_listing_remembers_only_recent_changes() -> None:
+    """Its memory is bounded by what changes during the lag."""
+    clock = Clock(0.0)
+    listing = Listing(clock)
+    listing.lag = 5.0
+    for number in range(1000):
+        clock.now += 1
+        listing.put(number % 10, row(number % 10))
+
+    assert len(listing._changes) == 5
 
 
 def test_tokens_are_signed() -> None:

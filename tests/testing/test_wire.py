@@ -21,6 +21,7 @@ from gwms_async.testing.wire import (
     read_id,
     read_login,
     read_webhook,
+    webhook_body,
 )
 
 from ..helpers.plain_client import EPOCH, HOOK
@@ -77,6 +78,7 @@ def test_bodies_are_read() -> None:
     assert read_webhook(json.dumps(HOOK).encode()) == NewWebhook(
         "https://shop.example/1", "CREATE_ORDER", active=True, method="POST"
     )
+    assert json.loads(webhook_body(read_webhook(json.dumps(HOOK).encode()))) == HOOK
 
 
 def test_headers_are_merged_in_any_case() -> None:

@@ -32,7 +32,17 @@ from gwms_async import (
     WebhookSpec,
     WebhookType,
 )
-from gwms_async.testing import DropAfter, Exchange, GwmsEmulator, StoredWebhook
+from gwms_async.testing import (
+    DropAfter,
+    Exchange,
+    GwmsEmulator,
+    NoEffect,
+    OtherState,
+    Paged,
+    Status,
+    StoredWebhook,
+    normalized_url,
+)
 
 
 async def traced(request: Request, handler: Handler) -> Response:
@@ -89,6 +99,12 @@ async def clients() -> None:
 
 async def emulation() -> None:
     """Use the emulator."""
+    unkind = GwmsEmulator(
+        spelling=normalized_url, list_lag=2.5, unique_urls=True, tombstones=True, expires_in="seconds", journal=100
+    )
+    assert_type(unkind.list_lag, float)
+    for fault in (NoEffect(), OtherState(), Paged(10, "link"), Status(400, message=["url", "active"])):
+        unkind.inject(fault, times=2)
     async with GwmsEmulator() as gateway:
         gateway.inject(DropAfter(), operation="create")
         async with GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
