@@ -21,7 +21,6 @@ from .faults import (
     SlowBody,
     Stall,
     WrongLength,
-    carries_out,
 )
 from .gateway import Gateway
 from .journal import Exchange
@@ -266,7 +265,7 @@ class GwmsEmulator:
             task = asyncio.create_task(self._carry_out_late(exchange, route, fault.commit_delay), name="late commit")
             self._late.add(task)
             task.add_done_callback(self._late.discard)
-        elif carries_out(fault):
+        elif fault.carry_out:
             usual = self._carry_out(exchange, route)
         return fault.answer(usual)
 
