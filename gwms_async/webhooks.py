@@ -1,12 +1,11 @@
-"""The seven operations on webhooks, and the doors to registration."""
+"""The seven operations on webhooks, and the entry points to registration."""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from typing import Any
 
-from .chain import Call, Handler, Request
+from .chain import Call, Handler
 from .clock import Clock
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
@@ -70,11 +69,8 @@ class Operations:
 
     async def delete(self, webhook_id: int) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        await self.request(requests.delete_request(webhook_id, self._call or Call()))
-
-    async def request(self, request: Request) -> Any:
-        """Send any request, and return the ``data`` of its response."""
-        return decoding.decode_data(request, await self._send(request))
+        request = requests.delete_request(webhook_id, self._call or Call())
+        decoding.decode_data(request, await self._send(request))
 
 
 class Webhooks(Operations):
@@ -180,7 +176,8 @@ class Webhooks(Operations):
             What `apply` will do; `str` of it reads like a diff.
 
         Raises:
-            ValueError: Not a spec, or a webhook is wanted both active and inactive; nothing was sent.
+            ValueError: An item is not a spec, or a webhook is wanted both active and inactive; nothing was sent.
+            GwmsError: The list failed.
         """
         wanted = tuple(unique(specs).values())
         return make_plan(wanted, await self.list(), prune)
@@ -202,7 +199,7 @@ class Webhooks(Operations):
         Args:
             plan: From `plan`.
             concurrency: How many are processed at once.
-            force: Whether to delete more than 30 % of what exists, where that is 10 or more.
+            force: Whether to delete more than 30% of the e-shop's webhooks, where it has ten or more.
             on_outcome: Called with each outcome as it becomes known.
 
         Returns:
@@ -216,7 +213,7 @@ class Webhooks(Operations):
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
     async def close(self) -> None:
-        """End a list that registrations wait for."""
+        """Cancel the lists in flight."""
         await self._coordinator.close()
 
     def _operations_of(self, call: Call) -> Operations:
