@@ -99,7 +99,7 @@ def credentials_problem(**texts: object) -> str | None:
     """
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
-            return f"{name} must be a string that is not empty"
+            return f"{name} must be a non-empty string"
         if not _is_unicode(text):
             return f"{name} must be valid Unicode: check how it was read"
         if name == "api_key" and _NOT_IN_A_HEADER.search(text):

@@ -36,12 +36,12 @@ def test_credentials_show_no_secret() -> None:
 @pytest.mark.parametrize(
     ("username", "password", "api_key", "complaint"),
     [
-        ("", PASSWORD, KEY, "username must be a string that is not empty"),
-        (None, PASSWORD, KEY, "username must be a string that is not empty"),
-        ("shop", "", KEY, "password must be a string that is not empty"),
-        ("shop", PASSWORD.encode(), KEY, "password must be a string that is not empty"),
-        ("shop", PASSWORD, "", "api_key must be a string that is not empty"),
-        ("shop", PASSWORD, 4711, "api_key must be a string that is not empty"),
+        ("", PASSWORD, KEY, "username must be a non-empty string"),
+        (None, PASSWORD, KEY, "username must be a non-empty string"),
+        ("shop", "", KEY, "password must be a non-empty string"),
+        ("shop", PASSWORD.encode(), KEY, "password must be a non-empty string"),
+        ("shop", PASSWORD, "", "api_key must be a non-empty string"),
+        ("shop", PASSWORD, 4711, "api_key must be a non-empty string"),
         ("shop", PASSWORD, KEY + "\n", "api_key must be printable ASCII without spaces: check how it was read"),
         ("shop", PASSWORD, KEY + " x", "api_key must be printable ASCII without spaces"),
         ("shop", PASSWORD, "\N{ZERO WIDTH NO-BREAK SPACE}" + KEY, "api_key must be printable ASCII"),
@@ -215,7 +215,7 @@ def test_unfit_addresses(address: Any) -> None:
     ["https://h/v21?", "https://h/v21#", "https://h/v21 ", "https://h/v21\x00", "https://h st", "https://h\u0159"],
 )
 def test_more_than_a_base_url(url: str) -> None:
-    """A query, a fragment or white space would lead every call astray."""
+    """A query, a fragment or whitespace would lead every call astray."""
     with pytest.raises(ConfigurationError, match="and nothing more"):
         checked_base_url(url)
 

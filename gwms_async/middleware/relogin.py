@@ -1,4 +1,4 @@
-"""401: one shared login, then the request again."""
+"""Log in again after a 401, once for all calls, and replay the request."""
 
 from ..auth.login import ApiKey, Login
 from ..chain import Handler, Request, Response

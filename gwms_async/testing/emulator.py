@@ -50,7 +50,7 @@ class GwmsEmulator:
         token_ttl: How long tokens are valid, in seconds.
         rate_limit: Requests beyond it are answered 429; None sets no limit. Can be replaced later.
         latency: Seconds between carrying a request out and answering it. Can be changed later.
-        clock: The gateway's clock, in unix seconds: `Date`, `expiresIn`, timestamps.
+        clock: The gateway's clock, in Unix seconds: `Date`, `expiresIn`, timestamps.
         port: The port to listen on; 0 takes a free one.
     """
 

@@ -1,4 +1,4 @@
-"""Responses to models and tokens, or a typed error."""
+"""Decode responses into models and tokens, or raise a typed error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     """Decode the response to a list.
 
     Raises:
-        DecodeError: The response does not match the contract. An empty list is never made up.
+        DecodeError: The response does not match the contract. It is never taken for an empty list.
     """
     if not isinstance(response.data, list | None):
         # cattrs accepts anything iterable: {} would be an empty list.
@@ -96,7 +96,7 @@ def is_token_text(value: object) -> TypeGuard[str]:
 def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Token, float | None]:
     """Decode the response to a login.
 
-    ``expiresIn`` is a unix time (docs), or seconds from now where it is too small for one; if absent, the JWT's ``exp``
+    ``expiresIn`` is a Unix time (docs), or seconds from now where it is too small for one; if absent, the JWT's ``exp``
     counts. An expiry that is not in the future is ignored.
 
     Args:
