@@ -1,6 +1,6 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses.
 
-What is public: the names in `__all__`, and those of `gwms_async.testing`. All else may change.
+Public are the names in `__all__`, `FileTokenStore`, and the names of `gwms_async.testing`. Anything else may change.
 """
 
 from importlib import import_module

@@ -21,7 +21,22 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Call:
     """What a call has been through; all copies of its request share it.
 
-    ===============  ====================================================  ===============================
+    ===============  ====================================================  =====================================
+    field            written by                                            read by
+    ===============  ====================================================  =====================================
+    deadline         the caller; `Session` shortens it, registration ends  `Session`, login (on a 401), backoff,
+                     it to stop                                            pace, transport, registration
+    attempts         transport: attempts on the wire                       backoff, errors, registration
+    on_wire          transport; cleared by authorize once the attempt      `Session`, registration
+                     has ended
+    outcome_unknown  backoff: an attempt may have been carried out         `Session`, registration
+    token            login: the token of the last attempt                  login, on a 401
+    epoch            login: how many logins had ended by then              login, to spot a newer failure
+    replays          login: how often a 401 was answered by a replay       login, to limit the replays
+    tokens_spent     backoff: what retries took out of the budget          backoff, to give it back
+    ===============  ====================================================  =====================================
+
+    `deadline` is in monotonic seconds; nothing is sent after it.
     """
 
     deadline: float = inf

@@ -1,4 +1,4 @@
-"""The time that a client goes by: one value, which tests replace."""
+"""The clock that a client uses; tests replace it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 
 @frozen
 class Clock:
-    """Where a client reads the time, and how it waits.
+    """How a client reads the time and waits.
 
     Args:
         monotonic: Seconds that only grow; for waits, deadlines and expiry.
@@ -25,4 +25,4 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
-"""The time of the machine."""
+"""The system's clocks."""

@@ -88,7 +88,7 @@ class AttemptTimeoutError(TransportError):
 
 
 class DeadlineExceededError(GwmsError, TimeoutError):
-    """The deadline of the call (`Timeout.total`) or of its batch has passed."""
+    """The deadline of the call (`Timeout.total`) or of its bulk registration has passed."""
 
 
 class OutcomeUnknownError(GwmsError):

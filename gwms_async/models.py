@@ -44,7 +44,7 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def unlisted(cls, value: str) -> Self:
-        """Return the member of a value, listed or not.
+        """Return the member with a value, listed or not.
 
         Args:
             value: The text on the wire.
@@ -210,10 +210,10 @@ class WebhookSpec:
     @url.validator
     def _check_url(self, _: object, url: object) -> None:
         if not isinstance(url, str) or not url.strip():
-            raise ValueError(f"url must be a string that is not empty; got {url!r}")
+            raise ValueError(f"url must be a non-empty string; got {url!r}")
         if url != url.strip():
             # If the gateway trims it, each run misses it and creates it again.
-            raise ValueError(f"url must not start or end with white space; got {url!r}")
+            raise ValueError(f"url must not start or end with whitespace; got {url!r}")
 
     @active.validator
     def _check_active(self, _: object, active: object) -> None:
@@ -258,6 +258,6 @@ class Webhook:
         """The spec that asks for this webhook.
 
         Raises:
-            ValueError: The stored URL is not allowed in a spec: it is empty, or has white space around it.
+            ValueError: The stored URL is not allowed in a spec: it is empty, or has whitespace around it.
         """
         return WebhookSpec(self.url, self.webhook_type, self.active, self.method)

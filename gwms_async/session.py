@@ -19,7 +19,7 @@ class Session:
     """Runs calls through a chain; each ends in a response or a typed error.
 
     Args:
-        transport: Where the chain ends.
+        transport: The end of the chain.
         chain: The middlewares and the transport as one handler.
         limit: How long a call may take.
         clock: The time.
@@ -50,12 +50,12 @@ class Session:
         raise end
 
     async def _run(self, request: Request, timer: TimeoutScope) -> Response | Exception:
-        """Return how the call ends; only what is not ours to judge is raised from here."""
+        """Return how the call ends; raise only a cancellation, or what the user's own code raised."""
         try:
             with timer:
                 response = await self._chain(request)
         except CallAborted as aborted:
-            # Not judged: the error is not about this request, and nothing of it was sent.
+            # Not judged: it is about the login or the API key, and a create that ends here was not carried out.
             return aborted.error
         except GwmsError as error:
             return _judged(request, error.fresh())
@@ -97,6 +97,6 @@ def _end_of(request: Request, response: Response, wall: float) -> Response | Gwm
 def _outcome_unknown(request: Request, seen: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"{request} may or may not have been carried out, and is not sent again automatically ({seen}). "
-        "List to find out; for webhooks, `register` does",
+        "Check before you repeat it; for webhooks, `register` does",
         spec=request.spec,
     )

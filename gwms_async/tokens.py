@@ -18,7 +18,7 @@ class Token:
 
     Args:
         value: The token itself.
-        expires_at: When it expires, in unix seconds on the gateway's clock; None if unknown.
+        expires_at: When it expires, in Unix seconds on the gateway's clock; None if unknown.
     """
 
     value: str = field(repr=False)
@@ -29,11 +29,11 @@ class Token:
 class TokenStore(Protocol):
     """Where tokens are kept between logins.
 
-    A store that raises, or whose lock stays taken, costs a warning and a login, never a call.
+    If a store raises, or its lock stays taken, the client warns and logs in by itself; no call fails.
     """
 
     async def load(self, key: str) -> Token | None:
-        """Return the token last saved under `key`, None if there is none; every `key` can be a file name."""
+        """Return the token last saved under `key`, or None; every `key` can be a file name."""
         ...
 
     async def save(self, key: str, token: Token) -> None:
@@ -41,7 +41,7 @@ class TokenStore(Protocol):
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Let one holder at a time read and renew the token under `key`."""
+        """Return a lock: one holder at a time reads and renews the token under `key`."""
         ...
 
 
@@ -61,7 +61,7 @@ class MemoryTokenStore:
         self._tokens[key] = token
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Let one task at a time renew the token under `key`."""
+        """Return a lock: one task at a time renews the token under `key`."""
         return self._locks[key]
 
 
@@ -69,8 +69,8 @@ def store_key(base_url: str, username: str) -> str:
     """Return the key under which stores keep an account's token.
 
     Args:
-        base_url: The gateway's address, as `checked_base_url` returns it.
-        username: The account's name.
+        base_url: The base URL, as `checked_base_url` returns it.
+        username: The account's username.
     """
     return sha256(f"{base_url}\n{username}".encode()).hexdigest()
 
@@ -81,8 +81,8 @@ class ActiveToken:
 
     Args:
         token: What is sent.
-        refresh_at: From then on one task renews it while calls go on with it (advisory).
-        refresh_by: From then on calls wait for its successor (mandatory).
+        refresh_at: From then on one task renews it while calls still use it (advisory).
+        refresh_by: From then on calls wait for a new one (mandatory).
         expires_at: From then on the gateway is expected to refuse it.
         relogins: How many logins because of a 401 there had been when it was obtained, its own included.
         after_refusal: Whether it comes from such a login.
@@ -114,7 +114,7 @@ class ActiveToken:
         after_refusal: bool = False,
         from_store: bool = False,
     ) -> Self:
-        """Take a token into use.
+        """Start using a token.
 
         Args:
             token: The token.

@@ -1,4 +1,4 @@
-"""The seven operations on webhooks, and the doors to registration."""
+"""The seven operations on webhooks, and the entry points to registration."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ class Webhooks(Operations):
         return webhook
 
     async def close(self) -> None:
-        """End a list that registrations wait for."""
+        """Cancel the lists in flight."""
         await self._coordinator.close()
 
     def _operations_of(self, call: Call) -> Operations:

@@ -250,7 +250,7 @@ def test_unfit_addresses(address: Any) -> None:
     ["https://h/v21?", "https://h/v21#", "https://h/v21 ", "https://h/v21\x00", "https://h st", "https://h\u0159"],
 )
 def test_more_than_a_base_url(url: str) -> None:
-    """A query, a fragment or white space would lead every call astray."""
+    """A query, a fragment or whitespace would lead every call astray."""
     with pytest.raises(ConfigurationError, match="and nothing more"):
         checked_base_url(url)
 

@@ -13,12 +13,12 @@ from itertools import cycle, islice
 import click
 from attrs import asdict, frozen
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .. import Credentials, GwmsClient, OutcomeStatus, Report, WebhookSpec, WebhookType
 from ..testing import CutBody, DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Status
 from .loop import run
+from .output import progress_bar
 
 _FAULTS: tuple[Fault, ...] = (
     DropBefore(),
@@ -134,15 +134,10 @@ async def _measure(
     console: Console,
 ) -> RunFigures:
     logins, started = gateway.logins, time.monotonic()
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task(title, total=len(specs))
         report = await register(on_outcome=lambda _: progress.advance(task))
     return _figures(report, gateway, specs, gateway.logins - logins, time.monotonic() - started)
-
-
-def _progress(console: Console) -> Progress:
-    columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _figures(

@@ -163,8 +163,7 @@ def summary(results: Iterable[Result]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status]) or "nothing was done"
 
 
-def progress_bar() -> Progress:
-    """Create a progress bar on stderr, shown on a terminal only."""
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+def progress_bar(console: Console) -> Progress:
+    """Create a progress bar, shown on a terminal only."""
+    columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)

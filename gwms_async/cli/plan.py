@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report, Webhook
 from .access import Access, with_access
@@ -49,7 +50,7 @@ def plan(context: click.Context, path: Path, access: Access, *, prune: bool, as_
 @_file
 @_prune
 @click.option("--yes", is_flag=True, help="Delete without asking.")
-@click.option("--force", is_flag=True, help="Allow deleting more than 30 % of the webhooks under the prefix.")
+@click.option("--force", is_flag=True, help="Allow deleting more than 30% of the e-shop's webhooks.")
 @with_access
 @json_option
 @click.pass_context
@@ -66,7 +67,7 @@ def apply(context: click.Context, /, path: Path, access: Access, *, as_json: boo
 def _read(path: Path, *, prune: bool) -> WebhookFile:
     wanted = read_file(path)
     if prune and wanted.prune is None:
-        raise click.UsageError('--prune needs a prefix: add prune = "https://…/" to [defaults]')
+        raise click.UsageError('--prune needs a prefix: add prune = "https://shop.example/gwms/" to [defaults]')
     return wanted
 
 
@@ -120,7 +121,7 @@ async def apply_file(
         done: Receives the outcomes as they become known.
         prune: Whether to delete webhooks under the file's prefix that it does not list.
         yes: Whether to delete without asking.
-        force: Whether to allow deleting more than 30 %.
+        force: Whether to allow deleting more than 30% of the e-shop's webhooks.
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
@@ -140,7 +141,7 @@ async def apply_file(
 
 
 async def _apply(gwms: GwmsClient, planned: Plan, done: list[Outcome], *, force: bool, as_json: bool) -> Report:
-    bar = progress_bar()
+    bar = progress_bar(Console(stderr=True))
     task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
 
     def record(outcome: Outcome) -> None:

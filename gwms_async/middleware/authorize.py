@@ -1,4 +1,4 @@
-"""Stamps each attempt with the current token and the e-shop's API key."""
+"""Adds the current token and the e-shop's API key to each attempt."""
 
 from collections.abc import Mapping
 

@@ -93,7 +93,7 @@ class Backoff:
 
     def _waits(self) -> Generator[float, None, None]:
         waits = backoff.expo(factor=self._policy.base, max_value=self._policy.cap)
-        next(waits)  # its generators yield nothing of use at first
+        next(waits)  # the generators of backoff yield None first
         return waits
 
     def _wait(

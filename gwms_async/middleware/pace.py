@@ -1,4 +1,4 @@
-"""A slot to send in; all calls are held back together while the gateway throttles."""
+"""Limits concurrency, and holds back all calls together while the gateway throttles."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Pace:
         )
 
     def close(self) -> None:
-        """Hold no call back any longer: the calls that wait go on, and the transport rejects them."""
+        """Release all waiting calls; the closed transport rejects them."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""401: one shared login, then the request again."""
+"""Log in again after a 401, once for all calls, and replay the request."""
 
 from ..auth.known_keys import ApiKey
 from ..auth.login import Login

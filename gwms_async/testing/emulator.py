@@ -10,7 +10,7 @@ from typing import Self, cast
 
 from aiohttp import web
 
-from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens, carries_out
+from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens
 from .gateway import ExpiresIn, Gateway
 from .journal import Exchange, Journal
 from .script import FaultScript, check_operation
@@ -40,7 +40,7 @@ class GwmsEmulator:
         token_ttl: How long tokens are valid, in seconds.
         rate_limit: Requests beyond it are answered 429; None sets no limit. Can be replaced later.
         latency: Seconds between carrying a request out and answering it. Can be changed later.
-        clock: The gateway's clock, in unix seconds: `Date`, `expiresIn`, timestamps.
+        clock: The gateway's clock, in Unix seconds: `Date`, `expiresIn`, timestamps.
         port: The port to listen on; 0 takes a free one.
         spelling: Spells the URLs that are stored, for example `normalized_url`.
         list_lag: Seconds until lists show a change; `get` shows it at once. Can be changed later.
@@ -263,7 +263,7 @@ class GwmsEmulator:
             task = asyncio.create_task(self._carry_out_late(exchange, route, fault.commit_delay), name="late commit")
             self._late.add(task)
             task.add_done_callback(self._late.discard)
-        elif carries_out(fault):
+        elif fault.carry_out:
             usual = self._carry_out(exchange, route)
         return fault.answer(usual)
 

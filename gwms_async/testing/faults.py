@@ -1,4 +1,4 @@
-"""What can go wrong on purpose."""
+"""The faults that an emulator can inject."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _MESSAGE = "Emulated fault"
 @frozen
 class Fault:
     """The base of all faults, which `GwmsEmulator.inject` takes."""
+
+    @property
+    def carry_out(self) -> bool:
+        """Whether the request is carried out; a field where a fault leaves the choice."""
+        return False
 
     def request(self, route: Route, body: bytes) -> tuple[Route, bytes]:
         """Return what is carried out; the request as it came, unless the gateway does something else."""
@@ -40,6 +45,11 @@ class DropAfter(Fault):
     """
 
     commit_delay: float = field(default=0.0, validator=ge(0))
+
+    @property
+    def carry_out(self) -> bool:
+        """Whether the request is carried out: yes."""
+        return True
 
 
 @frozen
@@ -221,10 +231,3 @@ class RevokeTokens(Fault):
 @frozen
 class Reset(Fault):
     """Reset the connection (RST) without reading or processing the request."""
-
-
-def carries_out(fault: Fault) -> bool:
-    """Return whether a request hit by this fault is carried out."""
-    if isinstance(fault, DropBefore | Reset | EnvelopeStatus | Redirect | RevokeTokens):
-        return False
-    return bool(getattr(fault, "carry_out", True))

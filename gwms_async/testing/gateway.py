@@ -1,4 +1,4 @@
-"""What the gateway does with a request: authenticate, carry out, answer. No I/O."""
+"""Authenticates requests, carries them out and answers them. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulator remembers of the requests it received."""
+"""The record of the requests that the emulator received."""
 
 from __future__ import annotations
 

@@ -14,7 +14,15 @@ from .wire import Answer, ProblemError, Route, merged, read_webhook, webhook_bod
 
 
 @frozen
-class NoEffect(Fault):
+class _Quirk(Fault):
+    @property
+    def carry_out(self) -> bool:
+        """Whether the request is carried out: always, in the gateway's own way."""
+        return True
+
+
+@frozen
+class NoEffect(_Quirk):
     """Answer an activate, deactivate, update or delete with success, but change nothing.
 
     The answer shows the unchanged webhook. Other operations are carried out as usual.
@@ -27,7 +35,7 @@ class NoEffect(Fault):
 
 
 @frozen
-class OtherState(Fault):
+class OtherState(_Quirk):
     """Store a new webhook active where it was to be inactive, and the reverse; the answer shows it as stored.
 
     Operations other than create are carried out as usual.
@@ -43,7 +51,7 @@ class OtherState(Fault):
 
 
 @frozen
-class Paged(Fault):
+class Paged(_Quirk):
     """Answer a list with its first rows only; other operations are answered as usual.
 
     Args:

@@ -1,4 +1,4 @@
-"""An HTTP server on a local port: how it starts, how it closes, how it loses a connection on purpose."""
+"""An HTTP server on a local port, which can also drop connections on purpose."""
 
 from __future__ import annotations
 

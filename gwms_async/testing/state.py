@@ -228,7 +228,7 @@ class TokenTable:
         return token
 
     def accepts(self, token: str, now: float) -> bool:
-        """Return whether a token was issued here and is valid at this unix time."""
+        """Return whether a token was issued here and is valid at this Unix time."""
         expiry = self._expiries.get(token)
         return expiry is not None and now < expiry
 
@@ -238,7 +238,7 @@ class TokenTable:
 
 
 def iso_timestamp(timestamp: float) -> str:
-    """Return a unix time in ISO 8601, UTC, with milliseconds and a Z."""
+    """Return a Unix time in ISO 8601, UTC, with milliseconds and a Z."""
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -9,14 +9,12 @@ from email.utils import formatdate
 from http.client import responses
 from types import MappingProxyType
 
-from attrs import field, frozen
+from attrs import frozen
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
-OPERATIONS = frozenset(
-    {"login", "list", "create", "get", "update", "activate", "deactivate", "delete", "other"},
-)
+OPERATIONS = frozenset({"login", "list", "create", "get", "update", "activate", "deactivate", "delete", "other"})
 
 WEBHOOK_TYPES = frozenset(
     {
@@ -128,7 +126,7 @@ class Route:
 
     operation: str = "other"
     webhook_id: str = ""
-    allow: tuple[str, ...] = field(default=())
+    allow: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, method: str, path: str) -> Route:
@@ -171,7 +169,7 @@ def envelope_body(status: int, message: object, data: object = None) -> bytes:
 
 
 def http_date(timestamp: float) -> str:
-    """Return a unix time as HTTP writes it, truncated to whole seconds."""
+    """Return a Unix time as HTTP writes it, truncated to whole seconds."""
     return formatdate(int(timestamp), usegmt=True)
 
 

@@ -1,4 +1,4 @@
-"""aiohttp's exceptions to ours."""
+"""Map aiohttp's exceptions to ours."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mappin
 
 
 def session_options(timeout: Timeout, proxy: str | None) -> Mapping[str, Any]:
-    """Return the options of our own session, which are given to a borrowed one with each request."""
+    """Return the options of our own session; a borrowed session gets them with each request."""
     limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
     return {"raise_for_status": False, "proxy": proxy, "timeout": limits}
 
@@ -83,7 +83,7 @@ class Transport:
     """Sends one attempt: one aiohttp request, its response read whole and its envelope opened.
 
     Args:
-        base_url: What paths are appended to.
+        base_url: The gateway's base URL.
         timeout: The limits of connecting and of an attempt.
         clock: The time.
         ssl: As in aiohttp; None for its default.

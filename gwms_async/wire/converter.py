@@ -1,4 +1,4 @@
-"""JSON data to models and back; the only import of cattrs."""
+"""Convert JSON data to models; the only module that imports cattrs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
-from attrs import fields
 from cattrs import Converter, transform_error
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, override
 
-from ..models import HttpMethod, OpenEnum, Webhook, WebhookSpec, WebhookType
+from ..models import HttpMethod, OpenEnum, Webhook, WebhookType
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
 
 _logger = logging.getLogger("gwms_async")
-_NAMES = {
+_NAMES: dict[str, Any] = {
     "webhook_type": override(rename="webhookType"),
-    "registered_at": override(rename="registeredAt", omit_if_default=True),
-    "unregistered_at": override(rename="unregisteredAt", omit_if_default=True),
+    "registered_at": override(rename="registeredAt"),
+    "unregistered_at": override(rename="unregisteredAt"),
 }
 
 
@@ -47,15 +46,15 @@ def _open(enum: type[E]) -> Callable[[Any, object], E]:
     return structure
 
 
-def _moment(value: Any, _: object) -> datetime | None:
+def _timestamp(value: Any, _: object) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        timestamp = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         _warn_of_timestamp()
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 @cache
@@ -64,9 +63,9 @@ def _warn_of_timestamp() -> None:
 
 
 def make_converter(*, detailed: bool) -> Converter:
-    """Return a converter of the wire's JSON.
+    """Return a converter for responses.
 
-    - Names are those of the wire: ``webhookType``, ``registeredAt``, ``unregisteredAt``.
+    - Names are those of the JSON: ``webhookType``, ``registeredAt``, ``unregisteredAt``.
     - Types are strict: null is not "None", "false" is not True, true is not 1.
     - Values are open: unknown fields are ignored, unknown event types and methods are kept as unlisted.
     - Timestamps are ISO 8601, in UTC unless they say otherwise; any other is None, with one warning.
@@ -80,12 +79,8 @@ def make_converter(*, detailed: bool) -> Converter:
         converter.register_structure_hook(kind, _strict(kind))
     for enum in (WebhookType, HttpMethod):
         converter.register_structure_hook(enum, _open(enum))
-    converter.register_structure_hook(datetime | None, _moment)
-    converter.register_unstructure_hook(datetime, datetime.isoformat)
-    for model in (Webhook, WebhookSpec):
-        names: Any = {field.name: _NAMES[field.name] for field in fields(model) if field.name in _NAMES}
-        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
-        converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+    converter.register_structure_hook(datetime | None, _timestamp)
+    converter.register_structure_hook(Webhook, make_dict_structure_fn(Webhook, converter, **_NAMES))
     return converter
 
 
@@ -96,10 +91,10 @@ DETAILED = make_converter(detailed=True)
 
 def mistakes(error: Exception) -> tuple[str, ...]:
     """Return what is wrong where, e.g. ``expected int @ $[1].id``, from an error of `DETAILED`."""
-    return tuple(map(_in_names_of_the_wire, transform_error(error, format_exception=_describe)))
+    return tuple(map(_with_json_names, transform_error(error, format_exception=_describe)))
 
 
-def _in_names_of_the_wire(path: str) -> str:
+def _with_json_names(path: str) -> str:
     for name, rule in _NAMES.items():
         path = path.replace(f".{name}", f".{rule.rename}")
     return path

@@ -1,4 +1,4 @@
-"""Responses to models and tokens, or a typed error."""
+"""Decode responses into models and tokens, or raise a typed error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     """Decode the response to a list.
 
     Raises:
-        DecodeError: The response does not match the contract. An empty list is never made up.
+        DecodeError: The response does not match the contract. It is never taken for an empty list.
     """
     if not isinstance(response.data, list | None):
         # cattrs accepts anything iterable: {} would be an empty list.

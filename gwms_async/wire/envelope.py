@@ -1,4 +1,4 @@
-"""The envelope of responses: opened, explained, its secrets masked."""
+"""Open the envelope of responses, and describe errors with secrets masked."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
 from .headers import retry_after
 
-_BLANK = " \t\n\r"  # to JSON
+_JSON_WHITESPACE = " \t\n\r"
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _read_json = json.JSONDecoder().raw_decode
 
 
-def _parsed(body: bytes) -> Any:
-    """Parse JSON; None if it is not."""
+def _parse_with_json(body: bytes) -> Any:
+    """Parse JSON; return None if it is not valid."""
     # `json.loads` without its detection of the encoding. Measured: benchmarks/README.
     try:
-        text = body.decode().strip(_BLANK)
+        text = body.decode().strip(_JSON_WHITESPACE)
         content, end = _read_json(text)
     except (ValueError, RecursionError):
         return None
     return content if end == len(text) else None
 
 
-def _quickly_parsed(body: bytes) -> Any:
+def _parse_with_orjson(body: bytes) -> Any:
     """Parse JSON with orjson, which reads integers beyond 64 bits as floats."""
     try:
         return orjson.loads(body)
     except ValueError:
-        return _parsed(body)  # it accepts some of what orjson rejects, e.g. NaN
+        return _parse_with_json(body)  # it accepts some of what orjson rejects, e.g. NaN
 
 
-_parse = _parsed
+_parse = _parse_with_json
 with suppress(ImportError):  # the extra `speed`
     import orjson
 
-    _parse = _quickly_parsed
+    _parse = _parse_with_orjson
 
 
 def open_envelope(
@@ -58,7 +58,7 @@ def open_envelope(
         status: HTTP's status.
         reason: HTTP's reason phrase.
         headers: Looked up by name, case-insensitively.
-        body: All bytes; None if there were too many.
+        body: The whole body; None if it was too long.
         secrets: The request's secrets.
     """
     if body is None:
@@ -85,7 +85,7 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
     Args:
         request: The request.
         response: The response.
-        wall: The present, in unix seconds.
+        wall: Now, in Unix seconds.
     """
     return api_error_class(response.status)(
         status=response.status,

@@ -10,7 +10,7 @@ from ..chain import Response
 
 
 def http_date(text: str | None) -> float | None:
-    """Return an HTTP date in unix seconds; None if absent or unreadable."""
+    """Return an HTTP date in Unix seconds; None if absent or unreadable."""
     if text is None:
         return None
     try:
@@ -27,7 +27,7 @@ def retry_after(response: Response, wall: float) -> float | None:
 
     Args:
         response: The response.
-        wall: The present, in unix seconds, if the response has no ``Date``.
+        wall: Now, in Unix seconds; used if the response has no ``Date``.
 
     Returns:
         Seconds, 0 or more; None if absent or unreadable.

@@ -1,4 +1,4 @@
-"""The requests of the operations."""
+"""Build the requests of the operations."""
 
 from __future__ import annotations
 

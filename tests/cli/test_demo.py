@@ -36,7 +36,7 @@ def test_json() -> None:
 
 
 def test_table() -> None:
-    """A table of both runs, the seed to repeat it, and the verdict."""
+    """A table of both runs, the seed to repeat it, and whether the result is exact."""
     code, output = run("demo", "--webhooks", "20")
 
     assert code == 0

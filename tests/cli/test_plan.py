@@ -83,7 +83,7 @@ def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
 
 def test_prune_of_much(gwms_emulator: GwmsEmulator, path: Path) -> None:
-    """More than 30 % need --force; --prune needs a prefix."""
+    """More than 30% need --force; --prune needs a prefix."""
     for number in range(12):
         gwms_emulator.add_webhook(f"https://shop.example/gwms/{number}", "CREATE_ORDER")
     refused = run(gwms_emulator, "apply", path, "--prune", "--yes")

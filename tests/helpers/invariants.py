@@ -9,7 +9,6 @@ from itertools import chain, combinations
 from gwms_async import NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, Report, Webhook, WebhookSpec
 from gwms_async.models import Identity
 from gwms_async.testing import Exchange, RevokeTokens, StoredWebhook
-from gwms_async.testing.faults import carries_out
 
 from .model_world import REGISTERING, TIMEOUTS, TTL, Op, World
 
@@ -176,7 +175,7 @@ def logins_within_bounds(world: World) -> Iterator[str]:
     requests = world.gateway.requests
     revoked = sum(isinstance(exchange.fault, RevokeTokens) for exchange in requests)
     logins = [(number, exchange) for number, exchange in enumerate(requests) if exchange.operation == "login"]
-    lost = sum(exchange.fault is not None and carries_out(exchange.fault) for _, exchange in logins)
+    lost = sum(exchange.fault is not None and exchange.fault.carry_out for _, exchange in logins)
     expired = int((world.now - 1000) / (0.75 * TTL))
     most = world.generation + world.revocations + revoked + lost + expired
     if len(world.gateway.tokens_issued) > most:

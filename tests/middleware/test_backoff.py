@@ -96,7 +96,7 @@ async def status_of(
         (POST, [failed(Cause.NEVER_SENT), answered(429), answered(408), answered(425), OK], 200, 5),
     ],
 )
-async def test_attempts_follow_the_verdict(
+async def test_attempts_follow_the_table(
     request_: Request, ends: Iterable[Response | TransportError], expected: int | Cause, attempts: int
 ) -> None:
     """What is safe to send again is sent again, `max_attempts` times at most."""

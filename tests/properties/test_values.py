@@ -42,7 +42,7 @@ DECODERS: list[Callable[[Request, Response], Any]] = [
 @given(our.webhooks)
 def test_a_webhook_is_read_as_it_was_written(converter: Converter, webhook: Webhook) -> None:
     """Through real JSON, whatever its texts, types and moments are; its hash too."""
-    written = json.loads(json.dumps(converter.unstructure(webhook)))
+    written = json.loads(json.dumps(our.as_data(webhook)))
     read = converter.structure(written, Webhook)
 
     assert read == webhook
@@ -58,7 +58,7 @@ def test_a_spec_is_read_as_it_was_written(converter: Converter, spec: WebhookSpe
     body = create_request(spec, Call()).body
 
     assert body is not None
-    assert converter.structure(json.loads(body), WebhookSpec) == spec
+    assert converter.structure({"id": 7, **json.loads(body)}, Webhook).spec == spec
 
 
 @PROFILE
