@@ -93,6 +93,9 @@ async def guarded(work: Awaitable[Exit], when_interrupted: Callable[[], str] = l
     except (GwmsError, OSError) as error:
         say(f"Error: {error}")
         return code_of(error)
+    except ValueError as error:  # a webhook that cannot be registered
+        say(f"Error: {error}")
+        return Exit.USAGE
 
 
 def printable(text: object) -> str:

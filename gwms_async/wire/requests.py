@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..chain import NO_HEADERS, Call, Request, made_request
-from ..models import WebhookSpec
+from ..models import WebhookSpec, check_url
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -86,6 +86,7 @@ def _path(webhook_id: int) -> str:
 def _spec_bytes(spec: WebhookSpec) -> bytes:
     if not isinstance(spec, WebhookSpec):
         raise ValueError(f"a WebhookSpec is needed, got {spec!r}")
+    check_url(spec.url)
     # By hand in a third of the time: a registration in bulk does little else.
     url, kind, method = _quoted(spec.url), _quoted(spec.webhook_type), _quoted(spec.method)
     active = "true" if spec.active else "false"

@@ -252,6 +252,15 @@ def test_usage(gwms_emulator: GwmsEmulator) -> None:
     assert "did you mean CREATE_ORDER" in event.stderr
 
 
+def test_a_url_that_cannot_be_registered(gwms_emulator: GwmsEmulator) -> None:
+    """It is a usage error of one line, and nothing is sent."""
+    created = run(gwms_emulator, "webhooks", "create", "shop.example/x", "CREATE_ORDER")
+
+    assert created.exit_code == 2
+    assert created.stderr.endswith("e.g. https://shop.example/hook; got 'shop.example/x'\n")
+    assert not gwms_emulator.requests
+
+
 async def test_apply_interrupted(gateway: GwmsEmulator) -> None:
     """Ctrl-C cancels: it tells what was done, and a second run brings the rest without a double."""
     gateway.latency = 0.01
