@@ -118,6 +118,7 @@ class Response:
         data: The envelope's ``data``, None if it has none.
         message: The envelope's ``message``, None if it has none.
         secrets: The request's secrets.
+        total_count: The envelope's ``totalCount``, None if it has none.
     """
 
     status: int
@@ -128,6 +129,7 @@ class Response:
     data: Any = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    total_count: float | None = None
 
 
 response_draft = drafts(Response)
