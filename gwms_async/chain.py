@@ -96,6 +96,7 @@ class Response:
         data: The envelope's ``data``, or None.
         message: The envelope's ``message``, or None.
         secrets: The request's secrets.
+        total_count: The envelope's ``totalCount``, None if it has none.
     """
 
     status: int
@@ -106,6 +107,7 @@ class Response:
     data: Any = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    total_count: float | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]

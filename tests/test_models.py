@@ -14,6 +14,7 @@ from attrs.exceptions import FrozenInstanceError
 
 from gwms_async import HttpMethod, Webhook, WebhookSpec, WebhookType
 from gwms_async.models import Identity, OpenEnum
+from gwms_async.registration.snapshot import unique
 
 URL = "https://shop.example/h"
 EVENTS = [
@@ -145,14 +146,9 @@ def test_a_spec_may_ask_for_an_unlisted_event() -> None:
 @pytest.mark.parametrize(
     ("bad", "complaint"),
     [
-        ({"url": ""}, "url must be a non-empty string; got ''"),
-        ({"url": " \n"}, "url must be a non-empty string"),
-        ({"url": None}, "url must be a non-empty string; got None"),
-        ({"url": 5}, "url must be a non-empty string; got 5"),
-        ({"url": URL.encode()}, "url must be a non-empty string; got b'"),
-        ({"url": f" {URL}"}, "url must not start or end with whitespace; got ' https"),
-        ({"url": f"{URL}\n"}, r"url must not start or end with whitespace; got '.*\\n'"),
-        ({"url": f"{URL}\N{NO-BREAK SPACE}"}, "url must not start or end with whitespace"),
+        ({"url": None}, "url must be a string; got None"),
+        ({"url": 5}, "url must be a string; got 5"),
+        ({"url": URL.encode()}, "url must be a string; got b'"),
         ({"webhook_type": "DELETE_ORDER"}, "'DELETE_ORDER' is not a known WebhookType"),
         ({"webhook_type": None}, "None is not a known WebhookType"),
         ({"webhook_type": HttpMethod.GET}, "is not a known WebhookType"),
@@ -209,4 +205,4 @@ def test_a_webhook_may_have_a_url_that_a_spec_may_not(url: str) -> None:
 
     assert url == webhook.identity.url
     with pytest.raises(ValueError, match="url must"):
-        _ = webhook.spec
+        unique([webhook.spec])

@@ -96,6 +96,9 @@ async def handle_errors(work: Awaitable[Exit], when_interrupted: Callable[[], st
     except (GwmsError, OSError) as error:
         print_message(f"Error: {describe(error)}")
         return exit_code_for(error)
+    except ValueError as error:  # a webhook that cannot be registered
+        print_message(f"Error: {error}")
+        return Exit.USAGE
 
 
 def describe(error: Exception) -> str:

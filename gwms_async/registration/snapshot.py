@@ -7,7 +7,7 @@ from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, WebhookSpec
+from ..models import Identity, Webhook, WebhookSpec, check_url
 
 
 @frozen(eq=False, repr=False)
@@ -66,12 +66,14 @@ def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
     """Return the specs by identity, each once.
 
     Raises:
-        ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
+        ValueError: Something is not a spec, its url cannot be registered, or a webhook is wanted both active and
+            inactive.
     """
     found: dict[Identity, WebhookSpec] = {}
     for spec in specs:
         if not isinstance(spec, WebhookSpec):
             raise ValueError(f"expected a WebhookSpec; got {spec!r}")
+        check_url(spec.url)
         if found.setdefault(spec.identity, spec).active != spec.active:
             raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
     return found

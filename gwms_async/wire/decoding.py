@@ -15,6 +15,7 @@ from ..models import Webhook
 from ..tokens import Token
 from .converter import DETAILED, FAST, mistakes
 from .envelope import excerpt, number
+from .headers import has_next_page
 
 T = TypeVar("T")
 
@@ -33,7 +34,21 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if not isinstance(response.data, list | None):
         # cattrs accepts anything iterable: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
+    if response.data is not None and (more := _what_is_missing(response.data, response)):
+        raise DecodeError(
+            f"the response to {request} is only a part of the list: {more}. Half a list would create the rest again, "
+            "and this version does not read further pages: update it, or ask Skladon for the whole list in one response",
+            paths=(more,),
+            excerpt=excerpt(response),
+        )
     return _decode(request, response, list[Webhook])
+
+
+def _what_is_missing(rows: list[Any], response: Response) -> str | None:
+    """Say what shows that there are more webhooks than came; None if nothing does."""
+    if response.total_count is not None and response.total_count > len(rows):
+        return f"`totalCount` is {response.total_count:.0f}, and {len(rows)} came"
+    return 'the header Link has rel="next"' if has_next_page(response.headers) else None
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
@@ -58,7 +73,7 @@ def decode_data(request: Request, response: Response) -> Any:
     Raises:
         DecodeError: The response is not an envelope.
     """
-    if response.readable or (request.method in {"DELETE", "HEAD"} and not response.body.strip()):
+    if response.readable or (request.method in {"DELETE", "HEAD"} and (not response.body or response.body.isspace())):
         return response.data
     raise _decode_error(request, response, ())
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from math import isfinite
@@ -14,29 +15,29 @@ from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
 from .headers import retry_after
 
-_JSON_WHITESPACE = " \t\n\r"
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
-_read_json = json.JSONDecoder().raw_decode
+_MOST_PARTS = 1000  # of a message
+_BLANKS = 5  # times as many letters as are shown are looked at, for many may be blank
+_NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
+_DIGITS = re.compile("[0-9]{1,15}")
+_read_json = json.JSONDecoder().decode
 
 
 def _parse_with_json(body: bytes) -> Any:
     """Parse JSON; return None if it is not valid."""
     # `json.loads` without its detection of the encoding. Measured: benchmarks/README.
     try:
-        text = body.decode().strip(_JSON_WHITESPACE)
-        content, end = _read_json(text)
+        return _read_json(body.decode())
     except (ValueError, RecursionError):
         return None
-    return content if end == len(text) else None
 
 
 def _parse_with_orjson(body: bytes) -> Any:
     """Parse JSON with orjson, which reads integers beyond 64 bits as floats."""
-    try:
+    with suppress(ValueError):
         return orjson.loads(body)
-    except ValueError:
-        return _parse_with_json(body)  # it accepts some of what orjson rejects, e.g. NaN
+    return _parse_with_json(body)  # it accepts some of what orjson rejects, e.g. NaN
 
 
 _parse = _parse_with_json
@@ -67,16 +68,31 @@ def open_envelope(
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
-    message, inner = content.get("message"), content.get("statusCode")
+    message, inner, total = content.get("message"), content.get("statusCode"), content.get("totalCount")
     if inner != status and 200 <= status < 300:
         status = _status_within(inner, status)
-    message = message if isinstance(message, str) else None
-    return Response(status, reason, headers, body, data=content.get("data"), message=message, secrets=secrets)
+    if message is not None and not isinstance(message, str):
+        message = _text_of(message, _LONGEST_MESSAGE, secrets)
+    total_count = None if total is None else _number_or_digits(total)
+    return Response(
+        status,
+        reason,
+        headers,
+        body,
+        data=content.get("data"),
+        message=message,
+        secrets=secrets,
+        total_count=total_count,
+    )
 
 
 def _status_within(value: object, status: int) -> int:
-    inner = number(value)
+    inner = _number_or_digits(value)
     return int(inner) if inner is not None and 400 <= inner < 600 else status
+
+
+def _number_or_digits(value: object) -> float | None:
+    return float(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else number(value)
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
@@ -100,27 +116,88 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 def explain(response: Response) -> str:
     """Return what the gateway said in one line, with secrets masked."""
     if response.message:
-        return _line(response.message, response.secrets, _LONGEST_MESSAGE)
+        message = _beginning(response.message, _window(_LONGEST_MESSAGE, response.secrets))
+        return _line(message, response.secrets, _LONGEST_MESSAGE)
     text = excerpt(response)
     return " ".join(part for part in (response.reason, text and f"({text})") if part) or "no message"
 
 
 def excerpt(response: Response) -> str:
-    """Return the start of the body in one line, with secrets masked."""
-    return _line(response.body.decode(errors="replace"), response.secrets, _EXCERPT)
+    """Show the beginning of an answer in one line, without the request's secrets."""
+    body, start = response.body, _NOT_BLANK_BYTE.search(response.body)
+    if start is None:
+        return ""
+    most = 4 * _window(_EXCERPT, response.secrets)  # bytes of so many characters
+    return _line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
+
+
+def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | None:
+    """Join the texts in a list or an object, as many as are shown; None if there are none."""
+    if not isinstance(message, list | dict):
+        return None
+    text, most = "", _window(length, secrets)
+    rest: list[Iterator[tuple[str, object]]] = [iter([("", message)])]
+    for _ in range(_MOST_PARTS):
+        if not rest or len(text) >= most:
+            break
+        name, value = next(rest[-1], (None, None))
+        text += name or ""
+        if name is None:
+            rest.pop()
+        elif isinstance(value, dict):
+            rest.append((f"{_beginning(key, most)}: ", inner) for key, inner in value.items())
+        elif isinstance(value, list):
+            rest.append(("", inner) for inner in value)
+        elif value is not None:
+            text += f"{_beginning(value, most) if isinstance(value, str) else value}; "
+    return text.removesuffix("; ") or None
+
+
+def _window(length: int, secrets: tuple[str, ...]) -> int:
+    """Return how many letters of a text can matter to a line: blanks vanish, and secrets must be seen whole."""
+    return _BLANKS * length + max(map(len, _spellings(secrets)), default=0)
+
+
+def _beginning(text: str, most: int) -> str:
+    start = _NOT_BLANK.search(text)
+    return "" if start is None else text[start.start() : start.start() + most]
 
 
 def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
-    # Masked before it is cut: otherwise the start of a secret could be left.
-    return " ".join(masked(text, secrets).split())[:length]
+    """Return the beginning of a text in one line, with secrets masked."""
+    text = text[: _window(length, secrets)]
+    return " ".join(masked(text, secrets, _BLANKS * length).split())[:length]
 
 
-def masked(text: str, secrets: tuple[str, ...]) -> str:
-    """Mask secrets in a text, as they are and as JSON writes them."""
-    forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "***")
-    return text
+def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
+    """Mask secrets in a text, as they are and as JSON writes them.
+
+    Args:
+        text: The text.
+        secrets: The secrets.
+        end: Where the text is cut; a secret that starts before is masked, though it ends later.
+    """
+    spans = sorted(span for spelling in _spellings(secrets) for span in _occurrences(text, spelling))
+    end = len(text) if end is None else end
+    shown, position = "", 0
+    for start, stop in spans:
+        if start >= end:
+            break
+        if start >= position:
+            shown += text[position:start] + "***"
+        position = max(position, stop)
+    return shown + text[position:end]
+
+
+def _spellings(secrets: tuple[str, ...]) -> set[str]:
+    return {spelling for secret in secrets if secret for spelling in (secret, json.dumps(secret)[1:-1])}
+
+
+def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
+    start = text.find(part)
+    while start >= 0:
+        yield start, start + len(part)
+        start = text.find(part, start + 1)
 
 
 def number(value: object) -> float | None:

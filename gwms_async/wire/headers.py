@@ -1,12 +1,17 @@
-"""Response headers: dates, and how long the gateway asks to wait."""
+"""Response headers: dates, how long the gateway asks to wait, and whether there are further pages."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
 from ..chain import Response
+
+# Targets and other parameters are matched to be skipped: they may contain anything.
+_LINK_PART = re.compile(r'<[^>]*>?|;\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)|([^\s;,"]*))', re.DOTALL)
 
 
 def http_date(text: str | None) -> float | None:
@@ -44,3 +49,13 @@ def retry_after(response: Response, wall: float) -> float | None:
         present = http_date(response.headers.get("date"))
         seconds = when - (wall if present is None else present)
     return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def has_next_page(headers: Mapping[str, str]) -> bool:
+    """Return whether a ``Link`` header names a next page (RFC 8288)."""
+    return any(
+        part[1] is not None and part[1].lower() == "rel" and "next" in (part[2] or part[3] or "").lower().split()
+        for name, value in headers.items()
+        if name.lower() == "link"
+        for part in _LINK_PART.finditer(value)
+    )

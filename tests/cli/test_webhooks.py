@@ -66,3 +66,12 @@ def test_interrupted() -> None:
     assert _interrupted([Outcome(spec(), OutcomeStatus.CREATED)]) == (
         "interrupted: 1 created; run the command again for the rest"
     )
+
+
+def test_a_url_that_cannot_be_registered(gwms_emulator: GwmsEmulator) -> None:
+    """It is a usage error of one line, and nothing is sent."""
+    created = run(gwms_emulator, "webhooks", "create", "shop.example/x", "CREATE_ORDER")
+
+    assert created.exit_code == 2
+    assert created.stderr.endswith("e.g. https://shop.example/hook; got 'shop.example/x'\n")
+    assert not gwms_emulator.requests

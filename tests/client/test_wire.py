@@ -243,7 +243,7 @@ async def test_any_other_endpoint(gateway: GwmsEmulator) -> None:
 async def test_bad_input_is_refused_before_the_wire(gateway: GwmsEmulator) -> None:
     """Each with a `ValueError` that says what is wrong."""
     bad: list[tuple[Callable[[Any], Any], str]] = [
-        (lambda _: WebhookSpec("", "CREATE_ORDER"), "url must be a non-empty string"),
+        (lambda gwms: gwms.webhooks.create(WebhookSpec("", "CREATE_ORDER")), "url must be an absolute"),
         (lambda _: WebhookSpec("u", "CREATE_ORDR"), "did you mean CREATE_ORDER"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, method="PUT"), "PUT"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, active="yes"), "active"),  # type: ignore[arg-type]

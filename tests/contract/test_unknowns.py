@@ -129,7 +129,7 @@ async def test_who_logged_in_does_not_matter(gateway: GwmsEmulator, user: object
 # Envelopes
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 0, -1, 304, 200.0, "200", "404", None, True, [], {}, ABSENT])
+@pytest.mark.parametrize("status", [200, 201, 202, 0, -1, 304, 200.0, "200", None, True, [], {}, ABSENT])
 @pytest.mark.parametrize("message", ["OK", "", None, 5, {"en": "OK"}, ABSENT])
 async def test_an_envelope_that_does_not_tell_of_an_error(
     gateway: GwmsEmulator, status: object, message: object
@@ -155,7 +155,8 @@ async def test_any_success_of_http_is_one(gateway: GwmsEmulator, operation: str,
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, ApiError), (403, ForbiddenError), (404, NotFoundError), (404.0, NotFoundError)]
+    ("status", "kind"),
+    [(400, ApiError), (403, ForbiddenError), (404, NotFoundError), (404.0, NotFoundError), ("404", NotFoundError)],
 )
 async def test_the_envelope_s_refusal_is_one_for_all(
     gateway: GwmsEmulator, operation: str, status: float, kind: type[ApiError]

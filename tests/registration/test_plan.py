@@ -10,16 +10,17 @@ from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
 from gwms_async.registration.plan import claimed_by, make_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SHOP = "https://shop.example/"
 
 
-def hook(number: int, url: str = "a", *, active: bool = True, unregistered: datetime | None = None) -> Webhook:
+def hook(number: int, path: str = "a", *, active: bool = True, unregistered: datetime | None = None) -> Webhook:
     """Make a webhook that is there."""
-    return Webhook(number, url, WebhookType.CREATE_ORDER, active, HttpMethod.POST, NOW, unregistered)
+    return Webhook(number, SHOP + path, WebhookType.CREATE_ORDER, active, HttpMethod.POST, NOW, unregistered)
 
 
-def spec(url: str = "a", *, active: bool = True) -> WebhookSpec:
+def spec(path: str = "a", *, active: bool = True) -> WebhookSpec:
     """Make a webhook that is wanted."""
-    return WebhookSpec(url, WebhookType.CREATE_ORDER, active)
+    return WebhookSpec(SHOP + path, WebhookType.CREATE_ORDER, active)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,9 @@ def test_pruning() -> None:
     """Ours and not wanted: deleted, further copies too; an entry that is only a memory never again."""
     there = [hook(1), hook(2), hook(3, "mine/x"), hook(4, "theirs"), hook(5, "mine/y", active=False, unregistered=NOW)]
 
-    plan = make_plan([spec()], there, lambda webhook: webhook.url == "a" or webhook.url.startswith("mine/"))
+    plan = make_plan(
+        [spec()], there, lambda webhook: webhook.url == SHOP + "a" or webhook.url.startswith(SHOP + "mine/")
+    )
 
     assert plan == Plan(unchanged=(hook(1),), delete=(hook(2), hook(3, "mine/x")), claimed=3)
     assert plan.changes == 2
@@ -68,13 +71,20 @@ def test_the_same_webhook_twice() -> None:
         make_plan(["a"], [], claimed_by(None))  # type: ignore[list-item]
 
 
+def test_another_spelling_is_the_same_webhook() -> None:
+    """It is as wanted, and is not pruned."""
+    there = hook(1, "x/../%61")
+
+    assert make_plan([spec()], [there], lambda _: True) == Plan(unchanged=(there,))
+
+
 def test_a_plan_reads_like_a_diff() -> None:
     """One line for each change, then the sum."""
     plan = Plan(
-        create=(spec("https://shop.example/new"),),
-        activate=(hook(2, "https://shop.example/off", active=False),),
-        deactivate=(hook(3, "https://shop.example/on"),),
-        delete=(hook(4, "https://shop.example/old"),),
+        create=(spec("new"),),
+        activate=(hook(2, "off", active=False),),
+        deactivate=(hook(3, "on"),),
+        delete=(hook(4, "old"),),
         unchanged=(hook(5), hook(6)),
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from gwms_async import HttpMethod, Webhook, WebhookType
-from gwms_async.registration.snapshot import Snapshot, is_tombstone, preferred_first
+from gwms_async import HttpMethod, Webhook, WebhookSpec, WebhookType
+from gwms_async.registration.snapshot import Snapshot, is_tombstone, preferred_first, unique
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -88,3 +88,20 @@ def test_the_fittest_copy_comes_first(copies: list[Webhook], active: bool, expec
     """What is there before what is only remembered, what is as it shall be before what is not, then the lowest id."""
     for order in permutations(copies):
         assert expected == [copy.id for copy in preferred_first(order, active=active)]
+
+
+def test_specs_are_unique_by_canonical_url() -> None:
+    """The first of several spellings stays; a contradiction between two of them is one."""
+    first = WebhookSpec("https://shop.example", "CREATE_ORDER")
+    second = WebhookSpec("https://SHOP.example:443/", "CREATE_ORDER")
+
+    assert list(unique([first, second]).values()) == [first]
+    with pytest.raises(ValueError, match="wanted both active and inactive"):
+        unique([first, evolve(second, active=False)])
+
+
+@pytest.mark.parametrize("url", ["shop.example/x", "ftp://shop.example/x", "https:///x", "", " https://shop.example/"])
+def test_only_absolute_http_urls_are_registered(url: str) -> None:
+    """One that is not spoils all, before anything is sent."""
+    with pytest.raises(ValueError, match=rf"must be an absolute http\(s\) URL, e\.g\. https://\S+; got '{url}'$"):
+        unique([WebhookSpec("https://shop.example/", "CREATE_ORDER"), WebhookSpec(url, "CREATE_ORDER")])

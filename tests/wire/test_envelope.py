@@ -26,6 +26,11 @@ def open_envelope(status: int, body: bytes | None) -> Response:
         (200, b'{"statusCode":499.9}', 499),
         (201, b'{"statusCode":401}', 401),
         (299, b'{"statusCode":503}', 503),
+        (200, b'{"statusCode":"404"}', 404),
+        (201, b'{"statusCode":"599"}', 599),
+        (404, b'{"statusCode":"500"}', 404),
+        *((200, b'{"statusCode":"%b"}' % text, 200) for text in (b"", b" 404", b"4e2", b"-404", b"0x194", b"600")),
+        *((200, b'{"statusCode":"%b"}' % text, 200) for text in ("\u0664\u0660\u0664".encode(), b"9" * 5000, b"404.0")),
         (200, b'{"statusCode":399}', 200),
         (200, b'{"statusCode":-404}', 200),
         (201, b'{"statusCode":200}', 201),
@@ -33,13 +38,13 @@ def open_envelope(status: int, body: bytes | None) -> Response:
         (500, b'{"statusCode":404}', 500),
         (300, b'{"statusCode":404}', 300),
         (200, b"{}", 200),
-        *((200, b'{"statusCode":%b}' % value, 200) for value in (b'"404"', b"true", b"null", b"[404]", b"{}")),
+        *((200, b'{"statusCode":%b}' % value, 200) for value in (b'"200"', b"true", b"null", b"[404]", b"{}")),
         *((200, b'{"statusCode":%b}' % value, 200) for value in (b"NaN", b"Infinity", b"-Infinity", b"1e999")),
         (200, b'{"statusCode":1' + b"0" * 400 + b"}", 200),
     ],
 )
 def test_the_status_that_counts(http: int, body: bytes, status: int) -> None:
-    """The envelope's where HTTP says 2xx and it is a number of 400 or more, else HTTP's."""
+    """The envelope's where HTTP says 2xx and it is a number, or a text of digits, of 400 or more; else HTTP's."""
     opened = open_envelope(http, body)
 
     assert status == opened.status
@@ -54,9 +59,9 @@ def test_what_an_envelope_holds() -> None:
     assert (opened.reason, opened.headers, opened.body, opened.secrets) == ("OK", {"date": "today"}, OBJECT, ("s",))
 
 
-@pytest.mark.parametrize("message", [b"null", b"5", b'["no"]', b'{"text":"no"}', b"true"])
-def test_a_message_is_a_text(message: bytes) -> None:
-    """Anything else is none."""
+@pytest.mark.parametrize("message", [b"null", b"5", b"5.5", b"true", b"[]", b"{}", b"[[], {}, null]"])
+def test_a_message_has_text(message: bytes) -> None:
+    """A text, a list or an object; anything else is none."""
     assert open_envelope(400, b'{"message":%b}' % message).message is None
 
 

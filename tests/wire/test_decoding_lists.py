@@ -1,0 +1,126 @@
+"""Half a list: a response that says there is more is an error, since a registration would create the rest again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from gwms_async import DecodeError, Response
+from gwms_async.chain import Call
+from gwms_async.wire import decoding, envelope, requests
+from gwms_async.wire.headers import has_next_page
+
+LIST = requests.list_request(Call())
+DATA: dict[str, Any] = {
+    "id": 7,
+    "url": "https://shop.example/h",
+    "webhookType": "CREATE_ORDER",
+    "active": True,
+    "method": "POST",
+}
+
+
+@pytest.mark.parametrize("total", [3, 3.0, 10**12, 1e300])
+def test_a_total_beyond_what_came(total: float) -> None:
+    """The error says how many came, and what to do."""
+    with pytest.raises(DecodeError) as caught:
+        decoding.decode_webhooks(LIST, Response(200, data=[DATA, DATA], total_count=total))
+
+    assert str(caught.value) == (
+        f"the response to GET /webhooks is only a part of the list: `totalCount` is {total:.0f}, and 2 came. "
+        "Half a list would create the rest again, and this version does not read further pages: "
+        "update it, or ask Skladon for the whole list in one response"
+    )
+    assert caught.value.paths == (f"`totalCount` is {total:.0f}, and 2 came",)
+
+
+@pytest.mark.parametrize("total", [None, 2, 1, 0, -5])
+def test_a_total_of_what_came(total: float | None) -> None:
+    """All is there; what a gateway counts besides is its own."""
+    assert len(decoding.decode_webhooks(LIST, Response(200, data=[DATA, DATA], total_count=total))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        (b"25", 25),
+        (b"25.0", 25),
+        (b'"25"', 25),
+        (b"-1", -1),
+        *((text, None) for text in (b"null", b"true", b"[25]", b"{}", b'"many"', b'""', b"1e999", b"NaN")),
+    ],
+)
+def test_the_total_of_an_envelope(text: bytes, total: float | None) -> None:
+    """A number, or a text of digits."""
+    assert envelope.open_envelope(200, "OK", {}, b'{"data":[],"totalCount":%b}' % text).total_count == total
+    assert envelope.open_envelope(200, "OK", {}, b'{"data":[]}').total_count is None
+
+
+def test_an_empty_page_of_a_longer_list() -> None:
+    """It is the worst of all: everything would be created again."""
+    response = envelope.open_envelope(200, "OK", {}, b'{"data":[],"totalCount":"25"}')
+
+    with pytest.raises(DecodeError, match="`totalCount` is 25, and 0 came"):
+        decoding.decode_webhooks(LIST, response)
+
+
+def test_a_list_within_an_object_is_none() -> None:
+    """Whatever it counts."""
+    body = b'{"data":{"data":[],"totalCount":0}}'
+
+    with pytest.raises(DecodeError, match=r"expected list @ \$"):
+        decoding.decode_webhooks(LIST, envelope.open_envelope(200, "OK", {}, body))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<https://gw.example/webhooks?page=2>; rel="next"',
+        "</webhooks?page=2>; rel=next",
+        "</webhooks?page=2>;rel=next",
+        "</webhooks?page=2> ; REL = Next ; title=x",
+        '</1>; rel="prev", </3>; rel="next"',
+        '</1>; rel=prev,</3>; rel="last NEXT"',
+        '</3>; title="a \\" ; b"; rel="next"',
+        '</3,;>; rel="next"',
+        "</3>; rel='next'; rel=next",
+        '</3>; rel="next',
+    ],
+)
+def test_a_link_to_the_next_page(link: str) -> None:
+    """However it is written."""
+    assert has_next_page({"Link": link})
+    with pytest.raises(DecodeError, match='only a part of the list: the header Link has rel="next"'):
+        decoding.decode_webhooks(LIST, Response(200, headers={"link": link}, data=[]))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        '</1>; rel="prev"',
+        '</1>; rel="nextish"',
+        '</x?;rel=next>; rel="self"',
+        '</1>; title="; rel=next"; rel=self',
+        '</1>; title="a\\"; rel=next"; rel=self',
+        '</style.css>; rel="preload"; next',
+        "</1; rel=next",
+        "rel=next",
+        "<" * 10_000,
+        ";rel" * 10_000,
+    ],
+)
+def test_other_links(link: str) -> None:
+    """They say nothing of the list."""
+    assert not has_next_page({"link": link})
+    assert decoding.decode_webhooks(LIST, Response(200, headers={"link": link}, data=[])) == []
+
+
+def test_the_next_page_may_stand_in_a_header_of_its_own() -> None:
+    """All headers of the name count."""
+    headers = CIMultiDict([("Link", "</1>; rel=prev"), ("Date", "today"), ("LINK", "</3>; rel=next")])
+
+    assert has_next_page(headers)
+    assert not has_next_page({"date": "today"})

@@ -1,0 +1,121 @@
+"""Messages of every shape: all their parts are shown, in one short line and without secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gwms_async import BadRequestError, Response
+from gwms_async.chain import Call
+from gwms_async.wire import envelope, requests
+
+PASSWORD = 'pa"ss-w\u00f6rd'
+
+
+def explained(message: Any, *secrets: str) -> str:
+    """Explain a response with a message."""
+    body = json.dumps({"statusCode": 400, "message": message}).encode()
+    return envelope.explain(envelope.open_envelope(400, "Bad Request", {}, body, secrets))
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("no", "no"),
+        (["url must be a URL", "method is wrong"], "url must be a URL; method is wrong"),
+        ({"url": "is wrong", "method": "too"}, "url: is wrong; method: too"),
+        ({"url": ["is wrong", "is long"], "method": "too"}, "url: is wrong; is long; method: too"),
+        ({"errors": [{"field": "url", "text": "no"}, {"field": "id"}]}, "errors: field: url; text: no; field: id"),
+        ([5, 1.5, True, None, "no"], "5; 1.5; True; no"),
+        ([[], {}, [["no"]]], "no"),
+        ({"": ""}, ":"),
+        (["a\nERROR forged", "b"], "a ERROR forged; b"),
+        (["; "], ";"),
+    ],
+)
+def test_all_parts_of_a_message_are_shown(message: Any, text: str) -> None:
+    """Validators send lists, and objects of lists."""
+    assert explained(message) == text
+
+
+def test_the_error_says_what_a_validator_said() -> None:
+    """Also where HTTP calls it a success."""
+    body = json.dumps({"statusCode": "400", "message": ["url must be a URL", "method is wrong"]}).encode()
+    response = envelope.open_envelope(200, "OK", {}, body)
+    error = envelope.api_error(requests.get_request(7, Call()), response, 0.0)
+
+    assert type(error) is BadRequestError
+    assert error.message == "url must be a URL; method is wrong"
+
+
+@pytest.mark.parametrize("message", [[], {}, [None], [[], [{}]]])
+def test_a_message_of_nothing_is_none(message: Any) -> None:
+    """The reason and the beginning of the body are shown instead."""
+    assert explained(message).startswith('Bad Request ({"statusCode": 400, "message": ')
+
+
+@pytest.mark.parametrize(
+    "message", [["x" * 9] * 10**5, {f"n{n}": n for n in range(10**5)}, ["x" * 10**6], {"x" * 10**6: 1}]
+)
+def test_a_long_message_is_cut(message: Any) -> None:
+    """To 500 letters."""
+    assert len(explained(message)) == 500
+
+
+@pytest.mark.parametrize("wrap", [list, lambda one: {"echo": next(one)}], ids=["list", "object"])
+def test_a_message_nested_deeply(wrap: Any) -> None:
+    """It is no error, however deep."""
+    message: Any = "no"
+    for _ in range(400):
+        message = wrap(iter([message]))
+
+    assert explained(message).endswith("no") or len(explained(message)) == 500
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: ["a", {"b": text}], lambda text: {text: 1}])
+@pytest.mark.parametrize("blanks", [0, 490, 2490, 2500, 10_000])
+def test_a_secret_at_the_edge_of_a_message(wrap: Any, blanks: int) -> None:
+    """Nothing of it is left, wherever the message is cut."""
+    for more in range(20):
+        for filler in (" ", "x"):
+            shown = explained(wrap(filler * (blanks + more) + PASSWORD + "y" * 1000), PASSWORD, "other")
+
+            assert "pa" not in shown
+            assert len(shown) <= 500
+
+
+@pytest.mark.parametrize("secret", ["k" * 20, "ab" * 700, "\u010d" * 30, 'q"' * 15])
+def test_a_secret_at_the_edge_of_an_excerpt(secret: str) -> None:
+    """Nothing of it is left, be it longer than what is shown, or between blanks that vanish."""
+    for before in [*range(960, 1040), 0, 199, 200, 3999, 4000]:
+        for filler in (" ", "\u017e ", "z"):
+            page = f"{filler * before}{secret}{filler * 5000}".encode()
+            shown = envelope.excerpt(Response(502, body=page, secrets=(secret,)))
+
+            assert not set(secret) & set(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("xabcdef", ("xab", "abcdef"), "***"),
+        ("abcdef", ("bcd", "abcdef"), "***"),
+        ("aaaa b", ("aaa",), "*** b"),
+        ("s3s3", ("s3",), "******"),
+        ("text", ("",), "text"),
+        ("text", (), "text"),
+        ('pa"ss and pa\\"ss', ('pa"ss',), "*** and ***"),
+    ],
+)
+def test_secrets_that_overlap(text: str, secrets: tuple[str, ...], shown: str) -> None:
+    """No letter that belongs to one of them is left."""
+    assert envelope.masked(text, secrets) == shown
+
+
+def test_a_masked_text_may_be_cut() -> None:
+    """A secret that starts before the cut is masked whole; one that starts there is left out."""
+    assert envelope.masked("12 secret 34", ("secret",), 5) == "12 ***"
+    assert envelope.masked("12 secret 34", ("secret",), 3) == "12 "
+    assert envelope.masked("12 secret 34", ("secret",), 11) == "12 *** 3"
