@@ -31,7 +31,7 @@ def test_a_total_beyond_what_came(total: float) -> None:
     assert str(caught.value) == (
         f"the response to GET /webhooks is only a part of the list: `totalCount` is {total:.0f}, and 2 came. "
         "Half a list would create the rest again, and this version does not read further pages: "
-        "update it, or ask Skladon for the whole list in one response"
+        "update it, or ask Skladon for the whole list at once"
     )
     assert caught.value.paths == (f"`totalCount` is {total:.0f}, and 2 came",)
 
