@@ -107,7 +107,7 @@ class Response:
     data: Any = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    total_count: float | None = None
+    total_count: float | None = field(default=None, repr=False)
 
 
 Handler = Callable[[Request], Awaitable[Response]]

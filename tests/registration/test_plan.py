@@ -75,7 +75,7 @@ def test_another_spelling_is_the_same_webhook() -> None:
     """It is as wanted, and is not pruned."""
     there = hook(1, "x/../%61")
 
-    assert make_plan([spec()], [there], lambda _: True) == Plan(unchanged=(there,))
+    assert make_plan([spec()], [there], lambda _: True) == Plan(unchanged=(there,), claimed=1)
 
 
 def test_a_plan_reads_like_a_diff() -> None:
