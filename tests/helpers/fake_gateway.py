@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
 from gwms_async import (
+    ConflictError,
     DeadlineExceededError,
     GwmsError,
     NotFoundError,
@@ -60,14 +62,35 @@ class FakeGateway:
     stores: Callable[[WebhookSpec], WebhookSpec] = field(default=lambda spec: spec)
     memories: set[int] = field(factory=set)
     latency: float = 0.01
+    rng: Random | None = None  # makes latencies differ
+    list_lag: float = 0.0
+    unique: bool = False
+    _changes: list[tuple[float, dict[int, Webhook]]] = field(factory=list)
     _ids: count[int] = field(factory=lambda: count(1))
     _late: set[asyncio.Task[None]] = field(factory=set)
 
     def add(self, spec: WebhookSpec) -> Webhook:
         """Put a webhook in, as if it had always been there."""
+        stored = self.stores(spec)
+        if self.unique and any(webhook.identity == stored.identity for webhook in self.webhooks.values()):
+            raise ConflictError(status=409, message="exists", method="POST", path="/webhooks")
         number = next(self._ids)
-        self.webhooks[number] = Webhook(number, *spec_values(self.stores(spec)))
+        self.webhooks[number] = Webhook(number, *spec_values(stored))
+        self.changed()
         return self.webhooks[number]
+
+    def changed(self) -> None:
+        """Note how things are now, for lists that lag."""
+        if self.list_lag:
+            self._changes.append((asyncio.get_running_loop().time(), dict(self.webhooks)))
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        seen = self.webhooks
+        if self.list_lag:
+            until = asyncio.get_running_loop().time() - self.list_lag
+            seen = next((rows for when, rows in reversed(self._changes) if when <= until), {})
+        return list(seen.values())
 
     def fail(self, operation: str, *faults: Fault) -> None:
         """Let the next requests of an operation fail."""
@@ -101,7 +124,8 @@ class FakeGateway:
         if now >= call.deadline:
             raise DeadlineExceededError("too late")
         self.journal.append((operation, subject))
-        fault = self.faults[operation].pop(0) if self.faults.get(operation) else Fault(takes=self.latency)
+        takes = self.latency if self.rng is None else self.latency * 2 * self.rng.random()
+        fault = self.faults[operation].pop(0) if self.faults.get(operation) else Fault(takes=takes)
         call.attempts += 1
         call.on_wire = True
         await asyncio.sleep(fault.takes)
@@ -124,7 +148,7 @@ class FakeOperations:
 
     async def list(self) -> list[Webhook]:
         """List what there is when the request arrives."""
-        seen = list(self._gateway.webhooks.values())
+        seen = self._gateway.listed()
         return await self._gateway.handle(self._call, "list", None, lambda: seen)
 
     async def create(self, spec: WebhookSpec) -> Webhook:
@@ -155,6 +179,7 @@ class FakeOperations:
         def act() -> None:
             if self._gateway.webhooks.pop(webhook_id, None) is None:
                 raise not_found(webhook_id)
+            self._gateway.changed()
 
         await self._gateway.handle(self._call, "delete", webhook_id, act)
 
@@ -164,6 +189,7 @@ class FakeOperations:
                 raise not_found(webhook_id)
             changed = evolve(self._gateway.webhooks[webhook_id], active=active)
             self._gateway.webhooks[webhook_id] = changed
+            self._gateway.changed()
             return changed
 
         return await self._gateway.handle(self._call, operation, webhook_id, act)
