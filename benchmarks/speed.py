@@ -47,7 +47,7 @@ from clients import (
 )
 from gateway import LISTED, Gateway, gateway
 
-GOOD, GOOD_AGAIN, REVOKED = "gwms_async, good token", "gwms_async, good token again", "gwms_async, revoked token"
+GOOD, GOOD_AGAIN, REVOKED = "gwms_async, valid token", "gwms_async, valid token again", "gwms_async, revoked token"
 MEASURE, WARM_UP = "measure", 2
 STARTS = 6  # of each process: its memory layout is random, and makes a difference of up to 2 %
 SLOW = frozenset({HTTPX, GENERATED})  # half of the calls is enough to keep all workers busy
