@@ -65,6 +65,7 @@ class FakeGateway:
     rng: Random | None = None  # makes latencies differ
     list_lag: float = 0.0
     unique: bool = False
+    without_effect: set[str] = field(factory=set)
     _changes: list[tuple[float, dict[int, Webhook]]] = field(factory=list)
     _ids: count[int] = field(factory=lambda: count(1))
     _late: set[asyncio.Task[None]] = field(factory=set)
@@ -187,6 +188,8 @@ class FakeOperations:
         def act() -> Webhook:
             if webhook_id not in self._gateway.webhooks or webhook_id in self._gateway.memories:
                 raise not_found(webhook_id)
+            if operation in self._gateway.without_effect:
+                return self._gateway.webhooks[webhook_id]
             changed = evolve(self._gateway.webhooks[webhook_id], active=active)
             self._gateway.webhooks[webhook_id] = changed
             self._gateway.changed()

@@ -1,0 +1,368 @@
+"""What a closing list decides: which copy stays, which go, and what the outcome says; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+from attrs import evolve
+
+from gwms_async import GwmsError, NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
+from gwms_async.chain import Call
+from gwms_async.registration.bulk import register_many
+from gwms_async.registration.coordinator import Coordinator
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+
+S = OutcomeStatus
+
+
+async def register(coordinator: Coordinator, spec: WebhookSpec) -> tuple[Outcome, list[Outcome]]:
+    """Register one webhook; return its last outcome, and all that were emitted."""
+    emitted: list[Outcome] = []
+    report = await register_many(coordinator, [spec], concurrency=1, on_outcome=emitted.append)
+    return report.outcomes[0], emitted
+
+
+def run(main: Callable[[], object]) -> None:
+    """Run a test in virtual time."""
+    virtual_loop.run(main())  # type: ignore[arg-type]
+
+
+def after_create(gateway: FakeGateway, act: Callable[[], object]) -> None:
+    """Do something between the first create and the list that follows it."""
+
+    def store(spec: WebhookSpec) -> WebhookSpec:
+        gateway.stores = lambda spec: spec
+        asyncio.get_running_loop().call_soon(act)
+        return spec
+
+    gateway.stores = store
+
+
+def not_there() -> Exception:
+    """Make the error of a webhook that does not exist."""
+    return NotFoundError(status=404, message="no", method="DELETE", path="/webhooks/1")
+
+
+def test_alone() -> None:
+    """Two lists, one create, one outcome."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.copies, outcome.is_failure) == (S.CREATED, (), False)
+        assert emitted == [outcome]
+        assert [name for name, _ in gateway.journal] == ["list", "create", "list"]
+
+    run(main)
+
+
+def test_not_the_lowest() -> None:
+    """Another client was faster: ours is deleted, theirs adopted, and the outcome emitted again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(spec))
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert list(gateway.webhooks) == [1]
+        assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
+        assert outcome.webhook == gateway.webhooks[1]
+        assert [name for name, _ in gateway.journal] == ["list", "create", "list", "get", "delete"]
+
+    run(main)
+
+
+def test_the_lowest_is_a_ghost() -> None:
+    """Nothing is deleted in favour of a webhook that a list still shows, but that is gone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.fail("get", Fault(not_there))
+        gateway.later(0.2, lambda: gateway.add(spec))
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert outcome.webhook == gateway.webhooks[2]
+        assert [one.status for one in emitted] == [S.CREATED]
+        assert gateway.count("delete") == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("goes_away", [True, False])
+def test_a_new_copy_of_another_client_is_looked_at_again(goes_away: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """After 3 s it is gone, or there is a warning; it is never deleted by us."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        after_create(gateway, lambda: gateway.add(spec))
+        if goes_away:
+            gateway.later(2.0, lambda: gateway.webhooks.pop(2))
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert outcome.status is S.CREATED
+        assert outcome.copies == (() if goes_away else (2,))
+        assert [one.copies for one in emitted] == ([(), (2,), ()] if goes_away else [(), (2,)])
+        assert gateway.count("delete") == 0
+        assert ("copies that another client created: [2]" in caplog.text) is not goes_away
+
+    run(main)
+
+
+def test_lists_that_lag_are_looked_at_again() -> None:
+    """After 1, 2 and 3 s; what they show then decides."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=2.5), specs(1)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert emitted == [outcome]
+        assert outcome.status is S.CREATED
+        assert gateway.count("list") == 4
+        assert gateway.count("get") == 0
+        assert asyncio.get_running_loop().time() == pytest.approx(3.05, abs=0.05)
+
+    run(main)
+
+
+def test_a_list_that_lags_too_long_is_told_by_id(caplog: pytest.LogCaptureFixture) -> None:
+    """With a warning."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=60.0), specs(1)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert outcome.status is S.CREATED
+        assert not outcome.is_failure
+        assert (gateway.count("list"), gateway.count("get")) == (5, 1)
+
+    with caplog.at_level(logging.WARNING):
+        run(main)
+    assert "webhook 1 exists, but no list shows it yet" in caplog.text
+
+
+def test_a_lower_copy_decides_at_once_though_ours_is_not_shown() -> None:
+    """A list that lags shows the other one only: ours is deleted by its id."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=1.0), specs(1)
+        gateway.add(spec)
+        await asyncio.sleep(0.995)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert outcome.status is S.EXISTING
+        assert gateway.count("list") == 2
+
+    run(main)
+
+
+def test_deleted_by_somebody_meanwhile() -> None:
+    """No list shows it, and it is not there: a failure that says so."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        after_create(gateway, gateway.webhooks.clear)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert [one.status for one in emitted] == [S.CREATED, S.FAILED]
+        assert "deleted by somebody meanwhile" in str(outcome.error)
+
+    run(main)
+
+
+def test_deleted_by_this_client_meanwhile() -> None:
+    """It is known to be gone: no list is waited for."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+
+        def delete() -> None:
+            del gateway.webhooks[1]
+            coordinator.memory.note_deleted(1)
+
+        after_create(gateway, delete)
+        outcome, _ = await register(coordinator, spec)
+
+        assert outcome.status is S.FAILED
+        assert asyncio.get_running_loop().time() < 0.1
+
+    run(main)
+
+
+def test_what_create_made_is_never_deleted() -> None:
+    """Not even where the run was in doubt and the copy is a new one."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(lost, 0.0))
+
+        async def create() -> None:
+            await asyncio.sleep(0.5)
+            await coordinator.create_directly(spec, Call())
+
+        creating = asyncio.create_task(create())
+        outcome, _ = await register(coordinator, spec)
+        await creating
+
+        assert list(gateway.webhooks) == [1, 2]
+        assert outcome.status is S.RECOVERED
+        assert outcome.copies == (2,)
+
+    run(main)
+
+
+def test_a_copy_that_cannot_be_deleted() -> None:
+    """The outcome names it and the reason; it is a failure."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.fail("delete", Fault(refused))
+        gateway.later(0.2, lambda: gateway.add(spec))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert outcome.status is S.EXISTING
+        assert outcome.is_failure
+        assert isinstance(outcome.error, OutcomeUnknownError)
+        assert "there may be a second copy, webhook 2" in str(outcome.error)
+
+    run(main)
+
+
+def test_the_copy_to_keep_cannot_be_looked_at() -> None:
+    """Then nothing is deleted, and the outcome says that there may be a second copy."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.fail("get", Fault(refused))
+        gateway.later(0.2, lambda: gateway.add(spec))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert len(gateway.webhooks) == 2
+        assert outcome.is_failure
+        assert "there may be a second copy" in str(outcome.error)
+
+    run(main)
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_a_closing_list_that_fails(in_doubt: bool) -> None:
+    """Only what was in doubt may have a second copy."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * in_doubt)
+        gateway.fail("list", *[Fault()] * (1 + in_doubt), Fault(refused))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert outcome.status is S.CREATED
+        assert outcome.is_failure is in_doubt
+        assert ("no list was looked at since" in str(outcome.error)) is in_doubt
+
+    run(main)
+
+
+def test_the_copy_to_keep_is_in_the_other_state() -> None:
+    """It is brought into the asked one."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(evolve(spec, active=False)))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert [webhook.active for webhook in gateway.webhooks.values()] == [True]
+        assert outcome.status is S.UPDATED
+
+    run(main)
+
+
+def test_the_copy_to_keep_stays_in_the_other_state() -> None:
+    """The gateway says yes and does nothing: nothing is deleted, and the outcome has failed."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.without_effect.add("activate")
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(evolve(spec, active=False)))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert len(gateway.webhooks) == 2
+        assert outcome.status is S.FAILED
+        assert type(outcome.error) is GwmsError
+        assert not isinstance(outcome.error, ServerError)
+
+    run(main)
+
+
+def test_what_another_run_left_open_is_closed_by_the_next() -> None:
+    """The run that created it was cancelled before its closing list."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(spec))
+        first = asyncio.create_task(register(coordinator, spec))
+        await asyncio.sleep(0.515)
+        first.cancel()
+        await asyncio.wait([first])
+        await gateway.settle()
+        assert len(gateway.webhooks) == 2
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert outcome.status is S.EXISTING
+        await coordinator.close()
+
+    run(main)
+
+
+def test_doubt_is_closed_last_where_lists_lag() -> None:
+    """Seeing our own create does not prove that a late commit would be shown."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=4.0), specs(1)
+        gateway.fail("create", Fault(lost, 2.0))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert len(gateway.webhooks) == 1
+        assert outcome.webhook is not None
+        assert outcome.webhook.id in gateway.webhooks
+
+    run(main)

@@ -1,0 +1,102 @@
+"""What a client remembers of its writes: for a minute, by id, and no longer."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from gwms_async import HttpMethod, Webhook, WebhookType
+from gwms_async.clock import Clock
+from gwms_async.registration.memory import Memory
+from gwms_async.registration.snapshot import Snapshot
+
+
+class HandClock:
+    """Time that passes by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def hook(number: int, url: str = "https://shop.example/", *, active: bool = True) -> Webhook:
+    """Make a webhook."""
+    return Webhook(number, url, WebhookType.CREATE_ORDER, active=active, method=HttpMethod.POST)
+
+
+def disputed(memory: Memory, *listed: Webhook, of: Webhook | None = None) -> list[int]:
+    """Return the ids about which a list and the memory disagree."""
+    return list(memory.disputed((of or hook(1)).identity, Snapshot.of(0.0, listed)))
+
+
+def test_a_list_that_shows_what_was_written_is_not_disputed() -> None:
+    """Nor is one about which nothing is remembered."""
+    memory = Memory(Clock(HandClock()))
+    assert disputed(memory, hook(1)) == []
+
+    memory.note_created(hook(1), by_registration=True)
+
+    assert disputed(memory, hook(1), hook(2)) == []
+
+
+def test_a_list_that_shows_something_else_is_disputed() -> None:
+    """It lacks what was created, shows what was deleted, another state, or another identity."""
+    memory = Memory(Clock(HandClock()))
+    memory.note_created(hook(1), by_registration=True)
+    memory.note_deleted(2)
+    memory.note_changed(hook(3, active=False))
+    memory.note_changed(hook(4, "https://shop.example/moved"))
+
+    assert disputed(memory, hook(2), hook(3), hook(4)) == [2, 3, 4, 1]
+    assert disputed(memory, hook(1), hook(3, active=False)) == []
+    assert disputed(memory, hook(4), of=hook(4, "https://shop.example/moved")) == [4]
+
+
+def test_a_minute_later_nothing_is_remembered() -> None:
+    """Each write counts by itself, and the next write drops what is older."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    memory.note_created(hook(1), by_registration=True)
+    clock.now += 40
+    memory.note_created(hook(2), by_registration=False)
+    clock.now += 21
+
+    assert disputed(memory) == [2]
+    assert not memory.is_open(1)
+    assert memory.is_direct(2)
+
+    memory.note_deleted(3)
+    assert list(memory._writes) == [2, 3]
+    assert list(memory._ids.values()) == [(2,)]
+
+
+def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
+    """Also after it was (de)activated; what `create` made is not open, and says so."""
+    memory = Memory(Clock(HandClock()))
+    memory.note_created(hook(1), by_registration=True)
+    memory.note_created(hook(2), by_registration=False)
+    memory.note_changed(hook(1, active=False))
+    memory.note_changed(evolve(hook(2), active=False))
+
+    assert (memory.is_open(1), memory.is_direct(1)) == (True, False)
+    assert (memory.is_open(2), memory.is_direct(2)) == (False, True)
+
+    memory.note_closed(1)
+    memory.note_closed(99)
+
+    assert not memory.is_open(1)
+
+
+def test_a_deleted_webhook_is_deleted() -> None:
+    """Whatever was written before."""
+    memory = Memory(Clock(HandClock()))
+    memory.note_created(hook(1), by_registration=True)
+    assert not memory.is_deleted(1)
+
+    memory.note_deleted(1)
+
+    assert memory.is_deleted(1)
+    assert not memory.is_open(1)
+    assert disputed(memory) == []

@@ -1,0 +1,187 @@
+"""When lists decide what is in doubt or was created: together, no sooner than due, beside a stream's work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gwms_async import ConflictError, Outcome, OutcomeStatus, WebhookSpec
+from gwms_async.registration.bulk import register_many
+from gwms_async.registration.stream import register_stream
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+
+S = OutcomeStatus
+
+
+def now() -> float:
+    """Return the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+def test_conflicts_are_settled_by_one_list() -> None:
+    """All that were answered 409, once the work is done: what is there is adopted."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(unique=True, list_lag=0.5), specs(10)
+        for spec in wanted:
+            gateway.add(spec)
+
+        report = await register_many(gateway.coordinator(), wanted, concurrency=4)
+
+        assert report.counts == {S.EXISTING: 10}
+        assert gateway.count("create") == 10
+        assert gateway.count("list") <= 4
+        assert report.failures == ()
+
+    virtual_loop.run(main())
+
+
+def test_a_conflict_with_nothing_that_is_listed_fails() -> None:
+    """After a list at once and three more: the gateway's own words are the error."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lambda: ConflictError(status=409, message="no", method="POST", path="/webhooks")))
+
+        (outcome,) = (await register_many(gateway.coordinator(), [spec], concurrency=1)).outcomes
+
+        assert outcome.status is S.FAILED
+        assert isinstance(outcome.error, ConflictError)
+        assert gateway.count("create") == 1
+        assert 6.0 < now() < 6.2
+
+    virtual_loop.run(main())
+
+
+def test_doubts_of_a_bulk_share_their_lists() -> None:
+    """Three rounds and a closing list at most, however many there are."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(40)
+        gateway.fail("create", *[Fault(lost, 0.0), Fault()] * 20)
+
+        report = await register_many(gateway.coordinator(), wanted, concurrency=4)
+
+        assert report.counts == {S.CREATED: 20, S.RECOVERED: 20}
+        assert gateway.count("list") == 3
+        assert report.failures == ()
+
+    virtual_loop.run(main())
+
+
+def test_a_stream_closes_when_nothing_comes() -> None:
+    """Three seconds after its last create, by one list; its source is still open."""
+
+    async def main() -> None:
+        gateway, gate = FakeGateway(), asyncio.Event()
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in specs(5):
+                yield spec
+            await gate.wait()
+
+        stream = register_stream(gateway.coordinator(), source(), concurrency=2)
+        assert [(await anext(stream)).status for _ in range(5)] == [S.CREATED] * 5
+        await asyncio.sleep(2.5)
+        assert gateway.count("list") == 1
+        await asyncio.sleep(1.0)
+        assert gateway.count("list") == 2
+        gate.set()
+
+        assert [outcome async for outcome in stream] == []
+        assert gateway.count("list") == 2
+
+    virtual_loop.run(main())
+
+
+def test_a_stream_settles_beside_its_work() -> None:
+    """From a second after the first doubt, while its source says nothing."""
+
+    async def main() -> None:
+        gateway, gate = FakeGateway(), asyncio.Event()
+        gateway.fail("create", Fault(lost, 0.0))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield specs(1)[0]
+            await gate.wait()
+
+        stream = register_stream(gateway.coordinator(), source(), concurrency=2)
+
+        assert (await anext(stream)).status is S.RECOVERED
+        assert 1.0 < now() < 1.1
+        gate.set()
+        assert [outcome async for outcome in stream] == []
+
+    virtual_loop.run(main())
+
+
+def test_a_stream_decides_by_lists_of_the_last_half_minute() -> None:
+    """What another client registered or deleted meanwhile is known; each list closes what was created before it."""
+
+    async def main() -> None:
+        gateway, (first, second, third) = FakeGateway(), specs(3)
+        gateway.add(first)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield first
+            await asyncio.sleep(31)
+            gateway.webhooks.clear()
+            gateway.add(second)
+            for spec in (first, second, third, third):
+                yield spec
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1)]
+
+        assert [outcome.status for outcome in outcomes] == [S.EXISTING, S.CREATED, S.EXISTING, S.CREATED, S.DUPLICATE]
+        assert gateway.count("list") == 3
+
+    virtual_loop.run(main())
+
+
+def test_a_refresh_that_fails_is_asked_for_again() -> None:
+    """After 1, 2 and 3 s, once for all workers; then what waits gets its error, and the next spec asks again."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(8)
+        gateway.fail("list", Fault(), *[Fault(refused)] * 4)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield wanted[0]
+            await asyncio.sleep(27)
+            gateway.faults["list"][:0] = [Fault()]  # the list that closes the first
+            await asyncio.sleep(4)
+            for spec in wanted[1:]:
+                yield spec
+
+        outcomes: list[Outcome] = [
+            outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=4)
+        ]
+
+        assert [outcome.status for outcome in outcomes[:1]] == [S.CREATED]
+        assert {outcome.status for outcome in outcomes[1:]} <= {S.FAILED, S.CREATED}
+        assert sum(outcome.is_failure for outcome in outcomes) <= 4
+        assert gateway.count("list") <= 8
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("again", ["fails", "is created"])
+def test_in_a_stream_what_failed_is_tried_again(again: str) -> None:
+    """A spec that failed and comes again is no duplicate."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(refused), *[Fault(refused)] * (again == "fails"))
+
+        outcomes = [
+            outcome.status
+            async for outcome in register_stream(gateway.coordinator(), [spec, spec, spec], concurrency=1)
+        ]
+
+        assert outcomes == ([S.FAILED, S.FAILED, S.CREATED] if again == "fails" else [S.FAILED, S.CREATED, S.DUPLICATE])
+
+    virtual_loop.run(main())
