@@ -118,12 +118,14 @@ class Run:
         """Return a list that began at most 30 seconds ago, or one that was waited for."""
         if self._clock.monotonic() - self._snapshot.began_at <= _MAX_AGE:
             return self._snapshot
-        if self._refreshing is None:
-            self._refreshing = asyncio.create_task(self._refresh(), name="gwms refresh")
-            self._refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        refreshing = self._refreshing
+        if refreshing is None:
+            # A task of its own: stopping the worker that asked first does not take the list from the others.
+            refreshing = self._refreshing = asyncio.create_task(self._refresh(), name="gwms refresh")
+            refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
         with self.workers.waiting():
-            await asyncio.wait([self._refreshing])
-        return self._refreshing.result() if self._refreshing is not None else self._snapshot
+            await asyncio.wait([refreshing])
+        return refreshing.result()
 
     async def _refresh(self) -> Snapshot:
         pauses = iter(PAUSES)
@@ -138,9 +140,7 @@ class Run:
                         pause = next(pauses, None)
                         if pause is None:
                             raise
-                        _logger.warning(
-                            "refreshing the list of webhooks failed, trying again in %g s: %s", pause, error
-                        )
+                        _logger.warning("refreshing the list failed, trying again in %g s: %s", pause, error)
                         await self._clock.sleep(pause)
         finally:
             self._refreshing = None

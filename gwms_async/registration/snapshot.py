@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from attrs import frozen
@@ -35,9 +35,6 @@ class Snapshot:
             others = copies.get(identity)
             copies[identity] = (webhook,) if others is None else (*others, webhook)
         return cls(began_at, copies, by_id)
-
-    def __iter__(self) -> Iterator[Webhook]:
-        return iter(self._by_id.values())
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""

@@ -66,6 +66,7 @@ class FakeGateway:
     list_lag: float = 0.0
     unique: bool = False
     without_effect: set[str] = field(factory=set)
+    stale: list[Webhook] | None = None  # what lists show, once
     _changes: list[tuple[float, dict[int, Webhook]]] = field(factory=list)
     _ids: count[int] = field(factory=lambda: count(1))
     _late: set[asyncio.Task[None]] = field(factory=set)
@@ -87,6 +88,9 @@ class FakeGateway:
 
     def listed(self) -> list[Webhook]:
         """Return what a list shows now."""
+        if self.stale is not None:
+            stale, self.stale = self.stale, None
+            return stale
         seen = self.webhooks
         if self.list_lag:
             until = asyncio.get_running_loop().time() - self.list_lag

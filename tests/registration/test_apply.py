@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from gwms_async import Outcome, OutcomeStatus, Plan, PlanRefusedError, ServerError
-from gwms_async.testing import GwmsEmulator, Status
+from gwms_async import Handler, Outcome, OutcomeStatus, Plan, PlanRefusedError, Request, Response, ServerError
+from gwms_async.testing import GwmsEmulator, Stall, Status
 
-from ..helpers.emulated import client, held, spec, specs
+from ..helpers.emulated import client, held, spec, specs, until
 
 S = OutcomeStatus
 OURS = "https://shop.example/"
@@ -118,3 +120,103 @@ async def test_a_plan_by_hand(gateway: GwmsEmulator) -> None:
     async with client(gateway) as gwms:
         assert (await gwms.webhooks.apply(Plan())).outcomes == ()
         assert (await gwms.webhooks.apply(Plan(create=(spec(),)))).counts == {S.CREATED: 1}
+
+
+async def test_what_has_changed_since_is_not_deleted(gateway: GwmsEmulator) -> None:
+    """Its state included: somebody has activated it."""
+    gateway.add_webhook(spec(1).url, "CREATE_ORDER", active=False)
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        await gwms.webhooks.activate(1)
+        report = await gwms.webhooks.apply(plan)
+
+    (outcome,) = report.outcomes
+    assert outcome.status is S.NOT_STARTED
+    assert "has changed since the plan was made" in str(outcome.error)
+    assert len(gateway.webhooks) == 1
+
+
+@pytest.mark.parametrize("status", [404, 501])
+async def test_no_copy_is_deleted_for_one_that_has_vanished(gateway: GwmsEmulator, status: int) -> None:
+    """A list that lags shows the copy that stays; by its id it is gone, or cannot be looked at."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([spec()], prune=OURS)
+        gateway.inject(Status(status), operation="get")
+        report = await gwms.webhooks.apply(plan)
+
+    assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.NOT_STARTED if status == 404 else S.FAILED]
+    assert gateway.count("delete") == 0
+
+
+async def test_a_copy_is_deleted_where_the_one_that_stays_is_there(gateway: GwmsEmulator) -> None:
+    """It is asked for by its id first."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.apply(await gwms.webhooks.plan([spec()], prune=OURS))
+
+    assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.DELETED]
+    assert [hook.id for hook in gateway.webhooks] == [1]
+    assert gateway.count("get") == 1
+
+
+async def test_callbacks_and_middlewares_that_raise_do_not_end_it(gateway: GwmsEmulator) -> None:
+    """Neither loses the report; what could not be deleted has failed."""
+
+    async def interfere(request: Request, handler: Handler) -> Response:
+        if request.method == "DELETE" and request.path.endswith("/1"):
+            raise ZeroDivisionError
+        return await handler(request)
+
+    def complain(outcome: Outcome) -> None:
+        raise ZeroDivisionError
+
+    for number in (1, 2, 3):
+        gateway.add_webhook(spec(number).url, "CREATE_ORDER")
+    async with client(gateway, middlewares=[interfere]) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        report = await gwms.webhooks.apply(plan, on_outcome=complain)
+
+    assert [outcome.status for outcome in report.outcomes] == [S.FAILED, S.DELETED, S.DELETED]
+
+
+async def test_nothing_is_sent_for_a_concurrency_that_is_none(gateway: GwmsEmulator) -> None:
+    """Not even a list."""
+    async with client(gateway) as gwms:
+        with pytest.raises(ValueError, match="concurrency"):
+            await gwms.webhooks.apply(Plan(), concurrency=0)
+
+    assert not gateway.requests
+
+
+async def test_the_guard_counts_what_prune_claims(gateway: GwmsEmulator) -> None:
+    """All but one of ours would go, however many others there are."""
+    for one in specs(18):
+        gateway.add_webhook(one.url, one.webhook_type)
+    for number in range(72):
+        gateway.add_webhook(f"https://other.example/{number}", "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan(specs(1), prune=OURS)
+        with pytest.raises(PlanRefusedError, match="delete 17 of the 18 webhooks"):
+            await gwms.webhooks.apply(plan)
+
+    assert plan.needs_force
+    assert "refused without force: it deletes 17 of the 18 webhooks claimed" in str(plan)
+
+
+async def test_an_apply_that_is_cancelled_deletes_nothing_more(gateway: GwmsEmulator) -> None:
+    """What is on the wire may end."""
+    for number in range(9):
+        gateway.add_webhook(spec(number).url, "CREATE_ORDER")
+    gateway.inject(Stall(0.05), operation="delete", times=9)
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        applying = asyncio.create_task(gwms.webhooks.apply(plan, concurrency=2))
+        await until(lambda: gateway.count("delete"))
+        applying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await applying
+
+    assert gateway.count("delete") <= 2

@@ -340,3 +340,149 @@ def test_what_the_last_look_finds_and_cannot_change_has_failed() -> None:
         assert outcome.webhook == gateway.webhooks[1]
 
     virtual_loop.run(main())
+
+
+def test_a_create_stored_in_the_other_state_is_brought_into_its_own() -> None:
+    """The answer says so: one activation, and the webhook is as asked."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda spec: evolve(spec, active=False)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is S.CREATED
+        assert not outcome.is_failure
+        assert gateway.webhooks[1].active
+        assert gateway.count("activate") == 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("answer", ["without effect", "refused"])
+def test_a_create_that_stays_in_the_other_state_has_failed(answer: str) -> None:
+    """With the webhook and the reason."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda spec: evolve(spec, active=False)
+        if answer == "refused":
+            gateway.fail("activate", Fault(refused))
+        else:
+            gateway.without_effect.add("activate")
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is S.FAILED
+        assert outcome.webhook == gateway.webhooks[1]
+        assert ("is not active" if answer == "without effect" else "501") in str(outcome.error)
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_an_activation_without_effect_has_failed(active: bool) -> None:
+    """A success that leaves the webhook as it was is not `updated`."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.add(evolve(spec, active=not active))
+        gateway.without_effect |= {"activate", "deactivate"}
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is S.FAILED
+        assert outcome.webhook == gateway.webhooks[1]
+        assert "left it as it was" in str(outcome.error)
+
+    virtual_loop.run(main())
+
+
+def test_the_second_run_knows_what_the_first_created_though_lists_lag() -> None:
+    """Each is asked for by its id; nothing is created again."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(list_lag=5.0), specs(3)
+        coordinator = gateway.coordinator()
+        await register(coordinator, wanted)
+        gateway.add(evolve(wanted[0], url="https://shop.example/other"))
+        gateway.list_lag = 60.0
+
+        report = await register(coordinator, wanted)
+
+        assert statuses(report) == [S.EXISTING] * 3
+        assert (gateway.count("create"), gateway.count("get")) == (3, 3)
+
+    virtual_loop.run(main())
+
+
+def test_what_was_created_and_deleted_by_another_is_created_again() -> None:
+    """It is remembered, and by its id it is gone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        await register(coordinator, [spec])
+        gateway.webhooks.clear()
+
+        (outcome,) = (await register(coordinator, [spec])).outcomes
+
+        assert outcome.status is S.CREATED
+        assert list(gateway.webhooks) == [2]
+
+    virtual_loop.run(main())
+
+
+def test_what_was_moved_away_is_created_again() -> None:
+    """By its id it is another webhook now, which a late list does not show yet."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        await register(coordinator, [spec])
+        listed = gateway.webhooks[1]
+        gateway.webhooks[1] = moved = evolve(listed, url="https://shop.example/moved")
+        coordinator.memory.note_changed(moved)
+        gateway.stale = [listed]
+
+        (outcome,) = (await register(coordinator, [spec])).outcomes
+
+        assert outcome.status is S.CREATED
+        assert list(gateway.webhooks) == [1, 2]
+
+    virtual_loop.run(main())
+
+
+def test_a_shared_create_that_has_vanished_is_created_again() -> None:
+    """Who waited for it wants the other state, and finds it gone."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=0.02)
+        coordinator = gateway.coordinator()
+        gateway.fail("deactivate", Fault(not_there))
+
+        first = asyncio.create_task(register(coordinator, specs(1)))
+        await asyncio.sleep(0.001)
+        second = await register(coordinator, specs(1, active=False))
+        await first
+
+        assert statuses(second) == [S.CREATED]
+
+    virtual_loop.run(main())
+
+
+def test_a_shared_create_in_another_spelling_is_reported_to_both() -> None:
+    """Neither would recognise it at the next run."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(latency=0.02), specs(1)
+        gateway.stores = lambda spec: evolve(spec, url=spec.url + "/hook")
+        coordinator = gateway.coordinator()
+
+        reports = await asyncio.gather(register(coordinator, [spec]), register(coordinator, [spec]))
+
+        assert sorted(status for report in reports for status in statuses(report)) == [S.CREATED, S.EXISTING]
+        assert all(report.failures for report in reports)
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())

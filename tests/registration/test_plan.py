@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
 from gwms_async.registration.plan import claimed_by, make_plan
@@ -96,3 +97,25 @@ def test_a_plan_reads_like_a_diff() -> None:
         "1 to create, 1 to activate, 1 to deactivate, 1 to delete, 2 unchanged",
     ]
     assert str(Plan()) == "nothing to do, 0 unchanged"
+
+
+def test_a_prefix_claims_what_begins_with_it() -> None:
+    """Compared in canonical form; an event type that this version does not list is never claimed."""
+    webhooks = [
+        hook(1, "https://shop.example/gwms/a"),
+        hook(2, "HTTPS://SHOP.example:443/gwms/b"),
+        hook(3, "https://shop.example.org/gwms/c"),
+        evolve(hook(4, "https://shop.example/gwms/d"), webhook_type=WebhookType.unlisted("NEW_EVENT")),
+    ]
+
+    plan = make_plan([], webhooks, claimed_by("https://shop.example/gwms/"))
+
+    assert [webhook.id for webhook in plan.delete] == [1, 2]
+    assert plan.claimed == 2
+
+
+@pytest.mark.parametrize("prefix", ["https://shop.example", "shop.example/", "https://shop.example/x", ""])
+def test_a_prefix_ends_with_a_slash(prefix: str) -> None:
+    """Otherwise https://shop.example would claim https://shop.example.org/ as well."""
+    with pytest.raises(ValueError, match="prune must be a URL that ends with a slash"):
+        claimed_by(prefix)

@@ -298,3 +298,54 @@ def test_closing_a_full_stream_does_not_wait(count: int, concurrency: int) -> No
         assert asyncio.get_running_loop().time() == began
 
     virtual_loop.run(main())
+
+
+def test_workers_wait_while_a_thousand_are_in_doubt() -> None:
+    """Then the rounds that settle them make room."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", *[Fault(lost, 0.0, takes=0.0)] * 1500)
+        taken = 0
+
+        def source() -> Iterator[WebhookSpec]:
+            nonlocal taken
+            for spec in specs(1500):
+                taken += 1
+                yield spec
+
+        stream = register_stream(gateway.coordinator(), source(), concurrency=4)
+        assert (await anext(stream)).status is S.RECOVERED
+        assert 1000 <= taken <= 1000 + 2 * 4
+
+        rest = [outcome.status async for outcome in stream]
+        assert rest == [S.RECOVERED] * 1499
+
+    virtual_loop.run(main())
+
+
+def test_a_list_that_a_stream_waits_for_ends_with_it() -> None:
+    """A refresh that hangs is dropped with the stream."""
+
+    async def main() -> None:
+        gateway, (first, second) = FakeGateway(), specs(2)
+        coordinator = gateway.coordinator()
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield first
+            await asyncio.sleep(40)
+            gateway.fail("list", Fault(takes=60.0))
+            yield second
+
+        stream = register_stream(coordinator, source(), concurrency=2)
+        assert (await anext(stream)).status is S.CREATED
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(41)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert asyncio.get_running_loop().time() < 41.1
+        await coordinator.close()
+
+    virtual_loop.run(main())

@@ -165,3 +165,23 @@ def test_a_run_cancelled_as_its_list_fails_leaves_no_error_behind() -> None:
     virtual_loop.run(main())
     gc.collect()
     assert complaints == []
+
+
+def test_cancelled_at_every_await_it_ends_at_once() -> None:
+    """As anyio's cancel scopes do: no task is left, though waiting for the end is cancelled too."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=1.0)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", *[Fault(takes=60.0)] * 4)
+        run = asyncio.create_task(register(coordinator, specs(4)))
+        await asyncio.sleep(1.5)
+        while not run.done():
+            run.cancel()
+            await asyncio.sleep(0)
+
+        assert run.cancelled()
+        assert now() == 1.5
+        assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("gwms")] == []
+
+    virtual_loop.run(main())
