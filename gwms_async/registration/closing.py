@@ -158,8 +158,6 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
     outcome = item.outcome
     if outcome is not None and outcome.webhook is not None and outcome.webhook.id == keep.id:
         return outcome.status
-    if keep.id in item.made:
-        return OutcomeStatus.CREATED
     is_new = item.before is not None and keep.id not in item.before
     return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
 

@@ -366,3 +366,25 @@ def test_doubt_is_closed_last_where_lists_lag() -> None:
         assert outcome.webhook.id in gateway.webhooks
 
     run(main)
+
+
+def test_a_ghost_beside_what_no_list_shows_yet() -> None:
+    """The lower copy is gone, ours is not listed: a later list decides."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        ghost = gateway.add(spec)
+        del gateway.webhooks[1]
+
+        def hide() -> None:
+            gateway.stale = [ghost]
+
+        after_create(gateway, hide)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert emitted == [outcome]
+        assert outcome.webhook == gateway.webhooks[2]
+        assert gateway.count("list") == 3
+
+    run(main)

@@ -346,3 +346,20 @@ def test_a_shared_create_in_another_state_is_brought_into_the_own() -> None:
         assert not gateway.webhooks[1].active
 
     virtual_loop.run(main())
+
+
+def test_doubts_are_dropped_after_a_minute() -> None:
+    """By the next one: they do not grow with the number of calls."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(3)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", *[Fault(lost)] * 3)
+        for lost_one in wanted:
+            with pytest.raises(Exception, match="lost"):
+                await coordinator.create_directly(lost_one, Call())
+            await asyncio.sleep(40)
+
+        assert list(coordinator._doubts) == [lost_one.identity for lost_one in wanted[1:]]
+
+    virtual_loop.run(main())

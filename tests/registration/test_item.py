@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import (
+    ConflictError,
     NotFoundError,
     Outcome,
     OutcomeStatus,
@@ -459,6 +460,7 @@ def test_a_shared_create_that_has_vanished_is_created_again() -> None:
     async def main() -> None:
         gateway = FakeGateway(latency=0.02)
         coordinator = gateway.coordinator()
+        gateway.fail("create", Fault(takes=1.0))
         gateway.fail("deactivate", Fault(not_there))
 
         first = asyncio.create_task(register(coordinator, specs(1)))
@@ -484,5 +486,20 @@ def test_a_shared_create_in_another_spelling_is_reported_to_both() -> None:
         assert sorted(status for report in reports for status in statuses(report)) == [S.CREATED, S.EXISTING]
         assert all(report.failures for report in reports)
         assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
+def test_a_conflict_that_the_deadline_leaves_unsettled_has_failed() -> None:
+    """With the gateway's own words: nothing was created."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lambda: ConflictError(status=409, message="no", method="POST", path="/webhooks")))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec], deadline=0.5)).outcomes
+
+        assert outcome.status is S.FAILED
+        assert isinstance(outcome.error, ConflictError)
 
     virtual_loop.run(main())

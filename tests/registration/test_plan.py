@@ -102,10 +102,10 @@ def test_a_plan_reads_like_a_diff() -> None:
 def test_a_prefix_claims_what_begins_with_it() -> None:
     """Compared in canonical form; an event type that this version does not list is never claimed."""
     webhooks = [
-        hook(1, "https://shop.example/gwms/a"),
-        hook(2, "HTTPS://SHOP.example:443/gwms/b"),
-        hook(3, "https://shop.example.org/gwms/c"),
-        evolve(hook(4, "https://shop.example/gwms/d"), webhook_type=WebhookType.unlisted("NEW_EVENT")),
+        evolve(hook(1), url="https://shop.example/gwms/a"),
+        evolve(hook(2), url="HTTPS://SHOP.example:443/gwms/b"),
+        evolve(hook(3), url="https://shop.example.org/gwms/c"),
+        evolve(hook(4), url="https://shop.example/gwms/d", webhook_type=WebhookType.unlisted("NEW_EVENT")),
     ]
 
     plan = make_plan([], webhooks, claimed_by("https://shop.example/gwms/"))
