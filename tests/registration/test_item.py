@@ -503,3 +503,20 @@ def test_a_conflict_that_the_deadline_leaves_unsettled_has_failed() -> None:
         assert isinstance(outcome.error, ConflictError)
 
     virtual_loop.run(main())
+
+
+def test_a_create_that_was_carried_out_is_refused_the_second_time() -> None:
+    """A gateway with unique urls whose lists lag: a later list shows the first one."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(unique=True, list_lag=2.0), specs(1)
+        gateway.fail("create", Fault(lost, 0.0))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is S.RECOVERED
+        assert not outcome.is_failure
+        assert gateway.count("create") == 2
+        assert list(gateway.webhooks) == [1]
+
+    virtual_loop.run(main())
