@@ -90,12 +90,14 @@ class Pending:
 
     def _next_list(self) -> float:
         """Return when the next list is due, in monotonic seconds."""
-        unsettled = [item.due for item in self._items if item.state in UNSETTLED]
         if self._is_complete:
+            unsettled = [item.due for item in self._items if item.state in UNSETTLED]
             return max(unsettled or [item.due for item in self._items])  # one list for all
-        looked_at = [item.due for item in self._items if item.looks or item.is_watched]
-        is_new = len(self._items) > len(unsettled) + len(looked_at)
-        return min([*unsettled, *looked_at, self._last_create + _QUIET if is_new else inf])
+        return min(map(self._due_beside_work, self._items), default=inf)
+
+    def _due_beside_work(self, item: Item) -> float:
+        is_new = item.state is State.CREATED and not item.looks and not item.is_watched
+        return self._last_create + _QUIET if is_new else item.due
 
     async def _decide(self, snapshot: Snapshot) -> None:
         due = [item for item in self._items if item.due <= snapshot.began_at]
