@@ -72,8 +72,8 @@ class GwmsClient:
         credentials: CredentialsLike,
         *,
         base_url: str = PRODUCTION,
-        timeout: Timeout = Timeout(),  # noqa: B008  # frozen
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+        timeout: Timeout = Timeout(),  # frozen
+        retry: RetryPolicy = RetryPolicy(),  # frozen
         token_store: TokenStore | None = None,
         session: aiohttp.ClientSession | None = None,
         ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None = None,

@@ -97,7 +97,7 @@ class Deletion:
                 self.refuse("the copy that was to stay has vanished")
             else:
                 await self._delete()
-        except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+        except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
     async def _exists(self, stays: Webhook) -> bool:

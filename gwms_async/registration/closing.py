@@ -40,7 +40,7 @@ async def look_at(snapshot: Snapshot, item: Item) -> None:
         return
     try:
         pause = await _close_by(snapshot, item)
-    except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+    except Exception as error:  # a user's middleware may raise anything
         second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
         item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
         pause = None
@@ -119,7 +119,7 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
     if keep.active is not item.spec.active:
         try:
             switched = await item.switched(keep)
-        except Exception as trouble:  # noqa: BLE001  # a user's middleware may raise anything
+        except Exception as trouble:  # a user's middleware may raise anything
             item.end(OutcomeStatus.FAILED, keep, trouble, copies=(*excess, *foreign))
             return None
         if switched is None:
@@ -177,7 +177,7 @@ async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
         await item.api().delete(webhook_id)
     except NotFoundError:
         pass  # another process has deleted it
-    except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+    except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
     item.coordinator.memory.note_deleted(webhook_id)

@@ -93,7 +93,7 @@ class Item:
             await self._decide(snapshot)
         except OutcomeUnknownError as error:
             self._enter_doubt(error)
-        except Exception as error:  # noqa: BLE001  # one item's trouble is not the others'
+        except Exception as error:  # one item's trouble is not the others'
             if self.state is State.NEW and not isinstance(error, GwmsError) and self.call.attempts:
                 self._enter_doubt(_cut_short(self.spec))  # a user's middleware lost the response
             elif self.state is State.NEW:
@@ -200,7 +200,7 @@ class Item:
         if webhook.active is not self.spec.active:
             try:
                 accepted = await self.switched(webhook)
-            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+            except Exception as error:  # a user's middleware may raise anything
                 self.end(OutcomeStatus.FAILED, webhook, error)
                 return
         if accepted is not None:

@@ -126,7 +126,7 @@ class Pending:
         with self._workers.waiting():
             try:
                 return await self._lists.fresh()
-            except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+            except Exception as error:  # a user's middleware may raise anything
                 _logger.warning("listing webhooks to see what was created failed: %s", error)
                 return error
 

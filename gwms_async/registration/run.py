@@ -85,7 +85,7 @@ class Run:
     async def _register(self, spec: WebhookSpec) -> None:
         try:
             snapshot = await self._recent_list()
-        except Exception as error:  # noqa: BLE001  # a user's middleware may raise anything
+        except Exception as error:  # a user's middleware may raise anything
             await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
             return
         identity = spec.identity

@@ -75,7 +75,7 @@ class SharedList:
             self._next, self._current = None, listing
             began_at = self._clock.monotonic()
             end = Snapshot.of(began_at, await self._fetch())
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait get it
+        except Exception as error:  # whatever it is, those who wait get it
             end = error
         finally:
             if self._current is listing:

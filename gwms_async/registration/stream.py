@@ -67,7 +67,7 @@ class Source:
                 raise ValueError(f"expected a WebhookSpec; got {spec!r}")
             except StopAsyncIteration:
                 pass
-            except Exception as error:  # noqa: BLE001  # the source is the user's, and gets its error back
+            except Exception as error:  # the source is the user's, and gets its error back
                 self.error = error
             self._is_over = True
             return None
