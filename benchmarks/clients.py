@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
+from itertools import count, islice
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -85,7 +86,11 @@ async def aiohttp_client(base_url: str, *, retrying: bool = False) -> AsyncItera
             async with client.get(f"{base_url}/webhooks") as answer:
                 return (await answer.json())["data"]
 
-        yield {"create": create, "get": get, "list": list_all, "register": lambda calls: _in_bulk(create, calls)}
+        async def register(calls: int) -> object:
+            async with client.delete(f"{base_url}/webhooks"):
+                return await _in_bulk(create, calls)
+
+        yield {"create": create, "get": get, "list": list_all, "register": register}
 
 
 @asynccontextmanager
@@ -192,8 +197,11 @@ async def this_client(base_url: str) -> AsyncIterator[Operations]:
         async def list_all(_: int) -> object:
             return await gwms.webhooks.list()
 
+        numbers = count()
+
         async def register(calls: int) -> object:
-            report = await gwms.webhooks.register_many(map(spec, range(calls)), concurrency=WORKERS)
+            await gwms.request("DELETE", "/webhooks")
+            report = await gwms.webhooks.register_many(map(spec, islice(numbers, calls)), concurrency=WORKERS)
             report.raise_for_failures()
             return report
 

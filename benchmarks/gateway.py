@@ -117,11 +117,30 @@ class Gateway(NamedTuple):
             revoked.touch()
 
 
+class _Table:
+    """Numbers and keeps the webhooks that are created, until they are all deleted at once."""
+
+    def __init__(self) -> None:
+        self._rows: list[bytes] = []
+        self._last_id = 0
+
+    def answer(self, method: bytes, sent: bytes) -> bytes:
+        """Carry a request to `/webhooks` out."""
+        if method == b"POST":
+            self._last_id += 1
+            row = b'{"id": %d, %b, %b}' % (self._last_id, sent[1:-1], _REGISTERED.encode())
+            self._rows.append(row)
+            return row
+        if method == b"DELETE":
+            self._rows.clear()
+        return b"[" + b",".join(self._rows) + b"]"
+
+
 class _Canned(asyncio.Protocol):
     """Answers each request once it is complete."""
 
-    def __init__(self, revoked: Path, listed: bytes) -> None:
-        self._unread, self._revoked = bytearray(), revoked
+    def __init__(self, revoked: Path, listed: bytes, table: _Table | None) -> None:
+        self._unread, self._revoked, self._table = bytearray(), revoked, table
         self._list, self._single = listed, _envelope(_fields(1)).encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -149,6 +168,8 @@ class _Canned(asyncio.Protocol):
             return b"200 OK", _login(token).encode()
         if b"Bearer " + token.encode() not in head:
             return b"401 Unauthorized", _envelope("null", 401).encode()
+        if self._table is not None:
+            return b"200 OK", _envelope("%b").encode() % self._table.answer(method, sent)
         if path == b"/large/webhooks":
             return b"200 OK", self._list
         if method == b"POST":
@@ -156,15 +177,20 @@ class _Canned(asyncio.Protocol):
         return b"200 OK", _envelope("[]").encode() if path.endswith(b"/webhooks") else self._single
 
 
-async def _serve(listening: socket.socket, folder: Path) -> None:
+async def _serve(listening: socket.socket, folder: Path, table: _Table | None) -> None:
     revoked, listed = folder / _REVOKED, (folder / _LIST).read_bytes()
-    await asyncio.get_running_loop().create_server(lambda: _Canned(revoked, listed), sock=listening)
+    await asyncio.get_running_loop().create_server(lambda: _Canned(revoked, listed, table), sock=listening)
     await asyncio.Event().wait()
 
 
 @contextmanager
-def gateway() -> Iterator[Gateway]:
-    """Run a gateway until the block ends, on a core of its own if there are two."""
+def gateway(*, has_state: bool = False) -> Iterator[Gateway]:
+    """Run a gateway until the block ends, on a core of its own if there are two.
+
+    Args:
+        has_state: Whether it numbers, keeps and lists what is created, which nginx cannot.
+    """
+    nginx = None if has_state else NGINX
     with TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         folder, port = Path(name), listening.getsockname()[1]
         folder.chmod(0o755)  # started by root, nginx reads as another user
@@ -177,14 +203,14 @@ def gateway() -> Iterator[Gateway]:
         (folder / _CONFIGURATION).write_text(configuration)
         number, errors = str(listening.fileno()), folder / "errors"
         # nginx inherits the socket, as in an upgrade: clients may connect before it is up.
-        nginx_command = [NGINX or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", str(errors)]
-        command = nginx_command if NGINX else [sys.executable, __file__, number, name]
+        nginx_command = [nginx or "", "-p", name, "-c", str(folder / _CONFIGURATION), "-e", str(errors)]
+        command = nginx_command if nginx else [sys.executable, __file__, number, name, *["state"] * has_state]
         _move_to_core(0)
         with Popen(command, env={**os.environ, "NGINX": f"{number};"}, pass_fds=[listening.fileno()]) as server:
             _move_to_core(-1)
             listening.close()  # if the server dies, connections are refused instead of waiting
             try:
-                yield Gateway("nginx" if NGINX else "asyncio", f"http://127.0.0.1:{port}", folder)
+                yield Gateway("nginx" if nginx else "asyncio", f"http://127.0.0.1:{port}", folder)
             finally:
                 if server.poll() is not None:
                     print(f"the server exited with {server.returncode}", file=sys.stderr)
@@ -202,4 +228,4 @@ def _move_to_core(index: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])))
+    asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]), _Table() if sys.argv[3:] else None))
