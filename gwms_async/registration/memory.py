@@ -43,6 +43,7 @@ class Memory:
         self._clock = clock
         self._writes: OrderedDict[int, Write] = OrderedDict()  # the oldest first; a plain dict is slow to pop these
         self._ids: dict[Identity, tuple[int, ...]] = {}
+        self._unindexed: dict[int, Webhook] = {}
 
     def note_created(self, webhook: Webhook, *, by_registration: bool) -> None:
         """Remember a create."""
@@ -83,6 +84,7 @@ class Memory:
         """Yield the ids of an identity about which a list disagrees with what this client wrote."""
         if not self._writes:
             return
+        self._index()
         listed = snapshot.copies(identity)
         for webhook in listed:
             write = self._get(webhook.id)
@@ -105,14 +107,19 @@ class Memory:
         self._forget(webhook_id)
         self._writes[webhook_id] = Write(self._clock.monotonic(), webhook, is_open, is_direct)
         if webhook is not None:
-            ids = self._ids.get(webhook.identity, ())
-            self._ids[webhook.identity] = (*ids, webhook_id)
+            self._unindexed[webhook_id] = webhook
         while self._is_old(self._writes[oldest := next(iter(self._writes))]):
             self._forget(oldest)
 
+    def _index(self) -> None:
+        # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.
+        for number, webhook in self._unindexed.items():
+            self._ids[webhook.identity] = (*self._ids.get(webhook.identity, ()), number)
+        self._unindexed.clear()
+
     def _forget(self, webhook_id: int) -> None:
         write = self._writes.pop(webhook_id, None)
-        if write is None or write.webhook is None:
+        if write is None or write.webhook is None or self._unindexed.pop(webhook_id, None) is not None:
             return
         identity = write.webhook.identity
         ids = tuple(number for number in self._ids[identity] if number != webhook_id)

@@ -18,6 +18,7 @@ class Kind(Enum):
     NOT_PROCESSED = auto()
     UNREADABLE = auto()
     UNKNOWN = auto()
+    SEE_OTHER = auto()
     REFUSED = auto()
 
 
@@ -41,10 +42,10 @@ _STATUSES = {
     408: Kind.NOT_PROCESSED,
     425: Kind.NOT_PROCESSED,
     429: Kind.NOT_PROCESSED,
-    500: Kind.UNKNOWN,
-    502: Kind.UNKNOWN,
-    503: Kind.UNKNOWN,
-    504: Kind.UNKNOWN,
+    303: Kind.SEE_OTHER,
+    501: Kind.REFUSED,
+    505: Kind.REFUSED,
+    511: Kind.REFUSED,
 }
 _ACTIONS = {
     #                   idempotent      not idempotent
@@ -55,6 +56,7 @@ _ACTIONS = {
     Kind.NOT_PROCESSED: (Action.RETRY, Action.RETRY),
     Kind.UNREADABLE: (Action.RAISE, Action.OUTCOME_UNKNOWN),
     Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
+    Kind.SEE_OTHER: (Action.RAISE, Action.OUTCOME_UNKNOWN),  # probably carried out, and shown elsewhere
     Kind.REFUSED: (Action.RAISE, Action.RAISE),
 }
 _PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 422})
@@ -71,7 +73,8 @@ def classify(end: Response | TransportError) -> Kind:
         return _CAUSES[end.cause]
     if 200 <= end.status < 300:
         return Kind.SUCCESS if end.readable else Kind.UNREADABLE
-    return _STATUSES.get(end.status, Kind.REFUSED)
+    # An unknown status counts as the x00 of its class (RFC 9110 15); proxies answer 520 to 599 and mean: no idea.
+    return _STATUSES.get(end.status, Kind.UNKNOWN if 500 <= end.status < 600 else Kind.REFUSED)
 
 
 def action_for(kind: Kind, *, idempotent: bool) -> Action:

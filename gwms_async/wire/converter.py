@@ -17,6 +17,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
 
 _logger = logging.getLogger("gwms_async")
+_MOST_MISTAKES = 5
 _NAMES: dict[str, Any] = {
     "webhook_type": override(rename="webhookType"),
     "registered_at": override(rename="registeredAt"),
@@ -89,9 +90,24 @@ DETAILED = make_converter(detailed=True)
 """The twin of `FAST`, for data that it rejects."""
 
 
-def mistakes(error: Exception) -> tuple[str, ...]:
-    """Return what is wrong where, e.g. ``expected int @ $[1].id``, from an error of `DETAILED`."""
-    return tuple(map(_with_json_names, transform_error(error, format_exception=_describe)))
+def mistakes(data: Any, model: object) -> tuple[str, ...]:
+    """Return what is wrong where in data that `FAST` rejects, e.g. ``expected int @ $[1].id``; five mistakes at most.
+
+    Args:
+        data: The data.
+        model: `Webhook`, or a list of it, which is read item by item.
+    """
+    found: list[str] = []
+    items = enumerate(data) if model == list[Webhook] else [(None, data)]
+    for number, item in items:
+        try:
+            DETAILED.structure(item, Webhook)
+        except Exception as error:  # noqa: BLE001  # nested data of any kind
+            path = "$" if number is None else f"$[{number}]"
+            found += map(_with_json_names, transform_error(error, path, format_exception=_describe))
+        if len(found) >= _MOST_MISTAKES:
+            break
+    return tuple(found[:_MOST_MISTAKES])
 
 
 def _with_json_names(path: str) -> str:

@@ -13,13 +13,13 @@ from ..chain import Request, Response
 from ..errors import DecodeError
 from ..models import Webhook
 from ..tokens import Token
-from .converter import DETAILED, FAST, mistakes
+from .converter import FAST, mistakes
 from .envelope import excerpt, number
 from .headers import has_next_page
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")  # longer ones fit into no header
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
 _MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
@@ -88,16 +88,12 @@ def _decode(request: Request, response: Response, model: type[T]) -> T:
         return FAST.structure(response.data, model)
     except Exception:  # noqa: BLE001, S110  # the detailed twin says what is wrong
         pass
-    try:
-        return DETAILED.structure(response.data, model)
-    except Exception as error:  # noqa: BLE001  # nested data of any kind
-        paths = mistakes(error)
-    raise _decode_error(request, response, paths)
+    raise _decode_error(request, response, mistakes(response.data, model))
 
 
 def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) -> DecodeError:
     start = excerpt(response)
-    what = "; ".join(paths[:5]) if paths else "it is not a JSON object"
+    what = "; ".join(paths) if paths else "it is not a JSON object"
     return DecodeError(
         f"the response to {request} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,

@@ -16,6 +16,7 @@ from ..errors import ApiError, api_error_class
 from .headers import retry_after
 
 _EXCERPT = 200
+_MOST_FOR_ORJSON = 4 * 1024 * 1024  # bytes: it takes twelve times as much memory
 _LONGEST_MESSAGE = 500
 _MOST_PARTS = 1000  # of a message
 _BLANKS = 5  # times as many letters as are shown are looked at, for many may be blank
@@ -35,8 +36,9 @@ def _parse_with_json(body: bytes) -> Any:
 
 def _parse_with_orjson(body: bytes) -> Any:
     """Parse JSON with orjson, which reads integers beyond 64 bits as floats."""
-    with suppress(ValueError):
-        return orjson.loads(body)
+    if len(body) <= _MOST_FOR_ORJSON:
+        with suppress(ValueError):
+            return orjson.loads(body)
     return _parse_with_json(body)  # it accepts some of what orjson rejects, e.g. NaN
 
 

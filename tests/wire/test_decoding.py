@@ -173,12 +173,12 @@ def test_the_error_of_an_empty_answer() -> None:
         decoding.decode_webhooks(LIST, open_envelope(200, b""))
 
 
-def test_the_error_names_some_mistakes_and_keeps_all() -> None:
+def test_the_error_names_five_mistakes() -> None:
     """A thousand bad webhooks do not make a message of a thousand parts."""
     with pytest.raises(DecodeError) as caught:
         decoding.decode_webhooks(LIST, answer([{**DATA, "active": "yes"}] * 1000))
 
-    assert len(caught.value.paths) == 1000
+    assert len(caught.value.paths) == 5
     assert str(caught.value).count("expected bool") == 5
 
 
