@@ -19,7 +19,8 @@ from .headers import has_next_page
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")  # longer ones fit into no header
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_LONGEST_JWT = 16_384  # longer ones fit into no header
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
 _MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
@@ -142,6 +143,8 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
 
 
 def _jwt_expiry(token: str) -> float | None:
+    if len(token) > _LONGEST_JWT:
+        return None
     try:
         payload = token.split(".")[1]
         return number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])

@@ -32,7 +32,7 @@ from .test_wire import OPERATIONS
         (409, ConflictError),
         (422, BadRequestError),
         (501, ServerError),
-        (599, ServerError),
+        (511, ServerError),
     ],
 )
 async def test_refusals(gateway: GwmsEmulator, status: int, kind: type[ApiError]) -> None:
