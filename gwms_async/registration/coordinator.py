@@ -99,7 +99,7 @@ class Coordinator:
         creating[identity] = None  # until another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            end = await self._post(spec, call, by_registration=True)
+            end = await self.post(spec, call, by_registration=True)
         except GwmsError as error:
             end = error
             raise
@@ -109,18 +109,8 @@ class Coordinator:
                 waiting.set_result(self._for_others(end, spec, call))
         return end, True
 
-    async def create_directly(self, spec: WebhookSpec, call: Call) -> Webhook:
-        """Create a webhook, whatever exists or is being created."""
-        return await self._post(spec, call, by_registration=False)
-
-    async def close(self) -> None:
-        """Cancel lists in flight."""
-        await self.lists.close()
-
-    async def _fetch(self) -> list[Webhook]:
-        return await self.api(Call()).list()
-
-    async def _post(self, spec: WebhookSpec, call: Call, *, by_registration: bool) -> Webhook:
+    async def post(self, spec: WebhookSpec, call: Call, *, by_registration: bool) -> Webhook:
+        """Send one create, and remember how it ended."""
         try:
             webhook = await self.api(call).create(spec)
         except OutcomeUnknownError:
@@ -133,6 +123,13 @@ class Coordinator:
             raise
         self.memory.note_created(webhook, by_registration=by_registration)
         return webhook
+
+    async def close(self) -> None:
+        """Cancel lists in flight."""
+        await self.lists.close()
+
+    async def _fetch(self) -> list[Webhook]:
+        return await self.api(Call()).list()
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

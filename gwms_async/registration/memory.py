@@ -96,19 +96,18 @@ class Memory:
 
     def _get(self, webhook_id: int) -> Write | None:
         write = self._writes.get(webhook_id)
-        return None if write is None or self._is_old(write) else write
-
-    def _is_old(self, write: Write) -> bool:
-        return self._clock.monotonic() - write.at > REMEMBERED
+        return None if write is None or self._clock.monotonic() - write.at > REMEMBERED else write
 
     def _note(
         self, webhook_id: int, webhook: Webhook | None, *, is_open: bool = False, is_direct: bool = False
     ) -> None:
-        self._forget(webhook_id)
-        self._writes[webhook_id] = Write(self._clock.monotonic(), webhook, is_open, is_direct)
+        if webhook_id in self._writes:
+            self._forget(webhook_id)
+        now = self._clock.monotonic()
+        self._writes[webhook_id] = Write(now, webhook, is_open, is_direct)
         if webhook is not None:
             self._unindexed[webhook_id] = webhook
-        while self._is_old(self._writes[oldest := next(iter(self._writes))]):
+        while now - self._writes[oldest := next(iter(self._writes))].at > REMEMBERED:
             self._forget(oldest)
 
     def _index(self) -> None:
@@ -118,10 +117,10 @@ class Memory:
         self._unindexed.clear()
 
     def _forget(self, webhook_id: int) -> None:
-        write = self._writes.pop(webhook_id, None)
-        if write is None or write.webhook is None or self._unindexed.pop(webhook_id, None) is not None:
+        webhook = self._writes.pop(webhook_id).webhook
+        if webhook is None or self._unindexed.pop(webhook_id, None) is not None:
             return
-        identity = write.webhook.identity
+        identity = webhook.identity
         ids = tuple(number for number in self._ids[identity] if number != webhook_id)
         if ids:
             self._ids[identity] = ids

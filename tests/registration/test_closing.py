@@ -220,7 +220,7 @@ def test_what_create_made_is_never_deleted() -> None:
 
         async def create() -> None:
             await asyncio.sleep(0.5)
-            await coordinator.create_directly(spec, Call())
+            await coordinator.post(spec, Call(), by_registration=False)
 
         creating = asyncio.create_task(create())
         outcome, _ = await register(coordinator, spec)

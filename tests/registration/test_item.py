@@ -292,7 +292,7 @@ def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(lost, commits_after=2.0), Fault(takes=1.5))
         with pytest.raises(OutcomeUnknownError):
-            await coordinator.create_directly(evolve(spec, active=not active), Call())
+            await coordinator.post(evolve(spec, active=not active), Call(), by_registration=False)
 
         wanted: list[WebhookSpec] = [spec]
         report = await register_many(coordinator, wanted, concurrency=1)
