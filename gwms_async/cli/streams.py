@@ -8,10 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 _NOTHING = Path(os.devnull)
 
@@ -27,7 +24,7 @@ class ForgivingFile(io.FileIO):
         super().__init__(number, "wb", closefd=False)
         self.error: OSError | None = None
 
-    def write(self, content: ReadableBuffer, /) -> int:
+    def write(self, content: Any, /) -> int:
         """Write what can be written, and drop the rest."""
         if self.error is None:
             try:
