@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
+from .streams import forgiving_output
+
 
 def main() -> None:
     """Run the command line."""
@@ -13,4 +15,5 @@ def main() -> None:
             sys.exit(f"gwms needs {name}: pip install 'gwms-async[cli]'")
     from .commands import gwms  # noqa: PLC0415  # only once click is known to be there
 
-    gwms(prog_name="gwms")
+    with forgiving_output():
+        gwms(prog_name="gwms")

@@ -11,7 +11,7 @@ import click
 from attrs import field, frozen
 from click.core import ParameterSource
 
-from .. import PRODUCTION, Credentials, FileTokenStore, GwmsClient, TokenStore
+from .. import PRODUCTION, ConfigurationError, Credentials, FileTokenStore, GwmsClient, MemoryTokenStore, TokenStore
 from .output import print_message
 
 username_option = click.option("--username", envvar="GWMS_USERNAME", show_envvar=True, help="The account's username.")
@@ -39,12 +39,16 @@ class Access:
             ConfigurationError: The credentials or the base URL are invalid.
         """
         credentials = Credentials(self.username, self.password, self.api_key)
-        return GwmsClient(credentials, base_url=self.base_url, token_store=store or token_store())
+        return GwmsClient(credentials, base_url=self.base_url, token_store=store or cached_tokens())
 
 
-def token_store() -> FileTokenStore:
-    """Return the store that commands keep tokens in."""
-    return FileTokenStore()
+def cached_tokens() -> TokenStore:
+    """Return the store that commands keep tokens in; without a cache directory, one for this process only."""
+    try:
+        return FileTokenStore()
+    except ConfigurationError as error:
+        print_message(f"Warning: the token is not cached: {error}")
+        return MemoryTokenStore()
 
 
 def is_interactive() -> bool:

@@ -15,7 +15,7 @@ from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
-from .. import Credentials, GwmsClient, OutcomeStatus, Report, WebhookSpec, WebhookType
+from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType
 from ..testing import CutBody, DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Status
 from .loop import run
 from .output import progress_bar
@@ -136,7 +136,13 @@ async def _measure(
     logins, started = gateway.logins, time.monotonic()
     with progress_bar(console) as progress:
         task = progress.add_task(title, total=len(specs))
-        report = await register(on_outcome=lambda _: progress.advance(task))
+        done = set[object]()
+
+        def record(outcome: Outcome) -> None:
+            done.add(outcome.spec.identity)
+            progress.update(task, completed=len(done))
+
+        report = await register(on_outcome=record)
     return _figures(report, gateway, specs, gateway.logins - logins, time.monotonic() - started)
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import click
 
-from .. import Token, TokenStore
+from .. import FileTokenStore, Token, TokenStore
 from ..settings import checked_base_url
 from ..tokens import store_key
-from .access import Access, base_url_option, token_store, username_option, with_access
+from .access import Access, base_url_option, cached_tokens, username_option, with_access
 from .loop import run
 from .output import Exit, handle_errors, json_option, print_json, print_output
 
@@ -52,7 +52,7 @@ def login(context: click.Context, access: Access, *, as_json: bool) -> None:
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
-    store = FreshStore(token_store())
+    store = FreshStore(cached_tokens())
     async with access.client(store) as gwms:
         webhooks = await gwms.webhooks.list()
     timestamp = store.last.expires_at if store.last else None
@@ -82,7 +82,7 @@ def logout(context: click.Context, username: str | None, base_url: str, *, as_js
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
-    deleted = await token_store().forget(store_key(checked_base_url(base_url), username))
+    deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     if as_json:
         print_json({"username": username, "deleted": deleted})
     else:

@@ -50,7 +50,7 @@ def plan(context: click.Context, path: Path, access: Access, *, prune: bool, as_
 @_file
 @_prune
 @click.option("--yes", is_flag=True, help="Delete without asking.")
-@click.option("--force", is_flag=True, help="Allow deleting more than 30% of the e-shop's webhooks.")
+@click.option("--force", is_flag=True, help="Allow deleting more than 30% of the webhooks under the prefix.")
 @with_access
 @json_option
 @click.pass_context
@@ -59,7 +59,7 @@ def apply(context: click.Context, /, path: Path, access: Access, *, as_json: boo
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted.
     """
-    wanted, done = _read(path, prune=flags["prune"]), list[Outcome]()
+    wanted, done = _read(path, prune=flags["prune"]), dict[object, Outcome]()
     work = apply_file(wanted, access, done, as_json=as_json, **flags)
     context.exit(run(handle_errors(work, partial(_interrupted, path, done))))
 
@@ -98,6 +98,7 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
     }
     return {
         "changes": planned.changes,
+        "needs_force": planned.needs_force,
         "create": create,
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
@@ -106,7 +107,7 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
 async def apply_file(
     wanted: WebhookFile,
     access: Access,
-    done: list[Outcome],
+    done: dict[object, Outcome],
     *,
     prune: bool,
     yes: bool,
@@ -118,10 +119,10 @@ async def apply_file(
     Args:
         wanted: The file.
         access: The gateway and the credentials.
-        done: Receives the outcomes as they become known.
+        done: Receives the outcomes as they become known; a later one of the same webhook replaces the first.
         prune: Whether to delete webhooks under the file's prefix that it does not list.
         yes: Whether to delete without asking.
-        force: Whether to allow deleting more than 30% of the e-shop's webhooks.
+        force: Whether to allow deleting more than 30% of the webhooks under the prefix.
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
@@ -140,13 +141,15 @@ async def apply_file(
     return exit_code_for_all(report.outcomes)
 
 
-async def _apply(gwms: GwmsClient, planned: Plan, done: list[Outcome], *, force: bool, as_json: bool) -> Report:
+async def _apply(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *, force: bool, as_json: bool) -> Report:
     bar = progress_bar(Console(stderr=True))
     task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
+    unwanted = {webhook.id for webhook in planned.delete}
 
     def record(outcome: Outcome) -> None:
-        done.append(outcome)
-        bar.advance(task)
+        webhook_id = outcome.webhook and outcome.webhook.id
+        done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
+        bar.update(task, completed=len(done))
         if as_json:
             print_json(outcome_json(outcome))
 
@@ -158,5 +161,5 @@ async def _apply(gwms: GwmsClient, planned: Plan, done: list[Outcome], *, force:
         raise PlanRefusedError(text) from None
 
 
-def _interrupted(path: Path, done: list[Outcome]) -> str:
-    return f"interrupted: {summary(done)}; run `gwms apply {path}` again to continue"
+def _interrupted(path: Path, done: dict[object, Outcome]) -> str:
+    return f"interrupted: {summary(done.values())}; run `gwms apply {path}` again to continue"

@@ -103,18 +103,19 @@ def create(
     Webhooks that already exist are kept.
     """
     try:
-        specs = [WebhookSpec(url, WebhookType(event), not inactive, HttpMethod(method or "POST")) for event in events]
+        unique = dict.fromkeys(map(WebhookType, events))
+        specs = [WebhookSpec(url, one, not inactive, HttpMethod(method or "POST")) for one in unique]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    done = list[Outcome]()
+    done = dict[object, Outcome]()
     work = _create(specs, access, done, as_json=as_json)
-    context.exit(run(handle_errors(work, partial(_interrupted, done))))
+    context.exit(run(handle_errors(work, lambda: _interrupted(done.values()))))
 
 
-async def _create(specs: list[WebhookSpec], access: Access, done: list[Outcome], *, as_json: bool) -> Exit:
+async def _create(specs: list[WebhookSpec], access: Access, done: dict[object, Outcome], *, as_json: bool) -> Exit:
     async with access.client() as gwms:
-        await gwms.webhooks.register_many(specs, on_outcome=partial(_record, done, as_json=as_json))
-    return exit_code_for_all(done)
+        report = await gwms.webhooks.register_many(specs, on_outcome=partial(_record, done, as_json=as_json))
+    return exit_code_for_all(report.outcomes)
 
 
 @webhooks.command()
@@ -197,8 +198,8 @@ def _show_one(webhook: Webhook, *, as_json: bool) -> None:
         print_table([webhook])
 
 
-def _record(done: list[Outcome], outcome: Outcome, *, as_json: bool) -> None:
-    done.append(outcome)
+def _record(done: dict[object, Outcome], outcome: Outcome, *, as_json: bool) -> None:
+    done[outcome.spec.identity] = outcome
     if as_json:
         print_json(outcome_json(outcome))
     else:

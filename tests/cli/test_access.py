@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gwms_async.cli.access import Access
@@ -31,6 +33,23 @@ def test_a_secret_in_an_option(gwms_emulator: GwmsEmulator) -> None:
     assert result.stderr == (
         "Warning: --password is visible in the process list; set GWMS_PASSWORD instead\n"
     )  # fmt: skip
+
+
+def test_no_cache_directory(gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands warn, and log in each time; there is nothing to log out of, and no folder appears."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gwms_async.auth.stores.file.user_cache_path", lambda name: Path("~/.cache") / name)
+    listed = run(gwms_emulator, "webhooks", "list")
+    logged_in = run(gwms_emulator, "login")
+    logged_out = run(gwms_emulator, "logout")
+
+    assert (listed.exit_code, logged_in.exit_code, logged_out.exit_code) == (0, 0, 2)
+    assert listed.stderr == (
+        "Warning: the token is not cached: "
+        "there is no cache directory: set HOME or XDG_CACHE_HOME to an absolute path\n"
+    )
+    assert logged_out.stderr.startswith("Error: there is no cache directory")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_secrets_are_not_shown() -> None:

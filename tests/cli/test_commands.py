@@ -21,16 +21,18 @@ def test_help_and_version() -> None:
     assert "version" in CliRunner().invoke(gwms, ["--version"]).stdout
 
 
-def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """``python -m gwms_async.cli`` is ``gwms``."""
     monkeypatch.setattr(sys, "argv", ["gwms", "--help"])
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))  # put back afterwards
     monkeypatch.delitem(sys.modules, "gwms_async.cli.__main__", raising=False)
 
     with pytest.raises(SystemExit) as caught:
         import_module("gwms_async.cli.__main__")  # runpy bypasses pytest's import hook
 
     assert caught.value.code == 0
-    assert "demo" in capsys.readouterr().out
+    assert "demo" in capfd.readouterr().out
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

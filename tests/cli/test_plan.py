@@ -17,10 +17,10 @@ from gwms_async.cli.commands import gwms
 from gwms_async.cli.file import WebhookFile
 from gwms_async.cli.output import Exit, handle_errors
 from gwms_async.cli.plan import apply_file
-from gwms_async.testing import GwmsEmulator, Stall, Status
+from gwms_async.testing import GwmsEmulator, RawBody, Stall, Status
 
 from ..helpers.command_line import FILE, URL, environment, lines, run
-from ..helpers.emulated import held, specs, until
+from ..helpers.emulated import held, spec, specs, until
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -62,6 +62,20 @@ def test_partly_failed(gwms_emulator: GwmsEmulator, path: Path) -> None:
     assert "1 failed" in result.stdout
 
 
+async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
+    """A closing list shows another's webhook: it counts once."""
+    gateway.add_webhook(spec().url, spec().webhook_type)
+    nothing = RawBody(b'{"statusCode": 200, "message": "OK", "data": []}')
+    gateway.inject(nothing, operation="list", times=3)
+    access, done = Access(*gateway.credentials, gateway.base_url), dict[object, Outcome]()
+
+    code = await apply_file(WebhookFile((spec(),)), access, done, prune=False, yes=False, force=False, as_json=True)
+
+    assert code is Exit.DONE
+    assert [outcome.status for outcome in done.values()] == ["existing"]
+    assert (gateway.count("create"), gateway.count("delete"), len(gateway.webhooks)) == (1, 1, 1)
+
+
 def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
     """Unlisted webhooks under the prefix are deleted, after a yes; nothing outside it is touched."""
     gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
@@ -83,14 +97,18 @@ def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
 
 def test_prune_of_much(gwms_emulator: GwmsEmulator, path: Path) -> None:
-    """More than 30% need --force; --prune needs a prefix."""
+    """More than 30% need --force, as the plan says beforehand; --prune needs a prefix."""
     for number in range(12):
         gwms_emulator.add_webhook(f"https://shop.example/gwms/{number}", "CREATE_ORDER")
+    (figures,) = lines(run(gwms_emulator, "plan", path, "--prune", "--json"))
+    planned = run(gwms_emulator, "plan", path, "--prune")
     refused = run(gwms_emulator, "apply", path, "--prune", "--yes")
     forced = run(gwms_emulator, "apply", path, "--prune", "--yes", "--force")
     path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
     without = run(gwms_emulator, "plan", path, "--prune")
 
+    assert figures["needs_force"] is True
+    assert "refused without force" in planned.stdout
     assert refused.exit_code == 1
     assert "--force" in refused.stderr
     assert forced.exit_code == 0
@@ -102,7 +120,7 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     """A cancelled run reports what was done, and a second one does the rest without a duplicate."""
     gateway.latency = 0.01
     access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
-    done = list[Outcome]()
+    done = dict[object, Outcome]()
     flags = {"prune": False, "yes": False, "force": False, "as_json": True}
     task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **flags), lambda: str(len(done))))
     await until(lambda: done)
@@ -111,7 +129,7 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     assert await task is Exit.INTERRUPTED
     assert len(done) > 0
     assert len(gateway.webhooks) < 100
-    assert await apply_file(wanted, access, [], **flags) is Exit.DONE
+    assert await apply_file(wanted, access, {}, **flags) is Exit.DONE
     assert set(held(gateway).values()) == {1}
     assert len(gateway.webhooks) == 100
 

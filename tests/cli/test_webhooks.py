@@ -41,6 +41,13 @@ def test_all_operations(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.webhooks == []
 
 
+def test_an_event_type_that_is_repeated(gwms_emulator: GwmsEmulator) -> None:
+    """It counts once."""
+    created = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDER", "CREATE_ORDER", "--json")
+
+    assert [one["status"] for one in lines(created)] == ["created"]
+
+
 def test_types_need_no_credentials() -> None:
     """All 18 event types."""
     text = CliRunner().invoke(gwms, ["webhooks", "types"]).stdout

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from ...errors import ConfigurationError
 from ...tokens import Token
 
 _KEY = re.compile(r"[0-9a-z_-]{1,100}")
@@ -27,7 +28,13 @@ _NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def _directory(directory: Path | str | None) -> Path:
-    return user_cache_path("gwms-async") if directory is None else Path(directory).absolute()
+    if directory is not None:
+        return Path(directory).absolute()
+    with suppress(RuntimeError):  # platformdirs finds no home; older versions return a relative path
+        path = user_cache_path("gwms-async")
+        if path.is_absolute():
+            return path
+    raise ConfigurationError("there is no cache directory: set HOME or XDG_CACHE_HOME to an absolute path")
 
 
 @frozen(eq=False)
@@ -40,6 +47,9 @@ class FileTokenStore:
     Args:
         directory: The directory; by default the user's cache directory. Created with mode 0700 if missing, otherwise
             left as it is.
+
+    Raises:
+        ConfigurationError: The user's cache directory is unknown.
     """
 
     directory: Path = field(default=None, converter=_directory)

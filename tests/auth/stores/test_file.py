@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("filelock", reason="the store in files is an extra")
 
-from gwms_async import FileTokenStore, Token
+from gwms_async import ConfigurationError, FileTokenStore, Token
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and links are those of POSIX")
 KEY = "0f" * 32
@@ -60,6 +60,21 @@ def test_where_tokens_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert FileTokenStore("here").directory == FileTokenStore(Path("here")).directory == tmp_path / "here"
     assert repr(FileTokenStore("here")) == f"FileTokenStore(directory={tmp_path / 'here'!r})"
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("found", ["~/.cache/gwms-async", None])
+def test_no_cache_directory(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
+    """It is an error, whether platformdirs raises or, in older versions, returns a relative path."""
+
+    def user_cache_path(_: str) -> Path:
+        if found is None:
+            raise RuntimeError("could not determine the home directory")
+        return Path(found)
+
+    monkeypatch.setattr("gwms_async.auth.stores.file.user_cache_path", user_cache_path)
+
+    with pytest.raises(ConfigurationError, match="set HOME or XDG_CACHE_HOME"):
+        FileTokenStore()
 
 
 @pytest.mark.parametrize("key", ["", "a/b", "..", "a.b", "a\0b", "a\n", "A", "k" * 101, "ž", "a b", "C:a"])

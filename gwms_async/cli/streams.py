@@ -1,0 +1,68 @@
+"""The streams that commands write to: what cannot be written ends the output, never the work."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+_NOTHING = Path(os.devnull)
+
+
+class ForgivingFile(io.FileIO):
+    """A file that drops what is written to it after an error, for example once the reader of a pipe has gone.
+
+    Args:
+        number: The file's descriptor, which stays open.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "wb", closefd=False)
+        self.error: OSError | None = None
+
+    def write(self, content: Any, /) -> int:
+        """Write what can be written, and drop the rest."""
+        if self.error is None:
+            try:
+                return super().write(content)
+            except OSError as error:
+                self.error = error
+        return memoryview(content).nbytes
+
+
+def forgiving(stream: TextIO | None) -> TextIO:
+    """Return a stream to the same file that never raises; characters that its encoding lacks are escaped.
+
+    Args:
+        stream: The stream; None, as where the file was closed before the start, drops everything.
+    """
+    if stream is None:
+        return _NOTHING.open("w", encoding="utf-8")
+    if stream.isatty():  # Windows writes to its console in a way of its own
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # Python's own are TextIOWrappers
+        return stream
+    stream.flush()
+    file = io.BufferedWriter(ForgivingFile(stream.fileno()))
+    return io.TextIOWrapper(file, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering > 0)
+
+
+@contextmanager
+def forgiving_output() -> Iterator[None]:
+    """Let a command end its work whatever becomes of its output.
+
+    A reader that has gone wants no more: that is no error. Otherwise, as where a disk is full, an error follows.
+    """
+    sys.stdin = sys.stdin or _NOTHING.open(encoding="utf-8")
+    sys.stdout, sys.stderr = forgiving(sys.stdout), forgiving(sys.stderr)
+    try:
+        yield
+    except SystemExit as end:
+        sys.stdout.flush()
+        error = getattr(getattr(sys.stdout.buffer, "raw", None), "error", None)
+        if not end.code and error is not None and not isinstance(error, BrokenPipeError):
+            sys.exit(f"Error: the output is incomplete: {error}")
+        raise
