@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl as tls
 from collections.abc import Awaitable, Iterable
@@ -188,13 +189,17 @@ class GwmsClient:
         """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
         if self._is_sibling:
             return
-        for webhooks in self._eshops.objects():
-            await webhooks.close()
-        await self._login.close()
-        await self._transport.close()
-        self._limit.close()
+        self._transport.refuse()
+        tasks = {*self._login.stop()}.union(*(webhooks.stop() for webhooks in self._eshops.objects()))
         self._pace.close()
         self._eshops.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            # Also when cancelled: aiohttp closes its connections before it waits for anything.
+            self._limit.close()
+            await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self

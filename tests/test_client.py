@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,7 @@ from gwms_async import (
     GwmsClient,
     GwmsError,
     Handler,
+    MemoryTokenStore,
     OutcomeUnknownError,
     Request,
     Response,
@@ -258,3 +261,107 @@ async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[s
                 await gwms.webhooks.list()
 
     assert gateway.requests == []
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_closing_that_is_cancelled(gateway: GwmsEmulator, rounds: int) -> None:
+    """As anyio's scopes do, at every await: the session is closed all the same, and no task is left."""
+    gateway.inject(Stall(5), operation="login")
+    before = asyncio.all_tasks()
+    gwms = client(gateway, retry=evolve(QUICK, max_attempts=1))
+    call = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.logins)
+    closing = asyncio.create_task(gwms.close())
+    await asyncio.sleep(0)
+    for _ in range(rounds):
+        closing.cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(ConfigurationError, match="closed"):
+        await call
+    assert gwms._transport._session is not None
+    assert gwms._transport._session.closed
+    await until(lambda: asyncio.all_tasks() == before and not gateway.connections)
+
+
+class SlowStore(MemoryTokenStore):
+    """Takes a while to unlock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unlocking, self.may_unlock, self.unlocked = False, asyncio.Event(), False
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Unlock only when allowed to."""
+        try:
+            yield
+        finally:
+            self.unlocking = True
+            await self.may_unlock.wait()
+            self.unlocked = True
+
+
+async def test_closing_twice_at_once(gateway: GwmsEmulator) -> None:
+    """Both wait for the login to end, which unlocks its store; all calls are refused from the first moment."""
+    gateway.inject(Stall(5), operation="login")
+    store = SlowStore()
+    gwms = client(gateway, token_store=store)
+    call = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.logins)
+    closing = [asyncio.create_task(gwms.close()) for _ in range(2)]
+    await until(lambda: store.unlocking)
+
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await gwms.for_eshop("other-key").webhooks.list()
+    assert not any(task.done() for task in closing)
+    store.may_unlock.set()
+    await asyncio.gather(*closing)
+
+    assert store.unlocked
+    with pytest.raises(ConfigurationError, match="closed"):
+        await call
+
+
+async def test_closing_while_a_call_is_to_log_in_next(gateway: GwmsEmulator) -> None:
+    """It starts no login, whose task would outlive the client."""
+    store = SlowStore()
+    store.may_unlock.set()
+    before = asyncio.all_tasks()
+    gwms = client(gateway, token_store=store, max_connections=1)
+    gateway.inject(Stall(5), operation="list")
+    stalled = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.count("list"))
+    gwms._login._token = None
+    waiting = asyncio.create_task(gwms.webhooks.get(1))
+    await asyncio.sleep(0)
+    store.may_unlock.clear()
+    await gwms.close()
+
+    ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+    assert all(isinstance(end, ConfigurationError) for end in ends), ends
+    assert asyncio.all_tasks() == before
+
+
+async def test_new_siblings_while_closing(gateway: GwmsEmulator) -> None:
+    """They are made, and refuse calls."""
+    gateway.inject(Stall(5), operation="list", times=3)
+    gwms = client(gateway, retry=evolve(QUICK, max_attempts=1))
+    eshops = [gwms]
+    for number in range(2):
+        gateway.add_eshop(f"key-{number}")
+        eshops.append(gwms.for_eshop(f"key-{number}"))
+    calls = [asyncio.create_task(eshop.webhooks.register(spec())) for eshop in eshops]
+    await until(lambda: gateway.count("list") == 3)
+    closing = asyncio.create_task(gwms.close())
+    while not closing.done():
+        eshops.append(gwms.for_eshop(f"late-{len(eshops)}"))
+        await asyncio.sleep(0)
+    await closing
+
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, ConfigurationError) for end in ends), ends
+    with pytest.raises(ConfigurationError, match="closed"):
+        await eshops[-1].webhooks.list()

@@ -161,9 +161,13 @@ class Transport:
             raise end
         return end
 
+    def refuse(self) -> None:
+        """Reject further calls."""
+        self._is_closed, self.loop = True, None
+
     async def close(self) -> None:
         """Reject further calls, and close the session if it is our own."""
-        self._is_closed, self.loop = True, None
+        self.refuse()
         self._limit.close()
         if self._session is not None and self._session is not self._borrowed:
             await self._session.close()
