@@ -17,6 +17,7 @@ from ..errors import ConfigurationError, GwmsError
 from ..settings import Timeout
 from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
+from .borrowed import is_plain, with_middlewares
 from .exceptions import map_exception
 from .urls import Urls
 
@@ -107,6 +108,7 @@ class Transport:
         self._limit = SharedTimeout(timeout.attempt)
         self._proxy_secrets = _secrets_of(proxy)
         self._borrowed = borrowed
+        self._notes_sending = is_plain(borrowed)
         self._session: aiohttp.ClientSession | None = None
         self._session_options = session_options(timeout, proxy)
         # Our own session has its options already: aiohttp copies each option of a request twice.
@@ -142,7 +144,7 @@ class Transport:
         session = self._session or self._open()
         end: Response | GwmsError
         call.attempts += 1
-        call.on_wire = True
+        call.on_wire = not self._notes_sending
         try:
             with TimeoutScope(self._limit, began):
                 answer = await self._send(session, request)
@@ -151,7 +153,14 @@ class Transport:
         except Exception as error:  # noqa: BLE001  # mapped, whatever it is
             # A borrowed session runs the user's code, which may raise after sending.
             is_sure = self._borrowed is None or self._borrowed.closed
-            end = map_exception(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
+            end = map_exception(
+                error,
+                request,
+                self._timeout,
+                secrets=self._proxy_secrets,
+                is_sure=is_sure or not call.on_wire,
+                is_unsent=not call.on_wire,
+            )
             call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
             what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
@@ -176,14 +185,18 @@ class Transport:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
         payload = None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
-        headers = request.headers if self._borrowed is None else _complete_headers(request)
         key = request.method, body is not None
         options = self._options.get(key)
         if options is None:
             is_borrowed = self._borrowed is not None
             options = {**self._common_options, **request_options(key[0], has_body=key[1], is_borrowed=is_borrowed)}
             self._options[key] = options
-        return session.request(request.method, url, data=payload, headers=headers, **options)
+        if self._borrowed is None:
+            return session.request(request.method, url, data=payload, headers=request.headers, **options)
+        own: Mapping[str, Any] = {"headers": _complete_headers(request)}
+        if self._notes_sending:
+            own = with_middlewares(session, request, own["headers"])
+        return session.request(request.method, url, data=payload, **own, **options)
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
