@@ -16,6 +16,7 @@ from gwms_async import (
     PRODUCTION,
     ConfigurationError,
     Credentials,
+    DeadlineExceededError,
     GwmsClient,
     GwmsError,
     Handler,
@@ -51,6 +52,20 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
         ({"max_connections": 0}, "max_connections"),
         ({"max_connections": True}, "max_connections"),
         ({"max_connections": 1.5}, "max_connections"),
+        ({"timeout": 0}, "timeout must be a Timeout or a number of seconds above 0; got 0"),
+        ({"timeout": "30"}, "timeout must be"),
+        ({"timeout": True}, "timeout must be"),
+        ({"timeout": None}, "timeout must be"),
+        ({"retry": 3}, "retry must be RetryPolicy; got int"),
+        ({"session": "secret"}, "session must be ClientSession or None; got str"),
+        ({"session": aiohttp.ClientSession}, "session must be ClientSession or None; got type"),
+        ({"ssl": "yes"}, "ssl must be SSLContext or Fingerprint or bool or None; got str"),
+        ({"trust_env": "no"}, "trust_env must be bool; got str"),
+        ({"token_store": "file"}, "token_store must be an object with load, save and lock; got str"),
+        ({"token_store": MemoryTokenStore}, "token_store must be .*; got MemoryTokenStore"),
+        ({"middlewares": print}, "middlewares must be a list of functions"),
+        ({"middlewares": "print"}, "middlewares must be"),
+        ({"middlewares": [None]}, "middlewares must be"),
     ],
 )
 def test_unfit_arguments(options: dict[str, Any], message: str) -> None:
@@ -92,6 +107,19 @@ async def test_a_closed_client(gateway: GwmsEmulator) -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         await gwms.webhooks.list()
     await until(lambda: gateway.connections == 0)
+
+
+def test_the_repr_of_a_client_that_was_not_made() -> None:
+    """Crash reporters show it."""
+    assert repr(GwmsClient.__new__(GwmsClient)) == "<GwmsClient (not configured)>"
+
+
+async def test_a_timeout_in_seconds(gateway: GwmsEmulator) -> None:
+    """It limits a whole call."""
+    gateway.inject(Stall(60), operation="list")
+    async with client(gateway, timeout=0.2) as gwms:
+        with pytest.raises(DeadlineExceededError):
+            await gwms.webhooks.list()
 
 
 async def test_closing_while_calls_run(gateway: GwmsEmulator) -> None:
@@ -250,17 +278,6 @@ async def test_a_borrowed_session_that_is_closed(gateway: GwmsEmulator) -> None:
             await gwms.webhooks.list()
 
     assert gateway.logins == 1
-
-
-@pytest.mark.parametrize("options", [{"ssl": "yes"}, {"proxy": 5}])
-async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[str, Any]) -> None:
-    """Its complaint is told, once per call."""
-    async with client(gateway, **options) as gwms:
-        for _ in range(2):
-            with pytest.raises(ConfigurationError, match="aiohttp rejects it: TypeError"):
-                await gwms.webhooks.list()
-
-    assert gateway.requests == []
 
 
 @pytest.mark.parametrize("rounds", [1, 2])

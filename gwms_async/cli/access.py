@@ -39,7 +39,7 @@ class Access:
             ConfigurationError: The credentials or the base URL are invalid.
         """
         credentials = Credentials(self.username, self.password, self.api_key)
-        return GwmsClient(credentials, base_url=self.base_url, token_store=store or token_store())
+        return GwmsClient(credentials, base_url=self.base_url, token_store=store or token_store(), trust_env=True)
 
 
 def token_store() -> FileTokenStore:

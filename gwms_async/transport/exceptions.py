@@ -16,7 +16,7 @@ _MISCONFIGURED = (
     aiohttp.InvalidURL,
 )
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
-_REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: ssl=, proxy=, a closed session
+_REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
 def map_exception(
