@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl as tls
 from collections.abc import Awaitable, Iterable
@@ -27,11 +28,16 @@ from .settings import (
     RetryPolicy,
     Timeout,
     check_credentials,
+    check_token_store,
+    check_type,
     checked_base_url,
+    checked_middlewares,
+    checked_timeout,
     credentials_problem,
 )
 from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
+from .transport.proxies import Proxy
 from .transport.transport import Transport
 from .webhooks import Webhooks
 from .wire import requests
@@ -51,13 +57,14 @@ class GwmsClient:
     Args:
         credentials: The account to log in with, and the e-shop to act for.
         base_url: The gateway's base URL; https, unless it is this machine.
-        timeout: Time limits.
+        timeout: Time limits; a number is the seconds of a whole call.
         retry: When and how often a failed attempt is retried.
         token_store: Where login tokens are kept; in memory by default.
         session: An aiohttp session to use and never close. It keeps its settings: aiohttp's re-sending of idempotent
             requests, its cookies, the limits of its pool.
         ssl: As in aiohttp: a context for a private CA, or a fingerprint; None for the usual checks.
-        proxy: The URL of an HTTP proxy.
+        proxy: The URL of an HTTP proxy, with its password if it has one.
+        trust_env: Whether to use the environment's proxy (``HTTPS_PROXY``, ``NO_PROXY``); a ``.netrc`` is never read.
         middlewares: Your own, run once per attempt, innermost; see `Middleware`.
         max_connections: How many requests may be in flight at once.
 
@@ -66,35 +73,45 @@ class GwmsClient:
     """
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
+    _base_url = "(not configured)"
 
     def __init__(
         self,
         credentials: CredentialsLike,
         *,
         base_url: str = PRODUCTION,
-        timeout: Timeout = Timeout(),  # frozen
+        timeout: Timeout | float = Timeout(),  # frozen
         retry: RetryPolicy = RetryPolicy(),  # frozen
         token_store: TokenStore | None = None,
         session: aiohttp.ClientSession | None = None,
         ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None = None,
         proxy: str | None = None,
+        trust_env: bool = False,
         middlewares: Iterable[Middleware] = (),
         max_connections: int = 100,
     ) -> None:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
         check_credentials(credentials)
-        base_url = checked_base_url(base_url)
+        check_type("retry", retry, RetryPolicy)
+        check_type("trust_env", trust_env, bool)
+        token_store = MemoryTokenStore() if token_store is None else token_store
+        check_token_store(token_store)
+        base_url, timeout = checked_base_url(base_url), checked_timeout(timeout)
+        via = Proxy.of(proxy, base_url, trust_env=trust_env)
+        if isinstance(via, ConfigurationError):
+            del proxy  # crash reporters keep the locals of a traceback
+            raise via
         clock, budget = self._clock, RetryBudget(retry.budget)
-        self._base_url, self._middlewares = base_url, tuple(middlewares)
+        self._base_url, self._middlewares = base_url, checked_middlewares(middlewares)
         self._limit = SharedTimeout(timeout.total)
-        self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=proxy, borrowed=session)
+        self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=via, borrowed=session)
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
         self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
         login_chain = compose([Backoff(retry, budget, clock=clock)], self._transport)
         source = TokenSource(
             credentials,
-            MemoryTokenStore() if token_store is None else token_store,
+            token_store,
             store_key(base_url, credentials.username),
             Session(self._transport, login_chain, self._limit, clock).call,
             clock,
@@ -188,13 +205,17 @@ class GwmsClient:
         """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
         if self._is_sibling:
             return
-        for webhooks in self._eshops.objects():
-            await webhooks.close()
-        await self._login.close()
-        await self._transport.close()
-        self._limit.close()
+        self._transport.refuse()
+        tasks = {*self._login.stop()}.union(*(webhooks.stop() for webhooks in self._eshops.objects()))
         self._pace.close()
         self._eshops.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            # Also when cancelled: aiohttp closes its connections before it waits for anything.
+            self._limit.close()
+            await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -165,6 +165,54 @@ class RetryPolicy:
     budget: int = field(default=500, validator=_integer_from(0))
 
 
+def checked_timeout(timeout: Timeout | float) -> Timeout:
+    """Return time limits; a number is the seconds of a whole call.
+
+    Raises:
+        ConfigurationError: It is neither time limits nor a number above 0.
+    """
+    if isinstance(timeout, Timeout):
+        return timeout
+    if not _is_number(timeout, 0) or not timeout:
+        raise ConfigurationError(f"timeout must be a Timeout or a number of seconds above 0; got {_shown(timeout)}")
+    return Timeout(total=timeout)
+
+
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Check the type of an argument.
+
+    Raises:
+        ConfigurationError: It is none of the kinds. The value is not shown: it may hold a secret.
+    """
+    if not isinstance(value, kinds):
+        wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise ConfigurationError(f"{name} must be {wanted}; got {type(value).__name__}")
+
+
+def check_token_store(store: object) -> None:
+    """Check that a token store has the methods of `TokenStore`.
+
+    Raises:
+        ConfigurationError: It lacks one, or is a class.
+    """
+    if isinstance(store, type) or not all(callable(getattr(store, name, None)) for name in ("load", "save", "lock")):
+        got = store.__name__ if isinstance(store, type) else type(store).__name__
+        raise ConfigurationError(f"token_store must be an object with load, save and lock; got {got}")
+
+
+def checked_middlewares(middlewares: Iterable[Any]) -> tuple[Any, ...]:
+    """Return middlewares as a tuple.
+
+    Raises:
+        ConfigurationError: They are not an iterable of functions.
+    """
+    if isinstance(middlewares, Iterable):
+        found = tuple(middlewares)
+        if all(map(callable, found)):
+            return found
+    raise ConfigurationError("middlewares must be a list of functions (request, handler) -> response")
+
+
 def checked_base_url(base_url: str) -> str:
     """Check a base URL, and return it without a trailing slash.
 
@@ -187,7 +235,7 @@ def checked_base_url(base_url: str) -> str:
         raise ConfigurationError("base_url must not contain a username or password: use Credentials")
     if not host or parts.scheme not in {"http", "https"} or _NOT_IN_A_URL.search(base_url):
         raise invalid_base_url(base_url)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             f"base_url must be https, because the password would be sent in clear text; got {base_url!r}"
         )
@@ -199,7 +247,8 @@ def invalid_base_url(base_url: str) -> ConfigurationError:
     return ConfigurationError(f"base_url must be https://host/path and nothing more; got {base_url!r}")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

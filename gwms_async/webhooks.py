@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
@@ -251,9 +252,9 @@ class Webhooks(Operations):
         self._coordinator.memory.note_changed(webhook)
         return webhook
 
-    async def close(self) -> None:
-        """Cancel the lists in flight."""
-        await self._coordinator.close()
+    def stop(self) -> frozenset[asyncio.Task[None]]:
+        """Cancel the lists in flight, and return what to wait for."""
+        return self._coordinator.lists.stop()
 
     def _operations_of(self, call: Call) -> Operations:
         return Operations(self._send, call)

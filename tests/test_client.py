@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -14,9 +16,11 @@ from gwms_async import (
     PRODUCTION,
     ConfigurationError,
     Credentials,
+    DeadlineExceededError,
     GwmsClient,
     GwmsError,
     Handler,
+    MemoryTokenStore,
     OutcomeUnknownError,
     Request,
     Response,
@@ -48,6 +52,20 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
         ({"max_connections": 0}, "max_connections"),
         ({"max_connections": True}, "max_connections"),
         ({"max_connections": 1.5}, "max_connections"),
+        ({"timeout": 0}, "timeout must be a Timeout or a number of seconds above 0; got 0"),
+        ({"timeout": "30"}, "timeout must be"),
+        ({"timeout": True}, "timeout must be"),
+        ({"timeout": None}, "timeout must be"),
+        ({"retry": 3}, "retry must be RetryPolicy; got int"),
+        ({"session": "secret"}, "session must be ClientSession or None; got str"),
+        ({"session": aiohttp.ClientSession}, "session must be ClientSession or None; got type"),
+        ({"ssl": "yes"}, "ssl must be SSLContext or Fingerprint or bool or None; got str"),
+        ({"trust_env": "no"}, "trust_env must be bool; got str"),
+        ({"token_store": "file"}, "token_store must be an object with load, save and lock; got str"),
+        ({"token_store": MemoryTokenStore}, "token_store must be .*; got MemoryTokenStore"),
+        ({"middlewares": print}, "middlewares must be a list of functions"),
+        ({"middlewares": "print"}, "middlewares must be"),
+        ({"middlewares": [None]}, "middlewares must be"),
     ],
 )
 def test_unfit_arguments(options: dict[str, Any], message: str) -> None:
@@ -89,6 +107,19 @@ async def test_a_closed_client(gateway: GwmsEmulator) -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         await gwms.webhooks.list()
     await until(lambda: gateway.connections == 0)
+
+
+def test_the_repr_of_a_client_that_was_not_made() -> None:
+    """Crash reporters show it."""
+    assert repr(GwmsClient.__new__(GwmsClient)) == "<GwmsClient (not configured)>"
+
+
+async def test_a_timeout_in_seconds(gateway: GwmsEmulator) -> None:
+    """It limits a whole call."""
+    gateway.inject(Stall(60), operation="list")
+    async with client(gateway, timeout=0.2) as gwms:
+        with pytest.raises(DeadlineExceededError):
+            await gwms.webhooks.list()
 
 
 async def test_closing_while_calls_run(gateway: GwmsEmulator) -> None:
@@ -249,12 +280,105 @@ async def test_a_borrowed_session_that_is_closed(gateway: GwmsEmulator) -> None:
     assert gateway.logins == 1
 
 
-@pytest.mark.parametrize("options", [{"ssl": "yes"}, {"proxy": 5}])
-async def test_what_aiohttp_does_not_take(gateway: GwmsEmulator, options: dict[str, Any]) -> None:
-    """Its complaint is told, once per call."""
-    async with client(gateway, **options) as gwms:
-        for _ in range(2):
-            with pytest.raises(ConfigurationError, match="aiohttp rejects it: TypeError"):
-                await gwms.webhooks.list()
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_closing_that_is_cancelled(gateway: GwmsEmulator, rounds: int) -> None:
+    """As anyio's scopes do, at every await: the session is closed all the same, and no task is left."""
+    gateway.inject(Stall(5), operation="login")
+    before = asyncio.all_tasks()
+    gwms = client(gateway, retry=evolve(QUICK, max_attempts=1))
+    call = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.logins)
+    closing = asyncio.create_task(gwms.close())
+    await asyncio.sleep(0)
+    for _ in range(rounds):
+        closing.cancel()
+        await asyncio.sleep(0)
 
-    assert gateway.requests == []
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(ConfigurationError, match="closed"):
+        await call
+    assert gwms._transport._session is not None
+    assert gwms._transport._session.closed
+    await until(lambda: asyncio.all_tasks() == before and not gateway.connections)
+
+
+class SlowStore(MemoryTokenStore):
+    """Takes a while to unlock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unlocking, self.may_unlock, self.unlocked = False, asyncio.Event(), False
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Unlock only when allowed to."""
+        try:
+            yield
+        finally:
+            self.unlocking = True
+            await self.may_unlock.wait()
+            self.unlocked = True
+
+
+async def test_closing_twice_at_once(gateway: GwmsEmulator) -> None:
+    """Both wait for the login to end, which unlocks its store; all calls are refused from the first moment."""
+    gateway.inject(Stall(5), operation="login")
+    store = SlowStore()
+    gwms = client(gateway, token_store=store)
+    call = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.logins)
+    closing = [asyncio.create_task(gwms.close()) for _ in range(2)]
+    await until(lambda: store.unlocking)
+
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await gwms.for_eshop("other-key").webhooks.list()
+    assert not any(task.done() for task in closing)
+    store.may_unlock.set()
+    await asyncio.gather(*closing)
+
+    assert store.unlocked
+    with pytest.raises(ConfigurationError, match="closed"):
+        await call
+
+
+async def test_closing_while_a_call_is_to_log_in_next(gateway: GwmsEmulator) -> None:
+    """It starts no login, whose task would outlive the client."""
+    store = SlowStore()
+    store.may_unlock.set()
+    before = asyncio.all_tasks()
+    gwms = client(gateway, token_store=store, max_connections=1)
+    gateway.inject(Stall(5), operation="list")
+    stalled = asyncio.create_task(gwms.webhooks.list())
+    await until(lambda: gateway.count("list"))
+    gwms._login._token = None
+    waiting = asyncio.create_task(gwms.webhooks.get(1))
+    await asyncio.sleep(0)
+    store.may_unlock.clear()
+    await gwms.close()
+
+    ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+    assert all(isinstance(end, ConfigurationError) for end in ends), ends
+    assert asyncio.all_tasks() == before
+
+
+async def test_new_siblings_while_closing(gateway: GwmsEmulator) -> None:
+    """They are made, and refuse calls."""
+    gateway.inject(Stall(5), operation="list", times=3)
+    gwms = client(gateway, retry=evolve(QUICK, max_attempts=1))
+    eshops = [gwms]
+    for number in range(2):
+        gateway.add_eshop(f"key-{number}")
+        eshops.append(gwms.for_eshop(f"key-{number}"))
+    calls = [asyncio.create_task(eshop.webhooks.register(spec())) for eshop in eshops]
+    await until(lambda: gateway.count("list") == 3)
+    closing = asyncio.create_task(gwms.close())
+    while not closing.done():
+        eshops.append(gwms.for_eshop(f"late-{len(eshops)}"))
+        await asyncio.sleep(0)
+    await closing
+
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, ConfigurationError) for end in ends), ends
+    with pytest.raises(ConfigurationError, match="closed"):
+        await eshops[-1].webhooks.list()

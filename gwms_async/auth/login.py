@@ -32,6 +32,7 @@ class Login:
         self._refresh_task: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._epoch = 0
+        self._is_stopped = False
 
     def begin(self, call: Call, key: ApiKey) -> None:
         """Begin a call: from now on the end of a login concerns it.
@@ -106,11 +107,17 @@ class Login:
             await self._wait(call, key)
         return True
 
-    async def close(self) -> None:
-        """Cancel a login under way."""
-        if self._refresh_task is not None and not self._refresh_task.done():
-            self._refresh_task.cancel()
-            await asyncio.wait([self._refresh_task])
+    def stop(self) -> frozenset[asyncio.Task[None]]:
+        """Cancel a login under way, start no other, and return what to wait for."""
+        task = self._refresh_task
+        if task is None or task.done():
+            self._is_stopped = True
+            return frozenset()
+        if not self._is_stopped:
+            # Only once: a second cancellation would keep the store from being unlocked.
+            self._is_stopped = True
+            task.cancel()
+        return frozenset({task})
 
     @property
     def _is_refreshing(self) -> bool:
@@ -131,7 +138,9 @@ class Login:
         return error
 
     def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
-        """Start a login, unless logins are cooling down."""
+        """Start a login, unless logins are cooling down, or the client is closed."""
+        if self._is_stopped:
+            raise CallAborted(_closed())
         self._source.cool_down.check(self._clock.monotonic())
         self._refresh_task = asyncio.create_task(self._refresh(after_refusal=after_refusal), name="gwms login")
         return self._refresh_task
@@ -151,7 +160,7 @@ class Login:
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
-                raise CallAborted(ConfigurationError("the client was closed during its login"))
+                raise CallAborted(_closed())
             token, failure = self._token, self._failure
             # A sibling call may have been answered 401 with the new token meanwhile.
             is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
@@ -174,6 +183,10 @@ class Login:
         finally:
             self._failure = failure
             self._epoch += 1
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the client was closed during its login")
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:

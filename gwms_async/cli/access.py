@@ -39,7 +39,8 @@ class Access:
             ConfigurationError: The credentials or the base URL are invalid.
         """
         credentials = Credentials(self.username, self.password, self.api_key)
-        return GwmsClient(credentials, base_url=self.base_url, token_store=store or cached_tokens())
+        store = store or cached_tokens()
+        return GwmsClient(credentials, base_url=self.base_url, token_store=store, trust_env=True)
 
 
 def cached_tokens() -> TokenStore:

@@ -60,12 +60,17 @@ class SharedList:
             return end
         raise end.fresh() if isinstance(end, GwmsError) else end
 
-    async def close(self) -> None:
-        """Cancel lists in flight; those who wait for one get a `ConfigurationError`."""
+    def stop(self) -> frozenset[asyncio.Task[None]]:
+        """Cancel lists in flight, and return what to wait for; who waits for a list gets a `ConfigurationError`."""
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        return frozenset(self._tasks)
+
+    async def close(self) -> None:
+        """Cancel lists in flight, and wait for their end."""
+        tasks = self.stop()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _list(self, listing: Listing, before: Listing | None) -> None:
         end: Snapshot | Exception = _closed()

@@ -16,11 +16,17 @@ _MISCONFIGURED = (
     aiohttp.InvalidURL,
 )
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
-_REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: ssl=, proxy=, a closed session
+_REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
 def map_exception(
-    error: Exception, request: Request, timeout: Timeout, *, secrets: tuple[str, ...] = (), is_sure: bool = True
+    error: Exception,
+    request: Request,
+    timeout: Timeout,
+    *,
+    secrets: tuple[str, ...] = (),
+    is_sure: bool = True,
+    is_unsent: bool = False,
 ) -> TransportError | ConfigurationError:
     """Return our error for what an attempt raised.
 
@@ -30,6 +36,7 @@ def map_exception(
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
         is_sure: Whether an error that is not a network error can only mean that nothing was sent.
+        is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = masked(f"{type(error).__name__}: {error}", (*request.secrets, *secrets))[:300]
     # Certificate errors are connector errors, which are OS errors: the order matters.
@@ -37,7 +44,8 @@ def map_exception(
         text = f"{request}: {text}; check base_url, ssl= and proxy="
         return ConnectionFailedError(text, cause=Cause.MISCONFIGURED)
     never_sent = isinstance(error, _NEVER_SENT)
-    cause = Cause.NEVER_SENT if never_sent else Cause.UNKNOWN
+    is_closed = str(error).startswith("Connector is closed")  # before or while it connects
+    cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN
     if isinstance(error, TimeoutError):
         what = f"no {'connection' if never_sent else 'complete response'}"
         seconds = timeout.connect if never_sent else timeout.attempt

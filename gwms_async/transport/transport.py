@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl as tls
 from collections.abc import Awaitable, Mapping
+from types import NoneType
 from typing import Any
 
 import aiohttp
@@ -14,10 +15,12 @@ from .._version import VERSION
 from ..chain import Request, Response, deadline_exceeded
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigurationError, GwmsError
-from ..settings import Timeout
+from ..settings import Timeout, check_type
 from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
+from .borrowed import is_plain, with_middlewares
 from .exceptions import map_exception
+from .proxies import NO_PROXY, Proxy
 from .urls import Urls
 
 _logger = logging.getLogger("gwms_async")
@@ -54,10 +57,10 @@ def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mappin
     return options
 
 
-def session_options(timeout: Timeout, proxy: str | None) -> Mapping[str, Any]:
+def session_options(timeout: Timeout, proxy: Proxy) -> Mapping[str, Any]:
     """Return the options of our own session; a borrowed session gets them with each request."""
     limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
-    return {"raise_for_status": False, "proxy": proxy, "timeout": limits}
+    return {"raise_for_status": False, "proxy": proxy.url, "timeout": limits}
 
 
 async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
@@ -87,8 +90,11 @@ class Transport:
         timeout: The limits of connecting and of an attempt.
         clock: The time.
         ssl: As in aiohttp; None for its default.
-        proxy: The URL of a proxy, if any.
+        proxy: The proxy, if any.
         borrowed: The user's own aiohttp session; None to open one at the first call.
+
+    Raises:
+        ConfigurationError: `ssl` or the session is something else.
     """
 
     def __init__(
@@ -98,20 +104,27 @@ class Transport:
         clock: Clock = SYSTEM_CLOCK,
         *,
         ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None = None,
-        proxy: str | None = None,
+        proxy: Proxy = NO_PROXY,
         borrowed: aiohttp.ClientSession | None = None,
     ) -> None:
+        check_type("session", borrowed, aiohttp.ClientSession, NoneType)
+        check_type("ssl", ssl, tls.SSLContext, aiohttp.Fingerprint, bool, NoneType)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._urls = Urls(base_url)
         self._timeout, self._clock = timeout, clock
         self._limit = SharedTimeout(timeout.attempt)
-        self._proxy_secrets = _secrets_of(proxy)
+        self._proxy_secrets = proxy.secrets
+        self._headers = {**_USER_AGENT, **proxy.headers}
         self._borrowed = borrowed
+        self._notes_sending = is_plain(borrowed)
         self._session: aiohttp.ClientSession | None = None
         self._session_options = session_options(timeout, proxy)
         # Our own session has its options already: aiohttp copies each option of a request twice.
-        common = {} if borrowed is None else self._session_options
-        self._common_options = common if ssl is None else {**common, "ssl": ssl}
+        self._common_options = {} if borrowed is None else {**self._session_options}
+        if ssl is not None:
+            self._common_options["ssl"] = ssl
+        if proxy.tunnel_headers:
+            self._common_options["proxy_headers"] = proxy.tunnel_headers
         self._options: dict[tuple[str, bool], Mapping[str, Any]] = {}
         self._is_closed = False
 
@@ -142,16 +155,24 @@ class Transport:
         session = self._session or self._open()
         end: Response | GwmsError
         call.attempts += 1
-        call.on_wire = True
+        call.on_wire = not self._notes_sending
         try:
             with TimeoutScope(self._limit, began):
                 answer = await self._send(session, request)
                 body = await read_body(answer)
-            end = envelope.open_envelope(answer.status, answer.reason or "", answer.headers, body, request.secrets)
+            secrets = (*request.secrets, *self._proxy_secrets)
+            end = envelope.open_envelope(answer.status, answer.reason or "", answer.headers, body, secrets)
         except Exception as error:  # noqa: BLE001  # mapped, whatever it is
             # A borrowed session runs the user's code, which may raise after sending.
             is_sure = self._borrowed is None or self._borrowed.closed
-            end = map_exception(error, request, self._timeout, secrets=self._proxy_secrets, is_sure=is_sure)
+            end = map_exception(
+                error,
+                request,
+                self._timeout,
+                secrets=self._proxy_secrets,
+                is_sure=is_sure or not call.on_wire,
+                is_unsent=not call.on_wire,
+            )
             call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
             what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
@@ -161,9 +182,13 @@ class Transport:
             raise end
         return end
 
+    def refuse(self) -> None:
+        """Reject further calls."""
+        self._is_closed, self.loop = True, None
+
     async def close(self) -> None:
         """Reject further calls, and close the session if it is our own."""
-        self._is_closed, self.loop = True, None
+        self.refuse()
         self._limit.close()
         if self._session is not None and self._session is not self._borrowed:
             await self._session.close()
@@ -172,32 +197,29 @@ class Transport:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
         payload = None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
-        headers = request.headers if self._borrowed is None else _complete_headers(request)
         key = request.method, body is not None
         options = self._options.get(key)
         if options is None:
             is_borrowed = self._borrowed is not None
             options = {**self._common_options, **request_options(key[0], has_body=key[1], is_borrowed=is_borrowed)}
             self._options[key] = options
-        return session.request(request.method, url, data=payload, headers=headers, **options)
+        if self._borrowed is None:
+            return session.request(request.method, url, data=payload, headers=request.headers, **options)
+        own: Mapping[str, Any] = {"headers": self._complete_headers(request)}
+        if self._notes_sending:
+            own = with_middlewares(session, request, own["headers"])
+        return session.request(request.method, url, data=payload, **own, **options)
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = self._borrowed or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_USER_AGENT,
+            headers=self._headers,
             **self._session_options,
         )
         return self._session
 
-
-def _complete_headers(request: Request) -> Mapping[str, str]:
-    """Return all headers of a request for a borrowed session, whose own ones must not replace them."""
-    content_type = {} if request.body is None else {"content-type": _JSON}
-    return {**_USER_AGENT, **content_type, **request.headers}
-
-
-def _secrets_of(proxy: str | None) -> tuple[str, ...]:
-    # aiohttp shows the URL of a proxy in its errors.
-    userinfo, at, _ = str(proxy or "").partition("//")[2].rpartition("@")
-    return (userinfo, *filter(None, userinfo.split(":")[1:])) if at else ()
+    def _complete_headers(self, request: Request) -> Mapping[str, str]:
+        """Return all headers of a request for a borrowed session, whose own ones must not replace them."""
+        content_type = {} if request.body is None else {"content-type": _JSON}
+        return {**self._headers, **content_type, **request.headers}

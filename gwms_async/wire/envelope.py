@@ -120,8 +120,8 @@ def explain(response: Response) -> str:
     if response.message:
         message = _beginning(response.message, _window(_LONGEST_MESSAGE, response.secrets))
         return _line(message, response.secrets, _LONGEST_MESSAGE)
-    text = excerpt(response)
-    return " ".join(part for part in (response.reason, text and f"({text})") if part) or "no message"
+    text, reason = excerpt(response), _line(response.reason, response.secrets, _EXCERPT)
+    return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
 
 
 def excerpt(response: Response) -> str:

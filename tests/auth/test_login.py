@@ -379,7 +379,10 @@ async def test_closing_ends_the_login_under_way(gateway: LoginGateway) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
-    await login.close()
-    await login.close()
+    (task,) = login.stop()
+    assert login.stop() == {task}
+    await asyncio.wait([task])
 
     assert isinstance(await waiting, ConfigurationError)
+    assert not login.stop()
+    assert isinstance(await failure_of(sent(login, ApiKey("key"))), ConfigurationError)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gwms_async import ConfigurationError
 from gwms_async.cli.access import Access
 from gwms_async.testing import GwmsEmulator
 
@@ -57,3 +58,10 @@ def test_secrets_are_not_shown() -> None:
     assert repr(Access("name", "secret", "key", "https://gateway")) == (
         "Access(username='name', base_url='https://gateway')"
     )
+
+
+def test_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands go through it."""
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(ConfigurationError, match="the proxy of the environment"):
+        Access("name", "secret", "key", "https://gw.example/v21").client()

@@ -57,3 +57,12 @@ def test_secrets_are_masked_before_the_text_is_cut() -> None:
 
     assert str(end).startswith("GET /webhooks: OSError: *** *** xxx")
     assert len(str(end)) < 400
+
+
+@pytest.mark.parametrize("text", ["Connector is closed", "Connector is closed."])
+def test_a_session_that_is_closed_while_it_connects(text: str) -> None:
+    """Nothing was sent."""
+    error = map_exception(aiohttp.ClientConnectionError(text), GET, Timeout())
+
+    assert isinstance(error, ConnectionFailedError)
+    assert error.cause is Cause.NEVER_SENT

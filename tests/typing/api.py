@@ -90,6 +90,7 @@ async def clients() -> None:
     ) as gwms:
         assert_type(gwms, GwmsClient)
         assert_type(gwms.for_eshop("other"), GwmsClient)
+    assert_type(GwmsClient(credentials, timeout=30, trust_env=True), GwmsClient)
     assert_type(GwmsClient.from_env(max_connections=1), GwmsClient)
     assert_type(await store.load("key"), Token | None)
     in_files: TokenStore = FileTokenStore("directory")

@@ -119,3 +119,11 @@ def test_a_masked_text_may_be_cut() -> None:
     assert envelope.masked("12 secret 34", ("secret",), 5) == "12 ***"
     assert envelope.masked("12 secret 34", ("secret",), 3) == "12 "
     assert envelope.masked("12 secret 34", ("secret",), 11) == "12 *** 3"
+
+
+def test_a_secret_in_a_reason_phrase() -> None:
+    """It is masked, and a long phrase is cut."""
+    response = envelope.open_envelope(407, "No t0ken" + "x" * 1000, {}, b"", ("t0ken",))
+
+    assert envelope.explain(response).startswith("No ***xx")
+    assert len(envelope.explain(response)) <= 200

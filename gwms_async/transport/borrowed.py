@@ -1,0 +1,45 @@
+"""What a request through a session of the user's own carries along: our headers, and a note when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict  # aiohttp's own type of headers
+
+from ..chain import Request
+
+_AUTHORIZATION = "authorization"
+
+
+def is_plain(session: aiohttp.ClientSession | None) -> bool:
+    """Return whether a session runs the middlewares of a request: a subclass may send by other means."""
+    return type(session) is aiohttp.ClientSession
+
+
+def with_middlewares(session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options for sending our token and nothing else that the session knows of: its auth, a ``.netrc``.
+
+    Args:
+        session: The user's session, a plain one.
+        request: The request; `on_wire` of its call becomes true as soon as aiohttp begins to send it.
+        headers: All headers of the request.
+    """
+    # aiohttp rejects the header beside its own auth, or lets the auth replace it: the header is added after that.
+    others = CIMultiDict(headers)
+    token, call = others.pop(_AUTHORIZATION, None), request.call
+
+    def authorize(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> Awaitable[aiohttp.ClientResponse]:
+        sent.headers.popall(_AUTHORIZATION, None)
+        if token is not None:
+            sent.headers[_AUTHORIZATION] = token
+        return handler(sent)
+
+    def note(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> Awaitable[aiohttp.ClientResponse]:
+        call.on_wire = True
+        return handler(sent)
+
+    # Those of a request replace those of the session, which aiohttp does not show.
+    own = session._middlewares  # noqa: SLF001
+    return {"headers": others, "middlewares": [authorize, *own, note]}

@@ -1,0 +1,102 @@
+"""Requests through a session of the user's own: whose token goes out, and what counts as sent."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from attrs import evolve
+
+from gwms_async import ConfigurationError, OutcomeUnknownError, TransportError
+from gwms_async.testing import DropAfter, GwmsEmulator
+
+from ..helpers.emulated import QUICK, client, spec
+
+
+@pytest.fixture
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a password for this machine into the file that aiohttp reads with `trust_env`."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password netrc-secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("netrc")
+@pytest.mark.parametrize(
+    "options",
+    [{"trust_env": True}, {"auth": ("someone", "secret")}, {"headers": {"Authorization": "Basic c2VjcmV0"}}],
+)
+async def test_our_token_goes_out(gateway: GwmsEmulator, options: dict[str, Any]) -> None:
+    """Never what a `.netrc` or the session knows, with the login and after it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # aiohttp 3.14: of its auth
+        if "auth" in options:
+            options = {"auth": aiohttp.BasicAuth(*options["auth"])}
+        session = aiohttp.ClientSession(**options)
+    async with session, client(gateway, session=session) as gwms:
+        await gwms.webhooks.create(spec())
+        await gwms.webhooks.list()
+
+    sent = [exchange.headers.get("authorization", "none") for exchange in gateway.requests]
+    assert sent[0] == "none"
+    assert [text.split()[0] for text in sent[1:]] == ["Bearer", "Bearer"]
+    assert gateway.logins == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(ValueError("mine"), ConfigurationError), (LookupError("mine"), TransportError)],
+)
+async def test_code_of_the_users_own_that_fails_before_sending(
+    gateway: GwmsEmulator, error: Exception, expected: type[Exception]
+) -> None:
+    """Nothing was sent, so nothing is unknown."""
+
+    async def fail(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.path.endswith("/webhooks"):
+            raise error
+        return await handler(request)
+
+    async with (
+        aiohttp.ClientSession(middlewares=[fail]) as session,
+        client(gateway, session=session, retry=evolve(QUICK, max_attempts=2)) as gwms,
+    ):
+        with pytest.raises(expected, match="mine"):
+            await gwms.webhooks.create(spec())
+
+    assert not gateway.count("create")
+
+
+async def test_a_proxy_of_the_environment_that_is_not_a_url(
+    gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is rejected before anything is sent: a create is not unknown."""
+    async with aiohttp.ClientSession(trust_env=True) as session, client(gateway, session=session) as gwms:
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        await gwms.webhooks.list()
+        monkeypatch.delenv("no_proxy")
+        monkeypatch.setenv("http_proxy", "http://proxy:99999")
+        with pytest.raises(ConfigurationError, match="aiohttp rejects it"):
+            await gwms.webhooks.create(spec())
+
+
+async def test_a_subclass_that_sends_by_other_means(gateway: GwmsEmulator) -> None:
+    """It gets all headers, and what it loses may have been sent."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+
+        class Own(aiohttp.ClientSession):
+            async def _request(self, *arguments: Any, **options: Any) -> aiohttp.ClientResponse:
+                options.pop("middlewares", None)
+                return await super()._request(*arguments, **options)
+
+    gateway.inject(DropAfter(), operation="create")
+    async with Own() as session, client(gateway, session=session) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+
+    assert gateway.count("create") == 1
