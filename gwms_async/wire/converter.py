@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -87,17 +87,30 @@ def make_converter(*, detailed: bool) -> Converter:
 FAST = make_converter(detailed=False)
 DETAILED = make_converter(detailed=True)
 """The twin of `FAST`, for data that it rejects."""
+_MOST_MISTAKES = 5
 
 
-def mistakes(error: Exception) -> tuple[str, ...]:
-    """Return what is wrong where, e.g. ``expected int @ $[1].id``, from an error of `DETAILED`."""
-    return tuple(map(_with_json_names, transform_error(error, format_exception=_describe)))
+def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:
+    """Return the first five mistakes in what should be webhooks, e.g. ``expected int @ $[1].id``.
+
+    Args:
+        items: The path of each, and its data.
+    """
+    found: list[str] = []
+    for path, data in items:
+        try:
+            DETAILED.structure(data, Webhook)
+        except Exception as error:  # noqa: BLE001  # nested data of any kind
+            found += map(_with_json_names, transform_error(error, path, _describe))
+        if len(found) >= _MOST_MISTAKES:
+            break
+    return tuple(found[:_MOST_MISTAKES])
 
 
-def _with_json_names(path: str) -> str:
+def _with_json_names(mistake: str) -> str:
     for name, rule in _NAMES.items():
-        path = path.replace(f".{name}", f".{rule.rename}")
-    return path
+        mistake = mistake.replace(f".{name}", f".{rule.rename}")
+    return mistake
 
 
 def _describe(error: BaseException, _: type | None) -> str:

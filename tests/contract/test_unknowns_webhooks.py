@@ -162,7 +162,7 @@ async def test_registering_what_is_marked_and_can_be_activated(gateway: GwmsEmul
 
 
 @pytest.mark.parametrize("operation", ["activate", "deactivate"])
-@pytest.mark.parametrize("fault", [DropAfter(), Status(500, carry_out=True), Status(504, carry_out=True)], ids=str)
+@pytest.mark.parametrize("fault", [DropAfter(), Status(500, carry_out=True), Status(524, carry_out=True)], ids=str)
 async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: DropAfter | Status) -> None:
     """A switch whose answer was lost is sent again, which changes nothing."""
     gateway.add_webhook(spec().url, "CREATE_ORDER", active=operation == "deactivate")

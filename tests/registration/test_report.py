@@ -116,7 +116,7 @@ def test_failures_are_raised_together() -> None:
 
     group = raised(report)
 
-    assert group.message == "3 of 4 webhooks are not registered"
+    assert group.message == "3 of 4 webhooks need attention"
     assert [(type(one), str(one)) for one in group.exceptions] == [
         (ConnectionFailedError, "connection refused"),
         (LookupError, "odd"),

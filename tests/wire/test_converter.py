@@ -89,10 +89,7 @@ def test_mistakes_say_what_is_wrong_where() -> None:
     """A line for each, with its path."""
     bad = [DATA, {**DATA, "id": "7", "active": None}, {**DATA, "url": 5}]
 
-    with pytest.raises(ExceptionGroup) as caught:
-        DETAILED.structure(bad, list[Webhook])
-
-    assert mistakes(caught.value) == (
+    assert mistakes((f"$[{index}]", data) for index, data in enumerate(bad)) == (
         "expected int @ $[1].id",
         "expected bool @ $[1].active",
         "expected str @ $[2].url",
@@ -106,10 +103,23 @@ def test_only_the_twin_takes_the_time_to_explain() -> None:
 
 def test_mistakes_of_missing_fields() -> None:
     """They are said to be missing."""
-    with pytest.raises(ExceptionGroup) as caught:
-        DETAILED.structure({name: value for name, value in DATA.items() if name != "id"}, Webhook)
+    data = {name: value for name, value in DATA.items() if name != "id"}
 
-    assert mistakes(caught.value) == ("required field missing @ $.id",)
+    assert mistakes([("$", data)]) == ("required field missing @ $.id",)
+
+
+def test_no_more_is_looked_at_than_is_told() -> None:
+    """After five mistakes the rest of a list stays as it is."""
+    rows = iter([("$[0]", DATA), *((f"$[{index}]", {**DATA, "id": None}) for index in range(1, 100))])
+
+    assert mistakes(rows) == tuple(f"expected int @ $[{index}].id" for index in range(1, 6))
+    assert next(rows)[0] == "$[6]"
+
+
+@pytest.mark.parametrize("data", [[], {}, 0, "a", None, [[]], {"id": []}])
+def test_few_mistakes_are_told_of_one_webhook(data: Any) -> None:
+    """Whatever stands there for it."""
+    assert 1 <= len(mistakes([("$", data)])) <= 5
 
 
 @pytest.mark.parametrize(
