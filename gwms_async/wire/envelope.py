@@ -64,7 +64,8 @@ def open_envelope(
     """
     if body is None:
         return Response(status, reason, headers, readable=False, secrets=secrets)
-    content = _parse(body.removeprefix(BOM_UTF8))
+    text = body.removeprefix(BOM_UTF8).lstrip()
+    content = _parse(text) if text.startswith(b"{") else None  # pages may be long
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)

@@ -320,7 +320,10 @@ def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
         "s3cret",
         {},
         {"Token": "s3cret"},
-        *({"token": value} for value in (None, 5, "", " ", "s3cret\n", "s3 cret", "s3cr\u00e9t", ["s3cret"], "\x7f", "s3" * 40_000)),
+        *(
+            {"token": value}
+            for value in (None, 5, "", " ", "s3cret\n", "s3 cret", "s3cr\u00e9t", ["s3cret"], "\x7f", "s3" * 40_000)
+        ),
     ],
 )
 def test_a_login_without_a_usable_token(data: Any) -> None:
