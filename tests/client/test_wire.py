@@ -143,7 +143,11 @@ async def test_a_redirect_is_an_error_and_nothing_is_sent_there(gateway: GwmsEmu
     async with GwmsEmulator() as elsewhere, client(gateway) as gwms:
         for operation, act in OPERATIONS.items():
             gateway.inject(Redirect(elsewhere.base_url + "/webhooks", status), operation=operation)
-            with pytest.raises(RedirectError, match="check base_url"):
+            # A 303 to a create means that it was probably carried out.
+            is_unknown = status == 303 and operation == "create"
+            with pytest.raises(
+                OutcomeUnknownError if is_unknown else RedirectError, match="303" if is_unknown else "check base_url"
+            ):
                 await act(gwms)
 
         assert elsewhere.requests == []
