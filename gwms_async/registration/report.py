@@ -40,7 +40,7 @@ _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatu
 
 def _without_frames(error: Exception | None) -> Exception | None:
     """Return an error that keeps no frames alive: their locals are a whole run."""
-    if error is None or (error.__traceback__ is error.__context__ is error.__cause__ is None):
+    if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
         return error
     if isinstance(error, GwmsError):
         return error.fresh()

@@ -72,7 +72,7 @@ async def test_an_id_that_comes_late(gateway: GwmsEmulator) -> None:
     """A registration looks up a create that was answered without an id, and does not repeat it."""
     gateway.inject(answer(hook_with(id=ABSENT)), operation="create")
     async with client(gateway) as gwms:
-        report = await gwms.webhooks.register_many([spec(2)])
+        report = await gwms.webhooks.register_many([spec()])
 
     assert report.counts == {OutcomeStatus.RECOVERED: 1}
     assert len(gateway.webhooks) == 1
@@ -180,8 +180,8 @@ async def test_a_create_that_is_carried_out_all_the_same(gateway: GwmsEmulator, 
     gateway.inject(Status(status, carry_out=True), operation="create", times=2)
     async with client(gateway) as gwms:
         with pytest.raises(OutcomeUnknownError, match=f"{status}: "):
-            await gwms.webhooks.create(spec(1))
-        report = await gwms.webhooks.register_many([spec()])
+            await gwms.webhooks.create(spec())
+        report = await gwms.webhooks.register_many([spec(2)])
 
     assert report.counts == {OutcomeStatus.RECOVERED: 1}
     assert len(gateway.webhooks) == gateway.count("create") == 2
