@@ -109,7 +109,7 @@ class DecodeError(GwmsError):
     """A response that is not JSON or is missing required fields.
 
     Attributes:
-        paths: What is wrong where, e.g. ``expected int @ $[1].id``.
+        paths: The first five mistakes, e.g. ``expected int @ $[1].id``.
         excerpt: The start of the response.
     """
 
@@ -161,7 +161,9 @@ class ApiError(GwmsError):
     ) -> None:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         text = f"{method} {path} failed with {status} after {times}: {message}"
-        super().__init__(f"{text} ({self.hint})" if self.hint else text)
+        wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
+        hints = "; ".join(filter(None, (self.hint, wait)))
+        super().__init__(f"{text} ({hints})" if hints else text)
         self.status = status
         self.message = message
         self.method = method
@@ -203,7 +205,7 @@ class ConflictError(ApiError):
 class ThrottledError(ApiError):
     """429: too many requests, and the wait is longer than `RetryPolicy` or the deadline allows."""
 
-    hint = "send fewer requests at a time, or wait `retry_after` seconds"
+    hint = "send fewer requests at a time"
 
 
 class RedirectError(ApiError):
@@ -213,7 +215,7 @@ class RedirectError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the gateway failed."""
+    """5xx: the gateway, or a proxy before it, failed."""
 
     hint = "try again later"
 
@@ -230,9 +232,9 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """Return the class for a status of 300 or more."""
-    if status < 400:
+    """Return the class for a status that is not a success; one that does not exist counts as 5xx (RFC 9110, 15)."""
+    if 300 <= status < 400:
         return RedirectError
-    if status >= 500:
-        return ServerError
-    return _BY_STATUS.get(status, ApiError)
+    if 400 <= status < 500:
+        return _BY_STATUS.get(status, ApiError)
+    return ServerError

@@ -59,6 +59,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
     503: ServerError,
     599: ServerError,
     600: ServerError,
+    199: ServerError,
 }
 
 
@@ -191,7 +192,13 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
             ),
         ),
         (answered(409), "after 1 attempt: no (check the current state before you retry)"),
-        (answered(429), "after 1 attempt: no (send fewer requests at a time, or wait `retry_after` seconds)"),
+        (answered(429), "after 1 attempt: no (send fewer requests at a time)"),
+        (
+            answered(429, retry_after=12.0),
+            "after 1 attempt: no (send fewer requests at a time; the gateway asks to wait 12 s)",
+        ),
+        (answered(503, retry_after=7.5), "after 1 attempt: no (try again later; the gateway asks to wait 7.5 s)"),
+        (answered(408, retry_after=1234567.0), "after 1 attempt: no (the gateway asks to wait 1234567 s)"),
         (answered(302), "after 1 attempt: no (check base_url)"),
         (answered(503, attempts=0), "after 0 attempts: no (try again later)"),
         (answered(418), "after 1 attempt: no"),

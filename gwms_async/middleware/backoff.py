@@ -11,7 +11,7 @@ from ..chain import Call, Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
-from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
+from ..wire.classify import Action, action_for, classify, is_success, is_throttling
 from ..wire.headers import retry_after
 
 _logger = logging.getLogger("gwms_async")
@@ -101,7 +101,7 @@ class Backoff:
     ) -> float | None:
         """Return the seconds until the next attempt after a failed one; None if there is to be none."""
         call, kind = request.call, classify(end)
-        if kind in {Kind.UNKNOWN, Kind.UNREADABLE}:
+        if action_for(kind, idempotent=False) is Action.OUTCOME_UNKNOWN:
             call.outcome_unknown = True
         if action_for(kind, idempotent=request.idempotent) is not Action.RETRY:
             return None

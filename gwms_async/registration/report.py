@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..errors import GwmsError
 from ..models import Webhook, WebhookSpec
@@ -38,6 +38,16 @@ class OutcomeStatus(StrEnum):
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
+def _without_frames(error: Exception | None) -> Exception | None:
+    """Return an error that keeps no frames alive: their locals are a whole run."""
+    if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
+        return error
+    if isinstance(error, GwmsError):
+        return error.fresh()
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 @frozen
 class Outcome:
     """What became of one spec.
@@ -46,7 +56,8 @@ class Outcome:
         spec: The spec.
         status: How it ended.
         webhook: The webhook as the gateway has it; None if there is none to show.
-        error: What went wrong, None if nothing did. Beside a status such as `created`: what to check.
+        error: What went wrong, without its traceback; None if nothing did. Beside a status such as `created`: what to
+            check.
         attempts: How many requests for it were on the wire.
         copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
             deleted if this run created them.
@@ -55,7 +66,7 @@ class Outcome:
     spec: WebhookSpec
     status: OutcomeStatus
     webhook: Webhook | None = None
-    error: Exception | None = None
+    error: Exception | None = field(default=None, converter=_without_frames)
     attempts: int = 0
     copies: tuple[int, ...] = ()
 
@@ -104,10 +115,14 @@ class Report:
                 error.add_note(note)
             errors.append(error)
         if errors:
-            raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} webhooks are not registered", errors)
+            raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} webhooks need attention", errors)
 
     def __str__(self) -> str:
-        counts = self.counts
-        parts = ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status])
+        counts, to_check = self.counts, Counter(one.status for one in self.failures if one.status not in _FAILURES)
+        parts = ", ".join(
+            f"{counts[status]} {status}" + f" ({to_check[status]} to check)" * bool(to_check[status])
+            for status in OutcomeStatus
+            if counts[status]
+        )
         lines = [f"{len(self.outcomes)} webhooks: {parts}" if parts else "no webhooks"]
         return "\n".join([*lines, *(f"  {outcome}" for outcome in self.failures)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import Enum, auto
 
 from ..chain import Response
@@ -17,8 +18,8 @@ class Kind(Enum):
     UNAUTHORIZED = auto()
     NOT_PROCESSED = auto()
     UNREADABLE = auto()
-    UNKNOWN = auto()
     SEE_OTHER = auto()
+    UNKNOWN = auto()
     REFUSED = auto()
 
 
@@ -37,16 +38,16 @@ _CAUSES = {
     Cause.NEVER_SENT: Kind.NEVER_SENT,
     Cause.UNKNOWN: Kind.UNKNOWN,
 }
-_STATUSES = {
-    401: Kind.UNAUTHORIZED,
-    408: Kind.NOT_PROCESSED,
-    425: Kind.NOT_PROCESSED,
-    429: Kind.NOT_PROCESSED,
-    303: Kind.SEE_OTHER,
-    501: Kind.REFUSED,
-    505: Kind.REFUSED,
-    511: Kind.REFUSED,
-}
+_STATUSES: tuple[tuple[Container[int], Kind], ...] = (
+    # The first row that fits. What no row names, e.g. 524, counts as 500 (RFC 9110, 15): proxies say it, the gateway
+    # may have carried the request out.
+    (range(200, 300), Kind.SUCCESS),
+    ({401}, Kind.UNAUTHORIZED),
+    ({408, 425, 429}, Kind.NOT_PROCESSED),
+    ({303}, Kind.SEE_OTHER),
+    (range(300, 500), Kind.REFUSED),
+    ({501, 505, 511}, Kind.REFUSED),
+)
 _ACTIONS = {
     #                   idempotent      not idempotent
     Kind.SUCCESS: (Action.ACCEPT, Action.ACCEPT),
@@ -55,8 +56,8 @@ _ACTIONS = {
     Kind.UNAUTHORIZED: (Action.RELOGIN, Action.RELOGIN),
     Kind.NOT_PROCESSED: (Action.RETRY, Action.RETRY),
     Kind.UNREADABLE: (Action.RAISE, Action.OUTCOME_UNKNOWN),
+    Kind.SEE_OTHER: (Action.RAISE, Action.OUTCOME_UNKNOWN),
     Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
-    Kind.SEE_OTHER: (Action.RAISE, Action.OUTCOME_UNKNOWN),  # probably carried out, and shown elsewhere
     Kind.REFUSED: (Action.RAISE, Action.RAISE),
 }
 _PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 422})
@@ -71,10 +72,8 @@ def classify(end: Response | TransportError) -> Kind:
     """Return what the end of an attempt means."""
     if isinstance(end, TransportError):
         return _CAUSES[end.cause]
-    if 200 <= end.status < 300:
-        return Kind.SUCCESS if end.readable else Kind.UNREADABLE
-    # An unknown status counts as the x00 of its class (RFC 9110 15); proxies answer 520 to 599 and mean: no idea.
-    return _STATUSES.get(end.status, Kind.UNKNOWN if 500 <= end.status < 600 else Kind.REFUSED)
+    kind = next((kind for statuses, kind in _STATUSES if end.status in statuses), Kind.UNKNOWN)
+    return Kind.UNREADABLE if kind is Kind.SUCCESS and not end.readable else kind
 
 
 def action_for(kind: Kind, *, idempotent: bool) -> Action:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -17,7 +17,6 @@ T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
 
 _logger = logging.getLogger("gwms_async")
-_MOST_MISTAKES = 5
 _NAMES: dict[str, Any] = {
     "webhook_type": override(rename="webhookType"),
     "registered_at": override(rename="registeredAt"),
@@ -88,32 +87,30 @@ def make_converter(*, detailed: bool) -> Converter:
 FAST = make_converter(detailed=False)
 DETAILED = make_converter(detailed=True)
 """The twin of `FAST`, for data that it rejects."""
+_MOST_MISTAKES = 5
 
 
-def mistakes(data: Any, model: object) -> tuple[str, ...]:
-    """Return what is wrong where in data that `FAST` rejects, e.g. ``expected int @ $[1].id``; five mistakes at most.
+def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:
+    """Return the first five mistakes in what should be webhooks, e.g. ``expected int @ $[1].id``.
 
     Args:
-        data: The data.
-        model: `Webhook`, or a list of it, which is read item by item.
+        items: The path of each, and its data.
     """
     found: list[str] = []
-    items = enumerate(data) if model == list[Webhook] else [(None, data)]
-    for number, item in items:
+    for path, data in items:
         try:
-            DETAILED.structure(item, Webhook)
+            DETAILED.structure(data, Webhook)
         except Exception as error:  # noqa: BLE001  # nested data of any kind
-            path = "$" if number is None else f"$[{number}]"
-            found += map(_with_json_names, transform_error(error, path, format_exception=_describe))
+            found += map(_with_json_names, transform_error(error, path, _describe))
         if len(found) >= _MOST_MISTAKES:
             break
     return tuple(found[:_MOST_MISTAKES])
 
 
-def _with_json_names(path: str) -> str:
+def _with_json_names(mistake: str) -> str:
     for name, rule in _NAMES.items():
-        path = path.replace(f".{name}", f".{rule.rename}")
-    return path
+        mistake = mistake.replace(f".{name}", f".{rule.rename}")
+    return mistake
 
 
 def _describe(error: BaseException, _: type | None) -> str:

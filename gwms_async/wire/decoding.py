@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard, TypeVar
 
 from attrs import evolve
@@ -19,8 +20,7 @@ from .headers import has_next_page
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-_LONGEST_JWT = 16_384  # longer ones fit into no header
+_TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # no server reads a longer header
 _ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
 _MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
@@ -42,7 +42,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
             paths=(more,),
             excerpt=excerpt(response),
         )
-    return _decode(request, response, list[Webhook])
+    return _decode(request, response, list[Webhook], lambda rows: ((f"$[{n}]", row) for n, row in enumerate(rows)))
 
 
 def _what_is_missing(rows: list[Any], response: Response) -> str | None:
@@ -65,7 +65,7 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
     """
     if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
         response = evolve(response, data={**response.data, "id": webhook_id})
-    return _decode(request, response, Webhook)
+    return _decode(request, response, Webhook, lambda data: (("$", data),))
 
 
 def decode_data(request: Request, response: Response) -> Any:
@@ -79,7 +79,9 @@ def decode_data(request: Request, response: Response) -> Any:
     raise _decode_error(request, response, ())
 
 
-def _decode(request: Request, response: Response, model: type[T]) -> T:
+def _decode(
+    request: Request, response: Response, model: type[T], items: Callable[[Any], Iterable[tuple[str, object]]]
+) -> T:
     # The data stays out of the locals: the error keeps this frame, and crash reporters keep its locals.
     if not response.readable:
         raise _decode_error(request, response, ())
@@ -89,7 +91,7 @@ def _decode(request: Request, response: Response, model: type[T]) -> T:
         return FAST.structure(response.data, model)
     except Exception:  # noqa: BLE001, S110  # the detailed twin says what is wrong
         pass
-    raise _decode_error(request, response, mistakes(response.data, model))
+    raise _decode_error(request, response, mistakes(items(response.data)))
 
 
 def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) -> DecodeError:
@@ -143,10 +145,8 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
 
 
 def _jwt_expiry(token: str) -> float | None:
-    if len(token) > _LONGEST_JWT:
-        return None
     try:
-        payload = token.split(".")[1]
+        payload = token.split(".", 2)[1]
         return number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

@@ -21,6 +21,8 @@ _LONGEST_MESSAGE = 500
 _MOST_PARTS = 1000  # of a message
 _BLANKS = 5  # times as many letters as are shown are looked at, for many may be blank
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
+_LETTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON may write it
+_LONGEST_ESCAPE = 12  # a letter beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
 _read_json = json.JSONDecoder().decode
 
@@ -66,7 +68,8 @@ def open_envelope(
     """
     if body is None:
         return Response(status, reason, headers, readable=False, secrets=secrets)
-    content = _parse(body.removeprefix(BOM_UTF8))
+    text = body.removeprefix(BOM_UTF8).lstrip()
+    content = _parse(text) if text.startswith(b"{") else None  # pages may be long
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
@@ -157,7 +160,7 @@ def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | No
 
 def _window(length: int, secrets: tuple[str, ...]) -> int:
     """Return how many letters of a text can matter to a line: blanks vanish, and secrets must be seen whole."""
-    return _BLANKS * length + max(map(len, _spellings(secrets)), default=0)
+    return _BLANKS * length + _LONGEST_ESCAPE * max(map(len, secrets), default=0)
 
 
 def _beginning(text: str, most: int) -> str:
@@ -172,14 +175,14 @@ def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
-    """Mask secrets in a text, as they are and as JSON writes them.
+    """Mask secrets in a text, as they are and however JSON may write them.
 
     Args:
         text: The text.
         secrets: The secrets.
         end: Where the text is cut; a secret that starts before is masked, though it ends later.
     """
-    spans = sorted(span for spelling in _spellings(secrets) for span in _occurrences(text, spelling))
+    spans = sorted(_occurrences(text, tuple(filter(None, secrets))))
     end = len(text) if end is None else end
     shown, position = "", 0
     for start, stop in spans:
@@ -191,14 +194,34 @@ def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
     return shown + text[position:end]
 
 
-def _spellings(secrets: tuple[str, ...]) -> set[str]:
-    return {spelling for secret in secrets if secret for spelling in (secret, json.dumps(secret)[1:-1])}
+def _occurrences(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yield where secrets start and end: as they are, and unescaped as often as there is something to unescape."""
+    # A letter beyond 16 bits is one, or two where it was escaped.
+    spellings = {spelling for secret in secrets for spelling in (secret, _unescaped(json.dumps(secret)[1:-1]))}
+    letters, places = text, [(start, start + 1) for start in range(len(text))]
+    while True:
+        for spelling in spellings:
+            for start in _places(letters, spelling):
+                yield places[start][0], places[start + len(spelling) - 1][1]
+        plain = _unescaped(letters)
+        if plain == letters:
+            return
+        places = [(places[one.start()][0], places[one.end() - 1][1]) for one in _LETTER.finditer(letters)]
+        letters = plain
 
 
-def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
+def _unescaped(text: str) -> str:
+    return (
+        text
+        if "\\" not in text
+        else _LETTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
+    )
+
+
+def _places(text: str, part: str) -> Iterator[int]:
     start = text.find(part)
     while start >= 0:
-        yield start, start + len(part)
+        yield start
         start = text.find(part, start + 1)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gwms_async import ApiError, DecodeError, HttpMethod, OutcomeStatus, OutcomeUnknownError, WebhookType
+from gwms_async import ApiError, DecodeError, HttpMethod, OutcomeStatus, OutcomeUnknownError, RedirectError, WebhookType
 from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
 from ..client.test_wire import OPERATIONS
@@ -162,7 +162,7 @@ async def test_registering_what_is_marked_and_can_be_activated(gateway: GwmsEmul
 
 
 @pytest.mark.parametrize("operation", ["activate", "deactivate"])
-@pytest.mark.parametrize("fault", [DropAfter(), Status(500, carry_out=True), Status(504, carry_out=True)], ids=str)
+@pytest.mark.parametrize("fault", [DropAfter(), Status(500, carry_out=True), Status(524, carry_out=True)], ids=str)
 async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: DropAfter | Status) -> None:
     """A switch whose answer was lost is sent again, which changes nothing."""
     gateway.add_webhook(spec().url, "CREATE_ORDER", active=operation == "deactivate")
@@ -172,6 +172,30 @@ async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: Dro
             assert (await OPERATIONS[operation](gwms)).active is (operation == "activate")
 
     assert gateway.count(operation) == 3
+
+
+@pytest.mark.parametrize("status", [303, 500, 507, 520, 524, 599])
+async def test_a_create_that_is_carried_out_all_the_same(gateway: GwmsEmulator, status: int) -> None:
+    """A proxy gave up, or sends elsewhere for the result: the outcome is unknown, and a registration finds out."""
+    gateway.inject(Status(status, carry_out=True), operation="create", times=2)
+    async with client(gateway) as gwms:
+        with pytest.raises(OutcomeUnknownError, match=f"{status}: "):
+            await gwms.webhooks.create(spec())
+        report = await gwms.webhooks.register_many([spec(2)])
+
+    assert report.counts == {OutcomeStatus.RECOVERED: 1}
+    assert len(gateway.webhooks) == gateway.count("create") == 2
+
+
+@pytest.mark.parametrize("operation", ["list", "get", "update", "activate", "delete"])
+async def test_see_other(gateway: GwmsEmulator, operation: str) -> None:
+    """What may be repeated and is sent elsewhere is an error at once."""
+    gateway.inject(Status(303), operation=operation)
+    async with client(gateway) as gwms:
+        with pytest.raises(RedirectError):
+            await OPERATIONS[operation](gwms)
+
+    assert gateway.count(operation) == 1
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])

@@ -37,7 +37,7 @@ spans = st.integers(-40, -1) | st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.0, 3.5, 7
 to_the_end = st.just(None)
 
 REFUSED = (400, 403, 408, 409, 418, 422, 425, 429, 501)
-UNKNOWN = (500, 502, 503, 504)
+UNKNOWN = (500, 502, 503, 504, 507, 520, 524)
 FAULTS = st.sampled_from(
     [
         DropBefore(),

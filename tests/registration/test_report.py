@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 
 from gwms_async import (
     Cause,
     ConnectionFailedError,
+    GwmsError,
     HttpMethod,
     Outcome,
     OutcomeStatus,
+    OutcomeUnknownError,
     Report,
     Webhook,
     WebhookSpec,
@@ -116,7 +121,7 @@ def test_failures_are_raised_together() -> None:
 
     group = raised(report)
 
-    assert group.message == "3 of 4 webhooks are not registered"
+    assert group.message == "3 of 4 webhooks need attention"
     assert [(type(one), str(one)) for one in group.exceptions] == [
         (ConnectionFailedError, "connection refused"),
         (LookupError, "odd"),
@@ -189,3 +194,44 @@ def test_raising_twice_notes_once() -> None:
             report.raise_for_failures()
 
     assert len(error.__notes__) == 1
+
+
+class Local:
+    """Something in a frame."""
+
+
+@pytest.mark.parametrize("kind", [GwmsError, LookupError])
+def test_an_outcome_keeps_its_error_without_frames(kind: type[Exception]) -> None:
+    """Their locals are a whole run; the text and the attributes stay."""
+
+    def fail(local: Local) -> Outcome:
+        try:
+            try:
+                raise ValueError(local)
+            except ValueError as inner:
+                raise kind("refused") from inner
+        except kind as error:
+            error.add_note("here")
+            return Outcome(SPEC, S.FAILED, error=error)
+
+    local = Local()
+    watched = weakref.ref(local)
+    outcome = evolve(fail(local), attempts=2)
+    del local
+    gc.collect()
+
+    assert watched() is None
+    assert type(outcome.error) is kind
+    assert (str(outcome.error), outcome.error.__notes__) == ("refused", ["here"])
+    assert outcome == evolve(outcome, attempts=2)
+
+
+def test_what_is_to_be_checked_is_counted() -> None:
+    """Beside the status that it has: it is there, perhaps twice."""
+    second = OutcomeUnknownError("there may be a second copy", spec=SPEC)
+    report = Report(
+        (Outcome(SPEC, S.CREATED, error=second), Outcome(OTHER, S.CREATED), Outcome(OTHER, S.FAILED, error=refused()))
+    )
+
+    assert str(report).splitlines()[0] == "3 webhooks: 2 created (1 to check), 1 failed"
+    assert raised(report).message == "2 of 3 webhooks need attention"

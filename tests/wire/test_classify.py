@@ -65,7 +65,10 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
         V.RETRY,
         V.OUTCOME_UNKNOWN,
     ),
-    ("the gateway failed", [500, 502, 503, 504, 507, 520, 522, 524, 530, 599], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("the gateway failed", [500, 502, 503, 504], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("a proxy says", [506, 507, 508, 509, 520, 522, 524, 529, 530, 599], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("counts as 500", [600, 999, 199, 0], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("see other", [303], M.SEE_OTHER, V.RAISE, V.OUTCOME_UNKNOWN),
     (
         "an unreadable success",
         [Response(status, readable=False) for status in (200, 201, 299)],
@@ -75,8 +78,7 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
     ),
     ("refused", [300, 301, 302, 304, 307, 308, 399], M.REFUSED, V.RAISE, V.RAISE),
     ("refused", [400, 402, 403, 404, 405, 409, 410, 413, 418, 422, 451, 499], M.REFUSED, V.RAISE, V.RAISE),
-    ("refused", [501, 505, 511, 600, 999, 199], M.REFUSED, V.RAISE, V.RAISE),
-    ("shown elsewhere", [303], M.SEE_OTHER, V.RAISE, V.OUTCOME_UNKNOWN),
+    ("refused", [501, 505, 511], M.REFUSED, V.RAISE, V.RAISE),
     ("success", [200, 201, 202, 204, 299], M.SUCCESS, V.ACCEPT, V.ACCEPT),
 ]
 

@@ -173,13 +173,19 @@ def test_the_error_of_an_empty_answer() -> None:
         decoding.decode_webhooks(LIST, open_envelope(200, b""))
 
 
-def test_the_error_names_five_mistakes() -> None:
-    """A thousand bad webhooks do not make a message of a thousand parts."""
+def test_the_error_names_the_first_five_mistakes() -> None:
+    """A thousand bad webhooks do not make a message of a thousand parts; the index is the one in the list."""
     with pytest.raises(DecodeError) as caught:
-        decoding.decode_webhooks(LIST, answer([{**DATA, "active": "yes"}] * 1000))
+        decoding.decode_webhooks(LIST, answer([*[DATA] * 17, *[{**DATA, "active": "yes", "id": "7"}] * 1000]))
 
-    assert len(caught.value.paths) == 5
-    assert str(caught.value).count("expected bool") == 5
+    assert caught.value.paths == (
+        "expected int @ $[17].id",
+        "expected bool @ $[17].active",
+        "expected int @ $[18].id",
+        "expected bool @ $[18].active",
+        "expected int @ $[19].id",
+    )
+    assert all(path in str(caught.value) for path in caught.value.paths)
 
 
 @pytest.mark.parametrize("data", [None, [], {"a": 1}, "text", 5, False])
@@ -297,7 +303,7 @@ def test_the_token_s_own_end_counts_where_none_is_said(expires_in: Any, padded: 
         jwt(None),
         *(jwt({"exp": value}) for value in UNTIMELY),
         "a." + base64.urlsafe_b64encode(b"\xff\xfe\xff").decode() + ".c",
-        "a." + base64.urlsafe_b64encode(b"[" * 200_000).decode() + ".c",
+        "a." + base64.urlsafe_b64encode(b"[" * 40_000).decode() + ".c",
     ],
     ids=lambda token: token[:30],
 )
@@ -314,7 +320,10 @@ def test_a_token_that_says_nothing_of_its_end(token: str) -> None:
         "s3cret",
         {},
         {"Token": "s3cret"},
-        *({"token": value} for value in (None, 5, "", " ", "s3cret\n", "s3 cret", "s3cr\u00e9t", ["s3cret"], "\x7f")),
+        *(
+            {"token": value}
+            for value in (None, 5, "", " ", "s3cret\n", "s3 cret", "s3cr\u00e9t", ["s3cret"], "\x7f", "s3" * 40_000)
+        ),
     ],
 )
 def test_a_login_without_a_usable_token(data: Any) -> None:

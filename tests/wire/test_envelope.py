@@ -177,3 +177,12 @@ def test_a_message_is_one_short_line() -> None:
 
     assert text.startswith("a ERROR forged x")
     assert len(text) == 500
+
+
+def test_a_long_envelope_is_read_like_any_other() -> None:
+    """Whichever parser reads it."""
+    data = "x" * (5 * 1024 * 1024)
+
+    response = open_envelope(200, "OK", {}, b'{"data": "%b"}' % data.encode())
+
+    assert response.data == data

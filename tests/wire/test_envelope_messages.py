@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -112,6 +113,29 @@ def test_a_secret_at_the_edge_of_an_excerpt(secret: str) -> None:
 def test_secrets_that_overlap(text: str, secrets: tuple[str, ...], shown: str) -> None:
     """No letter that belongs to one of them is left."""
     assert envelope.masked(text, secrets) == shown
+
+
+WRITERS: dict[str, Callable[[str], str]] = {
+    "ASCII": json.dumps,
+    "UTF-8": lambda text: json.dumps(text, ensure_ascii=False),
+    "slashes": lambda text: json.dumps(text).replace("/", "\\/"),
+    "capitals": lambda text: "".join(f"\\u{unit:04X}" for unit in memoryview(text.encode("utf-16-le")).cast("H")),
+    "twice": lambda text: json.dumps(json.dumps(text)),
+    "mixed": lambda text: json.dumps(json.dumps(text, ensure_ascii=False)),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("secret", ['pa"ss-w\u00f6rd', "a/b+c&d/e", "back\\slash\\", 'k\U0001f600z"\U0001f600'])
+def test_a_secret_as_any_json_writes_it(secret: str, writer: str) -> None:
+    """In capitals or not, in ASCII or not, with slashes escaped or not, also JSON within JSON."""
+    written = WRITERS[writer](secret).strip('"')
+    for before in (0, 190, 995, 999):
+        page = (" " * before + f"<{written}>" + "y" * 2000).encode()
+        shown = envelope.excerpt(Response(502, body=page, secrets=(secret,)))
+
+        assert "***" in shown
+        assert set(shown) <= set('*<\\">y ')
 
 
 def test_a_masked_text_may_be_cut() -> None:
