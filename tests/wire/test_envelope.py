@@ -183,6 +183,6 @@ def test_a_long_envelope_is_read_like_any_other() -> None:
     """Whichever parser reads it."""
     data = "x" * (5 * 1024 * 1024)
 
-    response = open_envelope(200, "OK", {}, b'{"data": "%b"}' % data.encode())
+    response = open_envelope(200, b'{"data": "%b"}' % data.encode())
 
     assert response.data == data
