@@ -16,7 +16,7 @@ from gwms_async import GwmsError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import decoding, envelope, requests
 
-SIZE = 2**17
+SIZE = 2**19
 """Of nonsense; twice as much is granted beside what parsing takes."""
 SECRET = "k" * 40
 LIST, GET = requests.list_request(Call()), requests.get_request(7, Call())
