@@ -182,7 +182,9 @@ def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
         secrets: The secrets.
         end: Where the text is cut; a secret that starts before is masked, though it ends later.
     """
-    spans = sorted(_occurrences(text, tuple(filter(None, secrets))))
+    # Stripped as well: blanks at the beginning of a text are not looked at.
+    spellings = {spelling for secret in secrets for spelling in (secret, secret.strip()) if spelling}
+    spans = sorted(_occurrences(text, tuple(spellings)))
     end = len(text) if end is None else end
     shown, position = "", 0
     for start, stop in spans:

@@ -186,3 +186,15 @@ def test_a_long_envelope_is_read_like_any_other() -> None:
     response = open_envelope(200, b'{"data": "%b"}' % data.encode())
 
     assert response.data == data
+
+
+@pytest.mark.parametrize("secret", [" hunter2secret", "\thunter2secret ", "   "])
+@pytest.mark.parametrize("form", ["{} rest", '{{"message": "{} rest"}}'])
+def test_a_secret_with_blanks_around_it_is_masked(form: str, secret: str) -> None:
+    """Though the blanks at the beginning of a text are not looked at."""
+    body = form.format(secret.replace("\t", "\\t") if form.startswith("{{") else secret)
+
+    text = envelope.explain(envelope.open_envelope(500, "no", {}, body.encode(), (secret,)))
+
+    assert "hunter2" not in text
+    assert "rest" in text
