@@ -89,7 +89,7 @@ class Deletion:
         try:
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif listed is None or is_tombstone(listed) or self._coordinator.memory.is_deleted(webhook.id):
+            elif listed is None or _is_trace(webhook, listed) or self._coordinator.memory.is_deleted(webhook.id):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, listed):
                 self.refuse("it has changed since the plan was made")
@@ -116,6 +116,11 @@ class Deletion:
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(self._webhook.spec, status, self._webhook, error, self.call.attempts)
+
+
+def _is_trace(seen: Webhook, listed: Webhook) -> bool:
+    """Return whether it may be only the trace of what was seen; what says something else now is not."""
+    return is_tombstone(listed) and listed.identity == seen.identity
 
 
 def _is_unchanged(seen: Webhook, listed: Webhook | None) -> bool:

@@ -32,6 +32,11 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
     )
 
 
+def hides_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
+    """Return whether a list does not show yet what was created."""
+    return any(_hidden(snapshot, item) for item in items)
+
+
 async def look_at(snapshot: Snapshot, item: Item) -> None:
     """Let a list decide an item that is in doubt, or was created."""
     if item.state in UNSETTLED:
@@ -56,13 +61,9 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     Returns:
         Seconds after which a further list must decide; None if this one has.
     """
-    is_last, memory = item.looks >= len(PAUSES), item.coordinator.memory
+    is_last = item.looks >= len(PAUSES)
     copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
-    hidden = [
-        number
-        for number in item.own
-        if snapshot.get(number) is None and number not in item.gone and not memory.is_deleted(number)
-    ]
+    hidden = _hidden(snapshot, item)
     if hidden:
         item.coordinator.note_lag()
     if is_last:
@@ -80,6 +81,12 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     if item.own:
         item.end(OutcomeStatus.FAILED, error=GwmsError("it was deleted by somebody meanwhile: run again"))
     return None
+
+
+def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
+    is_deleted = item.coordinator.memory.is_deleted
+    missing = [number for number in item.own if snapshot.get(number) is None]
+    return [number for number in missing if number not in item.gone and not is_deleted(number)]
 
 
 def _later(item: Item) -> float:
@@ -123,6 +130,7 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
             item.end(OutcomeStatus.FAILED, keep, trouble, copies=(*excess, *foreign))
             return None
         if switched is None:
+            item.outcome = evolve(item.outcome_now(), copies=(*excess, *foreign))
             return None
         keep = switched
         status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status

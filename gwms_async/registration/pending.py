@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
-from .closing import is_alone, look_at
+from .closing import hides_some, is_alone, look_at
 from .coordinator import Coordinator
 from .item import UNSETTLED, Item, State
 from .snapshot import Snapshot
@@ -40,7 +40,8 @@ class Pending:
         *,
         is_stream: bool,
     ) -> None:
-        self._lists, self._clock, self._workers = coordinator.lists, coordinator.clock, workers
+        self._coordinator, self._workers = coordinator, workers
+        self._lists, self._clock = coordinator.lists, coordinator.clock
         self._concurrency, self._on_change, self._is_stream = concurrency, on_change, is_stream
         self._items: list[Item] = []
         self._unsettled = 0
@@ -97,10 +98,13 @@ class Pending:
 
     def _due_beside_work(self, item: Item) -> float:
         is_new = item.state is State.CREATED and not item.looks and not item.is_watched
-        return self._last_create + _QUIET if is_new else item.due
+        return max(item.due, self._last_create + _QUIET) if is_new else item.due
 
     async def _decide(self, snapshot: Snapshot) -> None:
         due = [item for item in self._items if item.due <= snapshot.began_at]
+        # Known before any is closed: one that was in doubt is closed later where lists lag, whichever shows that.
+        if any(item.doubt is not None for item in due) and hides_some(snapshot, due):
+            self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
         await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot), tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from gwms_async import Handler, Outcome, OutcomeStatus, Plan, PlanRefusedError, Request, Response, ServerError
 from gwms_async.testing import GwmsEmulator, Stall, Status
@@ -220,3 +221,15 @@ async def test_an_apply_that_is_cancelled_deletes_nothing_more(gateway: GwmsEmul
             await applying
 
     assert gateway.count("delete") <= 2
+
+
+async def test_what_says_something_else_now_is_not_taken_for_deleted(gateway: GwmsEmulator) -> None:
+    """An inactive webhook with `unregisteredAt` is the trace of what the plan saw only if it has the same identity."""
+    gateway.add_webhook(spec(1).url, "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        await gwms.webhooks.update(1, evolve(spec(2), active=False))
+        (outcome,) = (await gwms.webhooks.apply(plan)).outcomes
+
+    assert (outcome.status, gateway.count("delete")) == (S.NOT_STARTED, 0)
+    assert "it has changed since the plan was made" in str(outcome.error)

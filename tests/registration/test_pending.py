@@ -182,3 +182,26 @@ def test_in_a_stream_what_failed_is_tried_again(again: str) -> None:
         assert outcomes == ([S.FAILED, S.FAILED, S.CREATED] if again == "fails" else [S.FAILED, S.CREATED, S.DUPLICATE])
 
     virtual_loop.run(main())
+
+
+def test_what_was_created_in_a_round_of_a_stream_waits_for_its_closing_list() -> None:
+    """Created again after 1 s, it is closed 3 s after its doubt; until then no list could decide it, and none is taken.
+
+    While the source goes on, lists used to follow each other without a pause.
+    """
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield spec
+            await asyncio.sleep(10)
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1)]
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED]
+        assert gateway.count("create") == 2
+        assert gateway.count("list") == 3
+
+    virtual_loop.run(main())
