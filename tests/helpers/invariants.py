@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, combinations
 
 from gwms_async import NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, Report, Webhook, WebhookSpec
 from gwms_async.models import Identity
-from gwms_async.testing import Exchange, RevokeTokens, StoredWebhook
+from gwms_async.testing import Exchange, NoEffect, OtherState, RevokeTokens, StoredWebhook
 
-from .model_world import REGISTERING, TIMEOUTS, TTL, Op, World
+from .model_world import REGISTERING, TIMEOUTS, TTL, Birth, Op, World, identity_of
 
 S = OutcomeStatus
 ATTEMPTS, REPLAYS, ROUNDS = 5, 4, 4
+REMEMBERED = 60.0
 _THERE = {S.CREATED, S.EXISTING, S.UPDATED, S.RECOVERED}
-_CHANGES = {"create", "activate", "deactivate", "delete"}
+_CHANGES = {"create", "update", "activate", "deactivate", "delete"}
 _EPSILON = 1e-6
 
 
 def judge(world: World, op: Op) -> Iterator[str]:
     """Find fault with a call at the moment at which it ends."""
-    complaints = chain(_in_time(op), _made(world, op) if op.specs else _found(world, op))
+    complaints = chain(_in_time(op), _made(world, op) if op.specs or op.plan else _found(world, op))
     yield from (f"{op}: {complaint}" for complaint in complaints)
+
+
+def hear(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
+    """Find fault with an outcome at the moment at which it is emitted."""
+    yield from (f"{op}: {complaint}: emitted {outcome!r}" for complaint in _outcome(world, op, outcome))
 
 
 def _in_time(op: Op) -> Iterator[str]:
@@ -38,7 +44,7 @@ def _made(world: World, op: Op) -> Iterator[str]:
     if op.error is not None or op.result is None:
         return
     if isinstance(op.result, Report):
-        yield from _report(world, op)
+        yield from _report(world, op, op.result)
         return
     yield from _as_wanted(world, op, op.specs[0], op.result)
     if op.kind == "create" and world.births[op.result.id].origin != op.number:
@@ -50,61 +56,146 @@ def _found(world: World, op: Op) -> Iterator[str]:
     match op.kind:
         case "delete" if op.is_success or isinstance(op.error, NotFoundError):
             # An id that did not exist when the call began may have been given out since.
-            if op.webhook_id in rows and world.births[op.webhook_id].at <= op.began:
+            is_gone = op.webhook_id not in rows or world.births[op.webhook_id].at > op.began
+            if not is_gone and not _hit_by(world, op, NoEffect):
                 yield f"is not gone: {op.error}"
         case "activate" | "deactivate" if op.is_success:
             row = rows.get(op.webhook_id)
-            is_right = row is not None and row.active == (op.kind == "activate")
+            wanted = op.result.active if _hit_by(world, op, NoEffect) else op.kind == "activate"
+            is_right = row is not None and row.active == op.result.active == wanted
             if not is_right and not world.touched_by_others(op.webhook_id, op):
                 yield f"is not in its state: {row}"
         case "list" if op.is_success:
-            listed = {webhook.id for webhook in op.result}
-            since = {number for number, birth in world.births.items() if birth.at > op.began}
-            if not (op.alive & rows.keys()) <= listed <= (op.alive | since):
-                yield f"lists {listed}, not between {op.alive & rows.keys()} and {op.alive | since}"
+            listed, since = {webhook.id for webhook in op.result}, op.began_at - world.customs.list_lag
+            is_shown = {n for n in op.alive if world.births[n].time < since or not world.customs.list_lag}
+            missing = (is_shown & rows.keys()) - listed
+            # What is deleted may still be listed by a list that lags, and for ever as a tombstone.
+            dead = {n for n, death in world.deaths.items() if death.at < op.began and death.time < since - _EPSILON}
+            wrong = listed - world.births.keys() | (set() if world.customs.tombstones else listed & dead)
+            if missing or wrong:
+                yield f"lists {listed}, without {missing}, with {wrong}"
+
+
+def _hit_by(world: World, op: Op, *faults: type) -> bool:
+    return any(isinstance(exchange.fault, faults) for exchange in world.exchanges(op))
 
 
 def _as_wanted(world: World, op: Op, spec: WebhookSpec, webhook: Webhook) -> Iterator[str]:
     row = world.rows.get(webhook.id)
-    is_right = row is not None and row.active == webhook.active == spec.active
-    if webhook.identity != spec.identity or not (is_right or world.touched_by_others(webhook.id, op)):
-        yield f"ends with {webhook} for {spec}, where the gateway holds {row}"
+    if op.kind in {"create", "update"} and _hit_by(world, op, NoEffect, OtherState):
+        is_right = row is not None and (row.active, identity_of(row)) == (webhook.active, webhook.identity)
+    else:
+        is_right = row is not None and row.active == webhook.active == spec.active
+        is_right = is_right and webhook.identity == spec.identity == identity_of(row)  # type: ignore[arg-type]
+    if is_right or world.touched_by_others(webhook.id, op):
+        return
+    if row is None and world.customs.tombstones and not spec.active:
+        return  # it cannot be told from one that was deactivated
+    yield f"ends with {webhook} for {spec}, where the gateway holds {row}"
 
 
-def _report(world: World, op: Op) -> Iterator[str]:
-    report: Report = op.result
+def _report(world: World, op: Op, report: Report) -> Iterator[str]:
     seen: set[Identity] = set()
-    if [outcome.spec for outcome in report.outcomes] != list(op.specs):
+    wanted = list(op.plan.wanted if op.plan is not None else op.specs)
+    registered, deleted = report.outcomes[: len(wanted)], report.outcomes[len(wanted) :]
+    if [outcome.spec for outcome in registered] != wanted:
         yield "reports on something else"
-    for outcome in report.outcomes:
+    for outcome in registered:
         if (outcome.status is S.DUPLICATE) != (outcome.spec.identity in seen):
             yield f"calls it a duplicate, or not, wrongly: {outcome}"
         seen.add(outcome.spec.identity)
+        complaints = chain(_outcome(world, op, outcome), _end(world, op, outcome))
+        yield from (f"{complaint}: {outcome!r}" for complaint in complaints)
+    if [outcome.webhook for outcome in deleted] != list(op.plan.delete if op.plan is not None else ()):
+        yield "reports on other deletions"
+    for outcome in deleted:
         yield from (f"{complaint}: {outcome!r}" for complaint in _outcome(world, op, outcome))
 
 
 def _outcome(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
+    """Find what is not true of an outcome at this very moment."""
     own = {n for n, birth in world.births.items() if birth.origin == op.number}
-    if outcome.status in _THERE:
+    if outcome.is_failure != (outcome.error is not None):
+        yield "is a failure without an error"
+    if outcome.status is S.DELETED:
+        yield from _deleted(world, op, outcome)
+    elif op.plan is not None and outcome.webhook in op.plan.delete:
+        return  # it stays
+    elif outcome.status in _THERE:
         if outcome.webhook is None:
             yield "shows no webhook"
             return
         yield from _as_wanted(world, op, outcome.spec, outcome.webhook)
         if outcome.status is S.CREATED and outcome.webhook.id not in own:
             yield "was not created by it"
-        if outcome.status in {S.EXISTING, S.UPDATED} and outcome.webhook.id in own:
+        # A stream's spec that comes again later finds what it has created itself.
+        if outcome.status in {S.EXISTING, S.UPDATED} and outcome.webhook.id in own and op.kind != "register_stream":
             yield "was created by it"
     if outcome.status is S.UNKNOWN and not isinstance(outcome.error, OutcomeUnknownError):
         yield "does not say why"
+
+
+def _deleted(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
+    webhook = outcome.webhook
+    row = None if webhook is None else world.rows.get(webhook.id)
+    # What was deactivated, also in a list that lags, cannot be told from the trace of what was deleted.
+    is_left = row is not None and row.id not in world.ghosts and not _is_memory(row)
+    if is_left and row is not None and not world.touched_by_others(row.id, op):
+        yield "is not gone"
+
+
+def _end(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
+    """Find what is not true of the last outcome of a spec."""
+    identity = outcome.spec.identity
     if outcome.status is not S.DUPLICATE:
-        sent = len(_creates(world, op, outcome.spec.identity))
+        sent = len(_creates(world, op, identity))
         if sent > outcome.attempts or sent > ATTEMPTS * ROUNDS + REPLAYS:
             yield f"sent {sent} creates"
+    if outcome.status is S.DUPLICATE or outcome.webhook is None:
+        return
+    born = {n for n, birth in world.births.items() if birth.origin == op.number and birth.identity == identity}
+    second = {n for n in born & world.rows.keys() if not _is_memory(world.rows[n])} - {outcome.webhook.id}
+    second -= world.ghosts | {number for number in second if _came_unseen(world, op, number)}
+    is_said = isinstance(outcome.error, OutcomeUnknownError) or (outcome.is_failure and second <= {*outcome.copies})
+    # A webhook that cannot be switched ends its spec before its closing list.
+    is_said = is_said or (outcome.status is S.FAILED and _hit_by(world, op, NoEffect))
+    if second and not is_said and not _changed_identity(world, second):
+        yield f"does not say that it left {second} as well"
+    if outcome.status in {S.CREATED, S.RECOVERED} and not outcome.is_failure:
+        yield from _lowest(world, op, outcome.webhook)
+
+
+def _came_unseen(world: World, op: Op, number: int) -> bool:
+    """Tell whether a create was carried out so late that a list of 3 s later cannot show it, for it lags.
+
+    The client cannot know that before a list has not shown what it created; then it looks for longer.
+    """
+    lists = [exchange.at for exchange in world.exchanges(op, "list") if exchange.status == 200]
+    born = world.births[number].time
+    return bool(world.customs.list_lag and not op.knew_lag and lists and born + world.customs.list_lag > lists[-1])
+
+
+def _lowest(world: World, op: Op, webhook: Webhook) -> Iterator[str]:
+    """Find a lower copy that should have stayed instead of what was created."""
+    if _was_kept_from_looking(world, op, op.began):
+        return
+    for number, row in world.rows.items():
+        is_copy = number < webhook.id and identity_of(row) == webhook.identity and not _is_memory(row)
+        if is_copy and not world.touched_by_others(number, op):
+            yield f"keeps {webhook.id}, not {number}"
+
+
+def _changed_identity(world: World, numbers: Iterable[int]) -> bool:
+    return any(len(world.identities(number)) > 1 for number in numbers)
 
 
 def _creates(world: World, op: Op, identity: Identity) -> list[Exchange]:
-    wanted = " ".join(identity)
+    wanted = _on_wire(identity)
     return [exchange for exchange in world.exchanges(op, "create") if exchange.headers["x-creates"] == wanted]
+
+
+def _on_wire(identity: Identity) -> str:
+    return " ".join(identity)
 
 
 def suspect(world: World, op: Op, exchange: Exchange) -> Iterator[str]:
@@ -115,33 +206,110 @@ def suspect(world: World, op: Op, exchange: Exchange) -> Iterator[str]:
     if exchange.operation in _CHANGES and stopped is not None and exchange.at > stopped + _EPSILON:
         yield f"{op}: sent {exchange.operation} {exchange.at - stopped} s after its end"
     if exchange.operation == "create" and op.kind in REGISTERING:
-        for number in world.rows:
-            birth = world.births[number]
-            if " ".join(birth.identity) == exchange.headers["x-creates"] and birth.at < op.began:
-                yield f"{op}: creates again what was there: {world.rows[number]}"
+        for number, row in world.rows.items():
+            if _on_wire(identity_of(row)) == exchange.headers["x-creates"] and _was_to_be_seen(world, op, number):
+                yield f"{op}: creates again what was there: {row}"
 
 
-def question(world: World, op: Op, number: int) -> Iterator[str]:
+def _was_to_be_seen(world: World, op: Op, number: int) -> bool:
+    """Tell whether a call's first list showed a webhook as it is, or its client had just created it."""
+    birth = world.births[number]
+    if birth.at >= op.began or _changed_identity(world, [number]):
+        return False
+    if not world.customs.list_lag or birth.time < op.began_at - world.customs.list_lag:
+        return True
+    maker = world.ops.get(birth.origin)
+    is_known = maker is not None and maker.ended is not None and maker.ended < op.began and maker.is_success
+    return is_known and maker is not None and maker.kind == "create" and maker.generation == op.generation
+
+
+def question(world: World, op: Op, row: StoredWebhook) -> Iterator[str]:
     """Find fault with the deletion of a webhook at the moment at which it is carried out."""
+    number = row.id
     if op.kind == "delete" and op.webhook_id == number:
         return
     birth = world.births[number]
-    lower = [n for n, b in world.births.items() if b.identity == birth.identity and n < number]
     if op.kind not in REGISTERING:
         yield f"{op}: deleted {number}"
-    elif birth.at < op.began:
-        yield f"{op}: deleted {number}, which was there before"
-    elif birth.identity not in {spec.identity for spec in op.specs}:
+        return
+    identities = world.identities(number)
+    planned = {webhook.id: webhook for webhook in op.plan.delete} if op.plan is not None else {}
+    if number in planned:
+        yield from _planned(world, op, planned[number], row)
+        return
+    world.fired["copy deleted by a closing list"] += 1
+    wanted = {spec.identity for spec in (op.plan.wanted if op.plan is not None else op.specs)}
+    if not identities & wanted:
         yield f"{op}: deleted {number}, which it was not asked for"
-    elif not any(world.deaths.get(n, op.began) >= op.began for n in lower):
+    if not _is_removable(world, op, number, birth):
+        yield f"{op}: deleted {number}, which was not its own: {birth}"
+    if not _one_stays(world, op, number, identities):
         yield f"{op}: deleted {number}, the only one"
+
+
+def _planned(world: World, op: Op, webhook: Webhook, row: StoredWebhook) -> Iterator[str]:
+    """Find fault with the deletion of what a plan had seen."""
+    world.fired["webhook deleted by a plan"] += 1
+    assert op.plan is not None
+    is_same = (identity_of(row), row.active) == (webhook.identity, webhook.active)
+    if not is_same and not world.touched_by_others(webhook.id, op):
+        yield f"{op}: deleted {row}, not {webhook}"
+    if webhook.identity in {spec.identity for spec in op.plan.wanted}:
+        stays = [o.webhook for o in op.emitted if o.spec.identity == webhook.identity and o.status in _THERE]
+        if not any(w is not None and w.id != webhook.id and _is_known(world, op, w.id) for w in stays):
+            yield f"{op}: deleted {webhook}, the only one"
+
+
+def _is_removable(world: World, op: Op, number: int, birth: Birth) -> bool:
+    """Tell whether the design lets a registration delete a webhook (4.7)."""
+    maker = world.ops.get(birth.origin)
+    if birth.origin == op.number:
+        return True
+    if maker is not None and maker.generation == op.generation:
+        if maker.kind == "create" and maker.is_success and world.now <= birth.time + REMEMBERED:
+            return False
+        is_closed = maker.ended is not None and maker.ended < op.began and not _was_unlucky(world, maker)
+        if maker.kind in REGISTERING and not is_closed:
+            return True
+    is_new = birth.time >= op.began_at - world.customs.list_lag and birth.at > 0
+    return (is_new or birth.at > op.began) and _was_in_doubt(world, op, world.identities(number))
+
+
+def _was_unlucky(world: World, op: Op) -> bool:
+    return op.stopped_at is not None or op.was_closed or _was_kept_from_looking(world, op, op.began)
+
+
+def _was_in_doubt(world: World, op: Op, identities: set[Identity]) -> bool:
+    """Tell whether the answer to a create of this client was lost."""
+    wanted = {_on_wire(identity) for identity in identities}
+    return any(
+        exchange.operation == "create"
+        and exchange.headers["x-creates"] in wanted
+        and (exchange.status != 200 or exchange.fault is not None or world.gateway.latency)
+        for exchange in world.gateway.requests
+    )
+
+
+def _one_stays(world: World, op: Op, number: int, identities: set[Identity]) -> bool:
+    """Tell whether a lower copy is the run's own, or has been seen by it to exist."""
+    lower = [n for n in world.births if n < number and world.identities(n) & identities]
+    return any(world.births[n].origin == op.number or _is_known(world, op, n) for n in lower)
+
+
+def _is_known(world: World, op: Op, number: int) -> bool:
+    return world.births[number].origin == op.number or any(
+        exchange.status == 200 and exchange.operation in {"get", "activate", "deactivate"}
+        for exchange in world.exchanges(op)
+        if exchange.path.rpartition("webhooks/")[2].partition("/")[0] == str(number)
+    )
 
 
 def requests_within_bounds(world: World) -> Iterator[str]:
     """Find calls that were on the wire too often, or sent what they said they had not."""
-    births = defaultdict(list)
-    for birth in world.births.values():
-        births[birth.origin, birth.identity].append(birth)
+    births = defaultdict[tuple[int, Identity], set[int]](set)
+    for number, birth in world.births.items():
+        births[birth.origin, birth.identity].add(number)
+    rows = world.rows
     for op in world.ops.values():
         if op.kind not in REGISTERING:
             answers = [exchange.status for exchange in world.exchanges(op)]
@@ -151,7 +319,9 @@ def requests_within_bounds(world: World) -> Iterator[str]:
             if op.specs and len(births[op.number, op.specs[0].identity]) > 1:
                 yield f"{op}: created two"
         for spec in _denied(op):
-            if births[op.number, spec.identity]:
+            hidden = births[op.number, spec.identity] & rows.keys() - world.ghosts
+            hidden = {number for number in hidden if not _changed_identity(world, [number])}
+            if hidden and not _shows_webhook(op, world.births):
                 yield f"{op}: created {spec}, and denies it: {op.error or op.result}"
 
 
@@ -164,10 +334,19 @@ def _denied(op: Op) -> list[WebhookSpec]:
         return [
             outcome.spec
             for outcome in op.result.outcomes
-            # A failure that shows a webhook says that it is there, but not as it shall be.
-            if outcome.status in denied or (outcome.status is S.FAILED and outcome.webhook is None)
+            # A failure that shows a webhook says that it is there, but not as asked for; one of a second copy says so.
+            if (outcome.status in denied and not isinstance(outcome.error, OutcomeUnknownError))
+            or (outcome.status is S.FAILED and outcome.webhook is None)
         ]
     return []
+
+
+def _shows_webhook(op: Op, numbers: Iterable[int]) -> bool:
+    """Tell whether the error of `register` names a webhook that is there, but not as asked for."""
+    text = str(op.error)
+    return op.kind == "register" and any(
+        f"webhook {number} is not" in text or f"/webhooks/{number}/" in text for number in numbers
+    )
 
 
 def logins_within_bounds(world: World) -> Iterator[str]:
@@ -206,12 +385,22 @@ def doubles(world: World) -> Iterator[str]:
     rows, made = world.rows, defaultdict(list)
     for number, birth in world.births.items():
         op = world.ops.get(birth.origin)
-        if number in rows and op is not None and op.kind in REGISTERING and not _is_memory(rows[number]):
+        is_there = number in rows and number not in world.ghosts and not _changed_identity(world, [number])
+        if is_there and op is not None and op.kind in REGISTERING and not _is_memory(rows[number]):
             made[op.generation, birth.identity].append((birth.asked, number, op))
     for births in made.values():
         for (_, one, first), (asked, other, second) in combinations(sorted(births, key=lambda birth: birth[0]), 2):
-            if not _was_kept_from_looking(world, second, asked):
+            is_unseen = _came_unseen(world, second, other) or _came_unseen(world, first, one)
+            is_said = _says_so(second, world.births[other].identity)
+            if not is_unseen and not is_said and not _was_kept_from_looking(world, second, asked):
                 yield f"{one} (by {first}) and {other} (by {second}) are the same webhook"
+
+
+def _says_so(op: Op, identity: Identity) -> bool:
+    """Tell whether a call says that there may be a second copy."""
+    outcomes = op.result.outcomes if isinstance(op.result, Report) else op.emitted
+    errors = [op.error, *(outcome.error for outcome in outcomes if outcome.spec.identity == identity)]
+    return any(isinstance(error, OutcomeUnknownError) for error in errors)
 
 
 def _is_memory(row: StoredWebhook) -> bool:
@@ -220,11 +409,28 @@ def _is_memory(row: StoredWebhook) -> bool:
 
 def _was_kept_from_looking(world: World, op: Op, since: int) -> bool:
     """Tell whether a run was stopped, or could not list or delete, before it had verified what it created."""
-    if op.stopped_at is not None or op.was_closed or op.ended is None:
+    if op.stopped_at is not None or op.was_closed:
         return True
     return any(
-        exchange.operation in {"list", "login", "delete"}
-        and since < world.asked.get(id(exchange), since + 1) < op.ended
-        and (exchange.status != 200 or exchange.fault is not None)
+        exchange.operation in {"list", "login", "delete", "get", "activate", "deactivate"}
+        and since < world.asked.get(id(exchange), since + 1)
+        and (op.ended is None or world.asked.get(id(exchange), since + 1) < op.ended)
+        # A 404 that no fault made says what is so.
+        and (exchange.status not in {200, 404} or exchange.fault is not None)
         for exchange in world.gateway.requests
     )
+
+
+def nothing_grew(world: World) -> Iterator[str]:
+    """Find what a client keeps although nothing of it is under way."""
+    coordinator = world.client.webhooks._coordinator
+    if coordinator._creating:
+        yield f"still creating {coordinator._creating}"
+    if coordinator.lists._tasks:
+        yield f"still listing: {coordinator.lists._tasks}"
+    ages = [write.at for write in coordinator.memory._writes.values()]
+    if ages and max(ages) - min(ages) > REMEMBERED:
+        yield f"remembers writes of {max(ages) - min(ages)} s"
+    doubts = coordinator._doubts.values()
+    if doubts and max(doubts) - min(doubts) > REMEMBERED:
+        yield f"remembers doubts of {max(doubts) - min(doubts)} s"

@@ -4,30 +4,76 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from typing import ClassVar
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from gwms_async import OutcomeStatus, Report, WebhookSpec
+from gwms_async import GwmsClient, OutcomeStatus, Report, WebhookSpec
 from gwms_async.testing import EnvelopeStatus, Fault, RawBody, RevokeTokens, Status
+from gwms_async.testing.wire import NewWebhook
 
-from ..helpers.fault_strategies import FAULTS, HIT, LATE, PLAGUE, POOL, indices, many, spans, specs, to_the_end
-from ..helpers.invariants import doubles, judge, logins_within_bounds, question, requests_within_bounds, suspect
-from ..helpers.model_world import Op, World
+from ..helpers.fault_strategies import (
+    CUSTOMS,
+    FAULTS,
+    HIT,
+    LATE,
+    PLAGUE,
+    POOL,
+    PREFIXES,
+    QUIRKS,
+    indices,
+    many,
+    spans,
+    specs,
+    to_the_end,
+)
+from ..helpers.invariants import (
+    doubles,
+    hear,
+    judge,
+    logins_within_bounds,
+    nothing_grew,
+    question,
+    requests_within_bounds,
+    suspect,
+)
+from ..helpers.model_world import Customs, Op, World
+
+RARE = (
+    *("spelling", "lag 1 s", "lag 5 s", "unique urls", "tombstones"),
+    *(f"{kind} ended" for kind in ("create", "update", "register", "register_many", "register_stream", "apply")),
+    *("foreign add", "foreign copy", "foreign remove", "foreign switch", "foreign update", "stream left early"),
+    *(f"NoEffect on {operation}" for operation in ("activate", "deactivate", "update", "delete")),
+    *("OtherState on create", "Paged", "Redirect 303", "Status 520", "Status 524", "Status 599", "Status 422"),
+    *("copy deleted by a closing list", "webhook deleted by a plan"),
+)
+"""What must come to pass for a long run to mean anything."""
 
 
 class Machine(RuleBasedStateMachine):
     """The client against the gateway."""
 
     steps: ClassVar[int] = 0
+    fired: ClassVar[Counter[str]] = Counter()
+    world: World
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World(judge, suspect, question)
+    @initialize(customs=CUSTOMS)
+    def open(self, customs: Customs) -> None:
+        """Choose a gateway."""
+        self.world = World(judge, suspect, question, hear, customs, self.fired)
 
     def go_on(self, span: float | None, op: Op | None = None) -> None:
         """Let the world go on: to the end of a call, or for a span."""
@@ -41,12 +87,12 @@ class Machine(RuleBasedStateMachine):
     @rule(spec=specs, span=spans | to_the_end)
     def create(self, spec: WebhookSpec, span: float | None) -> None:
         """Send one honest POST."""
-        self.go_on(span, self.world.begin("create", lambda gwms: gwms.webhooks.create(spec), specs=[spec]))
+        self.go_on(span, self.world.begin("create", lambda gwms, _: gwms.webhooks.create(spec), specs=[spec]))
 
     @rule(spec=specs, span=spans | to_the_end)
     def register(self, spec: WebhookSpec, span: float | None) -> None:
         """Register one."""
-        self.go_on(span, self.world.begin("register", lambda gwms: gwms.webhooks.register(spec), specs=[spec]))
+        self.go_on(span, self.world.begin("register", lambda gwms, _: gwms.webhooks.register(spec), specs=[spec]))
 
     @rule(
         wanted=many,
@@ -60,23 +106,90 @@ class Machine(RuleBasedStateMachine):
         """Register several."""
         op = self.world.begin(
             "register_many",
-            lambda gwms: gwms.webhooks.register_many(wanted, concurrency=concurrency, deadline=deadline),
+            lambda gwms, op: gwms.webhooks.register_many(
+                wanted,
+                concurrency=concurrency,
+                deadline=deadline,
+                on_outcome=lambda outcome: self.world.emit(op, outcome),
+            ),
             specs=wanted,
             deadline=deadline,
         )
         self.go_on(span, op)
 
+    @rule(
+        wanted=many,
+        concurrency=st.integers(1, 4),
+        pauses=st.lists(st.sampled_from([0.0, 0.0, 0.5, 4.0, 31.0]), min_size=1, max_size=4),
+        most=st.none() | st.integers(0, 4),
+        span=spans | to_the_end,
+    )
+    def register_stream(
+        self, wanted: list[WebhookSpec], concurrency: int, pauses: list[float], most: int | None, span: float | None
+    ) -> None:
+        """Register specs as they come, and perhaps stop listening after some outcomes."""
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for number, spec in enumerate(wanted):
+                await asyncio.sleep(pauses[number % len(pauses)])
+                yield spec
+
+        async def act(gwms: GwmsClient, op: Op) -> None:
+            stream = gwms.webhooks.register_stream(source(), concurrency=concurrency)
+            try:
+                while most is None or len(op.emitted) < most:
+                    op.emitted.append(await anext(stream))
+            except StopAsyncIteration:
+                return
+            finally:
+                op.stopped_at = self.world.now if op.stopped_at is None else op.stopped_at
+                await stream.aclose()
+            self.world.fired["stream left early"] += 1
+
+        self.go_on(span, self.world.begin("register_stream", act, specs=wanted))
+
+    @rule(
+        wanted=many,
+        prefix=PREFIXES,
+        pause=st.sampled_from([0.0, 0.0, 1.0, 40.0]),
+        force=st.booleans(),
+        span=spans | to_the_end,
+    )
+    def apply(self, wanted: list[WebhookSpec], prefix: str, pause: float, force: bool, span: float | None) -> None:
+        """Plan, wait, and apply the plan."""
+
+        async def act(gwms: GwmsClient, op: Op) -> Report:
+            plan = await gwms.webhooks.plan(wanted, prune=prefix)
+            await asyncio.sleep(pause)
+            op.plan, op.specs = plan, plan.wanted
+            op.began, op.began_at = self.world.moment(), self.world.now
+            return await gwms.webhooks.apply(
+                plan, concurrency=3, force=force, on_outcome=lambda outcome: self.world.emit(op, outcome)
+            )
+
+        self.go_on(span, self.world.begin("apply", act))
+
+    @rule(index=indices, spec=specs, span=spans | to_the_end)
+    def update(self, index: int, spec: WebhookSpec, span: float | None) -> None:
+        """Replace what one webhook says."""
+        number = self.some_id(index)
+
+        def act(gwms: GwmsClient, _: Op) -> Any:
+            return gwms.webhooks.update(number, spec)
+
+        self.go_on(span, self.world.begin("update", act, specs=[spec], webhook_id=number))
+
     @rule(index=indices, kind=st.sampled_from(["delete", "activate", "deactivate"]), span=spans | to_the_end)
     def change(self, index: int, kind: str, span: float | None) -> None:
         """Delete, activate or deactivate one that is there, or was, or never was."""
         number = self.some_id(index)
-        op = self.world.begin(kind, lambda gwms: getattr(gwms.webhooks, kind)(number), webhook_id=number)
+        op = self.world.begin(kind, lambda gwms, _: getattr(gwms.webhooks, kind)(number), webhook_id=number)
         self.go_on(span, op)
 
     @rule(span=spans | to_the_end)
     def list_all(self, span: float | None) -> None:
         """List."""
-        self.go_on(span, self.world.begin("list", lambda gwms: gwms.webhooks.list()))
+        self.go_on(span, self.world.begin("list", lambda gwms, _: gwms.webhooks.list()))
 
     @rule(span=spans)
     def wait(self, span: float) -> None:
@@ -120,6 +233,12 @@ class Machine(RuleBasedStateMachine):
     def late_delete(self, fault: Fault, times: int) -> None:
         """Let deletes be carried out after their connection was closed."""
         self.world.gateway.inject(fault, operation="delete", times=times)
+
+    @rule(quirk=QUIRKS, times=st.sampled_from([1, 1, 3]), at=st.sampled_from([1, 1, 2]))
+    def quirk(self, quirk: tuple[Fault, str], times: int, at: int) -> None:
+        """Let requests be carried out, or answered, in the gateway's own way."""
+        fault, operation = quirk
+        self.world.gateway.inject(fault, operation=operation, times=times, at=at)
 
     @rule(times=st.sampled_from([2, 6, 20]), with_logins=st.booleans())
     def outage(self, times: int, with_logins: bool) -> None:
@@ -166,15 +285,20 @@ class Machine(RuleBasedStateMachine):
     @rule(spec=specs)
     def foreign_add(self, spec: WebhookSpec) -> None:
         """Let another process add a webhook."""
-        add = self.world.gateway.add_webhook
-        self.world.foreign(lambda: add(spec.url, spec.webhook_type, active=spec.active, method=spec.method))
+        new = as_new(spec)
+        world, eshop = self.world, self.world.gateway.credentials.api_key
+        if world.customs.unique_urls and world.gateway._gateway.webhooks.has_equal(eshop, new):
+            return
+        if any(spec.identity in world.identities(number) for number in world.rows):
+            world.fired["foreign copy"] += 1
+        self.foreign("foreign add", lambda: world.gateway._gateway.webhooks.add(eshop, new, 1.7e9 + world.now))
 
     @precondition(lambda self: self.world.rows)
     @rule(index=indices)
     def foreign_remove(self, index: int) -> None:
         """Let another process remove a webhook."""
         number = list(self.world.rows)[index % len(self.world.rows)]
-        self.world.foreign(lambda: self.world.gateway.remove_webhook(number))
+        self.foreign("foreign remove", lambda: self.world.gateway.remove_webhook(number))
 
     @precondition(lambda self: self.world.rows)
     @rule(index=indices, active=st.booleans())
@@ -182,7 +306,21 @@ class Machine(RuleBasedStateMachine):
         """Let another process activate or deactivate a webhook."""
         row = list(self.world.rows.values())[index % len(self.world.rows)]
         table = self.world.gateway._gateway.webhooks
-        self.world.foreign(lambda: table.switch(row, 1.7e9 + self.world.now, active=active))
+        self.foreign("foreign switch", lambda: table.switch(row, 1.7e9 + self.world.now, active=active))
+
+    @precondition(lambda self: self.world.rows)
+    @rule(index=indices, spec=specs)
+    def foreign_update(self, index: int, spec: WebhookSpec) -> None:
+        """Let another process replace what a webhook says."""
+        row = list(self.world.rows.values())[index % len(self.world.rows)]
+        table, new = self.world.gateway._gateway.webhooks, as_new(spec)
+        if not (self.world.customs.unique_urls and table.has_equal(row.eshop, new, row.id)):
+            self.foreign("foreign update", lambda: table.replace(row, new, 1.7e9 + self.world.now))
+
+    def foreign(self, what: str, act: Callable[[], object]) -> None:
+        """Let another process do something."""
+        self.world.fired[what] += 1
+        self.world.foreign(act)
 
     def some_id(self, index: int) -> int:
         """Choose the id of a webhook that is there, or index itself."""
@@ -203,6 +341,8 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """All calls end; when calm has returned, everything can be had, once each."""
+        if not hasattr(self, "world"):
+            return  # it was never opened
         world = self.world
         try:
             for op in world.running:
@@ -220,7 +360,7 @@ class Machine(RuleBasedStateMachine):
                 assert not report.failures, report
                 assert first or report.counts == {OutcomeStatus.EXISTING: len(POOL)}, report
                 assert first or world.gateway.count("create") == creates
-            self.complain(doubles(world))
+            self.complain(chain(doubles(world), nothing_grew(world)))
         finally:
             for op in world.running:
                 assert op.task is not None
@@ -228,6 +368,11 @@ class Machine(RuleBasedStateMachine):
             world.run(world.client.close())
             world.run(world.gateway.close())
             world.runner.close()
+
+
+def as_new(spec: WebhookSpec) -> NewWebhook:
+    """Give what the gateway stores of a spec."""
+    return NewWebhook(spec.url, str(spec.webhook_type), spec.active, str(spec.method))
 
 
 async def turns(count: int) -> None:
@@ -250,8 +395,10 @@ def test_anything_in_any_order() -> None:
 def test_anything_in_any_order_for_long() -> None:
     """More than 10,000 steps, other ones each time; the seed is printed."""
     number, Machine.steps = random.SystemRandom().randrange(2**32), 0
+    Machine.fired.clear()
     print(f"seed {number}")  # noqa: T201  # pytest shows it where the test fails
     profile = settings(COMMON, max_examples=300, stateful_step_count=60)
     run_state_machine_as_test(seed(number)(Machine), settings=profile)
-    print(f"{Machine.steps} steps")  # noqa: T201
+    print(f"{Machine.steps} steps: {sorted(Machine.fired.items())}")  # noqa: T201
     assert Machine.steps > 10_000
+    assert all(Machine.fired[what] for what in RARE), Machine.fired
