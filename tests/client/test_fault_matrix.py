@@ -70,7 +70,6 @@ class Seen(Enum):
     NOT_PROCESSED = auto()
     UNKNOWN = auto()
     UNREADABLE = auto()
-    SEE_OTHER = auto()
     REFUSED = auto()
 
 
@@ -121,7 +120,7 @@ FAULTS: dict[str, tuple[Fault, Seen, bool, type[Exception]]] = {
     "599": (Status(599), Seen.UNKNOWN, False, ServerError),
     "599-done": (Status(599, carry_out=True), Seen.UNKNOWN, True, ServerError),
     "redirect": (Redirect("http://127.0.0.1:9/"), Seen.REFUSED, False, RedirectError),
-    "303": (Redirect("http://127.0.0.1:9/", status=303), Seen.SEE_OTHER, False, RedirectError),
+    "303": (Redirect("http://127.0.0.1:9/", status=303), Seen.UNKNOWN, False, RedirectError),
     "400": (Status(400), Seen.REFUSED, False, BadRequestError),
     "403": (Status(403), Seen.REFUSED, False, ForbiddenError),
     "404": (Status(404), Seen.REFUSED, False, NotFoundError),
@@ -177,9 +176,9 @@ def error_of(seen: Seen, times: int, error: type[Exception], *, idempotent: bool
     """Tell what the call ends with; None for a success."""
     if seen is Seen.HARMLESS or seen is Seen.UNAUTHORIZED:
         return None
-    if seen in {Seen.UNKNOWN, Seen.UNREADABLE, Seen.SEE_OTHER} and not idempotent:
+    if seen in {Seen.UNKNOWN, Seen.UNREADABLE} and not idempotent:
         return OutcomeUnknownError
-    return error if seen in {Seen.REFUSED, Seen.UNREADABLE, Seen.SEE_OTHER} or times >= ATTEMPTS else None
+    return error if seen in {Seen.REFUSED, Seen.UNREADABLE} or times >= ATTEMPTS else None
 
 
 def held(name: str, times: int, *, carried_out: bool, attempts: int) -> list[str]:
