@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gwms_async import ApiError, DecodeError, HttpMethod, OutcomeStatus, OutcomeUnknownError, RedirectError, WebhookType
+from gwms_async import ApiError, DecodeError, HttpMethod, OutcomeStatus, OutcomeUnknownError, WebhookType
 from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
 from ..client.test_wire import OPERATIONS

@@ -233,3 +233,16 @@ async def test_what_says_something_else_now_is_not_taken_for_deleted(gateway: Gw
 
     assert (outcome.status, gateway.count("delete")) == (S.NOT_STARTED, 0)
     assert "it has changed since the plan was made" in str(outcome.error)
+
+
+async def test_what_this_client_has_changed_is_looked_up(gateway: GwmsEmulator) -> None:
+    """A list that lags shows it as the plan saw it; what is no longer so is not deleted."""
+    gateway.add_webhook(spec(1).url, "CREATE_ORDER", active=False)
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        gateway.list_lag = 5.0
+        await gwms.webhooks.activate(1)
+        (outcome,) = (await gwms.webhooks.apply(plan)).outcomes
+
+    assert (outcome.status, gateway.count("get"), gateway.count("delete")) == (S.NOT_STARTED, 1, 0)
+    assert "it has changed since the plan was made" in str(outcome.error)
