@@ -214,18 +214,19 @@ async def test_a_fault(world: str, name: str, fault: str, times: int) -> None:
     """The call ends as the table says, was sent as often as that allows, and left behind what it had to."""
     operation, idempotent, act = OPERATIONS[name]
     made, seen, carried_out, error = FAULTS[fault]
-    async with GwmsEmulator(**WORLDS[world]) as gateway:
-        gateway.add_webhook("https://shop.example/old", "CREATE_ORDER", active=name != "activate")
-        async with client(gateway, retry=POLICY, timeout=TIMEOUT) as gwms:
-            if operation != "login":
-                await gwms.webhooks.list()
-            before = gateway.count(operation)
-            gateway.inject(made, operation=operation, times=times)
-            async with asyncio.timeout(10):
-                (end,) = await asyncio.gather(act(gwms), return_exceptions=True)
+    gateway = GwmsEmulator(**WORLDS[world])
+    # Before it starts, so that a list that lags shows it.
+    gateway.add_webhook("https://shop.example/old", "CREATE_ORDER", active=name != "activate")
+    async with gateway, client(gateway, retry=POLICY, timeout=TIMEOUT) as gwms:
+        if operation != "login":
+            assert len(await gwms.webhooks.list()) == 1
+        before = gateway.count(operation)
+        gateway.inject(made, operation=operation, times=times)
+        async with asyncio.timeout(10):
+            (end,) = await asyncio.gather(act(gwms), return_exceptions=True)
 
-        attempts = gateway.count(operation) - before
-        urls = [hook.url for hook in gateway.webhooks]
+    attempts = gateway.count(operation) - before
+    urls = [hook.url for hook in gateway.webhooks]
     expected = error_of(seen, times, error, idempotent=idempotent)
     done = held(name, times, carried_out=carried_out, attempts=attempts)
     if world == "unique" and len(done) > 2:  # what comes again is answered 409, until a fault hides that too
