@@ -29,6 +29,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from .models import WebhookSpec
+from .redaction import redacted
 
 
 class Cause(StrEnum):
@@ -43,13 +44,17 @@ class Cause(StrEnum):
 
 
 def _restore(cls: type[GwmsError], args: tuple[Any, ...], state: dict[str, Any]) -> GwmsError:
-    error = cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args
     error.__dict__.update(state)
     return error
 
 
 class GwmsError(Exception):
-    """Base class of all errors of this package; all can be pickled."""
+    """Base class of all errors of this package; all can be pickled, and none shows the token of a webhook's URL."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = self.__dict__.copy()

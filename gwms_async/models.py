@@ -11,6 +11,8 @@ from typing import NamedTuple, Self
 from attrs import field, frozen
 from yarl import URL
 
+from .redaction import redacted
+
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]{1,255}(:[1-9][0-9]{3})?/[!-$&-~]*")
 _URL = re.compile(
     r"""(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://
@@ -115,6 +117,9 @@ class Identity(NamedTuple):
     webhook_type: WebhookType
     method: HttpMethod
 
+    def __repr__(self) -> str:
+        return redacted(f"Identity({self.url!r}, {self.webhook_type!r}, {self.method!r})")
+
 
 def canonical_url(url: str) -> str:
     """Return the form that all equivalent spellings of a url have in common, by RFC 3986 6.2.2 and 6.2.3.
@@ -135,7 +140,9 @@ def check_url(url: str) -> None:
         pass
     else:
         return
-    raise ValueError(f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {url[:200]!r}")
+    raise ValueError(
+        f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {redacted(url)[:200]!r}"
+    )
 
 
 def _canonical(url: str) -> str:
@@ -180,6 +187,10 @@ def _without_dot_segments(path: str) -> str:
     return "/" + "/".join(kept)
 
 
+def _url_repr(url: object) -> str:
+    return redacted(repr(url))
+
+
 def _webhook_type(value: str) -> WebhookType:
     return value if isinstance(value, WebhookType) else WebhookType(value)
 
@@ -202,7 +213,7 @@ class WebhookSpec:
         ValueError: A value that the contract does not allow.
     """
 
-    url: str = field()
+    url: str = field(repr=_url_repr)
     webhook_type: WebhookType = field(converter=_webhook_type)
     active: bool = field(default=True)
     method: HttpMethod = field(default=HttpMethod.POST, converter=_http_method)
@@ -210,7 +221,7 @@ class WebhookSpec:
     @url.validator
     def _check_url(self, _: object, url: object) -> None:
         if not isinstance(url, str):
-            raise ValueError(f"url must be a string; got {url!r}")
+            raise ValueError(f"url must be a string; got {_url_repr(url)}")
 
     @active.validator
     def _check_active(self, _: object, active: object) -> None:
@@ -238,7 +249,7 @@ class Webhook:
     """
 
     id: int
-    url: str
+    url: str = field(repr=_url_repr)
     webhook_type: WebhookType
     active: bool
     method: HttpMethod

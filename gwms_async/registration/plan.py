@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
+from ..redaction import redacted
 from .snapshot import Snapshot, is_tombstone, preferred_first, unique
 
 _FEW, _SHARE = 10, 0.3
@@ -41,8 +42,17 @@ class Plan:
 
     @property
     def needs_force(self) -> bool:
-        """Whether `apply` refuses it without ``force=True``: it deletes over 30 % of 10 or more claimed webhooks."""
-        return is_refused(len(self.delete), self.claimed)
+        """Whether `apply` refuses it without ``force=True``: it deletes over 30 % of 10 or more claimed webhooks.
+
+        Webhooks that are replaced do not count.
+        """
+        return is_refused(len(self.lost), self.claimed)
+
+    @property
+    def lost(self) -> tuple[Webhook, ...]:
+        """The webhooks to delete without those that are replaced, by one that differs in its token or method only."""
+        successors = {_name(spec) for spec in self.wanted} - {None} if self.delete else set()
+        return tuple(webhook for webhook in self.delete if _name(webhook) not in successors)
 
     @property
     def wanted(self) -> tuple[WebhookSpec, ...]:
@@ -65,7 +75,7 @@ class Plan:
         counts = ", ".join(f"{sign} {len(ones)} {what}" for sign, ones, what, _ in parts if ones)
         lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
         if self.needs_force:
-            lines.append(f"refused without force: it deletes {len(self.delete)} of the {self.claimed} webhooks claimed")
+            lines.append(f"refused without force: it deletes {len(self.lost)} of the {self.claimed} webhooks claimed")
         return "\n".join(lines)
 
 
@@ -133,7 +143,14 @@ def _as(webhook: Webhook, *, active: bool) -> WebhookSpec:
     return WebhookSpec(webhook.url, webhook.webhook_type, active, webhook.method)
 
 
+def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
+    """Return what a webhook has in common with those that replace it; None if its URL has no token."""
+    url, event_type, _ = one.identity
+    name = redacted(url)
+    return None if name == url else (name.removesuffix("/"), event_type)
+
+
 def _line(one: WebhookSpec | Webhook, change: str) -> str:
     state = change or ("" if one.active else "inactive")
     number = f"(id {one.id})" if isinstance(one, Webhook) else ""
-    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {one.url}", state, number)))
+    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {redacted(one.url)}", state, number)))

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from ..errors import GwmsError
 from ..models import Webhook, WebhookSpec
+from ..redaction import redacted
 
 
 class OutcomeStatus(StrEnum):
@@ -77,7 +78,7 @@ class Outcome:
 
     def __str__(self) -> str:
         what = f"{self.status}: {self.spec.method} {self.spec.url} on {self.spec.webhook_type}"
-        return f"{what}: {self.error}" if self.error else what
+        return redacted(f"{what}: {self.error}" if self.error else what)
 
 
 @frozen
@@ -110,7 +111,7 @@ class Report:
         for outcome in self.failures:
             error = outcome.error or RuntimeError("no error was kept")
             error = error.fresh() if isinstance(error, GwmsError) else error
-            note = f"for {outcome.spec.method} {outcome.spec.url} on {outcome.spec.webhook_type}"
+            note = redacted(f"for {outcome.spec.method} {outcome.spec.url} on {outcome.spec.webhook_type}")
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
             errors.append(error)

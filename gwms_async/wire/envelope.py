@@ -13,6 +13,7 @@ from typing import Any
 
 from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
+from ..redaction import redacted
 from .headers import retry_after
 
 _EXCERPT = 200
@@ -169,9 +170,9 @@ def _beginning(text: str, most: int) -> str:
 
 
 def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
-    """Return the beginning of a text in one line, with secrets masked."""
+    """Return the beginning of a text in one line, with secrets and the tokens of URLs masked."""
     text = text[: _window(length, secrets)]
-    return " ".join(masked(text, secrets, _BLANKS * length).split())[:length]
+    return " ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length]
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:

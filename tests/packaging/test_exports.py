@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import gwms_async
-from gwms_async import errors, testing
+from gwms_async import errors, receiving, testing
 
 from ..helpers.emulated import python
 
@@ -79,7 +79,7 @@ def test_no_other_name_is_public() -> None:
     assert set(gwms_async.__all__) == seen - modules - {"Any", "TYPE_CHECKING", "import_module"}
 
 
-@pytest.mark.parametrize("package", [gwms_async, testing])
+@pytest.mark.parametrize("package", [gwms_async, receiving, testing])
 def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
     """Each name is loaded, on first use, from the module that the source imports it from."""
     tree = ast.parse(inspect.getsource(package))
@@ -153,7 +153,9 @@ def test_the_client_is_light() -> None:
     assert not [name for name in modules for extra in EXTRAS if name == extra or name.startswith(f"{extra}.")]
 
 
-@pytest.mark.parametrize("name", ["gwms_async", "gwms_async.testing", "pytest, gwms_async.testing.pytest_plugin"])
+@pytest.mark.parametrize(
+    "name", ["gwms_async", "gwms_async.receiving", "gwms_async.testing", "pytest, gwms_async.testing.pytest_plugin"]
+)
 def test_the_package_is_light(name: str) -> None:
     """Importing it, or the pytest plugin, imports no HTTP library."""
     modules = modules_after(f"import {name}")

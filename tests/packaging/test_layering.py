@@ -15,13 +15,15 @@ import gwms_async
 ROOT = Path(gwms_async.__file__).parent
 FACE = "gwms_async"
 LAYERS = [
-    {"_version", "models", "tokens", "clock", "timeouts"},
+    {"_version", "redaction"},
+    {"models", "tokens", "clock", "timeouts"},
     {"errors"},
     {"settings", "chain"},
     {"wire"},
     {"registration", "auth", "transport"},
     {"webhooks", "session", "middleware"},
     {"client"},
+    {"receiving"},
     {FACE},
     {"cli"},
 ]
@@ -33,7 +35,7 @@ THIRD_PARTIES = {
     "attrs": {"everywhere"},
     "cattrs": {"wire.converter"},
     "backoff": {"middleware.backoff"},
-    "aiohttp": {"transport", "client", "testing"},
+    "aiohttp": {"transport", "client", "testing", "receiving.web"},
     "orjson": {"wire.envelope"},
     "yarl": {"models", "transport"},
     "multidict": {"transport", "middleware.authorize"},

@@ -1,0 +1,53 @@
+"""A receiver as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+from .receiver import Receiver
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def asgi_app(receiver: Receiver) -> AsgiApp:
+    """Return an ASGI application to serve, or to mount: ``app.mount("/gwms", …)`` in Starlette and FastAPI."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        if scope["type"] != "http":  # a mounted application gets no lifespan
+            return
+        is_read = False
+
+        async def read() -> bytes:
+            nonlocal is_read
+            while not is_read:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionResetError
+                is_read = not message.get("more_body", False)
+                if message.get("body"):
+                    return bytes(message["body"])
+            return b""
+
+        answer = await receiver.take(scope["method"], _raw_path(scope), read)
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        headers.append((b"content-length", b"0"))
+        with suppress(OSError):  # the sender has gone
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body"})
+
+    return app
+
+
+def _raw_path(scope: Message) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    if raw_path is None:
+        return quote(scope["path"], errors="replace")
+    return raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")

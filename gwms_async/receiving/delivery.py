@@ -1,0 +1,78 @@
+"""What a handler gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from ..models import HttpMethod, WebhookType
+
+_KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
+_ID_FIELDS = {
+    "ORDER": ("eshopOrderId",),
+    "PRODUCT": ("sku", "guid"),
+    "RECEIVING": ("eshopReceivingId",),
+    "RETURN": ("eshopReturnId",),  # a return has an `eshopOrderId` too
+    "STOCK_MOVEMENT": ("id",),
+}
+_ENVELOPE = {"statusCode", "message", "data"}
+
+
+@frozen
+class Delivery:
+    """A delivery: a hint that an entity has changed, to be read again.
+
+    Args:
+        event_type: The event type.
+        eshop: The label in the URL; "" for none.
+        method: How it came.
+        entity_id: `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (or `guid`), or a stock movement's `id`,
+            as the event type says; "" if it is absent.
+        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
+        body: The bytes that `data` was read from.
+        raw_path: The path of the request as it came, without the token.
+        received_at: When it was received, in UTC.
+    """
+
+    event_type: WebhookType
+    eshop: str
+    method: HttpMethod
+    entity_id: str
+    data: Any = field(repr=False)  # personal data
+    body: bytes = field(repr=False)
+    raw_path: str
+    received_at: datetime
+
+
+def parsed(body: bytes) -> Any:
+    """Return the entity in a body; an envelope is opened.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    try:
+        content = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
+
+
+def kind_of(event_type: WebhookType) -> str:
+    """Return the kind of entity that an event type is about, or the event type if that is not known."""
+    found = _KIND.match(event_type)
+    return found[1] if found else event_type
+
+
+def id_in(data: Any, event_type: WebhookType) -> str:
+    """Return the id of an entity; "" if it is absent."""
+    entity = data if isinstance(data, dict) else {}
+    for value in map(entity.get, _ID_FIELDS.get(kind_of(event_type), ())):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and value:
+            return value.encode("utf-8", "replace").decode()  # JSON may contain half a character
+    return ""

@@ -1,0 +1,35 @@
+"""Hide tokens in the logs of servers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..redaction import redacted
+
+_LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "gunicorn.access")
+_FORMATTER = logging.Formatter()
+
+
+def redact_logs() -> None:
+    """Hide the tokens of webhook URLs in what aiohttp, uvicorn and gunicorn log about requests."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_redact)  # once, however often this is called
+
+
+def _redact(record: logging.LogRecord) -> bool:
+    if record.exc_info:
+        record.exc_text = _FORMATTER.formatException(record.exc_info)
+    vars(record).update(_hidden(vars(record)))
+    return True
+
+
+def _hidden(value: Any) -> Any:
+    # Formatters read arguments by position or name, and gunicorn's are a dict of its own kind.
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, tuple):
+        return tuple(map(_hidden, value))
+    if isinstance(value, dict):
+        value.update({key: _hidden(inner) for key, inner in value.items()})
+    return value

@@ -1,0 +1,208 @@
+"""The receiver: which handler gets which deliveries, under which URLs, and that these are registered."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
+
+from attrs import frozen
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ConfigurationError
+from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from ..registration.report import Report
+from .take import BODIES_IN_FLIGHT, Answer, DeliveryHandler, Intake, Read
+from .urls import Urls, checked_base, checked_label, is_ours, secret_problem
+from .watch import OnLapse, Round, Watch
+
+if TYPE_CHECKING:
+    from ..client import GwmsClient
+
+H = TypeVar("H", bound=DeliveryHandler)
+
+
+@frozen
+class Health:
+    """How a receiver is doing.
+
+    Args:
+        in_flight: How many deliveries are being taken.
+        deliveries: When the last one came, by event type, or by ``label.EVENT_TYPE``.
+        rounds: The last round of each watch, by e-shop label.
+    """
+
+    in_flight: int
+    deliveries: Mapping[str, datetime]
+    rounds: Mapping[str, Round]
+
+
+class Receiver:
+    """Receives deliveries; serve or mount it with `aiohttp_app` or `asgi_app`.
+
+    Args:
+        secret: Random text of at least 32 bytes, from which URLs are derived.
+        older_secrets: Secrets whose URLs are accepted too.
+        max_body: The largest body, in bytes; 64 MiB at most.
+        limit: How long a handler may take, in seconds.
+
+    Raises:
+        ConfigurationError: An argument is invalid.
+    """
+
+    _clock: ClassVar[Clock] = SYSTEM_CLOCK
+
+    def __init__(self, secret: str, *older_secrets: str, max_body: int = 16 * 1024 * 1024, limit: float = 10.0) -> None:
+        self._handlers: dict[WebhookType, DeliveryHandler] = {}
+        secrets = (secret, *older_secrets)
+        problem = next(filter(None, map(secret_problem, secrets)), None)
+        urls = Urls(() if problem else secrets)
+        del secret, older_secrets, secrets  # crash reporters keep the locals of a traceback
+        if problem:
+            raise ConfigurationError(problem)
+        _check_number("max_body", max_body, 1, BODIES_IN_FLIGHT)
+        _check_number("limit", limit, 0.001, 3600)
+        self._urls = urls
+        self._intake = Intake(urls, self._handlers, max_body, limit, self._clock)
+        self._rounds: dict[str, Round] = {}
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Create a receiver from GWMS_WEBHOOK_SECRET and, if set, GWMS_WEBHOOK_SECRET_OLD.
+
+        Args:
+            options: `max_body` and `limit`.
+
+        Raises:
+            ConfigurationError: The variable is missing or invalid.
+        """
+        names = ("GWMS_WEBHOOK_SECRET", "GWMS_WEBHOOK_SECRET_OLD")
+        if not os.environ.get(names[0]):
+            raise ConfigurationError(f"set {names[0]} in the environment")
+        return cls(*(os.environ[name] for name in names if os.environ.get(name)), **options)
+
+    def on(self, *types: WebhookType | str) -> Callable[[H], H]:
+        """Make an async function the handler of event types; ``@receiver.on(*WebhookType)`` takes all.
+
+        Raises:
+            ValueError: An event type is unknown.
+            ConfigurationError: None is named, one has a handler already, or the function is not async.
+        """
+        wanted = {one if isinstance(one, WebhookType) else WebhookType(one): None for one in types}
+
+        def register(handler: H) -> H:
+            taken = [event_type for event_type in wanted if event_type in self._handlers]
+            if taken or not wanted:
+                problem = f"{taken[0]} has a handler already" if taken else "name the event types of the handler"
+                raise ConfigurationError(problem)
+            if not any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__))):
+                raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
+            self._handlers.update(dict.fromkeys(wanted, handler))
+            return handler
+
+        return register
+
+    def specs(self, base: str, *, eshop: str = "", method: HttpMethod | str = HttpMethod.POST) -> list[WebhookSpec]:
+        """Return the webhooks to register: one per event type that has a handler.
+
+        Args:
+            base: Where the receiver is reached from outside, e.g. "https://shop.example/gwms".
+            eshop: A label of your choice for the e-shop, part of the URLs.
+            method: How the gateway delivers.
+
+        Raises:
+            ConfigurationError: An argument is invalid, or nothing has a handler yet.
+        """
+        if not self._handlers:
+            raise ConfigurationError("nothing has a handler yet: import the modules that define handlers first")
+        how = HttpMethod(method)
+        return [WebhookSpec(self._urls.url(base, one, eshop, how), one, method=how) for one in self._handlers]
+
+    def owns(self, base: str, *, eshop: str = "") -> Callable[[Webhook], bool]:
+        """Return the `prune` of a plan: it claims the webhooks of the base and label whose URLs have a token.
+
+        Raises:
+            ConfigurationError: An argument is invalid.
+        """
+        checked_label(eshop)
+        prefix = checked_base(base)
+        return lambda webhook: is_ours(webhook, prefix, eshop)
+
+    async def subscribe(
+        self,
+        gwms: GwmsClient,
+        base: str,
+        *,
+        eshop: str = "",
+        method: HttpMethod | str = HttpMethod.POST,
+        force: bool = False,
+    ) -> Report:
+        """Register what has a handler, as `specs` returns it, and delete what else `owns` claims.
+
+        Webhooks with another secret or method are replaced. `force` is that of `Webhooks.apply`, which does the work.
+
+        Raises:
+            ConfigurationError: As for `specs`.
+            PlanRefusedError: It would delete too much that is not replaced; nothing was changed.
+            GwmsError: The initial list failed; nothing was changed.
+        """
+        specs = self.specs(base, eshop=eshop, method=method)
+        plan = await gwms.webhooks.plan(specs, prune=self.owns(base, eshop=eshop))
+        return await gwms.webhooks.apply(plan, force=force)
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        gwms: GwmsClient,
+        base: str,
+        *,
+        eshop: str = "",
+        method: HttpMethod | str = HttpMethod.POST,
+        every: float = 900.0,
+        on_lapse: OnLapse | None = None,
+    ) -> AsyncIterator[None]:
+        """Keep registered and active what has a handler, as `specs` returns it; nothing is deleted.
+
+        The first look is one second after entering, then `every` so many seconds. What fails is logged and tried again.
+        `on_lapse` is awaited when webhooks are active again that were inactive or missing; if it raises, once more.
+
+        Raises:
+            ConfigurationError: As for `specs`, or `every` is invalid.
+        """
+        _check_number("every", every, 1, 86_400)
+        watch = Watch(gwms, self.specs(base, eshop=eshop, method=method), eshop, on_lapse, self._clock)
+        task = asyncio.create_task(watch.run(every, lambda last: self._rounds.update({eshop: last})), name="gwms watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def health(self) -> Health:
+        """Return how the receiver is doing."""
+        return Health(self._intake.in_flight, dict(self._intake.deliveries), dict(self._rounds))
+
+    def take(self, method: str, raw_path: str, read: Read) -> Coroutine[Any, Any, Answer]:
+        """Answer a request of a server; adapters do nothing else.
+
+        Args:
+            method: The HTTP method.
+            raw_path: The path as it came, not decoded, without the query.
+            read: Returns the next part of the body, and b"" at its end; raises anything if the body breaks off.
+        """
+        return self._intake.take(method, raw_path, read)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Receiver cannot be pickled")
+
+    def __repr__(self) -> str:
+        return f"<Receiver of {len(self._handlers)} event types>"
+
+
+def _check_number(name: str, value: object, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ConfigurationError(f"{name} must be a number from {least:,} to {most:,}; got {value!r}")

@@ -1,0 +1,134 @@
+"""What is answered to a request; no HTTP library is known here.
+
+- 404: no URL of ours with a valid token; always the same, and the body is not read.
+- 405: neither GET nor POST.
+- 413, 408, 400: a body over `max_body`, not read within 30 s, broken off or not JSON.
+- 503 with Retry-After: 64 MiB of bodies in flight.
+- 200, 500, 503: the handler returned, raised, took longer than `limit`.
+- 200 with a warning: there is no handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from ..clock import Clock
+from ..models import HttpMethod, WebhookType
+from ..redaction import redacted
+from ..timeouts import is_cancelled
+from .delivery import Delivery, id_in, kind_of, parsed
+from .urls import Match, Urls
+
+_logger = logging.getLogger("gwms_async")
+_METHODS: Mapping[str, HttpMethod] = {method.value: method for method in HttpMethod}
+_SLOWEST = 30.0  # seconds for a body
+BODIES_IN_FLIGHT = 64 * 1024 * 1024
+
+DeliveryHandler = Callable[[Delivery], Awaitable[object]]
+Read = Callable[[], Awaitable[bytes]]
+"""Returns the next part of a body, and b"" at its end; raises anything if the body breaks off."""
+
+
+@frozen
+class Answer:
+    """A response without a body: its status and headers."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Intake:
+    """Takes requests, and runs the handlers; see `Receiver` for its limits."""
+
+    def __init__(
+        self, urls: Urls, handlers: Mapping[WebhookType, DeliveryHandler], max_body: int, limit: float, clock: Clock
+    ) -> None:
+        self._urls, self._handlers, self._clock = urls, handlers, clock
+        self._max_body, self._limit = max_body, limit
+        self._bytes = 0  # of bodies in flight
+        self._warned = set[str]()
+        self.in_flight = 0
+        self.deliveries: dict[str, datetime] = {}
+
+    async def take(self, method: str, raw_path: str, read: Read) -> Answer:
+        """Take a request; see `Receiver.take`."""
+        match = self._urls.match(raw_path)
+        if match is None:
+            return Answer(404)
+        known = _METHODS.get(method)
+        if known is None:
+            return Answer(405, (("Allow", "GET, POST"),))
+        raw_path = redacted(raw_path)
+        parts: list[bytes] = []
+        self.in_flight += 1
+        try:
+            refusal = await self._read(read, parts) if known is HttpMethod.POST else None
+            return refusal or await self._deliver(match, known, raw_path, b"".join(parts))
+        finally:
+            self.in_flight -= 1
+            self._bytes -= sum(map(len, parts))
+
+    async def _read(self, read: Read, parts: list[bytes]) -> Answer | None:
+        """Read a body; return the refusal, or None if all is well."""
+        size = 0
+        try:
+            async with asyncio.timeout(_SLOWEST):
+                while part := await read():
+                    parts.append(part)
+                    size += len(part)
+                    self._bytes += len(part)
+                    if size > self._max_body:
+                        return Answer(413)
+                    if self._bytes > BODIES_IN_FLIGHT:
+                        return Answer(503, (("Retry-After", "5"),))
+        except TimeoutError:
+            return Answer(408)
+        except Exception:  # noqa: BLE001  # servers differ in what they raise
+            return Answer(400)
+        parts[:] = [b"".join(parts)]  # kept once, not twice
+        return None
+
+    async def _deliver(self, match: Match, method: HttpMethod, raw_path: str, body: bytes) -> Answer:
+        event_type, eshop, tail = match
+        now = datetime.fromtimestamp(self._clock.wall(), UTC)
+        self.deliveries[f"{eshop}.{event_type}" if eshop else event_type.value] = now
+        handler = self._handlers.get(event_type)
+        if handler is None:
+            # A 4xx could make the gateway switch off the other webhooks of this host.
+            self._warn_once(event_type, f"{event_type} is delivered but has no handler: run subscribe")
+            return Answer(200)
+        try:
+            data = parsed(body) if method is HttpMethod.POST else None
+        except ValueError:
+            return Answer(400)
+        entity_id = tail if method is HttpMethod.GET else id_in(data, event_type)
+        if not entity_id:
+            self._warn_once(kind_of(event_type), f"a delivery of {event_type} contains no id that this version knows")
+        return await self._handle(handler, Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now))
+
+    async def _handle(self, handler: DeliveryHandler, delivery: Delivery) -> Answer:
+        timeout = asyncio.timeout(self._limit)
+        names = delivery.event_type, delivery.entity_id
+        try:
+            async with timeout:
+                await handler(delivery)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
+            if timeout.expired():
+                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, self._limit)
+                return Answer(503)
+            _logger.exception("%s %r: the handler failed", *names)
+            return Answer(500)
+        _logger.debug("%s %r: handled", *names)
+        return Answer(200)
+
+    def _warn_once(self, about: str, text: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            _logger.warning(text)

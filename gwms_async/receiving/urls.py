@@ -1,0 +1,103 @@
+"""The URLs of webhooks: derived from a secret, so that nothing has to be stored; pure."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from ..errors import ConfigurationError
+from ..models import HttpMethod, Webhook, WebhookType, canonical_url
+from ..redaction import TOKEN
+from ..settings import checked_base_url, credentials_problem
+
+_DERIVATION = b"gwms-async webhook url 1\0"
+_LEAST_BYTES = 32
+_LABEL = "[a-z0-9-]{1,32}"
+_NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
+_FOUND = re.compile(rf"(?:\A|/){_NAME}/(?P<token>{TOKEN})")
+_OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
+
+
+class Match(NamedTuple):
+    """What a path says; the tail is what follows the token, decoded: the entity's id, if there is one."""
+
+    event_type: WebhookType
+    eshop: str
+    tail: str
+
+
+class Urls:
+    """Derives URLs with the first secret, and recognises those of all secrets."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # Secrets are not kept: a prepared MAC can be neither shown nor pickled.
+        self._macs = [hmac.new(secret.encode(), _DERIVATION, "sha256") for secret in secrets]
+        self._tokens = {event_type.value: self._derived(event_type) for event_type in WebhookType}
+
+    def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
+        """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id.
+
+        Raises:
+            ConfigurationError: The base or the e-shop's label is invalid.
+        """
+        name = checked_label(eshop) + event_type
+        return f"{checked_base(base)}{name}/{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
+
+    def match(self, raw_path: str) -> Match | None:
+        """Find a URL with a valid token in a path, whatever comes before it."""
+        for found in _FOUND.finditer(raw_path):
+            name, token = found["name"], found["token"]
+            if any(hmac.compare_digest(own, token) for own in self._tokens.get(name) or self._derived(name)):
+                tail = raw_path[found.end() :].removeprefix("/").encode("utf-8", "surrogateescape")
+                event_type = WebhookType.unlisted(found["event_type"])
+                return Match(event_type, found["eshop"] or "", unquote_to_bytes(tail).decode("utf-8", "replace"))
+        return None
+
+    def _derived(self, name: str) -> list[str]:
+        macs = [mac.copy() for mac in self._macs]
+        for mac in macs:
+            mac.update(name.encode())
+        return ["gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
+
+
+def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
+    """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
+    url, prefix = webhook.identity.url, canonical_url(base)
+    found = _OURS.fullmatch(url.removeprefix(prefix)) if url.startswith(prefix) else None
+    return found is not None and (found["eshop"] or "") == eshop and found["event_type"] == webhook.webhook_type
+
+
+def secret_problem(secret: object) -> str | None:
+    """Return what is wrong with a secret, without showing it; None if nothing is."""
+    problem = credentials_problem(secret=secret)
+    is_short = not problem and len(str(secret).encode()) < _LEAST_BYTES
+    return f"secret must have at least {_LEAST_BYTES} bytes" if is_short else problem
+
+
+def checked_label(eshop: str) -> str:
+    """Return what the names of an e-shop's webhooks start with.
+
+    Raises:
+        ConfigurationError: It is not a label. It is not shown, because it may be a key.
+    """
+    if not isinstance(eshop, str) or not re.fullmatch(f"({_LABEL})?", eshop):
+        label = "a label of up to 32 lower-case letters, digits and hyphens"
+        raise ConfigurationError(f"eshop must be {label}; never the API key")
+    return f"{eshop}." if eshop else ""
+
+
+def checked_base(base: str) -> str:
+    """Return the base of URLs with a slash at its end.
+
+    Raises:
+        ConfigurationError: It is not a URL that keeps the tokens after it from being read on the way.
+    """
+    try:
+        return checked_base_url(base) + "/"
+    except ConfigurationError:
+        wanted = "https://host/path (http on this machine only), without username, query and fragment"
+        raise ConfigurationError(f"base must be {wanted}") from None

@@ -1,0 +1,1 @@
+"""Tests of `gwms_async.receiving`."""

@@ -1,0 +1,134 @@
+"""A receiver as an ASGI application, called as servers do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import pytest
+
+from gwms_async.receiving import Receiver, asgi_app
+
+from ..helpers.deliveries import SECRET, Handled, path_of, receiver_of
+
+Message = MutableMapping[str, Any]
+
+
+def server(*messages: Message) -> Callable[[], Awaitable[Message]]:
+    """Make the `receive` of a server that has got these messages, and nothing more."""
+    rest = iter(messages)
+
+    async def receive() -> Message:
+        return next(rest)
+
+    return receive
+
+
+async def call(receiver: Receiver, scope: Message, *messages: Message) -> list[Message]:
+    """Call the application; return what it sends."""
+    sent = list[Message]()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await asgi_app(receiver)({"type": "http", "query_string": b"a=/b", **scope}, server(*messages), send)
+    return sent
+
+
+def response(status: int, *headers: tuple[bytes, bytes]) -> list[Message]:
+    """Return the messages of an empty response."""
+    start = {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]}
+    return [start, {"type": "http.response.body"}]
+
+
+async def test_post() -> None:
+    """A body comes in parts, some of them empty, with and without the keys that may be left out."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+    scope = {"method": "POST", "raw_path": path_of(receiver).encode(), "path": "/"}
+    parts: list[Message] = [
+        {"type": "http.request", "more_body": True},
+        {"type": "http.request", "body": b'{"eshopOrderId":', "more_body": True},
+        {"type": "http.request", "body": b"", "more_body": True},
+        {"type": "http.request", "body": b'"A1"}'},
+    ]
+
+    assert await call(receiver, scope, *parts) == response(200)
+    assert handled[0].body == b'{"eshopOrderId":"A1"}'
+
+
+async def test_an_empty_body() -> None:
+    """It is no JSON; nothing more is received."""
+    receiver = receiver_of(Handled())
+    scope = {"method": "POST", "raw_path": path_of(receiver).encode()}
+
+    assert await call(receiver, scope, {"type": "http.request"}) == response(400)
+    assert await call(receiver, scope, {"type": "http.request", "body": b"", "more_body": False}) == response(400)
+
+
+async def test_other_answers() -> None:
+    """Nothing is received for them; headers are in lower case."""
+    receiver = receiver_of(Handled())
+
+    assert await call(receiver, {"method": "POST", "raw_path": b"/gwms/UPDATE_ORDER/x"}) == response(404)
+    assert await call(receiver, {"method": "PUT", "raw_path": path_of(receiver).encode()}) == response(
+        405, (b"allow", b"GET, POST")
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "entity_id"),
+    [
+        (b"/A%2F1", "A/1"),
+        (b"/A1?a=b", "A1"),  # some servers add the query
+        ("/Ä".encode(), "Ä"),
+        (b"/\xff", "\N{REPLACEMENT CHARACTER}"),
+        (b"", ""),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/gwms", "/proxy/gwms"])
+async def test_raw_paths(prefix: str, raw_path: bytes, entity_id: str) -> None:
+    """Whatever `path` and `root_path` say."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+    raw = prefix.encode() + path_of(receiver).removeprefix("/gwms").encode() + raw_path
+    scope = {"method": "GET", "raw_path": raw, "path": "/else", "root_path": prefix}
+
+    assert await call(receiver, scope) == response(200)
+    assert handled[0].entity_id == entity_id
+
+
+@pytest.mark.parametrize("scope", [{}, {"raw_path": None}])
+async def test_a_server_without_raw_paths(scope: Message) -> None:
+    """The decoded path has to do; it is not decoded again."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+
+    for tail in ("/A/1", "/50%25", "/Ä ?", "/\ud800"):
+        assert await call(receiver, {"method": "GET", "path": path_of(receiver) + tail, **scope}) == response(200)
+    assert [delivery.entity_id for delivery in handled] == ["A/1", "50%25", "Ä ?", "?"]
+
+
+async def test_a_client_that_has_gone() -> None:
+    """Half a body is not handled, and the response may go nowhere."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+    scope = {"method": "POST", "raw_path": path_of(receiver).encode()}
+    messages: list[Message] = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
+
+    assert await call(receiver, scope, *messages) == response(400)
+    assert not handled
+
+    async def send(message: Message) -> None:
+        raise OSError
+
+    await asgi_app(receiver)({"type": "http", **scope}, server({"type": "http.request", "body": b"{}"}), send)
+    assert len(handled) == 1
+
+
+async def test_other_protocols() -> None:
+    """A websocket is refused, and a lifespan is left to the application that mounts it."""
+    receiver = Receiver(SECRET)
+
+    assert await call(receiver, {"type": "websocket", "path": "/"}) == [{"type": "websocket.close"}]
+    assert await call(receiver, {"type": "lifespan"}) == []

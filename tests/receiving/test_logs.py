@@ -1,0 +1,89 @@
+"""Access logs without tokens: those of aiohttp as it writes them, those of others by their form."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from gwms_async.receiving import aiohttp_app, redact_logs
+from gwms_async.receiving.logs import _redact
+
+from ..helpers.deliveries import Handled, path_of, receiver_of, without_token
+from ..helpers.hosts import aiohttp_host, exchange
+
+LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "gunicorn.access")
+PATH = path_of(receiver_of(Handled()))
+
+
+@pytest.fixture(autouse=True)
+def restored(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Log all, and take the filters off again."""
+    caplog.set_level(logging.INFO)
+    yield
+    for name in LOGGERS:
+        logging.getLogger(name).removeFilter(_redact)
+
+
+async def test_aiohttp(caplog: pytest.LogCaptureFixture) -> None:
+    """Its own lines and their parts, with the referrer."""
+    redact_logs()
+    async with aiohttp_host(aiohttp_app(receiver_of(Handled()))) as port:
+        await exchange(port, "GET", f"{PATH}/A1", f"Referer: https://shop.example{PATH}")
+
+    (record,) = (record for record in caplog.records if record.name == "aiohttp.access")
+    hidden = without_token(PATH)
+    assert f'"GET {hidden}/A1 HTTP/1.1" 200' in record.message
+    assert PATH not in repr(vars(record))
+
+
+async def test_what_aiohttp_refuses(caplog: pytest.LogCaptureFixture) -> None:
+    """An id that is not encoded is answered 400 by aiohttp itself, which logs the request as an error."""
+    redact_logs()
+    async with aiohttp_host(aiohttp_app(receiver_of(Handled()))) as port:
+        assert (await exchange(port, "GET", f"{PATH}/Ä")).split()[1] == b"400"
+
+    (record,) = (record for record in caplog.records if record.name == "aiohttp.server")
+    assert "/gw1-***/" in logging.Formatter().format(record)
+    assert PATH not in caplog.text
+
+
+class Atoms(dict[str, object]):
+    """What gunicorn passes: a dict of its own that knows what is missing."""
+
+    def __getitem__(self, name: str) -> object:
+        """Return a part of a line."""
+        return super().__getitem__(name) if name in self else "-"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "values"),
+    [
+        ("uvicorn.access", '%s - "%s %s HTTP/%s" %d', ("127.0.0.1:5", "GET", f"{PATH}/A1", "1.1", 200)),
+        ("gunicorn.access", "%(m)s %(U)s %(x)s %(D)s", (Atoms({"m": "GET", "U": PATH, "D": 5}),)),
+        ("gunicorn.access", f"plain {PATH}", ()),
+    ],
+)
+def test_others(name: str, line: str, values: tuple[object, ...], caplog: pytest.LogCaptureFixture) -> None:
+    """The arguments stay apart, for formatters that read them one by one."""
+    plain: object = values[0] if values and isinstance(values[0], Mapping) else values
+    expected = without_token(line % plain if values else line)
+    redact_logs()
+    redact_logs()
+    logging.getLogger(name).info(line, *values)
+
+    (record,) = caplog.records
+    assert record.message == expected
+    assert type(record.args) is type(plain)
+    assert PATH not in repr(vars(record))
+    assert len(logging.getLogger(name).filters) == 1
+
+
+def test_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Only access logs are filtered, and only on request."""
+    logging.getLogger("uvicorn.access").info("%s", PATH)
+    redact_logs()
+    logging.getLogger("mine").info("%s", PATH)
+
+    assert [record.message for record in caplog.records] == [PATH, PATH]

@@ -1,0 +1,42 @@
+"""A receiver on aiohttp's own server, alone and mounted."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from gwms_async.receiving import aiohttp_app
+
+from ..helpers.deliveries import Handled, path_of, receiver_of
+from ..helpers.hosts import Subject, aiohttp_host, check_table, send
+
+
+def mounted(subject: Subject) -> web.Application:
+    """Mount a receiver in an application."""
+    app = web.Application()
+    app.add_subapp("/gwms", aiohttp_app(subject.receiver))
+    return app
+
+
+async def test_a_sub_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole table of answers."""
+    subject = Subject()
+    async with aiohttp_host(mounted(subject)) as port:
+        await check_table(port, monkeypatch, subject)
+
+
+async def test_an_application_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same behind a proxy that leaves a prefix of its own."""
+    subject = Subject()
+    async with aiohttp_host(aiohttp_app(subject.receiver)) as port:
+        await check_table(port, monkeypatch, subject, "/shop")
+
+
+async def test_a_whole_url_as_target() -> None:
+    """As clients of proxies send it."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+    async with aiohttp_host(aiohttp_app(receiver)) as port:
+        assert await send(port, f"http://shop.example{path_of(receiver)}", b'{"eshopOrderId": "A2"}') == 200
+
+    assert handled[0].entity_id == "A2"
