@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .delivery import Delivery
     from .logs import redact_logs
     from .receiver import Health, Receiver
-    from .take import Answer, DeliveryHandler
-    from .watch import Lapse, Round
+    from .take import Answer
+    from .watch import Lapse
     from .web import aiohttp_app
 
 else:
@@ -28,18 +28,7 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = [
-    "Answer",
-    "Delivery",
-    "DeliveryHandler",
-    "Health",
-    "Lapse",
-    "Receiver",
-    "Round",
-    "aiohttp_app",
-    "asgi_app",
-    "redact_logs",
-]
+__all__ = ["Answer", "Delivery", "Health", "Lapse", "Receiver", "aiohttp_app", "asgi_app", "redact_logs"]
 
 
 def __dir__() -> list[str]:

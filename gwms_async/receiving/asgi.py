@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from .receiver import Receiver
 
+_EMPTY = ("Content-Length", "0")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def asgi_app(receiver: Receiver) -> AsgiApp:
+def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable[None]]:
     """Return an ASGI application to serve, or to mount: ``app.mount("/gwms", …)`` in Starlette and FastAPI."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -36,18 +36,12 @@ def asgi_app(receiver: Receiver) -> AsgiApp:
                     return bytes(message["body"])
             return b""
 
-        answer = await receiver.take(scope["method"], _raw_path(scope), read)
-        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-        headers.append((b"content-length", b"0"))
+        raw_path: bytes = scope.get("raw_path") or quote(scope["path"], errors="replace").encode()
+        path = raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
+        answer = await receiver.take(scope["method"], path, read)
+        headers = [(name.lower().encode(), value.encode()) for name, value in (*answer.headers, _EMPTY)]
         with suppress(OSError):  # the sender has gone
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body"})
 
     return app
-
-
-def _raw_path(scope: Message) -> str:
-    raw_path: bytes | None = scope.get("raw_path")
-    if raw_path is None:
-        return quote(scope["path"], errors="replace")
-    return raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")

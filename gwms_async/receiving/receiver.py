@@ -24,16 +24,15 @@ if TYPE_CHECKING:
     from ..client import GwmsClient
 
 H = TypeVar("H", bound=DeliveryHandler)
+Method = HttpMethod | str
+POST = HttpMethod.POST
 
 
 @frozen
 class Health:
-    """How a receiver is doing.
+    """How many deliveries are being taken, when the last one came, and how the last round of `watch` ended.
 
-    Args:
-        in_flight: How many deliveries are being taken.
-        deliveries: When the last one came, by event type, or by ``label.EVENT_TYPE``.
-        rounds: The last round of each watch, by e-shop label.
+    The keys of `deliveries` are ``EVENT_TYPE`` or ``label.EVENT_TYPE``, those of `rounds` are the labels.
     """
 
     in_flight: int
@@ -74,11 +73,7 @@ class Receiver:
     def from_env(cls, **options: Any) -> Self:
         """Create a receiver from GWMS_WEBHOOK_SECRET and, if set, GWMS_WEBHOOK_SECRET_OLD.
 
-        Args:
-            options: `max_body` and `limit`.
-
-        Raises:
-            ConfigurationError: The variable is missing or invalid.
+        `options` are `max_body` and `limit`. A variable that is missing or invalid raises `ConfigurationError`.
         """
         names = ("GWMS_WEBHOOK_SECRET", "GWMS_WEBHOOK_SECRET_OLD")
         if not os.environ.get(names[0]):
@@ -95,10 +90,10 @@ class Receiver:
         wanted = {one if isinstance(one, WebhookType) else WebhookType(one): None for one in types}
 
         def register(handler: H) -> H:
-            taken = [event_type for event_type in wanted if event_type in self._handlers]
-            if taken or not wanted:
-                problem = f"{taken[0]} has a handler already" if taken else "name the event types of the handler"
-                raise ConfigurationError(problem)
+            if not wanted:
+                raise ConfigurationError("name the event types of the handler")
+            for taken in wanted.keys() & self._handlers.keys():
+                raise ConfigurationError(f"{taken} has a handler already")
             if not any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__))):
                 raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
             self._handlers.update(dict.fromkeys(wanted, handler))
@@ -106,7 +101,7 @@ class Receiver:
 
         return register
 
-    def specs(self, base: str, *, eshop: str = "", method: HttpMethod | str = HttpMethod.POST) -> list[WebhookSpec]:
+    def specs(self, base: str, *, eshop: str = "", method: Method = POST) -> list[WebhookSpec]:
         """Return the webhooks to register: one per event type that has a handler.
 
         Args:
@@ -123,23 +118,13 @@ class Receiver:
         return [WebhookSpec(self._urls.url(base, one, eshop, how), one, method=how) for one in self._handlers]
 
     def owns(self, base: str, *, eshop: str = "") -> Callable[[Webhook], bool]:
-        """Return the `prune` of a plan: it claims the webhooks of the base and label whose URLs have a token.
-
-        Raises:
-            ConfigurationError: An argument is invalid.
-        """
+        """Return the `prune` of a plan: it claims the webhooks of the base and label whose URLs have a token."""
         checked_label(eshop)
         prefix = checked_base(base)
         return lambda webhook: is_ours(webhook, prefix, eshop)
 
     async def subscribe(
-        self,
-        gwms: GwmsClient,
-        base: str,
-        *,
-        eshop: str = "",
-        method: HttpMethod | str = HttpMethod.POST,
-        force: bool = False,
+        self, gwms: GwmsClient, base: str, *, eshop: str = "", method: Method = POST, force: bool = False
     ) -> Report:
         """Register what has a handler, as `specs` returns it, and delete what else `owns` claims.
 
@@ -161,7 +146,7 @@ class Receiver:
         base: str,
         *,
         eshop: str = "",
-        method: HttpMethod | str = HttpMethod.POST,
+        method: Method = POST,
         every: float = 900.0,
         on_lapse: OnLapse | None = None,
     ) -> AsyncIterator[None]:
@@ -192,7 +177,7 @@ class Receiver:
         Args:
             method: The HTTP method.
             raw_path: The path as it came, not decoded, without the query.
-            read: Returns the next part of the body, and b"" at its end; raises anything if the body breaks off.
+            read: Reads the body; see `Read`.
         """
         return self._intake.take(method, raw_path, read)
 

@@ -20,7 +20,7 @@ from attrs import frozen
 from ..clock import Clock
 from ..models import HttpMethod, WebhookType
 from ..redaction import redacted
-from ..timeouts import is_cancelled
+from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .delivery import Delivery, id_in, kind_of, parsed
 from .urls import Match, Urls
 
@@ -49,8 +49,9 @@ class Intake:
         self, urls: Urls, handlers: Mapping[WebhookType, DeliveryHandler], max_body: int, limit: float, clock: Clock
     ) -> None:
         self._urls, self._handlers, self._clock = urls, handlers, clock
-        self._max_body, self._limit = max_body, limit
+        self._max_body, self._seconds = max_body, limit
         self._bytes = 0  # of bodies in flight
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._warned = set[str]()
         self.in_flight = 0
         self.deliveries: dict[str, datetime] = {}
@@ -63,7 +64,10 @@ class Intake:
         known = _METHODS.get(method)
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
-        raw_path = redacted(raw_path)
+        raw_path = redacted(raw_path.encode("utf-8", "backslashreplace").decode())
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # tests may use one receiver in several
+            self._loop, self._slowest, self._limit = loop, SharedTimeout(_SLOWEST), SharedTimeout(self._seconds)
         parts: list[bytes] = []
         self.in_flight += 1
         try:
@@ -77,7 +81,7 @@ class Intake:
         """Read a body; return the refusal, or None if all is well."""
         size = 0
         try:
-            async with asyncio.timeout(_SLOWEST):
+            with TimeoutScope(self._slowest, self._clock.monotonic()):
                 while part := await read():
                     parts.append(part)
                     size += len(part)
@@ -112,16 +116,16 @@ class Intake:
         return await self._handle(handler, Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now))
 
     async def _handle(self, handler: DeliveryHandler, delivery: Delivery) -> Answer:
-        timeout = asyncio.timeout(self._limit)
+        timer = TimeoutScope(self._limit, self._clock.monotonic())
         names = delivery.event_type, delivery.entity_id
         try:
-            async with timeout:
+            with timer:
                 await handler(delivery)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            if timeout.expired():
-                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, self._limit)
+            if timer.is_expired:
+                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, self._seconds)
                 return Answer(503)
             _logger.exception("%s %r: the handler failed", *names)
             return Answer(500)

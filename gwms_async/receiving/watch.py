@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
 
@@ -44,15 +44,14 @@ class Lapse:
     found_at: datetime
 
 
-OnLapse = Callable[[Sequence[Lapse]], Awaitable[object]]
-
-
-@frozen
-class Round:
+class Round(NamedTuple):
     """When a round of a watch ended, and what went wrong, if anything did."""
 
     at: datetime
     error: str | None
+
+
+OnLapse = Callable[[Sequence[Lapse]], Awaitable[object]]
 
 
 class Watch:

@@ -13,7 +13,8 @@ import pytest
 
 from gwms_async import GwmsClient, WebhookType
 from gwms_async.clock import Clock
-from gwms_async.receiving import Delivery, Lapse, Receiver, Round
+from gwms_async.receiving import Delivery, Lapse, Receiver
+from gwms_async.receiving.watch import Round
 from gwms_async.testing import GwmsEmulator, Stall, Status
 
 from ..helpers.deliveries import BASE, NEW_SECRET, ORDER, SECRET
