@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Self
+from unicodedata import normalize
 
 from attrs import field, frozen
 from yarl import URL
@@ -22,7 +23,7 @@ _URL = re.compile(
     (?P<fragment>\#.*)?""",
     re.VERBOSE,
 )
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # A triplet after a stray "%" stays: decoded, it could complete another triplet.
 _TRIPLETS = re.compile(r"(%(?![0-9A-Fa-f]{2})[0-9A-Fa-f]?)(%[0-9A-Fa-f]{2})|(?:%[0-9A-Fa-f]{2}){1,99}")
@@ -145,13 +146,24 @@ def _canonical(url: str) -> str:
     if parts is None or _NOT_IN_URLS.search(url):
         raise ValueError("not an http(s) url")
     scheme, ip, port = parts["scheme"].lower(), parts["ip"], int(parts["port"]) if parts["port"] else None
-    host = ip or _TRIPLETS.sub(_canonical_triplets, parts["name"])
+    host = ip or _in_ascii(_TRIPLETS.sub(_canonical_triplets, parts["name"]))
     authority = URL.build(scheme=scheme, host=host, port=port).raw_authority
     if authority.startswith("[") != bool(ip) or ("%" in authority and not ip) or (port or 0) > 65535:
         raise ValueError("not a host and port")
     path = _without_dot_segments(_percent_encoded(parts["path"]))
     rest = _percent_encoded(parts["query"]) + _percent_encoded(parts["fragment"])
     return f"{scheme}://{parts['userinfo'] or ''}{authority}{path}{rest}"
+
+
+def _in_ascii(host: str) -> str:
+    """Return a host with each label that is not ASCII in punycode, as IDNA 2008 does.
+
+    Not by yarl: what IDNA 2008 rejects it maps by IDNA 2003, to which "ß" and "ss" are the same.
+    """
+    lower = normalize("NFC", "".join(map(str.lower, host)))  # letter by letter: "Σ" depends on its neighbours
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in lower.split(".")
+    )
 
 
 def _percent_encoded(text: str | None) -> str:
