@@ -84,7 +84,7 @@ async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixtu
         await names["deploy"](gwms)
 
     assert [hook.url for hook in gateway.webhooks] == ["https://shop.example/gwms/orders"]
-    assert "1 to create, 1 to delete, 0 unchanged" in capsys.readouterr().out
+    assert "+ 1 to create, - 1 to delete, 0 unchanged" in capsys.readouterr().out
 
 
 async def test_errors(gateway: GwmsEmulator) -> None:
