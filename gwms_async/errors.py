@@ -25,10 +25,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Self
+from functools import wraps
+from typing import Any, ParamSpec, Self, TypeVar
 
 from .models import WebhookSpec
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Cause(StrEnum):
@@ -238,3 +243,18 @@ def api_error_class(status: int) -> type[ApiError]:
     if 400 <= status < 500:
         return _BY_STATUS.get(status, ApiError)
     return ServerError
+
+
+def without_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a function that takes secrets raise without its frames: crash reporters keep their locals."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            del args, options
+            error.__traceback__ = None
+            raise
+
+    return wrapper

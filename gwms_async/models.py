@@ -36,6 +36,9 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
+        listed = cls._value2member_map_.get(value.upper()) if isinstance(value, str) else None
+        if isinstance(listed, cls):
+            return listed
         from difflib import get_close_matches  # noqa: PLC0415  # large, and rarely needed
 
         names = [member.value for member in cls]
@@ -206,9 +209,9 @@ class WebhookSpec:
 
     Args:
         url: Where the gateway delivers to; sent exactly as it is.
-        webhook_type: The event type, or its name.
+        webhook_type: The event type, or its name in any case.
         active: Whether the gateway delivers.
-        method: POST or GET, or its name.
+        method: POST or GET, or its name in any case.
 
     Raises:
         ValueError: A value that the contract does not allow.
@@ -233,6 +236,12 @@ class WebhookSpec:
     def identity(self) -> Identity:
         """The subscription that it asks for."""
         return Identity(canonical_url(self.url), self.webhook_type, self.method)
+
+
+def check_is_spec(value: object) -> None:
+    """Raise `ValueError` unless it is a `WebhookSpec`."""
+    if not isinstance(value, WebhookSpec):
+        raise ValueError(f"expected a WebhookSpec(url, webhook_type); got {repr(value)[:200]}")
 
 
 @frozen
