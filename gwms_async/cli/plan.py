@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report, Webhook
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
@@ -71,14 +70,9 @@ def _read(path: Path, *, prune: bool) -> WebhookFile:
     return wanted
 
 
-def _ours(wanted: WebhookFile, *, prune: bool) -> Callable[[Webhook], bool] | None:
-    prefix = wanted.prune
-    return (lambda webhook: webhook.url.startswith(prefix)) if prune and prefix else None
-
-
 async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool) -> Exit:
     async with access.client() as gwms:
-        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
+        planned = await gwms.webhooks.plan(wanted.specs, prune=wanted.prune if prune else None)
     if as_json:
         print_json(_plan_json(planned))
     else:
@@ -99,6 +93,7 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
     return {
         "changes": planned.changes,
         "needs_force": planned.needs_force,
+        "claimed": planned.claimed,
         "create": create,
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
@@ -126,13 +121,18 @@ async def apply_file(
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
-        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
+        planned = await gwms.webhooks.plan(wanted.specs, prune=wanted.prune if prune else None)
         if not as_json:
             print_output(planned)
         if not planned.changes:
             for webhook in planned.unchanged if as_json else ():
                 print_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
             return Exit.DONE
+        if planned.needs_force and not force:
+            raise PlanRefusedError(
+                f"this would delete {len(planned.delete)} of the {planned.claimed} webhooks under {wanted.prune}, "
+                "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
+            )
         if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
             return refusal
         report = await _apply(gwms, planned, done, force=force, as_json=as_json)
@@ -153,12 +153,8 @@ async def _apply(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *
         if as_json:
             print_json(outcome_json(outcome))
 
-    try:
-        with bar:
-            return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
-    except PlanRefusedError as error:
-        text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
-        raise PlanRefusedError(text) from None
+    with bar:
+        return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
 
 
 def _interrupted(path: Path, done: dict[object, Outcome]) -> str:

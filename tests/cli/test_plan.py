@@ -78,7 +78,7 @@ async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
 
 def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
     """Unlisted webhooks under the prefix are deleted, after a yes; nothing outside it is touched."""
-    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    gwms_emulator.add_webhook("HTTPS://shop.example:443/gwms/old", "CREATE_ORDER")
     gwms_emulator.add_webhook("https://shop.example/gwms-other", "CREATE_ORDER")
     unasked = run(gwms_emulator, "apply", path, "--prune")
     refused = run(gwms_emulator, "apply", path, "--prune", typed="n\n")
@@ -90,27 +90,32 @@ def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
     codes = [one.exit_code for one in (unasked, refused, kept, agreed, forced)]
     assert codes == [2, 1, 0, 0, 0]
-    assert "pass --yes" in unasked.stderr
+    assert "there is no terminal to confirm it on" in unasked.stderr
+    assert "--yes" not in unasked.stderr
     assert "Nothing was changed" in refused.stderr
     assert [one["status"] for one in lines(forced)] == ["existing", "existing", "deleted"]
     assert sorted({hook.url for hook in gwms_emulator.webhooks}) == ["https://shop.example/gwms-other", URL]
 
 
 def test_prune_of_much(gwms_emulator: GwmsEmulator, path: Path) -> None:
-    """More than 30% need --force, as the plan says beforehand; --prune needs a prefix."""
+    """More than 30% need --force, as the plan says beforehand and `apply` before it asks; --prune needs a prefix."""
     for number in range(12):
         gwms_emulator.add_webhook(f"https://shop.example/gwms/{number}", "CREATE_ORDER")
     (figures,) = lines(run(gwms_emulator, "plan", path, "--prune", "--json"))
     planned = run(gwms_emulator, "plan", path, "--prune")
-    refused = run(gwms_emulator, "apply", path, "--prune", "--yes")
+    refused = run(gwms_emulator, "apply", path, "--prune", typed="y\n")
+    sent = [one.operation for one in gwms_emulator.requests]
     forced = run(gwms_emulator, "apply", path, "--prune", "--yes", "--force")
     path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
     without = run(gwms_emulator, "plan", path, "--prune")
 
-    assert figures["needs_force"] is True
+    assert (figures["needs_force"], figures["claimed"]) == (True, 12)
     assert "refused without force" in planned.stdout
     assert refused.exit_code == 1
-    assert "--force" in refused.stderr
+    assert "Delete 12 webhooks?" not in refused.stderr
+    assert "would delete 12 of the 12 webhooks under https://shop.example/gwms/" in refused.stderr
+    assert "--force" not in refused.stderr
+    assert set(sent) == {"login", "list"}
     assert forced.exit_code == 0
     assert without.exit_code == 2
     assert held(gwms_emulator).total() == 2
