@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import click
@@ -57,18 +56,19 @@ class WebhookFile:
     prune: str | None = None
 
 
-def read_file(path: Path) -> WebhookFile:
-    """Read and parse a file of webhooks.
+def read_file(path: str) -> WebhookFile:
+    """Read and parse a file of webhooks; "-" is standard input.
 
     Raises:
         WebhookFileError: It cannot be read or contains mistakes.
     """
+    name = "standard input" if path == "-" else path
     try:
-        with path.open("rb") as file:
+        with click.open_file(path, "rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise WebhookFileError(str(path), [f"cannot be read: {error.strerror}"]) from None
-    return parse_file(content, str(path))
+        raise WebhookFileError(name, [f"cannot be read: {error.strerror}"]) from None
+    return parse_file(content, name)
 
 
 def parse_file(content: bytes, name: str) -> WebhookFile:

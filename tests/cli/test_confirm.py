@@ -19,10 +19,8 @@ def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:
     two = run(gwms_emulator, "webhooks", "delete", "1", "2")
 
     assert (one.exit_code, two.exit_code) == (2, 2)
-    assert one.stderr == (
-        "Error: this would delete 1 webhook, and there is no terminal to confirm it on. Nothing was changed.\n"
-    )
-    assert "would delete 2 webhooks" in two.stderr
+    assert one.stderr == "Error: deleting 1 webhook must be confirmed on a terminal. Nothing was changed.\n"
+    assert "deleting 2 webhooks" in two.stderr
     assert gwms_emulator.requests == []
 
 
