@@ -13,6 +13,7 @@ Exit codes:
   2    usage error or invalid file
   3    partly failed; run it again
   4    credentials rejected
+  5    plan --exit-code: not as the file says
   130  interrupted
 """
 
@@ -24,6 +25,7 @@ Exit codes:
         "apply": ("plan", "Create, update and (with --prune) delete webhooks to match a file."),
         "demo": ("demo", "Watch 500 webhooks get registered while the gateway misbehaves."),
         "emulator": ("emulator", "Run an emulator of the gateway until Ctrl-C."),
+        "export": ("export", "Print existing webhooks as a file for `plan` and `apply`."),
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),
         "plan": ("plan", "Show what `apply` would change, without changing anything."),

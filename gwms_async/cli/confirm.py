@@ -20,7 +20,7 @@ def confirm_delete(count: int) -> Exit | None:
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
     if not is_interactive():
-        print_message(f"Error: this would delete {what}; pass --yes to confirm. Nothing was changed.")
+        print_message(f"Error: deleting {what} must be confirmed on a terminal. Nothing was changed.")
         return Exit.USAGE
     with _interruptible():
         confirmed = click.confirm(f"Delete {what}?", err=True)

@@ -46,6 +46,7 @@ class Exit(IntEnum):
     USAGE = 2
     PARTLY_FAILED = 3
     REJECTED = 4
+    DIFFERS = 5
     INTERRUPTED = INTERRUPTED
 
 

@@ -65,7 +65,9 @@ class Plan:
         counts = ", ".join(f"{sign} {len(ones)} {what}" for sign, ones, what, _ in parts if ones)
         lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
         if self.needs_force:
-            lines.append(f"refused without force: it deletes {len(self.delete)} of the {self.claimed} webhooks claimed")
+            lines.append(
+                f"`apply` refuses this by default: it deletes {len(self.delete)} of the {self.claimed} webhooks claimed"
+            )
         return "\n".join(lines)
 
 

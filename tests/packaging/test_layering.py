@@ -39,6 +39,7 @@ THIRD_PARTIES = {
     "multidict": {"transport", "middleware.authorize"},
     "click": {"cli"},
     "rich": {"cli"},
+    "tomli_w": {"cli.export"},
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
     "platformdirs": {"auth.stores.file"},
