@@ -41,7 +41,7 @@ THIRD_PARTIES = {
     "rich": {"cli"},
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
-    "platformdirs": {"auth.stores.file"},
+    "platformdirs": {"auth.stores.file", "cli.profiles"},
     "pytest": {"testing.pytest_plugin"},
 }
 
