@@ -77,11 +77,14 @@ class TransportError(GwmsError):
 
     Attributes:
         cause: What that means for the request.
+        reason: What happened, in a few words, e.g. "connection refused".
+        path: The path of the call, below the base URL.
+        attempts: How often the call was sent.
     """
 
-    def __init__(self, message: str, *, cause: Cause) -> None:
+    def __init__(self, message: str, *, cause: Cause, reason: str = "", path: str = "", attempts: int = 1) -> None:
         super().__init__(message)
-        self.cause = cause
+        self.cause, self.reason, self.path, self.attempts = cause, reason or message, path, attempts
 
 
 class ConnectionFailedError(TransportError):
@@ -150,6 +153,7 @@ class ApiError(GwmsError):
         path: The path of the call, below the base URL.
         attempts: How often the call was sent.
         retry_after: How many seconds the gateway asked to wait; None if it did not.
+        hint: What to do about it; may be empty.
     """
 
     hint = ""
@@ -169,6 +173,7 @@ class ApiError(GwmsError):
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
         hints = "; ".join(filter(None, (self.hint, wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
+        self.hint = hints
         self.status = status
         self.message = message
         self.method = method

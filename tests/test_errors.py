@@ -214,17 +214,26 @@ def test_an_answer_s_error_keeps_the_evidence() -> None:
     """What the message says can be read from attributes too."""
     call = {"status": 429, "message": "no", "method": "GET", "path": "/webhooks/7"}
 
-    assert vars(answered(429, attempts=3, retry_after=7.5)) == {**call, "attempts": 3, "retry_after": 7.5}
+    hint = "send fewer requests at a time; the gateway asks to wait 7.5 s"
+    assert vars(answered(429, attempts=3, retry_after=7.5)) == {
+        **call,
+        "attempts": 3,
+        "retry_after": 7.5,
+        "hint": hint,
+    }
     assert vars(ThrottledError(status=429, message="no", method="GET", path="/webhooks/7")) == {
         **call,
         "attempts": 1,
         "retry_after": None,
+        "hint": "send fewer requests at a time",
     }
 
 
 def test_the_other_errors_keep_what_they_are_given() -> None:
     """Their message is the given one; what they know besides is an attribute."""
-    assert vars(TransportError("broke", cause=Cause.UNKNOWN)) == {"cause": "unknown"}
+    call = {"reason": "refused", "path": "/webhooks", "attempts": 3}
+    assert vars(TransportError("broke", cause=Cause.UNKNOWN, **call)) == {"cause": "unknown", **call}  # type: ignore[arg-type]
+    assert TransportError("broke", cause=Cause.UNKNOWN).reason == "broke"
     assert vars(OutcomeUnknownError("who knows", spec=SPEC)) == {"spec": SPEC}
     assert vars(OutcomeUnknownError("who knows")) == {"spec": None}
     assert vars(DecodeError("nonsense")) == {"paths": (), "excerpt": ""}

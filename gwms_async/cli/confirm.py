@@ -32,9 +32,11 @@ def confirm_delete(count: int) -> Exit | None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited."""
+    """Let signals end a prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before_term = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, before_term)

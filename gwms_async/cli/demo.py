@@ -18,7 +18,7 @@ from rich.table import Table
 from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType
 from ..testing import CutBody, DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Status
 from .loop import run
-from .output import progress_bar
+from .output import handle_errors, progress_bar
 
 _FAULTS: tuple[Fault, ...] = (
     DropBefore(),
@@ -88,7 +88,7 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console = Console(stderr=as_json)
-    context.exit(run(_run_demo(webhooks, concurrency, seed, console, as_json=as_json)))
+    context.exit(run(handle_errors(_run_demo(webhooks, concurrency, seed, console, as_json=as_json))))
 
 
 async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:

@@ -39,12 +39,12 @@ def test_on_a_terminal(gwms_emulator: GwmsEmulator) -> None:
 
 
 def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
-    """A prompt that ends without an answer is one line and exit code 130; Ctrl-C is handled as before."""
+    """A prompt that ends without an answer is one line and exit code 130; signals are handled as before."""
     gwms_emulator.add_webhook(URL, "CREATE_ORDER")
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     result = run(gwms_emulator, "webhooks", "delete", "1", typed="")
 
     assert result.exit_code == 130
     assert result.stderr.endswith("interrupted\n")
     assert len(gwms_emulator.webhooks) == 1
-    assert signal.getsignal(signal.SIGINT) is before
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -42,7 +42,7 @@ THIRD_PARTIES = {
     "tomli_w": {"cli.export"},
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
-    "platformdirs": {"auth.stores.file"},
+    "platformdirs": {"auth.stores.file", "cli.profiles"},
     "pytest": {"testing.pytest_plugin"},
 }
 
