@@ -23,6 +23,7 @@ from .output import (
     json_option,
     outcome_json,
     print_json,
+    print_message,
     print_output,
     summary,
     webhook_json,
