@@ -106,7 +106,7 @@ WRONG: dict[str, str | None] = {
 )
 def test_the_first_source_counts(gwms_emulator: GwmsEmulator, arguments: list[str], env: dict[str, str | None]) -> None:
     """Options, `--profile`, variables, the profile in GWMS_PROFILE."""
-    result = run(gwms_emulator, *arguments, **env)
+    result = run(gwms_emulator, *arguments, "--json", **env)
 
     assert (result.stderr, result.exit_code) == ("", 0)
     assert gwms_emulator.count("list") == 1

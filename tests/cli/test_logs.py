@@ -73,7 +73,7 @@ def test_retries_elsewhere(gwms_emulator: GwmsEmulator) -> None:
     """They are not shown."""
     gwms_emulator.inject(Status(503), operation="list")
 
-    assert run(gwms_emulator, "webhooks", "list").stderr == ""
+    assert run(gwms_emulator, "webhooks", "list", "--json").stderr == ""
 
 
 def test_warnings(capsys: pytest.CaptureFixture[str]) -> None:
