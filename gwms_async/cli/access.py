@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl as tls
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -18,7 +18,7 @@ from .output import print_message
 from .profiles import load_profile
 
 SETTINGS = ("username", "password", "api_key", "base_url")
-Settings = Mapping[str, tuple[str, str]]
+Settings = dict[str, tuple[str, str]]
 """The value of each setting that is known, and its source."""
 
 
@@ -79,7 +79,7 @@ def with_access(command: Callable[..., Any]) -> Any:
 
 
 def find_settings(context: click.Context) -> Settings:
-    """Return the settings that are known, each from the first source that has it; ask for a password on a terminal.
+    """Return the settings that are known, each from the first source that has it.
 
     Raises:
         click.ClickException: The profile cannot be used.
@@ -90,7 +90,7 @@ def find_settings(context: click.Context) -> Settings:
         raise click.UsageError("--eshop needs a profile: pass --profile or set GWMS_PROFILE")
     values = load_profile(profile, eshop) if profile else {}
     chosen = values if "gwms.profile" in options else {"api_key": values["api_key"]} if eshop else {}
-    found = dict[str, tuple[str, str]]()
+    found: Settings = {}
     for name in SETTINGS:
         option, variable = f"--{name.replace('_', '-')}", f"GWMS_{name.upper()}"
         sources = (
@@ -104,18 +104,18 @@ def find_settings(context: click.Context) -> Settings:
         found |= {name: known[0]} if known else {}
         if name in {"password", "api_key"} and options.get(f"gwms.{name}"):
             print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
-    if {"username", "api_key"} <= set(found) and "password" not in found and is_interactive():
-        found["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
     options["gwms.settings"] = found
     return found
 
 
 def make_access(context: click.Context, settings: Settings) -> Access:
-    """Return the access that settings give.
+    """Return the access that settings give; if only the password is missing, ask for it on a terminal.
 
     Raises:
-        click.UsageError: One is missing.
+        click.UsageError: A setting is missing.
     """
+    if set(SETTINGS) - set(settings) == {"password"} and is_interactive():
+        settings["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
     missing = [f"GWMS_{name.upper()}" for name in SETTINGS if name not in settings]
     if missing:
         raise click.UsageError(f"set {', '.join(missing)} in the environment, or choose a profile: --profile NAME")

@@ -49,8 +49,9 @@ async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit
     async def compare_clocks(request: Request, handler: Handler) -> Response:
         response = await handler(request)
         date = http_date(response.headers.get("date"))
-        if date is not None:
-            clock["clock"] = _check_clock(date - time.time())
+        skew = 0.0 if date is None else date - time.time()
+        text = f"this machine's is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the gateway's"
+        clock.update({} if date is None else {"clock": (abs(skew) <= _SKEW, text)})
         return response
 
     try:
@@ -72,19 +73,10 @@ def _stage_of(error: GwmsError) -> str:
     return "api_key" if exit_code_for(error) is Exit.REJECTED else "webhooks"
 
 
-def _check_clock(skew: float) -> tuple[bool, str]:
-    if abs(skew) <= _SKEW:
-        return True, "fine"
-    direction = "behind" if skew > 0 else "ahead of"
-    return False, f"this machine's clock is {abs(skew):.0f} s {direction} the gateway's: set it"
-
-
 def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
     inactive = [str(one.id) for one in webhooks if not one.active and one.unregistered_at is None]
-    if not inactive:
-        return True, f"{len(webhooks)}, none of them inactive"
-    command = f"gwms webhooks activate {' '.join(inactive[:5])}"
-    return False, f"{len(inactive)} of {len(webhooks)} are inactive: `{command}` resumes deliveries"
+    hint = f": `gwms webhooks activate {' '.join(inactive[:5])}` resumes deliveries" if inactive else ""
+    return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}"
 
 
 def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:
