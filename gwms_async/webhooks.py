@@ -252,6 +252,10 @@ class Webhooks(Operations):
         self._coordinator.memory.note_changed(webhook)
         return webhook
 
+    def forget(self) -> None:
+        """Drop what was written too long ago to matter."""
+        self._coordinator.memory.forget()
+
     def stop(self) -> frozenset[asyncio.Task[None]]:
         """Cancel the lists in flight, and return what to wait for."""
         return self._coordinator.lists.stop()

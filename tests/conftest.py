@@ -17,6 +17,9 @@ from .helpers.emulated import CONTRACT_SEED, until
 
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 
+for name in ("FORCE_COLOR", "NO_COLOR"):  # they decide what commands print
+    os.environ.pop(name, None)
+
 
 def pytest_report_header() -> str:
     """Tell where chance begins."""

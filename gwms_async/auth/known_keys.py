@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary, ref
 
 from attrs import define, field
@@ -13,9 +13,18 @@ from ..clock import Clock
 from ..tokens import ActiveToken
 from .cooldown import Cooldown
 
-T = TypeVar("T")
-
 _KEPT = 60.0
+
+
+class Forgetful(Protocol):
+    """What is known of a key."""
+
+    def forget(self) -> None:
+        """Drop what is too old to be of use."""
+        ...
+
+
+T = TypeVar("T", bound=Forgetful)
 
 
 @define(eq=False)
@@ -96,7 +105,9 @@ class KnownKeys(Generic[T]):
                 key.used_at = now
                 self._kept.move_to_end(key)
             else:
-                del self._kept[key]
+                known = self._kept.pop(key)
+                if known is not None:
+                    known.forget()
 
 
 def _forget(keys: ref[KnownKeys[T]]) -> None:

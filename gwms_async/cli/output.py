@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from .. import (
     AuthenticationError,
@@ -29,6 +30,10 @@ from .lazy import INTERRUPTED
 
 _REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
 _WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
+_COLOURS = re.compile(
+    r"(?m)(?:^|(?<=, ))(?:(?P<green>\+ )|(?P<yellow>~ |Warning:)|(?P<red>- |Error:| *(?:failed|unknown|not_started):))"
+)
+"""What is shown in colour: the signs of a plan, in its lines and its counts, and what needs attention."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
@@ -118,12 +123,19 @@ def printable(text: object) -> str:
 
 def print_message(text: object) -> None:
     """Print one line to stderr."""
-    click.echo(printable(" ".join(str(text).split())), err=True)
+    _print(printable(" ".join(str(text).split())), stderr=True)
 
 
 def print_output(text: object) -> None:
     """Print lines to stdout."""
-    click.echo("\n".join(map(printable, str(text).split("\n"))))
+    _print("\n".join(map(printable, str(text).split("\n"))))
+
+
+def _print(text: str, *, stderr: bool = False) -> None:
+    """Print text as it is, in colour on a terminal."""
+    coloured = Text(text)
+    coloured.highlight_regex(_COLOURS)
+    Console(stderr=stderr).print(coloured, soft_wrap=True)
 
 
 def print_json(value: object) -> None:

@@ -1,35 +1,55 @@
-"""Tables of webhooks."""
+"""Webhooks as tables: laid out for a terminal, tab-separated elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
+import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .. import Webhook, WebhookType
-from .output import printable
+from .output import print_output, printable
 
-_MARKS = {"active": Text("●", "green"), "inactive": Text("○", "yellow"), "missing": Text("·", "dim")}
-_TYPE_WIDTH, _COLUMN_WIDTH, _WIDEST = 44, 6, 10_000
+_MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
+"""For each state its mark, the mark where the encoding may lack that, and its style."""
+_GIVE_WAY = ("registered (UTC)", "method")
+"""The columns left out of a table, in this order, where others have less than enough room."""
+_ENOUGH = 40
+"""Room for every listed event type; what is longer is folded."""
 
 States = dict[str, dict[str, str]]
 """By event type, then by URL: active, inactive or missing."""
 
 
 def print_table(webhooks: Iterable[Webhook]) -> None:
-    """Print webhooks, one per line."""
-    table = Table("id", "event type", "method", "url", "active", "registered")
+    """Print webhooks, one per row."""
+    rows = [_fields(one) for one in webhooks]
+    titles = {name: name for name in rows[0]}
+    if not sys.stdout.isatty():
+        _print_tabbed(row.values() for row in (titles, *rows))
+        return
+    console = Console()
+    widths = {name: min(_ENOUGH, 2 + max(cell_len(row[name]) for row in (titles, *rows))) for name in titles}
+    for name in _GIVE_WAY:
+        if sum(widths.values()) - 2 > console.width:
+            del widths[name]
+    table = _table(widths)
     table.columns[0].justify = "right"
-    table.columns[3].overflow = "fold"
-    for one in webhooks:
-        registered = f"{one.registered_at:%Y-%m-%d %H:%M}" if one.registered_at else ""
-        texts = str(one.id), one.webhook_type, one.method, one.url, "yes" if one.active else "no", registered
-        table.add_row(*(Text(printable(text)) for text in texts))
-    _console().print(table)
+    for row in rows:
+        table.add_row(*(Text(row[name]) for name in widths))
+    console.print(table)
+
+
+def print_webhook(webhook: Webhook) -> None:
+    """Print one webhook, a field per line; those without a value are left out."""
+    fields = {**_fields(webhook), "unregistered (UTC)": _utc(webhook.unregistered_at)}
+    print_output("\n".join(f"{name}: {text}" for name, text in fields.items() if text))
 
 
 def states(webhooks: Iterable[Webhook]) -> States:
@@ -49,25 +69,61 @@ def states(webhooks: Iterable[Webhook]) -> States:
 
 
 def print_matrix(webhooks: Iterable[Webhook]) -> None:
-    """Print event types by URL, in as many tables as the width of the terminal requires."""
-    found, console = states(webhooks), _console()
-    urls = list(next(iter(found.values())))
-    per_table = max(1, (console.width - _TYPE_WIDTH) // _COLUMN_WIDTH)
-    numbers = {url: str(number) for number, url in enumerate(urls, 1)}
-    for chunk in _chunks(urls, per_table):
-        table = Table("event type", *(numbers[url] for url in chunk))
-        for event_type, by_url in found.items():
-            table.add_row(Text(printable(event_type)), *(_MARKS[by_url[url]] for url in chunk))
-        console.print(table)
-    for url, number in numbers.items():
-        console.print(Text(f"{number:>3}  {printable(url)}"), soft_wrap=True)
-    console.print(Text("● active  ○ inactive  · missing"))
+    """Print event types by URL; on a terminal the longer list goes down, and the other is numbered."""
+    by_type = states(webhooks)
+    urls = list(next(iter(by_type.values())))
+    if not sys.stdout.isatty():
+        _print_tabbed([("event type", *urls), *((name, *by_url.values()) for name, by_url in by_type.items())])
+    elif len(urls) > len(by_type):
+        _print_matrix("url", {url: {name: by_url[url] for name, by_url in by_type.items()} for url in urls})
+    else:
+        _print_matrix("event type", by_type)
 
 
-def _chunks(urls: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [urls[start : start + size] for start in range(0, len(urls), size)] or [urls]
+def _print_matrix(title: str, rows: States) -> None:
+    """Print a matrix, in as many tables as the width of the terminal requires."""
+    console = Console()
+    marks = {state: Text(mark[console.options.ascii_only], mark[2]) for state, mark in _MARKS.items()}
+    names = list(next(iter(rows.values())))
+    numbers = {name: str(number) for number, name in enumerate(names, 1)}
+    label_width = min(_ENOUGH, max(map(cell_len, rows)), console.width // 2)
+    width = len(str(len(names))) + 1
+    per_table = max(1, (console.width - label_width) // width)
+    for start in range(0, len(names), per_table):
+        chunk = names[start : start + per_table]
+        table = _table([title, *(numbers[name] for name in chunk)], gap=1)
+        for row, cells in rows.items():
+            table.add_row(Text(printable(row)), *(marks[cells[name]] for name in chunk))
+        console.print(table, "")
+    for name, number in numbers.items():
+        console.print(Text(f"{number:>3}  {printable(name)}"), soft_wrap=True)
+    console.print("", Text("  ").join(Text.assemble(mark, f" {state}") for state, mark in marks.items()), sep="\n")
 
 
-def _console() -> Console:
-    # Output to a file or a pipe is not cut to the width of a terminal.
-    return Console(width=None if sys.stdout.isatty() else _WIDEST)
+def _fields(webhook: Webhook) -> dict[str, str]:
+    return {
+        "id": str(webhook.id),
+        "event type": printable(webhook.webhook_type),
+        "method": printable(webhook.method),
+        "url": printable(webhook.url),
+        "active": "yes" if webhook.active else "no",
+        "registered (UTC)": _utc(webhook.registered_at),
+    }
+
+
+def _table(names: Iterable[str], *, gap: int = 2) -> Table:
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _print_tabbed(rows: Iterable[Iterable[str]]) -> None:
+    click.echo("\n".join("\t".join(map(printable, row)) for row in rows))
+
+
+def _utc(time: datetime | None) -> str:
+    try:
+        return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" if time else ""
+    except OverflowError:  # in UTC it is before the year 1, or after 9999
+        return str(time)

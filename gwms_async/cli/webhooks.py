@@ -27,7 +27,7 @@ from .output import (
     summary,
     webhook_json,
 )
-from .table import print_matrix, print_table, states
+from .table import print_matrix, print_table, print_webhook, states
 
 _ids = click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
 _id = click.argument("webhook_id", metavar="ID", type=int)
@@ -59,6 +59,8 @@ async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
     elif as_json:
         for webhook in found:
             print_json(webhook_json(webhook))
+    elif not found:
+        print_message("no webhooks yet")
     else:
         (print_matrix if matrix else print_table)(found)
     return Exit.DONE
@@ -195,7 +197,7 @@ def _show_one(webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
         print_json(webhook_json(webhook))
     else:
-        print_table([webhook])
+        print_webhook(webhook)
 
 
 def _record(done: dict[object, Outcome], outcome: Outcome, *, as_json: bool) -> None:

@@ -67,6 +67,11 @@ class Deletion:
         self._webhook, self._coordinator = webhook, coordinator
         self.refuse("the run ended before")
 
+    @property
+    def on_wire(self) -> bool:
+        """Whether a request for it is on the wire."""
+        return self.call.on_wire
+
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
         self.call.deadline = now

@@ -43,7 +43,7 @@ class Item:
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
         deadline: Monotonic seconds after which nothing more is sent for it.
-        call: What its present call has been through.
+        call: What its present call has been through; None between calls.
         doubt: Why it may or may not exist, once that was so.
         before: Ids of its identity that existed when it was first found missing.
         made: Ids that this run created for it.
@@ -61,7 +61,7 @@ class Item:
     emitted: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
     deadline: float = field(default=inf, init=False)
-    call: Call = field(factory=Call, init=False)
+    call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     before: frozenset[int] | None = field(default=None, init=False)
     made: tuple[int, ...] = field(default=(), init=False)
@@ -77,11 +77,18 @@ class Item:
     @property
     def attempts(self) -> int:
         """How many requests for it were on the wire."""
-        return self._earlier_attempts + self.call.attempts
+        return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
+
+    @property
+    def on_wire(self) -> bool:
+        """Whether a request for it is on the wire."""
+        return self.call is not None and self.call.on_wire
 
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
-        self.deadline = self.call.deadline = now
+        self.deadline = now
+        if self.call is not None:
+            self.call.deadline = now
 
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt it or create it, and go on to the next state.
@@ -94,7 +101,8 @@ class Item:
         except OutcomeUnknownError as error:
             self._enter_doubt(error)
         except Exception as error:  # one item's trouble is not the others'
-            if self.state is State.NEW and not isinstance(error, GwmsError) and self.call.attempts:
+            was_sent = self.call is not None and self.call.attempts
+            if self.state is State.NEW and was_sent and not isinstance(error, GwmsError):
                 self._enter_doubt(_cut_short(self.spec))  # a user's middleware lost the response
             elif self.state is State.NEW:
                 self.end(OutcomeStatus.FAILED, error=error)
@@ -126,8 +134,10 @@ class Item:
         self.state = State.DONE
 
     async def _decide(self, snapshot: Snapshot) -> None:
-        copies = await self._known_copies(snapshot)
-        while not await self._adopt(copies) and self.state is not State.CONFLICT:
+        copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
+        if disputed := tuple(self.coordinator.memory.disputed(self.spec.identity, snapshot)):
+            copies = await self._settled(copies, disputed)
+        while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
             if self.before is None:
                 self.before = frozenset(copy.id for copy in copies)
             if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
@@ -144,12 +154,8 @@ class Item:
                 return
             copies = (webhook,)
 
-    async def _known_copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
-        """Return the listed copies; where this client wrote something else lately, as they are now."""
-        copies = snapshot.copies(self.spec.identity)
-        disputed = tuple(self.coordinator.memory.disputed(self.spec.identity, snapshot))
-        if not disputed:
-            return copies
+    async def _settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
+        """Return the copies, those in dispute as they are now."""
         settled = [copy for copy in copies if copy.id not in disputed]
         for number in disputed:
             webhook = await self.get(number)
@@ -219,7 +225,7 @@ class Item:
                 text = f"there may be a second copy: no list was looked at since{reason}. Run again"
                 return evolve(outcome, error=OutcomeUnknownError(text, spec=self.spec))
             return outcome
-        if self.doubt is not None or self.call.on_wire or self.call.outcome_unknown:
+        if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or _cut_short(self.spec), self.attempts)
         if self._conflict is not None:
             return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
@@ -242,7 +248,8 @@ class Item:
         state: State = State.DONE,
     ) -> None:
         """Set its outcome, and the state that follows."""
-        self.outcome = Outcome(self.spec, status, webhook, error, self.attempts, copies)
+        self._earlier_attempts, self.call = self.attempts, None
+        self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
         if state is State.CREATED:
             self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
@@ -274,10 +281,7 @@ class Item:
         return self.coordinator.api(self._next_call())
 
     def _next_call(self) -> Call:
-        # A call that was used already has a deadline of its own.
-        if self.call.attempts or self.call.deadline != self.deadline:
-            self._earlier_attempts += self.call.attempts
-            self.call = Call(deadline=self.deadline)
+        self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
         return self.call
 
 

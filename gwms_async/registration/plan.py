@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
@@ -55,14 +55,14 @@ class Plan:
         )
 
     def __str__(self) -> str:
-        parts: dict[str, tuple[tuple[WebhookSpec | Webhook, ...], str]] = {
-            "+": (self.create, "to create"),
-            "↑": (self.activate, "to activate"),
-            "↓": (self.deactivate, "to deactivate"),
-            "-": (self.delete, "to delete"),
-        }
-        lines = [f"{sign} {_line(one)}" for sign, (ones, _) in parts.items() for one in ones]
-        counts = ", ".join(f"{len(ones)} {what}" for ones, what in parts.values() if ones)
+        parts: tuple[tuple[str, Sequence[WebhookSpec | Webhook], str, str], ...] = (
+            ("+", self.create, "to create", ""),
+            ("~", self.activate, "to activate", "inactive -> active"),
+            ("~", self.deactivate, "to deactivate", "active -> inactive"),
+            ("-", self.delete, "to delete", ""),
+        )
+        lines = [f"{sign} {_line(one, change)}" for sign, ones, _, change in parts for one in ones]
+        counts = ", ".join(f"{sign} {len(ones)} {what}" for sign, ones, what, _ in parts if ones)
         lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
         if self.needs_force:
             lines.append(f"refused without force: it deletes {len(self.delete)} of the {self.claimed} webhooks claimed")
@@ -133,7 +133,7 @@ def _as(webhook: Webhook, *, active: bool) -> WebhookSpec:
     return WebhookSpec(webhook.url, webhook.webhook_type, active, webhook.method)
 
 
-def _line(one: WebhookSpec | Webhook) -> str:
-    number = f"  (id {one.id})" if isinstance(one, Webhook) else ""
-    state = "" if one.active else "  inactive"
-    return f"{one.webhook_type}  {one.method} {one.url}{state}{number}"
+def _line(one: WebhookSpec | Webhook, change: str) -> str:
+    state = change or ("" if one.active else "inactive")
+    number = f"(id {one.id})" if isinstance(one, Webhook) else ""
+    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {one.url}", state, number)))

@@ -83,11 +83,13 @@ class Run:
         return (item or Item(spec, self._coordinator)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
-        try:
-            snapshot = await self._recent_list()
-        except Exception as error:  # a user's middleware may raise anything
-            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
-            return
+        snapshot = self._snapshot
+        if self._clock.monotonic() - snapshot.began_at > _MAX_AGE:
+            try:
+                snapshot = await self._refreshed_list()
+            except Exception as error:  # a user's middleware may raise anything
+                await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
+                return
         identity = spec.identity
         item, had = self._items.get(identity), self._had.get(identity)
         if item is not None or had is not None:
@@ -114,10 +116,8 @@ class Run:
             if item.emitted is not None:
                 await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
 
-    async def _recent_list(self) -> Snapshot:
-        """Return a list that began at most 30 seconds ago, or one that was waited for."""
-        if self._clock.monotonic() - self._snapshot.began_at <= _MAX_AGE:
-            return self._snapshot
+    async def _refreshed_list(self) -> Snapshot:
+        """Return a list that all workers wait for."""
         refreshing = self._refreshing
         if refreshing is None:
             # A task of its own: stopping the worker that asked first does not take the list from the others.

@@ -16,29 +16,33 @@ class Snapshot:
 
     Args:
         began_at: When the list was asked for, in monotonic seconds.
-        copies: The webhooks of each identity, lowest id first.
-        by_id: The same webhooks by id.
+        first: The webhook of each identity with the lowest id.
+        further: The others, lowest id first; nearly always none.
+        by_id: All webhooks by id.
     """
 
     began_at: float
-    _copies: Mapping[Identity, tuple[Webhook, ...]]
+    _first: Mapping[Identity, Webhook]
+    _further: Mapping[Identity, tuple[Webhook, ...]]
     _by_id: Mapping[int, Webhook]
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
         """Index a list."""
-        copies: dict[Identity, tuple[Webhook, ...]] = {}
+        first: dict[Identity, Webhook] = {}
+        further: dict[Identity, tuple[Webhook, ...]] = {}
         by_id = {webhook.id: webhook for webhook in webhooks}
         for number in sorted(by_id):
             webhook = by_id[number]
             identity = webhook.identity
-            others = copies.get(identity)
-            copies[identity] = (webhook,) if others is None else (*others, webhook)
-        return cls(began_at, copies, by_id)
+            if first.setdefault(identity, webhook) is not webhook:
+                further[identity] = (*further.get(identity, ()), webhook)
+        return cls(began_at, first, further, by_id)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""
-        return self._copies.get(identity, ())
+        first = self._first.get(identity)
+        return () if first is None else (first, *self._further.get(identity, ()))
 
     def get(self, webhook_id: int) -> Webhook | None:
         """Return one webhook; None if it is not listed."""

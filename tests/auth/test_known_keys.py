@@ -16,6 +16,13 @@ from ..helpers import virtual_loop
 class Eshop:
     """Anything that is kept per key."""
 
+    def __init__(self) -> None:
+        self.forgot = 0
+
+    def forget(self) -> None:
+        """Count it."""
+        self.forgot += 1
+
 
 def make_keys() -> KnownKeys[Eshop]:
     """Make an empty table that goes by the loop's time."""
@@ -60,6 +67,22 @@ def test_what_was_used_is_kept_for_a_minute() -> None:
         assert keys.find("a") is not None
         await asyncio.sleep(1.1)
         assert keys.find("a") is None
+
+    virtual_loop.run(main())
+
+
+def test_what_somebody_holds_forgets_by_itself() -> None:
+    """A client that is idle keeps its e-shop, and nothing that e-shop wrote a minute ago."""
+
+    async def main() -> None:
+        keys = make_keys()
+        eshop = keys.add("a", Eshop())
+        keys.use(ApiKey("a"))
+        await asyncio.sleep(59)
+        assert eshop.forgot == 0
+        await asyncio.sleep(1.1)
+        assert eshop.forgot == 1
+        assert keys.find("a") is eshop
 
     virtual_loop.run(main())
 

@@ -28,7 +28,7 @@ def test_a_password_is_prompted_for(gwms_emulator: GwmsEmulator) -> None:
 
 def test_a_secret_in_an_option(gwms_emulator: GwmsEmulator) -> None:
     """It works, with a warning."""
-    result = run(gwms_emulator, "webhooks", "list", "--password", gwms_emulator.credentials.password)
+    result = run(gwms_emulator, "webhooks", "list", "--json", "--password", gwms_emulator.credentials.password)
 
     assert result.exit_code == 0
     assert result.stderr == (
@@ -40,7 +40,7 @@ def test_no_cache_directory(gwms_emulator: GwmsEmulator, monkeypatch: pytest.Mon
     """Commands warn, and log in each time; there is nothing to log out of, and no folder appears."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("gwms_async.auth.stores.file.user_cache_path", lambda name: Path("~/.cache") / name)
-    listed = run(gwms_emulator, "webhooks", "list")
+    listed = run(gwms_emulator, "webhooks", "list", "--json")
     logged_in = run(gwms_emulator, "login")
     logged_out = run(gwms_emulator, "logout")
 

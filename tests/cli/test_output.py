@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click import unstyle
 
 from gwms_async import AuthenticationError, NotFoundError, Outcome, OutcomeStatus, ServerError
 from gwms_async.cli.output import Exit, describe, exit_code_for_all, printable, summary
 from gwms_async.testing import GwmsEmulator, Status
 
-from ..helpers.command_line import run
+from ..helpers.command_line import FILE, URL, run
 from ..helpers.emulated import spec
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -63,6 +65,40 @@ def test_other_errors_speak_for_themselves() -> None:
 def test_printable() -> None:
     """Control characters are escaped, other scripts are not."""
     assert printable("\x1b[2J→ č") == "\\x1b[2J→ č"
+
+
+@pytest.mark.parametrize(("forced", "disabled", "coloured"), [("1", "", True), ("1", "1", False), ("", "", False)])
+def test_colours(gwms_emulator: GwmsEmulator, tmp_path: Path, forced: str, disabled: str, *, coloured: bool) -> None:
+    """Signs and errors, on a terminal or with FORCE_COLOR, unless NO_COLOR is set."""
+    file = tmp_path / "shop.toml"
+    file.write_text(FILE)
+    env = {"TERM": "xterm", "FORCE_COLOR": forced, "NO_COLOR": disabled}
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER", active=False)
+    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    plan = run(gwms_emulator, "plan", file, "--prune", **env).stdout
+    missing = run(gwms_emulator, "webhooks", "get", "77", **env).stderr
+
+    assert plan.count("\x1b[32m+ \x1b[0m") == 2 * coloured
+    assert plan.count("\x1b[33m~ \x1b[0m") == 2 * coloured
+    assert plan.count("\x1b[31m- \x1b[0m") == 2 * coloured
+    assert missing.startswith("\x1b[31mError:\x1b[0m webhook 77" if coloured else "Error: webhook 77")
+    assert ("\x1b" in plan) is coloured
+    assert "+ 1 to create, ~ 1 to activate, - 1 to delete, 0 unchanged" in unstyle(plan)
+
+
+def test_failures_are_coloured(gwms_emulator: GwmsEmulator) -> None:
+    """Lines that need attention stand out."""
+    result = run(gwms_emulator, "webhooks", "activate", "77", TERM="xterm", FORCE_COLOR="1")
+
+    assert result.stdout.startswith("\x1b[31mfailed:\x1b[0m 77: webhook 77 not found")
+
+
+def test_long_lines_stay_whole(gwms_emulator: GwmsEmulator) -> None:
+    """The terminal wraps them, so that they can be copied."""
+    url = "https://shop.example/" + "long/" * 40
+    created = run(gwms_emulator, "webhooks", "create", url, "CREATE_ORDER", FORCE_COLOR="1", COLUMNS="40")
+
+    assert f"POST {url} on" in created.stdout
 
 
 def test_summary() -> None:

@@ -32,7 +32,7 @@ def test_all_operations(gwms_emulator: GwmsEmulator) -> None:
     assert "created: POST" in created.stdout
     assert lines(again)[0]["status"] == "existing"
     assert lines(updated)[0]["type"] == "CREATE_RETURN"
-    assert "CREATE_RETURN" in got.stdout
+    assert "event type: CREATE_RETURN\n" in got.stdout
     assert activated.exit_code == 3
     assert "failed: 77: " in activated.stdout
     assert lines(off) == [{"status": "updated", "id": 1, "error": None}]

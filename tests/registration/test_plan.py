@@ -80,7 +80,7 @@ def test_another_spelling_is_the_same_webhook() -> None:
 
 
 def test_a_plan_reads_like_a_diff() -> None:
-    """One line for each change, then the sum."""
+    """One line for each change, then the sum, which explains the signs; all in ASCII."""
     plan = Plan(
         create=(spec("new"),),
         activate=(hook(2, "off", active=False),),
@@ -91,11 +91,12 @@ def test_a_plan_reads_like_a_diff() -> None:
 
     assert str(plan).splitlines() == [
         "+ CREATE_ORDER  POST https://shop.example/new",
-        "↑ CREATE_ORDER  POST https://shop.example/off  inactive  (id 2)",
-        "↓ CREATE_ORDER  POST https://shop.example/on  (id 3)",
+        "~ CREATE_ORDER  POST https://shop.example/off  inactive -> active  (id 2)",
+        "~ CREATE_ORDER  POST https://shop.example/on  active -> inactive  (id 3)",
         "- CREATE_ORDER  POST https://shop.example/old  (id 4)",
-        "1 to create, 1 to activate, 1 to deactivate, 1 to delete, 2 unchanged",
+        "+ 1 to create, ~ 1 to activate, ~ 1 to deactivate, - 1 to delete, 2 unchanged",
     ]
+    assert str(plan).isascii()
     assert str(Plan()) == "nothing to do, 0 unchanged"
 
 
