@@ -33,7 +33,7 @@ def start_two(commands: list[str], ready: str, folder: Path) -> None:
                 subprocess.Popen(  # noqa: S603  # our own examples
                     [sys.executable, "-u", "-m", *command.split()],
                     cwd=folder,
-                    env={**os.environ, "GWMS_TOKENS": str(folder / "tokens")},
+                    env={**os.environ, "TOKEN_DIR": str(folder / "tokens")},
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
