@@ -50,17 +50,24 @@ def test_the_event_types_are_those_of_the_contract() -> None:
     ("enum", "typo", "closest"),
     [
         (WebhookType, "CREATE_ORDERS", "CREATE_ORDER"),
-        (WebhookType, "create_order", "CREATE_ORDER"),
+        (WebhookType, "create_orders", "CREATE_ORDER"),
         (WebhookType, "CREATE_STOCK_MOVEMENT_COMPLETION", "CREATE_STOCK_MOVEMENT_COMPLETITION"),
         (WebhookType, "UPDATE_RETURN_STATE", "UPDATE_RETURN_STATUS"),
         (HttpMethod, "PSOT", "POST"),
-        (HttpMethod, "get", "GET"),
+        (HttpMethod, "psot", "POST"),
     ],
 )
 def test_a_typo_names_the_closest(enum: type[OpenEnum], typo: str, closest: str) -> None:
     """The error says what was given, of which kind it should be, and first what was probably meant."""
     with pytest.raises(ValueError, match=f"^'{typo}' is not a known {enum.__name__}: did you mean {closest}( or|[?])"):
         enum(typo)
+
+
+@pytest.mark.parametrize("member", [*WebhookType, *HttpMethod])
+def test_input_may_be_lower_case(member: OpenEnum) -> None:
+    """It is the member all the same; what is read from the wire stays as it is."""
+    assert type(member)(member.lower()) is type(member)(member.title()) is member
+    assert not type(member).unlisted(member.lower()).is_listed
 
 
 @pytest.mark.parametrize("value", ["", "ZZZ", 5, None, [], object])
@@ -134,6 +141,7 @@ def test_plain_strings_become_members() -> None:
     assert spec.webhook_type is WebhookType.CREATE_ORDER
     assert spec.method is HttpMethod.GET
     assert spec == WebhookSpec(URL, WebhookType.CREATE_ORDER, method=HttpMethod.GET)
+    assert spec == WebhookSpec(URL, "create_order", method="get")
 
 
 def test_a_spec_may_ask_for_an_unlisted_event() -> None:

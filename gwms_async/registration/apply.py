@@ -25,6 +25,8 @@ async def apply(
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
     """Carry a plan out; see `Webhooks.apply`."""
+    if not isinstance(plan, Plan):
+        raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
     snapshot = await coordinator.lists.fresh()
     if not force:
@@ -89,12 +91,14 @@ class Deletion:
             snapshot: What the gateway had before anything was changed.
             kept: The webhooks that were registered.
         """
-        webhook, listed = self._webhook, snapshot.get(self._webhook.id)
-        stays = kept.get(webhook.identity)
+        webhook, memory = self._webhook, self._coordinator.memory
+        stays, listed = kept.get(webhook.identity), snapshot.get(webhook.id)
         try:
+            if webhook.id in memory.disputed(webhook.identity, snapshot):
+                listed = None if memory.is_deleted(webhook.id) else await self._get(webhook.id)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif listed is None or _is_trace(webhook, listed) or self._coordinator.memory.is_deleted(webhook.id):
+            elif listed is None or _is_trace(webhook, listed):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, listed):
                 self.refuse("it has changed since the plan was made")
@@ -107,10 +111,15 @@ class Deletion:
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
+        found = await self._get(stays.id)
+        return found is not None and found.identity == stays.identity
+
+    async def _get(self, webhook_id: int) -> Webhook | None:
+        self.call = Call(deadline=self.call.deadline)
         try:
-            return (await self._coordinator.api(self.call).get(stays.id)).identity == stays.identity
+            return await self._coordinator.api(self.call).get(webhook_id)
         except NotFoundError:
-            return False
+            return None
 
     async def _delete(self) -> None:
         self.call = Call(deadline=self.call.deadline)

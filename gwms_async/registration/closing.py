@@ -164,7 +164,8 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
     outcome = item.outcome
-    if outcome is not None and outcome.webhook is not None and outcome.webhook.id == keep.id:
+    is_news = outcome is None or outcome.webhook is None or outcome.webhook.id != keep.id
+    if outcome is not None and not is_news and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
     is_new = item.before is not None and keep.id not in item.before
     return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Webhook, WebhookSpec
+from ..models import Webhook, WebhookSpec, check_url
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, preferred_first
@@ -165,6 +165,7 @@ class Item:
 
     async def _adopt(self, copies: Iterable[Webhook]) -> bool:
         """Adopt the preferred one of the copies; False if there is none."""
+        check_url(self.spec.url)  # a stream's have not been checked, and a gateway may list anything
         copies = [copy for copy in copies if copy.id not in self.gone]
         for webhook in preferred_first(copies, active=self.spec.active):
             status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
@@ -273,7 +274,9 @@ class Item:
             return switched
         wanted = "active" if self.spec.active else "inactive"
         error = GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
-        self.end(OutcomeStatus.FAILED, switched, error)
+        # What was in doubt may have a second copy, which the closing list shows.
+        state = State.DONE if self.doubt is None else State.CREATED
+        self.end(OutcomeStatus.FAILED, switched, error, state=state)
         return None
 
     def api(self) -> WebhookApi:

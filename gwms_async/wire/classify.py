@@ -18,7 +18,6 @@ class Kind(Enum):
     UNAUTHORIZED = auto()
     NOT_PROCESSED = auto()
     UNREADABLE = auto()
-    SEE_OTHER = auto()
     UNKNOWN = auto()
     REFUSED = auto()
 
@@ -44,7 +43,7 @@ _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
     (range(200, 300), Kind.SUCCESS),
     ({401}, Kind.UNAUTHORIZED),
     ({408, 425, 429}, Kind.NOT_PROCESSED),
-    ({303}, Kind.SEE_OTHER),
+    ({303}, Kind.UNKNOWN),  # the usual answer to a POST that was carried out
     (range(300, 500), Kind.REFUSED),
     ({501, 505, 511}, Kind.REFUSED),
 )
@@ -56,7 +55,6 @@ _ACTIONS = {
     Kind.UNAUTHORIZED: (Action.RELOGIN, Action.RELOGIN),
     Kind.NOT_PROCESSED: (Action.RETRY, Action.RETRY),
     Kind.UNREADABLE: (Action.RAISE, Action.OUTCOME_UNKNOWN),
-    Kind.SEE_OTHER: (Action.RAISE, Action.OUTCOME_UNKNOWN),
     Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
     Kind.REFUSED: (Action.RAISE, Action.RAISE),
 }

@@ -204,7 +204,7 @@ async def test_the_guard_counts_what_prune_claims(gateway: GwmsEmulator) -> None
             await gwms.webhooks.apply(plan)
 
     assert plan.needs_force
-    assert "refused without force: it deletes 17 of the 18 webhooks claimed" in str(plan)
+    assert "`apply` refuses this by default: it deletes 17 of the 18 webhooks claimed" in str(plan)
 
 
 async def test_an_apply_that_is_cancelled_deletes_nothing_more(gateway: GwmsEmulator) -> None:
@@ -232,4 +232,17 @@ async def test_what_says_something_else_now_is_not_taken_for_deleted(gateway: Gw
         (outcome,) = (await gwms.webhooks.apply(plan)).outcomes
 
     assert (outcome.status, gateway.count("delete")) == (S.NOT_STARTED, 0)
+    assert "it has changed since the plan was made" in str(outcome.error)
+
+
+async def test_what_this_client_has_changed_is_looked_up(gateway: GwmsEmulator) -> None:
+    """A list that lags shows it as the plan saw it; what is no longer so is not deleted."""
+    gateway.add_webhook(spec(1).url, "CREATE_ORDER", active=False)
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([], prune=OURS)
+        gateway.list_lag = 5.0
+        await gwms.webhooks.activate(1)
+        (outcome,) = (await gwms.webhooks.apply(plan)).outcomes
+
+    assert (outcome.status, gateway.count("get"), gateway.count("delete")) == (S.NOT_STARTED, 1, 0)
     assert "it has changed since the plan was made" in str(outcome.error)

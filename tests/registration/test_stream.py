@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from attrs import evolve
 
-from gwms_async import Outcome, OutcomeStatus, ServerError, WebhookSpec
+from gwms_async import Outcome, OutcomeStatus, ServerError, WebhookSpec, WebhookType
 from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
 
@@ -93,6 +93,21 @@ def test_a_duplicate_shows_the_webhook_until_a_list_has_closed_it() -> None:
 
         assert [outcome.status for outcome in outcomes] == [S.CREATED, S.DUPLICATE, S.DUPLICATE]
         assert [outcome.webhook and outcome.webhook.id for outcome in outcomes] == [1, 1, None]
+
+    virtual_loop.run(main())
+
+
+def test_what_cannot_be_registered_is_not_adopted_either() -> None:
+    """A gateway may list anything; the spec has failed, and nothing is sent for it."""
+
+    async def main() -> None:
+        gateway, spec = FakeGateway(), WebhookSpec("/no/host", WebhookType.CREATE_ORDER)
+        gateway.add(spec)
+
+        (outcome,) = await collect(gateway.coordinator(), [spec])
+
+        assert (outcome.status, outcome.webhook, outcome.attempts) == (S.FAILED, None, 0)
+        assert "absolute http(s) URL" in str(outcome.error)
 
     virtual_loop.run(main())
 

@@ -68,7 +68,7 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
     ("the gateway failed", [500, 502, 503, 504], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     ("a proxy says", [506, 507, 508, 509, 520, 522, 524, 529, 530, 599], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     ("counts as 500", [600, 999, 199, 0], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
-    ("see other", [303], M.SEE_OTHER, V.RAISE, V.OUTCOME_UNKNOWN),
+    ("see other", [303], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     (
         "an unreadable success",
         [Response(status, readable=False) for status in (200, 201, 299)],
