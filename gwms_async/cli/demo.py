@@ -29,7 +29,7 @@ from ..testing import (
     StoredWebhook,
 )
 from .loop import run
-from .output import handle_errors, progress_bar
+from .output import Exit, handle_errors, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
@@ -94,12 +94,12 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     context.exit(run(handle_errors(_run_demo(webhooks, concurrency, seed, console, as_json=as_json))))
 
 
-async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:
+async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> Exit:
     first, second = await run_twice(webhooks, concurrency, seed, console)
     if as_json:
         options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
         click.echo(json.dumps({**options, "first": asdict(first), "second": asdict(second)}))
-    return 0 if first.is_exact and second.is_exact else 1
+    return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED
 
 
 async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
