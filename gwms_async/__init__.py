@@ -54,7 +54,7 @@ else:
             try:
                 return import_module(".auth.stores.file", __name__).FileTokenStore
             except ImportError as error:
-                raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[cli]'") from error
+                raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[file-store]'") from error
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

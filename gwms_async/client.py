@@ -8,7 +8,7 @@ import ssl as tls
 from collections.abc import Awaitable, Iterable
 from copy import copy
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict, Unpack
 
 import aiohttp
 
@@ -17,7 +17,7 @@ from .auth.login import Login
 from .auth.token_source import TokenSource
 from .chain import Middleware, Request, Response, compose
 from .clock import SYSTEM_CLOCK, Clock
-from .errors import ConfigurationError
+from .errors import ConfigurationError, without_frames
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
 from .middleware.rate import Rate
 from .session import Session
@@ -41,6 +41,21 @@ from .transport.proxies import Proxy
 from .transport.transport import Transport
 from .webhooks import Webhooks
 from .wire import requests
+
+
+class ClientOptions(TypedDict, total=False):
+    """The arguments of `GwmsClient` other than its credentials."""
+
+    base_url: str
+    timeout: Timeout | float
+    retry: RetryPolicy
+    token_store: TokenStore | None
+    session: aiohttp.ClientSession | None
+    ssl: tls.SSLContext | aiohttp.Fingerprint | bool | None
+    proxy: str | None
+    trust_env: bool
+    middlewares: Iterable[Middleware]
+    max_connections: int
 
 
 class GwmsClient:
@@ -75,6 +90,7 @@ class GwmsClient:
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
     _base_url = "(not configured)"
 
+    @without_frames
     def __init__(
         self,
         credentials: CredentialsLike,
@@ -93,15 +109,12 @@ class GwmsClient:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
         check_credentials(credentials)
-        check_type("retry", retry, RetryPolicy)
+        check_type("retry", retry, RetryPolicy, hint=", e.g. RetryPolicy(max_attempts=3)")
         check_type("trust_env", trust_env, bool)
         token_store = MemoryTokenStore() if token_store is None else token_store
         check_token_store(token_store)
         base_url, timeout = checked_base_url(base_url), checked_timeout(timeout)
         via = Proxy.of(proxy, base_url, trust_env=trust_env)
-        if isinstance(via, ConfigurationError):
-            del proxy  # crash reporters keep the locals of a traceback
-            raise via
         clock, budget = self._clock, RetryBudget(retry.budget)
         self._base_url, self._middlewares = base_url, checked_middlewares(middlewares)
         self._limit = SharedTimeout(timeout.total)
@@ -143,14 +156,15 @@ class GwmsClient:
         return Webhooks(send, self._clock)
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    @without_frames
+    def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
         """Create a client from GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and, if set, GWMS_BASE_URL.
 
         Args:
             options: The other arguments of the constructor.
 
         Raises:
-            ConfigurationError: A variable is missing.
+            ConfigurationError: A variable is missing, or an argument is invalid.
         """
         names = ("GWMS_USERNAME", "GWMS_PASSWORD", "GWMS_API_KEY")
         missing = [name for name in names if not os.environ.get(name)]
@@ -160,6 +174,7 @@ class GwmsClient:
             options.setdefault("base_url", os.environ["GWMS_BASE_URL"])
         return cls(Credentials(*(os.environ[name] for name in names)), **options)
 
+    @without_frames
     def for_eshop(self, api_key: str) -> Self:
         """Return a sibling for another e-shop of the account.
 
@@ -173,7 +188,6 @@ class GwmsClient:
         """
         problem = credentials_problem(api_key=api_key)
         if problem:
-            del api_key
             raise ConfigurationError(problem)
         sibling: Self = copy(self)
         sibling._is_sibling = True
@@ -216,6 +230,15 @@ class GwmsClient:
             # Also when cancelled: aiohttp closes its connections before it waits for anything.
             self._limit.close()
             await self._transport.close()
+
+    if TYPE_CHECKING:
+        ...  # type checkers report `with` by themselves
+    else:
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError("use `async with GwmsClient(...)`: `with` cannot wait for its connections to close")
+
+        __exit__ = __enter__  # Python looks for both
 
     async def __aenter__(self) -> Self:
         return self

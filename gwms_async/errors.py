@@ -25,11 +25,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Self
+from functools import wraps
+from typing import Any, ParamSpec, Self, TypeVar
 
 from .models import WebhookSpec
 from .redaction import redacted
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Cause(StrEnum):
@@ -77,11 +82,14 @@ class TransportError(GwmsError):
 
     Attributes:
         cause: What that means for the request.
+        reason: What happened, in a few words, e.g. "connection refused".
+        path: The path of the call, below the base URL.
+        attempts: How often the call was sent.
     """
 
-    def __init__(self, message: str, *, cause: Cause) -> None:
+    def __init__(self, message: str, *, cause: Cause, reason: str = "", path: str = "", attempts: int = 1) -> None:
         super().__init__(message)
-        self.cause = cause
+        self.cause, self.reason, self.path, self.attempts = cause, reason or message, path, attempts
 
 
 class ConnectionFailedError(TransportError):
@@ -150,6 +158,7 @@ class ApiError(GwmsError):
         path: The path of the call, below the base URL.
         attempts: How often the call was sent.
         retry_after: How many seconds the gateway asked to wait; None if it did not.
+        hint: What to do about it; may be empty.
     """
 
     hint = ""
@@ -169,6 +178,7 @@ class ApiError(GwmsError):
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
         hints = "; ".join(filter(None, (self.hint, wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
+        self.hint = hints
         self.status = status
         self.message = message
         self.method = method
@@ -243,3 +253,18 @@ def api_error_class(status: int) -> type[ApiError]:
     if 400 <= status < 500:
         return _BY_STATUS.get(status, ApiError)
     return ServerError
+
+
+def without_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a function that takes secrets raise without its frames: crash reporters keep their locals."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            del args, options
+            error.__traceback__ = None
+            raise
+
+    return wrapper

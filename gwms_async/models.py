@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Self
+from unicodedata import normalize
 
 from attrs import field, frozen
 from yarl import URL
@@ -24,11 +25,12 @@ _URL = re.compile(
     (?P<fragment>\#.*)?""",
     re.VERBOSE,
 )
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # A triplet after a stray "%" stays: decoded, it could complete another triplet.
 _TRIPLETS = re.compile(r"(%(?![0-9A-Fa-f]{2})[0-9A-Fa-f]?)(%[0-9A-Fa-f]{2})|(?:%[0-9A-Fa-f]{2}){1,99}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_NOUNS = {"WebhookType": "event type", "HttpMethod": "HTTP method"}
 _CANONICAL_BYTES = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
 
 
@@ -37,12 +39,15 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
+        listed = cls._value2member_map_.get(value.upper()) if isinstance(value, str) else None
+        if isinstance(listed, cls):
+            return listed
         from difflib import get_close_matches  # noqa: PLC0415  # large, and rarely needed
 
         names = [member.value for member in cls]
         close = get_close_matches(str(value).upper(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names)}"
-        raise ValueError(f"{value!r} is not a known {cls.__name__}: {hint}")
+        raise ValueError(f"{value!r} is not a known {_NOUNS[cls.__name__]}: {hint}")
 
     @classmethod
     def unlisted(cls, value: str) -> Self:
@@ -152,13 +157,24 @@ def _canonical(url: str) -> str:
     if parts is None or _NOT_IN_URLS.search(url):
         raise ValueError("not an http(s) url")
     scheme, ip, port = parts["scheme"].lower(), parts["ip"], int(parts["port"]) if parts["port"] else None
-    host = ip or _TRIPLETS.sub(_canonical_triplets, parts["name"])
+    host = ip or _in_ascii(_TRIPLETS.sub(_canonical_triplets, parts["name"]))
     authority = URL.build(scheme=scheme, host=host, port=port).raw_authority
     if authority.startswith("[") != bool(ip) or ("%" in authority and not ip) or (port or 0) > 65535:
         raise ValueError("not a host and port")
     path = _without_dot_segments(_percent_encoded(parts["path"]))
     rest = _percent_encoded(parts["query"]) + _percent_encoded(parts["fragment"])
     return f"{scheme}://{parts['userinfo'] or ''}{authority}{path}{rest}"
+
+
+def _in_ascii(host: str) -> str:
+    """Return a host with each label that is not ASCII in punycode, as IDNA 2008 does.
+
+    Not by yarl: what IDNA 2008 rejects it maps by IDNA 2003, to which "ß" and "ss" are the same.
+    """
+    lower = normalize("NFC", "".join(map(str.lower, host)))  # letter by letter: "Σ" depends on its neighbours
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in lower.split(".")
+    )
 
 
 def _percent_encoded(text: str | None) -> str:
@@ -205,9 +221,9 @@ class WebhookSpec:
 
     Args:
         url: Where the gateway delivers to; sent exactly as it is.
-        webhook_type: The event type, or its name.
+        webhook_type: The event type, or its name in any case.
         active: Whether the gateway delivers.
-        method: POST or GET, or its name.
+        method: POST or GET, or its name in any case.
 
     Raises:
         ValueError: A value that the contract does not allow.
@@ -232,6 +248,12 @@ class WebhookSpec:
     def identity(self) -> Identity:
         """The subscription that it asks for."""
         return Identity(canonical_url(self.url), self.webhook_type, self.method)
+
+
+def check_is_spec(value: object) -> None:
+    """Raise `ValueError` unless it is a `WebhookSpec`."""
+    if not isinstance(value, WebhookSpec):
+        raise ValueError(f"expected a WebhookSpec(url, webhook_type); got {redacted(repr(value))[:200]}")
 
 
 @frozen

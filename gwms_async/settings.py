@@ -116,9 +116,11 @@ def check_credentials(credentials: CredentialsLike) -> None:
         ConfigurationError: It lacks one of them, or one of them is invalid.
     """
     names = ("username", "password", "api_key")
+    if not any(hasattr(credentials, name) for name in names):
+        wanted, got = "Credentials(username=..., password=..., api_key=...)", type(credentials).__name__
+        raise ConfigurationError(f"credentials must be {wanted}; got {got}")
     problem = credentials_problem(**{name: getattr(credentials, name, None) for name in names})
     if problem:
-        del credentials  # crash reporters keep the locals of a traceback
         raise ConfigurationError(problem)
 
 
@@ -178,15 +180,15 @@ def checked_timeout(timeout: Timeout | float) -> Timeout:
     return Timeout(total=timeout)
 
 
-def check_type(name: str, value: object, *kinds: type) -> None:
-    """Check the type of an argument.
+def check_type(name: str, value: object, *kinds: type, hint: str = "") -> None:
+    """Check the type of an argument; an error gives the hint.
 
     Raises:
         ConfigurationError: It is none of the kinds. The value is not shown: it may hold a secret.
     """
     if not isinstance(value, kinds):
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
-        raise ConfigurationError(f"{name} must be {wanted}; got {type(value).__name__}")
+        raise ConfigurationError(f"{name} must be {wanted}{hint}; got {type(value).__name__}")
 
 
 def check_token_store(store: object) -> None:
@@ -224,7 +226,7 @@ def checked_base_url(base_url: str) -> str:
             which would send the password in clear text.
     """
     if not isinstance(base_url, str):
-        raise ConfigurationError(f"base_url must be a string like https://host/path; got {base_url!r}")
+        raise ConfigurationError(f"base_url must be a string like https://host/path; got {type(base_url).__name__}")
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port

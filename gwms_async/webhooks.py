@@ -20,8 +20,6 @@ from .registration.snapshot import unique
 from .registration.stream import register_stream
 from .wire import decoding, requests
 
-_Webhooks = builtins.list[Webhook]
-
 
 class Operations:
     """The seven operations of the contract, each one coroutine.
@@ -34,7 +32,7 @@ class Operations:
     def __init__(self, send: Handler, call: Call | None = None) -> None:
         self._send, self._call = send, call
 
-    async def list(self) -> _Webhooks:
+    async def list(self) -> builtins.list[Webhook]:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
         request = requests.list_request(self._call or Call())
         return decoding.decode_webhooks(request, await self._send(request))
@@ -211,8 +209,8 @@ class Webhooks(Operations):
             What `apply` will do; `str` of it reads like a diff.
 
         Raises:
-            ValueError: Not a spec, a webhook is wanted both active and inactive, or the prefix is not an absolute URL
-                that ends with a slash; nothing was sent.
+            ValueError: Not a spec, a webhook is wanted both active and inactive, or `prune` is neither a function nor
+                an absolute URL that ends with a slash; nothing was sent.
         """
         wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)
@@ -241,7 +239,7 @@ class Webhooks(Operations):
             One outcome per webhook of the plan: to create, to activate, to deactivate, unchanged, to delete.
 
         Raises:
-            ValueError: `concurrency` is invalid; nothing was sent.
+            ValueError: `plan` or `concurrency` is invalid; nothing was sent.
             PlanRefusedError: It would delete too much; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """

@@ -56,7 +56,7 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
         ({"timeout": "30"}, "timeout must be"),
         ({"timeout": True}, "timeout must be"),
         ({"timeout": None}, "timeout must be"),
-        ({"retry": 3}, "retry must be RetryPolicy; got int"),
+        ({"retry": 3}, "retry must be RetryPolicy, e.g"),
         ({"session": "secret"}, "session must be ClientSession or None; got str"),
         ({"session": aiohttp.ClientSession}, "session must be ClientSession or None; got type"),
         ({"ssl": "yes"}, "ssl must be SSLContext or Fingerprint or bool or None; got str"),

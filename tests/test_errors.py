@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import traceback
 
 import pytest
 
@@ -31,7 +32,7 @@ from gwms_async import (
     WebhookSpec,
     errors,
 )
-from gwms_async.errors import api_error_class
+from gwms_async.errors import api_error_class, without_frames
 
 SPEC = WebhookSpec("https://shop.example/h", "CREATE_ORDER")
 BY_STATUS: dict[int, type[ApiError]] = {
@@ -213,17 +214,26 @@ def test_an_answer_s_error_keeps_the_evidence() -> None:
     """What the message says can be read from attributes too."""
     call = {"status": 429, "message": "no", "method": "GET", "path": "/webhooks/7"}
 
-    assert vars(answered(429, attempts=3, retry_after=7.5)) == {**call, "attempts": 3, "retry_after": 7.5}
+    hint = "send fewer requests at a time; the gateway asks to wait 7.5 s"
+    assert vars(answered(429, attempts=3, retry_after=7.5)) == {
+        **call,
+        "attempts": 3,
+        "retry_after": 7.5,
+        "hint": hint,
+    }
     assert vars(ThrottledError(status=429, message="no", method="GET", path="/webhooks/7")) == {
         **call,
         "attempts": 1,
         "retry_after": None,
+        "hint": "send fewer requests at a time",
     }
 
 
 def test_the_other_errors_keep_what_they_are_given() -> None:
     """Their message is the given one; what they know besides is an attribute."""
-    assert vars(TransportError("broke", cause=Cause.UNKNOWN)) == {"cause": "unknown"}
+    call = {"reason": "refused", "path": "/webhooks", "attempts": 3}
+    assert vars(TransportError("broke", cause=Cause.UNKNOWN, **call)) == {"cause": "unknown", **call}  # type: ignore[arg-type]
+    assert TransportError("broke", cause=Cause.UNKNOWN).reason == "broke"
     assert vars(OutcomeUnknownError("who knows", spec=SPEC)) == {"spec": SPEC}
     assert vars(OutcomeUnknownError("who knows")) == {"spec": None}
     assert vars(DecodeError("nonsense")) == {"paths": (), "excerpt": ""}
@@ -239,3 +249,26 @@ def test_notes_are_copied() -> None:
     error.fresh().add_note("b")
 
     assert error.__notes__ == ["a"]
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, LookupError])
+def test_errors_without_frames(kind: type[Exception]) -> None:
+    """No frame shows what the function was given or made of it; the reason stays, and so does the result."""
+    reason = KeyError("why")
+
+    @without_frames
+    def double(secret: str, *, ends: bool = False) -> str:
+        """Double it."""
+        doubled = secret * 2
+        if ends:
+            raise kind("no") from reason
+        return doubled
+
+    assert double("hunter2") == "hunter2hunter2"
+    assert str(inspect.signature(double)) == "(secret: 'str', *, ends: 'bool' = False) -> 'str'"
+    with pytest.raises(kind, match=r"^no$") as caught:
+        double("hunter2", ends=True)
+    assert caught.value.__cause__ is reason
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename != __file__]
+    assert "hunter2" not in repr([frame.f_locals for frame in frames])
+    assert "double" not in [frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.tb)]

@@ -59,6 +59,8 @@ def test_a_plain_url_is_its_own_canonical_form(url: str) -> None:
         ("https://\u010cAU.example/h", "https://xn--au-dma.example/h"),
         ("https://xn--AU-dma.example/h", "https://xn--au-dma.example/h"),
         ("https://fa\u00df.example/", "https://xn--fa-hia.example/"),
+        ("https://\u2615.example/", "https://xn--53h.example/"),
+        ("https://C\u030cAU.example/", "https://xn--au-dma.example/"),
         ("https://%73hop.example/", "https://shop.example/"),
         ("https://shop.example/\u010d?\u010d#\u010d", "https://shop.example/%C4%8D?%C4%8D#%C4%8D"),
         ("https://[2001:DB8:0::1]:443/", "https://[2001:db8::1]/"),
@@ -96,6 +98,9 @@ def test_equivalent_spellings_have_one_canonical_form(url: str, canonical: str) 
         ("https://[fe80::1%25a]/", "https://[fe80::1%25A]/"),
         ("https://[fe80::1%41]/", "https://[fe80::1a]/"),
         ("https://\u2100.example/", "https://a/c.example/"),
+        ("https://\u2615\u00df.example/", "https://\u2615ss.example/"),
+        ("https://fa\u00df.example/", "https://fass.example/"),
+        ("https://\u03b1\u03a3.example/", "https://\u03b1\u03c2.example/"),
         ("https://shop.example\\h", "https://shop.example/h"),
         ("https://shop.example:070000/", "https://shop.example:4464/"),
     ],
@@ -142,8 +147,6 @@ def test_other_urls_are_other_webhooks(one: str, other: str) -> None:
         "http://shop%2Fexample/",
         "http://shop%zz/",
         "http://" + "a" * 256 + "/",
-        "http://" + "\u010d" * 64 + "/",
-        "http://\u010d..example/",
     ],
 )
 def test_what_is_not_a_url_stands_for_itself(text: str) -> None:

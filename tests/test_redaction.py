@@ -20,7 +20,7 @@ from gwms_async import (
     WebhookSpec,
     WebhookType,
 )
-from gwms_async.models import check_url
+from gwms_async.models import check_is_spec, check_url
 from gwms_async.redaction import redacted
 from gwms_async.testing import GwmsEmulator, RawBody, Status
 
@@ -77,6 +77,10 @@ def test_urls_that_cannot_be_registered(url: str) -> None:
     with pytest.raises(ValueError, match=r"^url must be an absolute http\(s\) URL") as caught:
         check_url(url)
     assert TOKEN[:12] not in str(caught.value)
+
+    with pytest.raises(ValueError, match=r"^expected a WebhookSpec\(url, webhook_type\); got 'https") as caught:
+        check_is_spec(URL)
+    assert TOKEN not in str(caught.value)
 
     with pytest.raises(ValueError, match=r"^url must be a string; got b'https") as caught:
         WebhookSpec(URL.encode(), WebhookType.UPDATE_ORDER)  # type: ignore[arg-type]

@@ -29,6 +29,11 @@ Act = Callable[[Operations], Awaitable[Any]]
         (lambda webhooks: webhooks.activate(7), "PUT /webhooks/7/activate", DATA, HOOK),
         (lambda webhooks: webhooks.deactivate(7), "PUT /webhooks/7/deactivate", DATA, HOOK),
         (lambda webhooks: webhooks.delete(7), "DELETE /webhooks/7", "gone", None),
+        (lambda webhooks: webhooks.get(HOOK), "GET /webhooks/7", DATA, HOOK),
+        (lambda webhooks: webhooks.update(HOOK, spec()), "PUT /webhooks/7", DATA, HOOK),
+        (lambda webhooks: webhooks.activate(HOOK), "PUT /webhooks/7/activate", DATA, HOOK),
+        (lambda webhooks: webhooks.deactivate(HOOK), "PUT /webhooks/7/deactivate", DATA, HOOK),
+        (lambda webhooks: webhooks.delete(HOOK), "DELETE /webhooks/7", "gone", None),
     ],
 )
 async def test_each_operation_is_one_request(act: Act, sent: str, data: Any, expected: Any) -> None:

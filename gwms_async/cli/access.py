@@ -1,7 +1,9 @@
-"""Access to a gateway: credentials from the environment, options or a prompt, and the client made of them."""
+"""Access to a gateway: settings from options, profiles, the environment or a prompt, and the client made of them."""
 
 from __future__ import annotations
 
+import os
+import ssl as tls
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,38 +11,45 @@ from typing import Any
 
 import click
 from attrs import field, frozen
-from click.core import ParameterSource
 
 from .. import PRODUCTION, ConfigurationError, Credentials, FileTokenStore, GwmsClient, MemoryTokenStore, TokenStore
+from .options import common_options
 from .output import print_message
+from .profiles import load_profile
 
-username_option = click.option("--username", envvar="GWMS_USERNAME", show_envvar=True, help="The account's username.")
-base_url_option = click.option(
-    "--base-url", envvar="GWMS_BASE_URL", show_envvar=True, default=PRODUCTION, help="The gateway's base URL."
-)
+SETTINGS = ("username", "password", "api_key", "base_url")
+Settings = dict[str, tuple[str, str]]
+"""The value of each setting that is known, and its source."""
 
 
 @frozen
 class Access:
-    """The credentials and the gateway that a command uses."""
+    """The credentials and the gateway that a command uses, with the values of --timeout and --ca."""
 
     username: str
     password: str = field(repr=False)
     api_key: str = field(repr=False)
     base_url: str
+    timeout: float = 120.0
+    ca: str | None = None
 
-    def client(self, store: TokenStore | None = None) -> GwmsClient:
+    def client(self, store: TokenStore | None = None, **options: Any) -> GwmsClient:
         """Create a client.
 
         Args:
             store: Where it keeps tokens; the user's cache directory by default.
+            options: Further arguments of the client.
 
         Raises:
-            ConfigurationError: The credentials or the base URL are invalid.
+            ConfigurationError: The credentials, the base URL or the certificates are invalid.
         """
         credentials = Credentials(self.username, self.password, self.api_key)
-        store = store or cached_tokens()
-        return GwmsClient(credentials, base_url=self.base_url, token_store=store, trust_env=True)
+        try:
+            options["ssl"] = tls.create_default_context(cafile=self.ca) if self.ca else None
+        except OSError:
+            raise ConfigurationError(f"--ca {self.ca}: no certificates in PEM format") from None
+        options |= {"base_url": self.base_url, "timeout": self.timeout, "token_store": store or cached_tokens()}
+        return GwmsClient(credentials, trust_env=True, **options)
 
 
 def cached_tokens() -> TokenStore:
@@ -57,29 +66,58 @@ def is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
-def with_access(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the credential options to a command and pass it an `Access` as `access`."""
+def with_access(command: Callable[..., Any]) -> Any:
+    """Add the common options to a command and pass it an `Access` as `access`."""
 
-    @username_option
-    @click.option("--password", envvar="GWMS_PASSWORD", show_envvar=True, help="Prompted for on a terminal.")
-    @click.option("--api-key", envvar="GWMS_API_KEY", show_envvar=True, help="The e-shop's API key.")
-    @base_url_option
+    @common_options
     @wraps(command)
-    def wrapper(
-        *args: Any, username: str | None, password: str | None, api_key: str | None, base_url: str, **options: Any
-    ) -> Any:
+    def wrapper(*args: Any, **options: Any) -> Any:
         context = click.get_current_context()
-        for name in ("password", "api_key"):
-            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                option, variable = f"--{name.replace('_', '-')}", f"GWMS_{name.upper()}"
-                print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
-        if username and api_key and not password and is_interactive():
-            password = click.prompt("Password", hide_input=True, err=True)
-        given = {"GWMS_USERNAME": username, "GWMS_PASSWORD": password, "GWMS_API_KEY": api_key}
-        missing = [variable for variable, value in given.items() if not value]
-        if missing:
-            raise click.UsageError(f"set {', '.join(missing)} in the environment")
-        access = Access(username or "", password or "", api_key or "", base_url)
-        return command(*args, access=access, **options)
+        return command(*args, access=make_access(context, find_settings(context)), **options)
 
     return wrapper
+
+
+def find_settings(context: click.Context) -> Settings:
+    """Return the settings that are known, each from the first source that has it.
+
+    Raises:
+        click.ClickException: The profile cannot be used.
+    """
+    options, profile = context.meta, context.meta.get("gwms.profile") or os.environ.get("GWMS_PROFILE")
+    eshop = options.get("gwms.eshop")
+    if eshop and not profile:
+        raise click.UsageError("--eshop needs a profile: pass --profile or set GWMS_PROFILE")
+    values = load_profile(profile, eshop) if profile else {}
+    chosen = values if "gwms.profile" in options else {"api_key": values["api_key"]} if eshop else {}
+    found: Settings = {}
+    for name in SETTINGS:
+        option, variable = f"--{name.replace('_', '-')}", f"GWMS_{name.upper()}"
+        sources = (
+            (options.get(f"gwms.{name}"), option),
+            (chosen.get(name), f"profile {profile}"),
+            (os.environ.get(variable), variable),
+            (values.get(name), f"profile {profile}"),
+            (PRODUCTION if name == "base_url" else None, "default"),
+        )
+        known = [(value, source) for value, source in sources if value]
+        found |= {name: known[0]} if known else {}
+        if name in {"password", "api_key"} and options.get(f"gwms.{name}"):
+            print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
+    options["gwms.settings"] = found
+    return found
+
+
+def make_access(context: click.Context, settings: Settings) -> Access:
+    """Return the access that settings give; if only the password is missing, ask for it on a terminal.
+
+    Raises:
+        click.UsageError: A setting is missing.
+    """
+    if set(SETTINGS) - set(settings) == {"password"} and is_interactive():
+        settings["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
+    missing = [f"GWMS_{name.upper()}" for name in SETTINGS if name not in settings]
+    if missing:
+        raise click.UsageError(f"set {', '.join(missing)} in the environment, or choose a profile: --profile NAME")
+    values: dict[str, Any] = {name: value for name, (value, _) in settings.items()}
+    return Access(**values, timeout=context.meta.get("gwms.timeout", 120.0), ca=context.meta.get("gwms.ca"))

@@ -8,7 +8,8 @@ from attrs import frozen
 
 from .. import GwmsError, OutcomeStatus
 from .access import Access
-from .output import Exit, describe, exit_code_for_all, print_json, print_output
+from .output import Exit, exit_code_for_all, print_json, print_output
+from .problems import describe
 
 
 @frozen

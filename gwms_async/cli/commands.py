@@ -3,8 +3,10 @@
 import click
 
 from .lazy import LazyGroup
+from .options import common_options
 
-_EPILOG = """Credentials come from GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and GWMS_BASE_URL, or from options.
+_EPILOG = """Settings come from options, --profile, GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and GWMS_BASE_URL, or
+GWMS_PROFILE, in this order. These options may also stand after the name of a command.
 
 \b
 Exit codes:
@@ -13,23 +15,30 @@ Exit codes:
   2    usage error or invalid file
   3    partly failed; run it again
   4    credentials rejected
-  130  interrupted
+  5    plan --exit-code: not as the file says
+  130  interrupted (Ctrl-C)
+  143  interrupted (SIGTERM)
 """
 
 
 @click.group(
     cls=LazyGroup,
     epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "apply": ("plan", "Create, update and (with --prune) delete webhooks to match a file."),
+        "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Watch 500 webhooks get registered while the gateway misbehaves."),
-        "emulator": ("emulator", "Run an emulator of the gateway until Ctrl-C."),
+        "doctor": ("doctor", "Check the settings, the gateway and the webhooks."),
+        "emulator": ("emulator", "Run an emulator of the gateway, on its own or for a command."),
+        "export": ("export", "Print existing webhooks as a file for `plan` and `apply`."),
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),
         "plan": ("plan", "Show what `apply` would change, without changing anything."),
         "webhooks": ("webhooks", "List, create, update and delete webhooks."),
     },
 )
+@common_options
 @click.version_option(package_name="gwms-async")
 def gwms() -> None:
     """Manage the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""

@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import cycle, islice
 
@@ -16,23 +16,38 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType
-from ..testing import CutBody, DropAfter, DropBefore, Fault, GwmsEmulator, Html, RevokeTokens, Status
-from .loop import run
-from .output import progress_bar
-
-_FAULTS: tuple[Fault, ...] = (
-    DropBefore(),
-    DropAfter(),
-    DropAfter(commit_delay=0.4),
-    CutBody(),
-    Html(),
-    Status(503),
-    Status(503, carry_out=True),
-    Status(429, retry_after="1"),
+from ..testing import (
+    CutBody,
+    DropAfter,
+    DropBefore,
+    Exchange,
+    Fault,
+    GwmsEmulator,
+    Html,
+    RevokeTokens,
+    Status,
+    StoredWebhook,
 )
+from .loop import run
+from .output import Exit, handle_errors, progress_bar
+
 _LATENCY = 0.01
-_OK = "Each webhook exists exactly once on the gateway, and the report says so."
-_NOT_OK = "[red]The webhooks on the gateway do not match the input."
+_LOSSES: Mapping[Fault, str] = {
+    DropBefore(): "dropped connections",
+    DropAfter(): "dropped connections",
+    DropAfter(commit_delay=0.4): "dropped connections",
+    CutBody(): "truncated responses",
+    Html(): "HTML pages",
+    Status(503): "503s",
+    Status(503, carry_out=True): "503s",
+}
+"""Faults that leave a create without a readable response, whether it is carried out or not."""
+_THROTTLING, _REVOCATION = Status(429, retry_after="1"), RevokeTokens()
+_FAULTS: Mapping[Fault, str] = {_THROTTLING: "429s", _REVOCATION: "token revocations", **_LOSSES}
+_OPERATIONS = {"login": "logins", "list": "lists", "create": "creates"}
+_STATUSES = OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.EXISTING
+_OK = "Checked against the emulator: each webhook exists exactly once, as reported."
+_NOT_OK = "[red]The webhooks on the emulator are not as reported, or some have failed."
 
 
 @frozen
@@ -40,35 +55,23 @@ class RunFigures:
     """The figures of one run.
 
     Args:
-        created: Webhooks created.
-        recovered: Webhooks found on the gateway after the response to their creation was lost.
-        existing: Webhooks that already existed.
-        failed: Webhooks not known to exist.
-        attempts: Requests sent for single webhooks.
-        retries: Those that were not the first for their webhook.
-        logins: Logins.
-        missing: Webhooks of the input that the gateway does not have.
-        copies: Duplicates on the gateway.
-        elapsed: The duration in seconds.
-        rate: Webhooks per second.
+        injected: Requests hit by a fault, by kind.
+        requests: Requests that the emulator received, by operation.
+        reported: Webhooks by status, and how many failed.
+        discrepancies: Webhooks that the emulator does not store as reported, and others that it stores.
+        seconds: The duration.
     """
 
-    created: int
-    recovered: int
-    existing: int
-    failed: int
-    attempts: int
-    retries: int
-    logins: int
-    missing: int
-    copies: int
-    elapsed: float
-    rate: float
+    injected: Mapping[str, int]
+    requests: Mapping[str, int]
+    reported: Mapping[str, int]
+    discrepancies: Mapping[str, int]
+    seconds: float
 
     @property
     def is_exact(self) -> bool:
-        """Whether each webhook exists exactly once on the gateway, and the run says so."""
-        return not (self.failed or self.missing or self.copies)
+        """Whether each webhook exists exactly once on the gateway, and the report says so."""
+        return not (self.reported["failed"] or any(self.discrepancies.values()))
 
 
 @click.command()
@@ -82,100 +85,131 @@ class RunFigures:
 def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | None, as_json: bool) -> None:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
-    The built-in emulator revokes the token halfway, answers 503 and 429, and drops connections before and after
+    The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
     processing a request. A second run then shows that everything exists already. Exits with 0 only if each webhook
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     console = Console(stderr=as_json)
-    context.exit(run(_run_demo(webhooks, concurrency, seed, console, as_json=as_json)))
+    context.exit(run(handle_errors(_run_demo(webhooks, concurrency, seed, console, as_json=as_json))))
 
 
-async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> int:
-    first, second = await _run_twice(webhooks, concurrency, seed, console)
-    is_exact = first.is_exact and second.is_exact
+async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> Exit:
+    first, second = await run_twice(webhooks, concurrency, seed, console)
     if as_json:
-        figures = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
-        click.echo(json.dumps({**figures, "first": asdict(first), "second": asdict(second)}))
-    else:
-        console.print(_table(webhooks, seed, first, second))
-        console.print(_OK if is_exact else _NOT_OK)
-    return 0 if is_exact else 1
+        options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
+        click.echo(json.dumps({**options, "first": asdict(first), "second": asdict(second)}))
+    return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED
 
 
-async def _run_twice(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
+async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
+    """Register the same webhooks twice on an emulator that misbehaves.
+
+    Args:
+        webhooks: How many webhooks.
+        concurrency: How many workers.
+        seed: Decides which requests are hit by faults.
+        console: Shows what happens.
+    """
     specs = [
         WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
         for number, webhook_type in enumerate(islice(cycle(WebhookType), webhooks))
     ]
-    async with GwmsEmulator(latency=_LATENCY) as gateway:
-        _arrange_faults(gateway, webhooks, random.Random(seed))  # noqa: S311  # repeatable, not secret
+    async with GwmsEmulator(latency=_LATENCY, journal=3 * webhooks + 1_000) as gateway:
+        lost = _arrange_faults(gateway, webhooks, random.Random(seed))  # noqa: S311  # repeatable, not secret
+        console.print(
+            f"Registering {webhooks} webhooks on an emulator that answers after {_LATENCY * 1000:.0f} ms, throttles "
+            f"once (429: all calls pause for 1 s), revokes the token halfway, and loses its responses to {lost} "
+            f"creates. To inject the same faults again: --seed {seed}\n",
+            highlight=False,
+        )
         credentials = Credentials(*gateway.credentials)
         async with GwmsClient(credentials, base_url=gateway.base_url) as gwms:
             register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
-            return (
-                await _measure("first run", register, gateway, specs, console),
-                await _measure("second run", register, gateway, specs, console),
-            )
+            waits = {
+                webhooks - lost: f"Waiting 1 s before looking for the {lost} webhooks whose responses were lost",
+                webhooks: "Waiting 3 s for the closing list, which shows whether late creates left copies",
+            }
+            first = await _measure("first run", register, gateway, webhooks, console, waits=waits)
+            second = await _measure("second run", register, gateway, webhooks, console, waits={})
+    console.print(table(first, second))
+    console.print(_OK if first.is_exact and second.is_exact else _NOT_OK)
+    return first, second
 
 
-def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) -> None:
-    """Revoke the token halfway, and let a fault hit one create in twenty, each kind at least once."""
-    gateway.inject(RevokeTokens(), operation="create", at=max(1, webhooks // 2))
-    for number in range(max(len(_FAULTS), webhooks // 20)):
-        gateway.inject(_FAULTS[number % len(_FAULTS)], operation="create", at=rng.randint(1, webhooks))
+def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) -> int:
+    """Throttle, revoke the token, and lose the response to one create in twenty; return how many are lost."""
+    lost = max(len(_LOSSES), webhooks // 20)
+    gateway.inject(_REVOCATION, operation="create", at=max(1, webhooks // 2))
+    for fault in (_THROTTLING, *islice(cycle(_LOSSES), lost)):
+        gateway.inject(fault, operation="create", at=rng.randint(1, webhooks))
+    return lost
 
 
 async def _measure(
     title: str,
     register: Callable[..., Awaitable[Report]],
     gateway: GwmsEmulator,
-    specs: list[WebhookSpec],
+    webhooks: int,
     console: Console,
+    *,
+    waits: Mapping[int, str],
 ) -> RunFigures:
-    logins, started = gateway.logins, time.monotonic()
+    """Run once; say what the client waits for when so many webhooks are done."""
+    received, started = len(gateway.requests), time.monotonic()
     with progress_bar(console) as progress:
-        task = progress.add_task(title, total=len(specs))
-        done = set[object]()
+        task = progress.add_task(title, total=webhooks)
+        done, waits = set[object](), dict(waits)
 
         def record(outcome: Outcome) -> None:
             done.add(outcome.spec.identity)
             progress.update(task, completed=len(done))
+            if wait := waits.pop(len(done), None):
+                console.print(wait, highlight=False)
 
         report = await register(on_outcome=record)
-    return _figures(report, gateway, specs, gateway.logins - logins, time.monotonic() - started)
+    return figures(report, gateway.requests[received:], gateway.webhooks, time.monotonic() - started)
 
 
-def _figures(
-    report: Report, gateway: GwmsEmulator, specs: list[WebhookSpec], logins: int, elapsed: float
+def figures(
+    report: Report, requests: Collection[Exchange], stored: Iterable[StoredWebhook], seconds: float
 ) -> RunFigures:
-    stored: Counter[tuple[str, ...]] = Counter(
-        (webhook.url, webhook.webhook_type, webhook.method) for webhook in gateway.webhooks
+    """Count what happened in a run, and compare its report with what the emulator stores.
+
+    Args:
+        report: The report.
+        requests: What the emulator received.
+        stored: What the emulator stores.
+        seconds: The duration.
+    """
+    hits = Counter(_FAULTS[request.fault] for request in requests if request.fault)
+    received = Counter(_OPERATIONS.get(request.operation, "others") for request in requests)
+    others = {webhook.id: (webhook.url, webhook.webhook_type, webhook.method) for webhook in stored}
+    missing = sum(
+        outcome.webhook is None or others.pop(outcome.webhook.id, None) != outcome.spec.identity
+        for outcome in report.outcomes
     )
-    attempts = [outcome.attempts for outcome in report.outcomes]
-    counts = report.counts
     return RunFigures(
-        created=counts[OutcomeStatus.CREATED],
-        recovered=counts[OutcomeStatus.RECOVERED],
-        existing=counts[OutcomeStatus.EXISTING],
-        failed=len(report.failures),
-        attempts=sum(attempts),
-        retries=sum(max(0, number - 1) for number in attempts),
-        logins=logins,
-        missing=sum(stored[spec.identity] == 0 for spec in specs),
-        copies=sum(stored.values()) - len(stored),
-        elapsed=round(elapsed, 3),
-        rate=round(len(specs) / elapsed, 1),
+        injected={kind: hits[kind] for kind in dict.fromkeys(_FAULTS.values())},
+        requests={operation: received[operation] for operation in (*_OPERATIONS.values(), "others")},
+        reported={**{status: report.counts[status] for status in _STATUSES}, "failed": len(report.failures)},
+        discrepancies={"missing": missing, "copies": len(others)},
+        seconds=round(seconds, 1),
     )
 
 
-def _table(webhooks: int, seed: int, first: RunFigures, second: RunFigures) -> Table:
-    table = Table(title=f"{webhooks} webhooks, seed {seed}")
-    table.add_column("")
-    table.add_column("first run", justify="right")
-    table.add_column("second run", justify="right")
-    names = {"copies": "copies on the gateway", "missing": "missing on the gateway", "elapsed": "elapsed, s"}
-    names["rate"] = "webhooks per second"
-    for name, value in asdict(first).items():
-        table.add_row(names.get(name, name), str(value), str(getattr(second, name)))
-    return table
+def table(first: RunFigures, second: RunFigures) -> Table:
+    """Return a table of both runs."""
+    result = Table("", "first run", "second run")
+    for column in result.columns[1:]:
+        column.justify = "right"
+    for title, values in asdict(first).items():
+        others = getattr(second, title)
+        if isinstance(values, Mapping):
+            result.add_row(f"[bold]{title}")
+            for name, value in values.items():
+                result.add_row(f"  {name}", str(value), str(others[name]))
+            result.add_section()
+        else:
+            result.add_row(title, str(values), str(others))
+    return result

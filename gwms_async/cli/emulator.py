@@ -3,55 +3,128 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import re
+import signal
+from asyncio.subprocess import Process
+from contextlib import suppress
 from math import ceil
 from shlex import quote
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from ..testing import GwmsEmulator, RateLimit
+from .. import testing
+from ..testing import Fault, GwmsEmulator, RateLimit, Status
+from .access import is_interactive
+from .logs import REQUESTS
 from .loop import run
 from .output import Exit, handle_errors, json_option, print_json, print_message, print_output
+from .profiles import closest
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html", "reset", "revoke-tokens")
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port to listen on; a free one by default.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8021, show_default=True, help="0 takes a free one.")
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
 @click.option("--token-ttl", type=_POSITIVE, default=3600.0, show_default=True, help="Lifetime of tokens in seconds.")
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds per response.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
 @click.pass_context
 def emulator(
-    context: click.Context, port: int, rate: float | None, token_ttl: float, latency: float, *, as_json: bool
+    context: click.Context, /, command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any
 ) -> None:
-    """Run an emulator of the gateway until Ctrl-C.
+    """Run an emulator of the gateway, on its own or for a command.
 
-    Prints `export` lines that point other commands at it. Its webhooks are lost when it stops.
+    Prints `export` lines that point other commands at it, and logs requests to stderr, until Ctrl-C. With a COMMAND,
+    which stands after --, it runs as long as that does, with the variables in its environment, and returns its exit
+    code. Webhooks are lost when the emulator stops.
+
+    A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
+    hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3
     """
-    limit = None if rate is None else RateLimit(rate, ceil(rate))
-    gateway = GwmsEmulator(port=port, rate_limit=limit, token_ttl=token_ttl, latency=latency)
-    context.exit(run(handle_errors(serve(gateway, as_json=as_json))))
+    as_json, limit = options.pop("as_json"), None if rate is None else RateLimit(rate, ceil(rate))
+    gateway = GwmsEmulator(rate_limit=limit, **options)
+    for text in faults:
+        _inject(gateway, text)
+    context.exit(run(handle_errors(serve(gateway, command, as_json=as_json))))
 
 
-async def serve(gateway: GwmsEmulator, *, as_json: bool) -> Exit:
-    """Serve until cancelled.
+def _inject(gateway: GwmsEmulator, text: str) -> None:
+    name, *rest = text.split(":")
+    times = int(rest.pop()) if rest and rest[-1].isdecimal() else 1
+    try:
+        if re.fullmatch("[345][0-9][0-9]", name):
+            fault: Fault = Status(int(name), retry_after="1" if name == "429" else None)
+        elif name in _FAULTS:
+            fault = getattr(testing, name.title().replace("-", ""))()
+        else:
+            raise ValueError(f"no fault has this name: {closest(name, _FAULTS)}")
+        gateway.inject(fault, operation=":".join(rest) or None, times=times)
+    except ValueError as error:
+        raise click.UsageError(f"--fault {text}: {error}") from None
+
+
+async def serve(gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool) -> int:
+    """Serve until cancelled, or while a command runs.
 
     Args:
         gateway: The emulator to serve.
+        command: The command and its arguments, if any.
         as_json: Whether to print the base URL and the credentials as JSON.
     """
-    async with gateway:
-        username, password, api_key = gateway.credentials
-        names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
+    try:
+        await gateway.start()
+    except OSError as error:
+        raise OSError(f"{error.strerror or error}; --port 0 takes a free port") from None
+    username, password, api_key = gateway.credentials
+    names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
+    variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}
+    try:
+        if command:
+            return await _run_command(command, variables)
         if as_json:
             print_json(names)
         else:
-            print_output("\n".join(f"export GWMS_{name.upper()}={quote(value)}" for name, value in names.items()))
+            print_output("\n".join(f"export {name}={quote(value)}" for name, value in variables.items()))
             print_message(f"Emulator running on {urlsplit(gateway.base_url).netloc}. Press Ctrl-C to stop.")
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            print_message("stopped")
+        REQUESTS.setLevel(logging.INFO)
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        print_message("stopped")
+    finally:
+        await gateway.close()
     return Exit.DONE
+
+
+async def _run_command(command: tuple[str, ...], variables: dict[str, str]) -> int:
+    try:
+        process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **variables})
+    except OSError as error:
+        raise OSError(f"{command[0]}: {error.strerror}") from None
+    # On a terminal, Ctrl-C reaches the command too, which decides what becomes of it.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if is_interactive() else signal.getsignal(signal.SIGINT))
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        code = await _stop(process)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code
+
+
+async def _stop(process: Process) -> int:
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        return await asyncio.wait_for(process.wait(), _GRACE)
+    except TimeoutError:
+        process.kill()
+        return await process.wait()

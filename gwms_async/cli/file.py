@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import click
 from attrs import define, field, frozen
 
 from .. import HttpMethod, WebhookSpec, WebhookType
+from ..models import Identity, check_url
+from ..registration.plan import claimed_by
 
 LIMIT = 1024 * 1024
 """The maximum size in bytes: enough for thousands of webhooks."""
@@ -22,8 +23,6 @@ _DEFAULTS = ("method", "active", "prune")
 _WEBHOOK = ("url", "events", "method", "active")
 _METHODS = tuple(method.value for method in HttpMethod)
 _EVENTS = tuple(event.value for event in WebhookType)
-_URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?", re.IGNORECASE)
-_PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
 _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 _MAX_LENGTH = 60
 
@@ -57,18 +56,19 @@ class WebhookFile:
     prune: str | None = None
 
 
-def read_file(path: Path) -> WebhookFile:
-    """Read and parse a file of webhooks.
+def read_file(path: str) -> WebhookFile:
+    """Read and parse a file of webhooks; "-" is standard input.
 
     Raises:
         WebhookFileError: It cannot be read or contains mistakes.
     """
+    name = "standard input" if path == "-" else path
     try:
-        with path.open("rb") as file:
+        with click.open_file(path, "rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise WebhookFileError(str(path), [f"cannot be read: {error.strerror}"]) from None
-    return parse_file(content, str(path))
+        raise WebhookFileError(name, [f"cannot be read: {error.strerror}"]) from None
+    return parse_file(content, name)
 
 
 def parse_file(content: bytes, name: str) -> WebhookFile:
@@ -107,7 +107,7 @@ class _Parser:
     """Turns parsed TOML into specs and collects the mistakes."""
 
     mistakes: list[str] = field(factory=list)
-    _seen: dict[tuple[str, str, str], str] = field(factory=dict)
+    _seen: dict[Identity, str] = field(factory=dict)
 
     def file(self, data: Mapping[str, Any]) -> WebhookFile:
         self._check_keys("", data, _TABLES)
@@ -142,17 +142,18 @@ class _Parser:
             return []
         specs = []
         for place, event in events:
-            first = self._seen.setdefault((url, event, method), place)
+            spec = WebhookSpec(url, event, active, method)
+            first = self._seen.setdefault(spec.identity, place)
             if first is not place:
                 self._add_mistake(place, f"{event} is listed twice for this url and method; first at {first}")
             else:
-                specs.append(WebhookSpec(url, event, active, method))
+                specs.append(spec)
         return specs
 
     def _url(self, path: str, table: Mapping[str, Any]) -> str | None:
         url = self._string(path, table, "url", required=True)
-        if url is not None and not _URL.fullmatch(url):
-            close = f": did you mean {_quoted(url.strip())}?" if _URL.fullmatch(url.strip()) else ""
+        if url is not None and not _is_accepted(check_url, url):
+            close = f": did you mean {_quoted(url.strip())}?" if _is_accepted(check_url, url.strip()) else ""
             self._add_mistake(
                 f"{path}.url", f"{_quoted(url)} is not a valid URL, e.g. https://shop.example/gwms/orders{close}"
             )
@@ -202,9 +203,8 @@ class _Parser:
 
     def _prune(self, defaults: Mapping[str, Any]) -> str | None:
         prune = self._string("defaults", defaults, "prune")
-        if prune is not None and not _PREFIX.fullmatch(prune):
-            # Without the slash, "https://shop.example" also matches https://shop.example.org/.
-            close = f": did you mean {_quoted(prune + '/')}?" if _PREFIX.fullmatch(f"{prune}/") else ""
+        if prune is not None and not is_prefix(prune):
+            close = f": did you mean {_quoted(prune + '/')}?" if is_prefix(f"{prune}/") else ""
             self._add_mistake("defaults.prune", f"{_quoted(prune)} must be a URL and must end with a slash{close}")
         return prune
 
@@ -226,6 +226,19 @@ class _Parser:
 
     def _add_mistake(self, path: str, mistake: str) -> None:
         self.mistakes.append(f"{path}: {mistake}")
+
+
+def is_prefix(url: str) -> bool:
+    """Return whether webhooks can be selected by it: a URL that ends with a slash."""
+    return _is_accepted(check_url, url) and _is_accepted(claimed_by, url)
+
+
+def _is_accepted(check: Callable[[str], object], text: str) -> bool:
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _closest(text: str, names: tuple[str, ...]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -20,30 +23,33 @@ class LazyGroup(click.Group):
     """
 
     def __init__(self, *, lazy: Mapping[str, tuple[str, str]], **options: Any) -> None:
-        super().__init__(**options)
+        commands = {name: click.Command(name, short_help=text) for name, (_, text) in lazy.items()}
+        super().__init__(commands=commands, **options)
         self.lazy = lazy
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names of the commands."""
-        return list(self.lazy)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None:
+            command = getattr(import_module(f".{self.lazy[name][0]}", __package__), name)
+        return name, command, rest
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
-        if cmd_name not in self.lazy:
-            return None
-        module, _ = self.lazy[cmd_name]
-        command: click.Command = getattr(import_module(f".{module}", __package__), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of commands into the help text."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends it with one line."""
+    def main(self, args: Sequence[str] | None = None, *arguments: Any, **options: Any) -> Any:
+        """Run a command and exit; Ctrl-C ends it with one line, a usage error is one JSON object under --json."""
+        as_json = "--json" in takewhile(lambda one: one != "--", sys.argv[1:] if args is None else args)
         try:
-            return super().invoke(ctx)
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("\ninterrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            code = super().main(args, *arguments, **{**options, "standalone_mode": False})
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            code = INTERRUPTED
+        except click.ClickException as error:
+            problems, code = import_module(".problems", __package__), error.exit_code
+            if as_json:
+                click.echo(json.dumps({"error": problems.problem_of(error)}))
+            else:
+                text = problems.describe(error)
+                error.format_message = lambda: text  # type: ignore[method-assign]
+                error.show()
+        sys.exit(code)

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from typing import cast
 
 import click
 
-from .. import FileTokenStore, Token, TokenStore
+from .. import FileTokenStore, MemoryTokenStore, Token
 from ..settings import checked_base_url
 from ..tokens import store_key
-from .access import Access, base_url_option, cached_tokens, username_option, with_access
+from .access import Access, cached_tokens, find_settings, with_access
 from .loop import run
+from .options import common_options
 from .output import Exit, handle_errors, json_option, print_json, print_output
-
-
-class FreshStore:
-    """A store that never offers a token, so that the client logs in, and remembers the last one saved.
-
-    Args:
-        store: Where tokens are saved.
-    """
-
-    def __init__(self, store: TokenStore) -> None:
-        self._store = store
-        self.last: Token | None = None
-
-    async def load(self, key: str) -> Token | None:
-        """Return None."""
-
-    async def save(self, key: str, token: Token) -> None:
-        """Save a token."""
-        self.last = token
-        await self._store.save(key, token)
-
-    def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Let one process at a time renew a token."""
-        return self._store.lock(key)
 
 
 @click.command()
@@ -52,11 +29,14 @@ def login(context: click.Context, access: Access, *, as_json: bool) -> None:
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
-    store = FreshStore(cached_tokens())
-    async with access.client(store) as gwms:
+    fresh, cache = MemoryTokenStore(), cached_tokens()
+    async with access.client(fresh) as gwms:
         webhooks = await gwms.webhooks.list()
-    timestamp = store.last.expires_at if store.last else None
-    expires_at = None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+    key = store_key(checked_base_url(access.base_url), access.username)
+    token = cast(Token, await fresh.load(key))  # the login has just saved it
+    await cache.save(key, token)
+    timestamp = token.expires_at
+    expires_at = timestamp and datetime.fromtimestamp(timestamp, UTC)
     if as_json:
         expiry = expires_at and expires_at.isoformat()
         print_json({"username": access.username, "expires_at": expiry, "webhooks": len(webhooks)})
@@ -67,18 +47,18 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
 
 
 @click.command()
-@username_option
-@base_url_option
+@common_options
 @json_option
 @click.pass_context
-def logout(context: click.Context, username: str | None, base_url: str, *, as_json: bool) -> None:
+def logout(context: click.Context, *, as_json: bool) -> None:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
     """
-    if not username:
+    settings = find_settings(context)
+    if "username" not in settings:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    context.exit(run(handle_errors(_log_out(username, base_url, as_json=as_json))))
+    context.exit(run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json))))
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from enum import IntEnum
@@ -15,21 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from .. import (
-    AuthenticationError,
-    ConfigurationError,
-    ForbiddenError,
-    GwmsError,
-    LoginError,
-    NotFoundError,
-    Outcome,
-    OutcomeStatus,
-    Webhook,
-)
+from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook
 from .lazy import INTERRUPTED
+from .problems import describe, problem_of
 
 _REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
-_WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 _COLOURS = re.compile(
     r"(?m)(?:^|(?<=, ))(?:(?P<green>\+ )|(?P<yellow>~ |Warning:)|(?P<red>- |Error:| *(?:failed|unknown|not_started):))"
 )
@@ -46,6 +37,7 @@ class Exit(IntEnum):
     USAGE = 2
     PARTLY_FAILED = 3
     REJECTED = 4
+    DIFFERS = 5
     INTERRUPTED = INTERRUPTED
 
 
@@ -72,7 +64,7 @@ def exit_code_for(error: Exception) -> Exit:
     """Return the exit code for an error that ended a command."""
     if isinstance(error, _REJECTIONS):
         return Exit.REJECTED
-    return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.FAILED
+    return Exit.USAGE if isinstance(error, ValueError) else Exit.FAILED
 
 
 def exit_code_for_all(results: Iterable[Result]) -> Exit:
@@ -86,34 +78,30 @@ def exit_code_for_all(results: Iterable[Result]) -> Exit:
     return Exit.REJECTED if all(isinstance(one.error, _REJECTIONS) for one in failures) else Exit.FAILED
 
 
-async def handle_errors(work: Awaitable[Exit], when_interrupted: Callable[[], str] = lambda: "interrupted") -> Exit:
+async def handle_errors(work: Awaitable[int], when_interrupted: Callable[[], str] = lambda: "interrupted") -> int:
     """Run a command's work; errors and Ctrl-C end it with one line.
 
     Args:
         work: The work.
         when_interrupted: Returns the line for Ctrl-C: what was done, and how to go on.
     """
+    started = time.monotonic()
     try:
         return await work
     except asyncio.CancelledError:
-        print_message(when_interrupted())
+        _print_error(InterruptedError(when_interrupted()), prefix="")
         return Exit.INTERRUPTED
-    except (GwmsError, OSError) as error:
-        print_message(f"Error: {describe(error)}")
+    except (GwmsError, OSError, ValueError) as error:  # ValueError: a webhook that cannot be registered
+        _print_error(error, time.monotonic() - started)
         return exit_code_for(error)
-    except ValueError as error:  # a webhook that cannot be registered
-        print_message(f"Error: {error}")
-        return Exit.USAGE
 
 
-def describe(error: Exception) -> str:
-    """Describe an error in terms of the command line."""
-    webhook = _WEBHOOK_PATH.match(error.path) if isinstance(error, NotFoundError) else None
-    if webhook is None:
-        return str(error)
-    return (
-        f"webhook {webhook[1]} not found (404). `gwms webhooks list` shows what exists; is this the right e-shop's key?"
-    )
+def _print_error(error: Exception, seconds: float | None = None, prefix: str = "Error: ") -> None:
+    context = click.get_current_context(silent=True)
+    if context and context.params.get("as_json"):
+        print_json({"error": problem_of(error, seconds)})
+    else:
+        print_message(prefix + describe(error, seconds))
 
 
 def printable(text: object) -> str:

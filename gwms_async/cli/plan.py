@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
+from attrs import evolve
 from rich.console import Console
 
-from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report, Webhook
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
+from .hosts import warning
 from .loop import run
 from .output import (
     Exit,
@@ -22,13 +22,14 @@ from .output import (
     json_option,
     outcome_json,
     print_json,
+    print_message,
     print_output,
     progress_bar,
     summary,
     webhook_json,
 )
 
-_file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+_file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 _prune = click.option(
     "--prune", is_flag=True, help="Also delete webhooks under the `prune` prefix that the file does not list."
 )
@@ -37,56 +38,74 @@ _prune = click.option(
 @click.command()
 @_file
 @_prune
+@click.option("--exit-code", is_flag=True, help="Exit with 5 if `apply` would change anything.")
 @with_access
 @json_option
 @click.pass_context
-def plan(context: click.Context, path: Path, access: Access, *, prune: bool, as_json: bool) -> None:
-    """Show what `apply` would change, without changing anything."""
-    wanted = _read(path, prune=prune)
-    context.exit(run(handle_errors(_show_plan(wanted, access, prune=prune, as_json=as_json))))
+def plan(context: click.Context, /, path: str, access: Access, **flags: bool) -> None:
+    """Show what `apply` would change, without changing anything.
+
+    FILE may be - for standard input.
+    """
+    wanted = _read(path, prune=flags["prune"])
+    context.exit(run(handle_errors(_show_plan(wanted, access, **flags))))
 
 
 @click.command()
 @_file
 @_prune
+@click.option("--dry-run", is_flag=True, help="Only show what would change, as `plan` does.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option("--force", is_flag=True, help="Allow deleting more than 30% of the webhooks under the prefix.")
 @with_access
 @json_option
 @click.pass_context
-def apply(context: click.Context, /, path: Path, access: Access, *, as_json: bool, **flags: bool) -> None:
+def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: bool) -> None:
     """Create, update and (with --prune) delete webhooks to match a file.
 
-    Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted.
+    Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
+    input.
     """
     wanted, done = _read(path, prune=flags["prune"]), dict[object, Outcome]()
-    work = apply_file(wanted, access, done, as_json=as_json, **flags)
+    if dry_run:
+        work = _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"], exit_code=False)
+    else:
+        work = apply_file(wanted, access, done, **flags)
     context.exit(run(handle_errors(work, partial(_interrupted, path, done))))
 
 
-def _read(path: Path, *, prune: bool) -> WebhookFile:
+def _read(path: str, *, prune: bool) -> WebhookFile:
     wanted = read_file(path)
     if prune and wanted.prune is None:
         raise click.UsageError('--prune needs a prefix: add prune = "https://shop.example/gwms/" to [defaults]')
     return wanted
 
 
-def _ours(wanted: WebhookFile, *, prune: bool) -> Callable[[Webhook], bool] | None:
-    prefix = wanted.prune
-    return (lambda webhook: webhook.url.startswith(prefix)) if prune and prefix else None
-
-
-async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool) -> Exit:
+async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool, exit_code: bool) -> Exit:
     async with access.client() as gwms:
-        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
+        planned, unlisted = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
     if as_json:
-        print_json(_plan_json(planned))
-    else:
+        print_json(_plan_json(planned, unlisted))
+    return Exit.DIFFERS if exit_code and planned.changes else Exit.DONE
+
+
+async def _plan(
+    gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool
+) -> tuple[Plan, int]:
+    """Make the plan, show it unless as JSON, and count what the file does not list: under its prefix, if it has one."""
+    if text := warning((spec.url for spec in wanted.specs), access.base_url):
+        print_message(text)
+    pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.prune or (lambda _: True))
+    planned, unlisted = pruned if prune else evolve(pruned, delete=(), claimed=0), len(pruned.delete)
+    if not as_json:
         print_output(planned)
-    return Exit.DONE
+    if unlisted and not as_json and not prune:
+        under = f"under {wanted.prune}; --prune would delete {'it' if unlisted == 1 else 'them'}"
+        print_output(f"{unlisted} more {under if wanted.prune else 'in the e-shop that the file does not list'}")
+    return planned, unlisted
 
 
-def _plan_json(planned: Plan) -> dict[str, Any]:
+def _plan_json(planned: Plan, unlisted: int) -> dict[str, Any]:
     create = [
         {"url": one.url, "type": one.webhook_type, "active": one.active, "method": one.method} for one in planned.create
     ]
@@ -99,6 +118,8 @@ def _plan_json(planned: Plan) -> dict[str, Any]:
     return {
         "changes": planned.changes,
         "needs_force": planned.needs_force,
+        "claimed": planned.claimed,
+        "unlisted": unlisted,
         "create": create,
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
@@ -126,13 +147,16 @@ async def apply_file(
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
-        planned = await gwms.webhooks.plan(wanted.specs, prune=_ours(wanted, prune=prune))
-        if not as_json:
-            print_output(planned)
+        planned, _ = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
         if not planned.changes:
             for webhook in planned.unchanged if as_json else ():
                 print_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
             return Exit.DONE
+        if planned.needs_force and not force:
+            raise PlanRefusedError(
+                f"this would delete {len(planned.delete)} of the {planned.claimed} webhooks under {wanted.prune}, "
+                "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
+            )
         if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
             return refusal
         report = await _apply(gwms, planned, done, force=force, as_json=as_json)
@@ -153,13 +177,9 @@ async def _apply(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *
         if as_json:
             print_json(outcome_json(outcome))
 
-    try:
-        with bar:
-            return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
-    except PlanRefusedError as error:
-        text = str(error).replace("force=True", "--force").replace("`prune`", "the file's prune prefix")
-        raise PlanRefusedError(text) from None
+    with bar:
+        return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
 
 
-def _interrupted(path: Path, done: dict[object, Outcome]) -> str:
+def _interrupted(path: str, done: dict[object, Outcome]) -> str:
     return f"interrupted: {summary(done.values())}; run `gwms apply {path}` again to continue"

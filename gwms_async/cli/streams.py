@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any, TextIO
 
 _NOTHING = Path(os.devnull)
@@ -28,9 +29,12 @@ class ForgivingFile(io.FileIO):
         """Write what can be written, and drop the rest."""
         if self.error is None:
             try:
-                return super().write(content)
+                while (written := super().write(content)) is None:  # a full pipe
+                    select((), (self,), ())  # another process has set it not to wait
             except OSError as error:
                 self.error = error
+            else:
+                return written
         return memoryview(content).nbytes
 
 
@@ -42,7 +46,7 @@ def forgiving(stream: TextIO | None) -> TextIO:
     """
     if stream is None:
         return _NOTHING.open("w", encoding="utf-8")
-    if stream.isatty():  # Windows writes to its console in a way of its own
+    if sys.platform == "win32" and stream.isatty():  # it writes to its console in a way of its own
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # Python's own are TextIOWrappers
         return stream
     stream.flush()

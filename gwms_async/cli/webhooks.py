@@ -12,6 +12,7 @@ from attrs import evolve
 from .. import HttpMethod, Outcome, Webhook, WebhookSpec, WebhookType
 from .access import Access, with_access
 from .bulk import BulkResult, run_bulk
+from .completion import complete_event_types
 from .confirm import confirm_delete
 from .loop import run
 from .output import (
@@ -84,7 +85,7 @@ async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
 
 @webhooks.command()
 @click.argument("url")
-@click.argument("events", metavar="EVENT...", nargs=-1, required=True)
+@click.argument("events", metavar="EVENT...", nargs=-1, required=True, shell_complete=complete_event_types)
 @_method
 @click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
 @with_access
@@ -123,7 +124,7 @@ async def _create(specs: list[WebhookSpec], access: Access, done: dict[object, O
 @webhooks.command()
 @_id
 @click.option("--url", help="The URL that receives deliveries.")
-@click.option("--event", help="The event type.")
+@click.option("--event", help="The event type.", shell_complete=complete_event_types)
 @_method
 @click.option("--active/--inactive", default=None, help="Resume or pause deliveries.")
 @with_access
@@ -138,16 +139,12 @@ def update(context: click.Context, /, webhook_id: int, access: Access, *, as_jso
 
 
 async def _update(webhook_id: int, access: Access, changes: dict[str, Any], *, as_json: bool) -> Exit:
-    try:
-        if "event" in changes:
-            changes["webhook_type"] = WebhookType(changes.pop("event"))
-        async with access.client() as gwms:
-            found = await gwms.webhooks.get(webhook_id)
-            spec = evolve(found.spec, **changes)
-            _show_one(await gwms.webhooks.update(webhook_id, spec), as_json=as_json)
-    except ValueError as error:
-        print_message(f"Error: {error}")
-        return Exit.USAGE
+    if "event" in changes:
+        changes["webhook_type"] = WebhookType(changes.pop("event"))
+    async with access.client() as gwms:
+        found = await gwms.webhooks.get(webhook_id)
+        spec = evolve(found.spec, **changes)
+        _show_one(await gwms.webhooks.update(webhook_id, spec), as_json=as_json)
     return Exit.DONE
 
 

@@ -84,7 +84,9 @@ class Backoff:
             wait = self._wait(request, end, waits)
             if wait is None:
                 break
-            _logger.debug("%s is retried in %.3f s", request, wait, extra={"attempts": call.attempts, "wait": wait})
+            reason = end.reason if isinstance(end, TransportError) else f"{end.status} {end.reason}".rstrip()
+            fields = {"attempts": call.attempts, "wait": wait, "reason": reason}
+            _logger.debug("%s is retried in %.3f s", request, wait, extra=fields)
             if wait:
                 await self._clock.sleep(wait)
         if isinstance(end, TransportError):

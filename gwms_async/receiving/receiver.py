@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 from attrs import frozen
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, without_frames
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..registration.report import Report
 from .take import BODIES_IN_FLIGHT, Answer, DeliveryHandler, Intake, Read
@@ -55,18 +55,16 @@ class Receiver:
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
 
+    @without_frames
     def __init__(self, secret: str, *older_secrets: str, max_body: int = 16 * 1024 * 1024, limit: float = 10.0) -> None:
-        self._handlers: dict[WebhookType, DeliveryHandler] = {}
         secrets = (secret, *older_secrets)
-        problem = next(filter(None, map(secret_problem, secrets)), None)
-        urls = Urls(() if problem else secrets)
-        del secret, older_secrets, secrets  # crash reporters keep the locals of a traceback
-        if problem:
+        for problem in filter(None, map(secret_problem, secrets)):
             raise ConfigurationError(problem)
         _check_number("max_body", max_body, 1, BODIES_IN_FLIGHT)
         _check_number("limit", limit, 0.001, 3600)
-        self._urls = urls
-        self._intake = Intake(urls, self._handlers, max_body, limit, self._clock)
+        self._urls = Urls(secrets)
+        self._handlers: dict[WebhookType, DeliveryHandler] = {}
+        self._intake = Intake(self._urls, self._handlers, max_body, limit, self._clock)
         self._rounds: dict[str, Round] = {}
 
     @classmethod

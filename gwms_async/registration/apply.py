@@ -25,6 +25,8 @@ async def apply(
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
     """Carry a plan out; see `Webhooks.apply`."""
+    if not isinstance(plan, Plan):
+        raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
     snapshot = await coordinator.lists.fresh()
     if not force:

@@ -9,7 +9,7 @@ from ..models import Identity, WebhookSpec
 from .coordinator import Coordinator
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
-from .snapshot import unique
+from .snapshot import check_iterable, unique
 
 _logger = logging.getLogger("gwms_async")
 
@@ -23,6 +23,7 @@ async def register_many(
     on_outcome: Callable[[Outcome], object] | None = None,
 ) -> Report:
     """Register all of `specs`; see `Webhooks.register_many`."""
+    check_iterable(specs, Iterable)
     specs = list(specs)
     wanted = unique(specs)
     check_concurrency(concurrency)

@@ -75,7 +75,9 @@ class Plan:
         counts = ", ".join(f"{sign} {len(ones)} {what}" for sign, ones, what, _ in parts if ones)
         lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
         if self.needs_force:
-            lines.append(f"refused without force: it deletes {len(self.lost)} of the {self.claimed} webhooks claimed")
+            lines.append(
+                f"`apply` refuses this by default: it deletes {len(self.lost)} of the {self.claimed} webhooks claimed"
+            )
         return "\n".join(lines)
 
 
@@ -92,15 +94,16 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
         prune: The same, or the prefix of the URLs that are ours; None: no webhook is.
 
     Raises:
-        ValueError: The prefix is not an absolute URL that ends with a slash.
+        ValueError: It is neither a function nor an absolute URL that ends with a slash.
     """
     if prune is None:
         return lambda _: False
-    if not isinstance(prune, str):
+    if callable(prune):
         return prune
-    if not _PREFIX.fullmatch(prune):
+    if not isinstance(prune, str) or not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
-        raise ValueError(f"prune must be a URL that ends with a slash, e.g. https://shop.example/; got {prune!r}")
+        example = "a URL that ends with a slash, e.g. https://shop.example/, or a function of a Webhook"
+        raise ValueError(f"prune must be {example}; got {prune!r}")
     prefix = canonical_url(prune)
     return lambda webhook: webhook.identity.url.startswith(prefix)
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, WebhookSpec, check_url
+from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url
 
 
 @frozen(eq=False, repr=False)
@@ -63,6 +63,12 @@ def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
 
 
+def check_iterable(specs: object, *kinds: type) -> None:
+    """Raise `ValueError` unless it is one of the kinds of iterables, and not a string."""
+    if isinstance(specs, str) or not isinstance(specs, kinds):
+        raise ValueError(f"specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}")
+
+
 def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
     """Return the specs by identity, each once.
 
@@ -70,10 +76,10 @@ def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
         ValueError: Something is not a spec, its url cannot be registered, or a webhook is wanted both active and
             inactive.
     """
+    check_iterable(specs, Iterable)
     found: dict[Identity, WebhookSpec] = {}
     for spec in specs:
-        if not isinstance(spec, WebhookSpec):
-            raise ValueError(f"expected a WebhookSpec; got {spec!r}")
+        check_is_spec(spec)
         check_url(spec.url)
         if found.setdefault(spec.identity, spec).active != spec.active:
             raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")

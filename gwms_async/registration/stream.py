@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
 
-from ..models import WebhookSpec
+from ..models import WebhookSpec, check_is_spec
 from .bulk import check_concurrency
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
+from .snapshot import check_iterable
 
 
 async def register_stream(
@@ -17,6 +18,10 @@ async def register_stream(
 ) -> AsyncGenerator[Outcome]:
     """Register `specs` as they come; see `Webhooks.register_stream`."""
     check_concurrency(concurrency)
+    check_iterable(specs, Iterable, AsyncIterable)
+    if isinstance(specs, Collection):
+        for spec in specs:
+            check_is_spec(spec)
     source = Source(specs)
     outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
     room = asyncio.Semaphore(concurrency)  # a slow consumer slows the source down
@@ -62,13 +67,13 @@ class Source:
                 return None
             try:
                 spec = await self._next()
-                if isinstance(spec, WebhookSpec):
-                    return spec
-                raise ValueError(f"expected a WebhookSpec; got {spec!r}")
+                check_is_spec(spec)
             except StopAsyncIteration:
                 pass
             except Exception as error:  # the source is the user's, and gets its error back
                 self.error = error
+            else:
+                return spec
             self._is_over = True
             return None
 

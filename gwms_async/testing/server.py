@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from aiohttp import web
+
+_logger = logging.getLogger("gwms_async.testing")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -38,7 +41,7 @@ class HttpServer:
         Raises:
             OSError: The port is taken.
         """
-        http = web.Server(self._handler, handler_cancellation=True, access_log=None)
+        http = web.Server(self._handler, handler_cancellation=True, access_log=_logger, access_log_format="%r %s")
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(http, "127.0.0.1", self.port, backlog=1024)
         self._http = http
@@ -63,7 +66,7 @@ def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Respons
         reset: Whether to reset it (RST) rather than to close it in an orderly way.
 
     Returns:
-        A response for the handler to return; it is not sent.
+        A response for the handler to return; it is not sent, only logged (444: no response, as nginx has it).
     """
     if reset:
         linger = struct.pack("ii", 1, 0)
@@ -71,7 +74,7 @@ def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Respons
         transport.abort()
     else:
         transport.close()
-    return web.Response()
+    return web.Response(status=444)
 
 
 async def _stop_accepting(listener: asyncio.Server) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl as tls
+from typing import Any
+
 import aiohttp
 
 from ..chain import Request
@@ -39,17 +44,32 @@ def map_exception(
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = masked(f"{type(error).__name__}: {error}", (*request.secrets, *secrets))[:300]
+    reason, attempts = _reason_of(error) or text, request.call.attempts
+    details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
     if isinstance(error, _MISCONFIGURED):
         text = f"{request}: {text}; check base_url, ssl= and proxy="
-        return ConnectionFailedError(text, cause=Cause.MISCONFIGURED)
+        return ConnectionFailedError(text, cause=Cause.MISCONFIGURED, **details)
     never_sent = isinstance(error, _NEVER_SENT)
     is_closed = str(error).startswith("Connector is closed")  # before or while it connects
     cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN
     if isinstance(error, TimeoutError):
         what = f"no {'connection' if never_sent else 'complete response'}"
-        seconds = timeout.connect if never_sent else timeout.attempt
-        return AttemptTimeoutError(f"{request}: {what} within {seconds:g} s", cause=cause)
+        details["reason"] = f"{what} within {timeout.connect if never_sent else timeout.attempt:g} s"
+        return AttemptTimeoutError(f"{request}: {details['reason']}", cause=cause, **details)
     if is_sure and isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError):
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check ssl=, proxy= and session=")
-    return ConnectionFailedError(f"{request}: {text}", cause=cause)
+    return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
+
+
+def _reason_of(error: Exception) -> str | None:
+    """Say in a few words what happened; None if only the error itself can."""
+    via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+    origin = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    if isinstance(origin, tls.SSLError):
+        reason = getattr(origin, "verify_message", "") or getattr(origin, "reason", "") or "TLS failed"
+    elif isinstance(origin, OSError) and origin.errno:
+        reason = origin.strerror if isinstance(origin, socket.gaierror) else os.strerror(origin.errno)
+    else:
+        return "the connection was closed" if isinstance(error, aiohttp.ClientConnectionError) else None
+    return f"{via}{reason}".replace("_", " ").rstrip(".").lower()

@@ -33,8 +33,8 @@ class Proxy:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, proxy: str | None, base_url: str, *, trust_env: bool = False) -> Self | ConfigurationError:
-        """Return the proxy for a gateway, or the error of one that cannot be used.
+    def of(cls, proxy: str | None, base_url: str, *, trust_env: bool = False) -> Self:
+        """Return the proxy for a gateway; raise `ConfigurationError` where it cannot be used.
 
         Args:
             proxy: The URL of a proxy; None for none.
@@ -48,10 +48,10 @@ class Proxy:
             return cls()
         url = _parsed(proxy)
         if url is None:
-            return ConfigurationError(f"{name} must be http://host:port or https://host:port")
+            raise ConfigurationError(f"{name} must be http://host:port or https://host:port")
         is_plain = urlsplit(base_url).scheme == "http"
         if is_plain and not is_loopback(url.host or ""):
-            return ConfigurationError(
+            raise ConfigurationError(
                 f"{name} must be on this machine, because the password would be sent in clear text to an http base_url"
             )
         if url.user is None and url.password is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl as tls
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
 from .borrowed import is_plain, with_middlewares
 from .exceptions import map_exception
+from .guard import guard
 from .proxies import NO_PROXY, Proxy
 from .urls import Urls
 
@@ -117,7 +118,8 @@ class Transport:
         self._headers = {**_USER_AGENT, **proxy.headers}
         self._borrowed = borrowed
         self._notes_sending = is_plain(borrowed)
-        self._session: aiohttp.ClientSession | None = None
+        self._session = borrowed
+        self._close_session: Callable[[], Awaitable[None]] | None = None  # a borrowed one stays open
         self._session_options = session_options(timeout, proxy)
         # Our own session has its options already: aiohttp copies each option of a request twice.
         self._common_options = {} if borrowed is None else {**self._session_options}
@@ -137,7 +139,7 @@ class Transport:
         if self._is_closed:
             raise ConfigurationError("the client is closed: make a new one")
         if self.loop is not None:
-            raise ConfigurationError("the client belongs to another event loop: make one client per loop")
+            raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
         self.loop = asyncio.get_running_loop()
 
     async def __call__(self, request: Request) -> Response:
@@ -152,7 +154,7 @@ class Transport:
             self.bind_to_loop()
         if began >= call.deadline:
             raise deadline_exceeded(request)
-        session = self._session or self._open()
+        session = self._session or await self._open()
         end: Response | GwmsError
         call.attempts += 1
         call.on_wire = not self._notes_sending
@@ -190,8 +192,8 @@ class Transport:
         """Reject further calls, and close the session if it is our own."""
         self.refuse()
         self._limit.close()
-        if self._session is not None and self._session is not self._borrowed:
-            await self._session.close()
+        if self._close_session is not None:
+            await self._close_session()
 
     def _send(self, session: aiohttp.ClientSession, request: Request) -> Awaitable[aiohttp.ClientResponse]:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
@@ -210,13 +212,14 @@ class Transport:
             own = with_middlewares(session, request, own["headers"])
         return session.request(request.method, url, data=payload, **own, **options)
 
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = self._borrowed or aiohttp.ClientSession(
+    async def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             **self._session_options,
         )
+        self._close_session = await guard(self._session, self)
         return self._session
 
     def _complete_headers(self, request: Request) -> Mapping[str, str]:

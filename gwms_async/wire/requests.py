@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..chain import Call, Request
-from ..models import WebhookSpec, check_url
+from ..models import WebhookSpec, check_is_spec, check_url
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -78,13 +78,12 @@ def _request(method: str, path: str, call: Call, body: bytes | None = None) -> R
 
 def _path(webhook_id: int) -> str:
     if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
-        raise ValueError(f"a webhook's id must be an integer; got {webhook_id!r}")
+        raise ValueError(f"expected a Webhook or its id, an integer; got {repr(webhook_id)[:200]}")
     return f"/webhooks/{webhook_id}"
 
 
 def _spec_bytes(spec: WebhookSpec) -> bytes:
-    if not isinstance(spec, WebhookSpec):
-        raise ValueError(f"expected a WebhookSpec; got {spec!r}")
+    check_is_spec(spec)
     check_url(spec.url)
     # Written by hand: a bulk registration does little else. Measured: benchmarks/README.
     url, webhook_type, method = _quoted(spec.url), _quoted(spec.webhook_type), _quoted(spec.method)

@@ -8,19 +8,21 @@ import pytest
 
 from gwms_async.testing import GwmsEmulator
 
-from ..helpers.command_line import URL, run
+from ..helpers.command_line import URL, lines, run
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:
-    """Nothing is deleted, and the message says what to pass; repeated ids count once."""
+    """Nothing is deleted, and no option is recommended; repeated ids count once."""
     one = run(gwms_emulator, "webhooks", "delete", "1", "1")
     two = run(gwms_emulator, "webhooks", "delete", "1", "2")
+    as_json = run(gwms_emulator, "webhooks", "delete", "1", "--json")
 
-    assert (one.exit_code, two.exit_code) == (2, 2)
-    assert one.stderr == "Error: this would delete 1 webhook; pass --yes to confirm. Nothing was changed.\n"
-    assert "would delete 2 webhooks" in two.stderr
+    assert (one.exit_code, two.exit_code, as_json.exit_code) == (2, 2, 2)
+    assert lines(as_json)[0]["error"]["message"].startswith("deleting 1 webhook must be confirmed")
+    assert one.stderr == "Error: deleting 1 webhook must be confirmed on a terminal. Nothing was changed.\n"
+    assert "deleting 2 webhooks" in two.stderr
     assert gwms_emulator.requests == []
 
 
@@ -39,12 +41,12 @@ def test_on_a_terminal(gwms_emulator: GwmsEmulator) -> None:
 
 
 def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
-    """A prompt that ends without an answer is one line and exit code 130; Ctrl-C is handled as before."""
+    """A prompt that ends without an answer is one line and exit code 130; signals are handled as before."""
     gwms_emulator.add_webhook(URL, "CREATE_ORDER")
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     result = run(gwms_emulator, "webhooks", "delete", "1", typed="")
 
     assert result.exit_code == 130
     assert result.stderr.endswith("interrupted\n")
     assert len(gwms_emulator.webhooks) == 1
-    assert signal.getsignal(signal.SIGINT) is before
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

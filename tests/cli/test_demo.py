@@ -1,58 +1,129 @@
-"""The demo."""
+"""The demo; it runs on virtual time, for what it waits for takes seconds."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from attrs import evolve
 from click.testing import CliRunner
 
+from gwms_async import Outcome, OutcomeStatus, Report, Webhook, WebhookSpec, WebhookType
+from gwms_async.cli import demo
 from gwms_async.cli.commands import gwms
-from gwms_async.cli.demo import RunFigures
+from gwms_async.testing import GwmsEmulator, StoredWebhook
+
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
+
+SPEC = WebhookSpec("https://shop.example/1", WebhookType.CREATE_ORDER)
+STORED = StoredWebhook(1, "key", SPEC.url, SPEC.webhook_type, SPEC.active, SPEC.method, "2026-01-01T00:00:00.000Z")
+
+
+class Forgetful(GwmsEmulator):
+    """Stores nothing."""
+
+    webhooks: list[StoredWebhook] = []  # noqa: RUF012
+
+
+@pytest.fixture(autouse=True)
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run commands on a loop whose time passes only where everything waits."""
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        monkeypatch.setattr(demo, "GwmsClient", virtual_client(loop))
+        monkeypatch.setattr(demo, "run", runner.run)
+        yield
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    """Run a command; return its exit code and its output."""
-    result = CliRunner().invoke(gwms, [*arguments], catch_exceptions=False)
+    """Run the demo; return its exit code and its output."""
+    result = CliRunner().invoke(gwms, ["demo", *arguments], catch_exceptions=False)
     return result.exit_code, result.stdout
 
 
-def test_json() -> None:
-    """Faults of each kind occur, nothing is dropped or duplicated, and the second run changes nothing."""
-    code, output = run("demo", "--webhooks", "120", "--concurrency", "16", "--seed", "7", "--json")
+def figures(*stored: StoredWebhook, error: Exception | None = None) -> demo.RunFigures:
+    """Return the figures of a run that reports one webhook."""
+    hook = Webhook(STORED.id, SPEC.url, SPEC.webhook_type, SPEC.active, SPEC.method)
+    report = Report((Outcome(SPEC, OutcomeStatus.CREATED, hook, error),))
+    return demo.figures(report, [], stored, 1.0)
 
-    figures: dict[str, Any] = json.loads(output)
-    first, second = figures["first"], figures["second"]
+
+def test_text() -> None:
+    """What is injected, what the client waits for, and what comes of it."""
+    code, output = run("--seed", "7")
+
+    text = " ".join(output.split())
     assert code == 0
-    assert (figures["webhooks"], figures["concurrency"], figures["seed"]) == (120, 16, 7)
-    assert first["created"] + first["recovered"] == 120
-    assert first["recovered"] > 0
-    assert first["retries"] > 0
-    assert first["logins"] == 2
-    assert first["failed"] == first["missing"] == first["copies"] == 0
-    assert (second["existing"], second["attempts"], second["logins"]) == (120, 0, 0)
+    for words in (
+        "throttles once (429: all calls pause for 1 s), revokes the token halfway",
+        "loses its responses to 25 creates",
+        "--seed 7",
+        "Waiting 1 s before looking for the 25 webhooks whose responses were lost",
+        "Waiting 3 s for the closing list",
+        "first run ┃ second run",
+        "│ dropped connections │ 12 │ 0 │",
+        "Checked against the emulator: each webhook exists exactly once",
+    ):
+        assert words in text
 
 
-def test_table() -> None:
-    """A table of both runs, the seed to repeat it, and whether the result is exact."""
-    code, output = run("demo", "--webhooks", "20")
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_json(seed: str) -> None:
+    """Faults of each kind, all requests, nothing dropped or duplicated; 500 webhooks take less than 8 seconds."""
+    code, output = run("--seed", seed, "--json")
 
+    result: dict[str, Any] = json.loads(output)
+    first, second = result["first"], result["second"]
     assert code == 0
-    for words in ("first run", "second run", "recovered", "copies on the gateway", "seed", "exactly once"):
-        assert words in output
+    assert (result["webhooks"], result["concurrency"], result["seed"]) == (500, 32, int(seed))
+    assert first["injected"] == {
+        "429s": 1,
+        "token revocations": 1,
+        "dropped connections": 12,
+        "truncated responses": 4,
+        "HTML pages": 3,
+        "503s": 6,
+    }
+    assert first["requests"]["logins"] == 2
+    assert first["requests"]["lists"] >= 3
+    assert first["requests"]["creates"] > 500
+    assert first["reported"]["created"] + first["reported"]["recovered"] == 500
+    assert first["reported"]["recovered"] > 0
+    assert first["seconds"] < 7
+    assert first["discrepancies"] == second["discrepancies"] == {"missing": 0, "copies": 0}
+    assert second["requests"] == {"logins": 0, "lists": 1, "creates": 0, "others": 0}
+    assert second["reported"] == {"created": 0, "recovered": 0, "existing": 500, "failed": 0}
 
 
-@pytest.mark.parametrize("name", ["failed", "missing", "copies"])
-def test_what_is_not_exact(name: str) -> None:
-    """A failure, a missing webhook or a copy: each alone makes the exit code 1."""
-    fine = RunFigures(1, 0, 0, 0, 1, 0, 1, 0, 0, 0.1, 10.0)
+def test_few_webhooks() -> None:
+    """Even one webhook, which meets faults until they are over."""
+    assert run("--webhooks", "1", "--seed", "7")[0] == 0
 
-    assert fine.is_exact
-    assert not evolve(fine, **{name: 1}).is_exact
+
+def test_what_is_not_exact() -> None:
+    """A failure, a missing or another webhook, a copy: each alone makes the exit code 1."""
+    assert figures(STORED).is_exact
+    assert not figures(STORED, error=ValueError()).is_exact
+    assert figures().discrepancies == {"missing": 1, "copies": 0}
+    assert figures(STORED, evolve(STORED, id=2)).discrepancies == {"missing": 0, "copies": 1}
+    assert figures(evolve(STORED, method="GET")).discrepancies == {"missing": 1, "copies": 0}
+    assert not figures().is_exact
+
+
+def test_what_the_emulator_stores_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the reports say."""
+    monkeypatch.setattr(demo, "GwmsEmulator", Forgetful)
+
+    code, output = run("--webhooks", "20", "--seed", "7")
+
+    assert code == 1
+    assert "not as reported" in output
 
 
 def test_usage_errors() -> None:
     """Invalid options end with exit code 2."""
-    assert run("demo", "--webhooks", "0")[0] == 2
+    assert run("--webhooks", "0")[0] == 2

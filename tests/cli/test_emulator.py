@@ -3,14 +3,75 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from gwms_async.cli import emulator
 from gwms_async.cli.commands import gwms
 from gwms_async.cli.emulator import serve
 from gwms_async.cli.output import Exit
 from gwms_async.testing import GwmsEmulator
+
+VARIABLES = """
+import json, os
+print(json.dumps({name: value for name, value in os.environ.items() if name.startswith("GWMS_")}))
+raise SystemExit(7)
+"""
+WAIT = """
+import signal, sys, time
+from pathlib import Path
+for name in sys.argv[2:]:
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+Path(sys.argv[1]).touch()
+time.sleep(30)
+"""
+
+
+def invoke(*arguments: str | int | Path) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(gwms, ["emulator", *map(str, arguments)], catch_exceptions=False)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def meanwhile(condition: Callable[[], object], action: Callable[[], object]) -> None:
+    """Do something in a thread as soon as a condition holds."""
+
+    def run() -> None:
+        end = time.monotonic() + 10
+        while not condition() and time.monotonic() < end:
+            threading.Event().wait(0.01)
+        action()
+
+    threading.Thread(target=run).start()
+
+
+def send(port: int) -> int | None:
+    """Send a request; return the status of the answer, None if there is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/v21/webhooks")
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -35,9 +96,144 @@ async def test_serve(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> No
 
 
 def test_a_port_that_is_taken(gwms_emulator: GwmsEmulator) -> None:
-    """One line, exit code 1."""
+    """One line, exit code 1, and what to do; the usual port is always the same."""
     port = gwms_emulator.base_url.split(":")[2].split("/")[0]
-    result = CliRunner().invoke(gwms, ["emulator", "--port", port, "--rate", "5"])
+    result = invoke("--port", port, "--rate", "5")
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith("; --port 0 takes a free port\n")
+    assert "default: 8021" in invoke("--help").stdout
+
+
+def test_the_log_of_requests() -> None:
+    """One line for each, with what was answered; 444 says that nothing was."""
+    port = free_port()
+    seen: list[int | None] = []
+
+    def talk() -> None:
+        seen.append(send(port))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    meanwhile(lambda: send(port) is not None, talk)
+    result = invoke("--port", port, "--fault", "503", "--fault", "drop-before")
+    lines = [line.split(" ", 1)[-1] for line in result.stderr.splitlines()]
+
+    assert result.exit_code == 0
+    assert seen == [None]
+    assert lines[1:] == ["GET /v21/webhooks HTTP/1.1 503", "GET /v21/webhooks HTTP/1.1 444", "stopped"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "statuses"),
+    [
+        ("503", [503, 401]),
+        ("500:other:2", [401, 401]),
+        ("429:list", [429, 401]),
+        ("404:2", [404, 404]),
+        ("drop-before", [None, 401]),
+    ],
+)
+def test_faults(fault: str, statuses: list[int | None]) -> None:
+    """NAME[:OPERATION][:TIMES]."""
+    port = free_port()
+    seen: list[int | None] = []
+
+    def talk() -> None:
+        seen.extend(send(port) for _ in range(2))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def is_up() -> bool:
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", port)) == 0
+
+    meanwhile(is_up, talk)
+
+    assert invoke("--port", port, "--fault", fault).exit_code == 0
+    assert seen == statuses
+
+
+@pytest.mark.parametrize("name", emulator._FAULTS)
+def test_names_of_faults(name: str) -> None:
+    """Each stands for a fault; the help names them all."""
+    gateway = GwmsEmulator()
+    emulator._inject(gateway, name)
+
+    assert gateway.faults_left == 1
+    assert name in " ".join(invoke("--help").stdout.split()).replace("- ", "-")
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        ("drop-afte", "no fault has this name: did you mean drop-after?"),
+        ("200", "no fault has this name"),
+        ("600", "no fault has this name"),
+        ("503:crate", "operation must be one of"),
+        ("503:create:2:3", "operation must be one of"),
+        ("503:create:0", "must be 1 or more"),
+    ],
+)
+def test_unknown_faults(fault: str, text: str) -> None:
+    """They are usage errors."""
+    result = invoke("--fault", fault)
+
+    assert result.exit_code == 2
+    assert f"Error: --fault {fault}: " in result.stderr
+    assert text in result.stderr
+
+
+def test_a_command(capfd: pytest.CaptureFixture[str]) -> None:
+    """It has the variables; its output is all there is, and its exit code is ours."""
+    result = invoke("--port", "0", "--", sys.executable, "-c", VARIABLES)
+    output, messages = capfd.readouterr()
+
+    assert (result.exit_code, result.output, messages) == (7, "", "")
+    assert json.loads(output)["GWMS_BASE_URL"].startswith("http://127.0.0.1:")
+    assert {"GWMS_USERNAME", "GWMS_PASSWORD", "GWMS_API_KEY"} <= set(json.loads(output))
+
+
+def test_a_command_that_does_not_exist() -> None:
+    """One line, exit code 1."""
+    result = invoke("--port", "0", "--", "no-such-command")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: no-such-command: No such file or directory\n")
+
+
+@pytest.mark.parametrize(("ignored", "code"), [([], 128 + signal.SIGTERM), (["SIGTERM"], 128 + signal.SIGKILL)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_at_our_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, ignored: list[str], code: int
+) -> None:
+    """It gets SIGTERM, and SIGKILL if it goes on."""
+    monkeypatch.setattr(emulator, "_GRACE", 0.2)
+    started = tmp_path / "started"
+    meanwhile(started.exists, lambda: os.kill(os.getpid(), number))
+
+    result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started, *ignored)
+
+    assert (result.exit_code, result.stderr) == (code, "")
+
+
+def test_ctrl_c_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The terminal sends it to the command as well, which alone decides; SIGTERM still ends us."""
+    monkeypatch.setattr(emulator, "is_interactive", lambda: True)
+    started, before = tmp_path / "started", signal.getsignal(signal.SIGINT)
+
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    meanwhile(started.exists, press)
+    result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started)
+
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+async def test_a_command_that_has_just_ended() -> None:
+    """There is nothing left to stop."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(3)")
+    await process.wait()
+
+    assert await emulator._stop(process) == 3

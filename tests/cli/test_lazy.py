@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from gwms_async.cli.commands import gwms
@@ -19,26 +22,58 @@ def test_the_list_is_true() -> None:
     assert isinstance(gwms, LazyGroup)
     context = gwms.make_context("gwms", ["x"], resilient_parsing=True)
 
-    assert gwms.list_commands(context) == sorted(gwms.lazy)
+    assert gwms.list_commands(context) == list(gwms.lazy)
     for name, (_, text) in gwms.lazy.items():
-        command = gwms.get_command(context, name)
+        _, command, rest = gwms.resolve_command(context, [name, "--yes"])
         assert command is not None
-        assert command.get_short_help_str(200) == text
+        assert (command.name, command.get_short_help_str(200), rest) == (name, text, ["--yes"])
 
 
 def test_an_unknown_command() -> None:
-    """It is a usage error."""
-    result = CliRunner().invoke(gwms, ["nonsense"])
+    """It is a usage error that suggests the closest ones, also within a group."""
+    result = CliRunner().invoke(gwms, ["aply"])
+    nested = CliRunner().invoke(gwms, ["webhooks", "lst"])
 
-    assert result.exit_code == 2
-    assert "No such command 'nonsense'" in result.stderr
+    assert (result.exit_code, nested.exit_code) == (2, 2)
+    assert "No such command 'aply'. Did you mean 'apply'?" in result.stderr
+    assert "Did you mean 'list'?" in nested.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["plan"], ["webhooks", "list"], ["nonsense"], ["--nonsense"], ["emulator", "-x"]]
+)
+def test_a_usage_error_as_json(arguments: list[str]) -> None:
+    """It is one object on stdout, wherever `--json` stands before a "--"."""
+    result = CliRunner().invoke(gwms, [*arguments, "--json"], env={"GWMS_USERNAME": None})
+    error = json.loads(result.stdout)["error"]
+
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert (error["type"], error["status"], error["hint"]) == ("UsageError", None, None)
+    assert error["message"]
+
+
+def test_json_for_another_command() -> None:
+    """What stands after a "--" is not ours."""
+    result = CliRunner().invoke(gwms, ["emulator", "--rate", "x", "--", "other", "--json"])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: Invalid value for '--rate'" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["plan"], ["webhooks"], ["webhooks", "list"], ["demo"], ["completion"]])
+def test_short_help(arguments: list[str]) -> None:
+    """`-h` is `--help` everywhere."""
+    short, long = (CliRunner().invoke(gwms, [*arguments, option]) for option in ("-h", "--help"))
+
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
 
 
 def test_ctrl_c() -> None:
     """It ends a command with one line and exit code 130."""
 
     class Interrupted(LazyGroup):
-        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
             raise KeyboardInterrupt
 
     result = CliRunner().invoke(Interrupted(lazy={}), ["wait"])
@@ -54,5 +89,5 @@ def test_help_imports_no_command() -> None:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
 
-    assert "Create, update and (with --prune) delete webhooks to match a file." in done.stdout
+    assert "Create, update and (with --prune) delete webhooks" in done.stdout
     assert done.stdout.endswith("[]\n")

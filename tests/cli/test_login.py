@@ -41,7 +41,7 @@ def test_logout(gwms_emulator: GwmsEmulator) -> None:
     (result,) = lines(run(gwms_emulator, "logout", "--json", **anonymous))
     again = run(gwms_emulator, "logout", **anonymous)
     run(gwms_emulator, "webhooks", "list")
-    text = run(gwms_emulator, "logout", **anonymous)
+    text = run(gwms_emulator, "logout", typed="", GWMS_PASSWORD=None)
     unnamed = run(gwms_emulator, "logout", GWMS_USERNAME=None)
 
     username = gwms_emulator.credentials.username

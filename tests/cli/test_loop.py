@@ -1,29 +1,77 @@
-"""The event loop that commands run on."""
+"""The event loop that commands run on, and the signals that end it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 
 import pytest
 
 from gwms_async.cli.loop import run
+from gwms_async.cli.output import Exit, handle_errors
+
+TERMINATED = 143
 
 
-async def name_of_loop() -> str:
-    """Return the module of the running loop."""
-    return type(asyncio.get_running_loop()).__module__
+async def loop_is_uvloop() -> int:
+    """Return whether the running loop is one of uvloop."""
+    return type(asyncio.get_running_loop()).__module__ == "uvloop"
 
 
 def test_uvloop_is_used_where_it_is_installed() -> None:
     """It comes with the extra `speed`."""
     pytest.importorskip("uvloop", reason="it is an extra")
 
-    assert run(name_of_loop()) == "uvloop"
+    assert run(loop_is_uvloop())
 
 
 def test_asyncio_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is optional."""
     monkeypatch.setitem(sys.modules, "uvloop", None)
 
-    assert run(name_of_loop()).startswith("asyncio.")
+    assert not run(loop_is_uvloop())
+
+
+async def wait_for(number: int) -> Exit:
+    """Send a signal to this process, and wait for what comes of it."""
+    os.kill(os.getpid(), number)
+    await asyncio.sleep(30)
+    return Exit.DONE
+
+
+@pytest.mark.parametrize("is_uvloop", [True, False])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, TERMINATED)])
+def test_signals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int, *, is_uvloop: bool
+) -> None:
+    """Ctrl-C and SIGTERM end a command alike, but for the exit code; handlers are put back."""
+    if not is_uvloop:
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    before = signal.getsignal(number)
+
+    assert run(handle_errors(wait_for(number), lambda: "interrupted: 3 created")) == code
+    assert capsys.readouterr().err == "interrupted: 3 created\n"
+    assert signal.getsignal(number) is before
+
+
+def test_a_command_that_ends_well_on_sigterm() -> None:
+    """Its own exit code counts."""
+
+    async def serve() -> int:
+        try:
+            return await wait_for(signal.SIGTERM)
+        except asyncio.CancelledError:
+            return 7
+
+    assert run(serve()) == 7
+
+
+def test_sigterm_where_sigint_is_ignored() -> None:
+    """As for a command in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(handle_errors(wait_for(signal.SIGTERM))) == TERMINATED
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click import unstyle
 
-from gwms_async import AuthenticationError, NotFoundError, Outcome, OutcomeStatus, ServerError
-from gwms_async.cli.output import Exit, describe, exit_code_for_all, printable, summary
+from gwms_async import AuthenticationError, Outcome, OutcomeStatus, ServerError
+from gwms_async.cli.output import Exit, exit_code_for_all, printable, summary
 from gwms_async.testing import GwmsEmulator, Status
 
 from ..helpers.command_line import FILE, URL, run
@@ -18,9 +18,9 @@ from ..helpers.emulated import spec
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def error(kind: type[Any], status: int, path: str = "/webhooks") -> Any:
+def error(kind: type[Any], status: int) -> Any:
     """Create an error of a call."""
-    return kind(status=status, message="no", method="GET", path=path)
+    return kind(status=status, message="no", method="GET", path="/webhooks")
 
 
 def test_exit_codes(gwms_emulator: GwmsEmulator) -> None:
@@ -46,20 +46,6 @@ def test_exit_codes_of_many() -> None:
     assert exit_code_for_all([created, failed]) is Exit.PARTLY_FAILED
     assert exit_code_for_all([failed, rejected]) is Exit.FAILED
     assert exit_code_for_all([rejected]) is Exit.REJECTED
-
-
-@pytest.mark.parametrize("path", ["/webhooks/99999", "/webhooks/99999/activate"])
-def test_a_webhook_that_is_not_found(path: str) -> None:
-    """The message names it, and the command that helps."""
-    assert describe(error(NotFoundError, 404, path)) == (
-        "webhook 99999 not found (404). `gwms webhooks list` shows what exists; is this the right e-shop's key?"
-    )
-
-
-def test_other_errors_speak_for_themselves() -> None:
-    """Among them a 404 for something else."""
-    for one in (error(NotFoundError, 404), error(ServerError, 500, "/webhooks/1")):
-        assert describe(one) == str(one)
 
 
 def test_printable() -> None:

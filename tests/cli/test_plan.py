@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gwms_async import Outcome
+from gwms_async import Outcome, WebhookSpec, WebhookType
 from gwms_async.cli.access import Access
 from gwms_async.cli.commands import gwms
 from gwms_async.cli.file import WebhookFile
 from gwms_async.cli.output import Exit, handle_errors
-from gwms_async.cli.plan import apply_file
+from gwms_async.cli.plan import _plan, apply_file
 from gwms_async.testing import GwmsEmulator, RawBody, Stall, Status
 
 from ..helpers.command_line import FILE, URL, environment, lines, run
-from ..helpers.emulated import held, spec, specs, until
+from ..helpers.emulated import client, held, spec, specs, until
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -53,6 +53,67 @@ def test_plan_and_apply(gwms_emulator: GwmsEmulator, path: Path) -> None:
     assert gwms_emulator.count("create") == 2
 
 
+def test_exit_code_and_dry_run(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """A plan that would change something is 5 if asked for; a dry run is a plan."""
+    differs = run(gwms_emulator, "plan", "--exit-code", path)
+    dry = run(gwms_emulator, "apply", "--dry-run", path)
+    dry_json = run(gwms_emulator, "apply", "--dry-run", "--json", path)
+    planned = run(gwms_emulator, "plan", "--json", path)
+    assert gwms_emulator.webhooks == []
+    run(gwms_emulator, "apply", path)
+    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    same = run(gwms_emulator, "plan", "--exit-code", path)
+    with_prune = run(gwms_emulator, "plan", "--exit-code", "--prune", path)
+    gwms_emulator.inject(Status(400), operation="list")
+    failed = run(gwms_emulator, "plan", "--exit-code", path)
+
+    assert [one.exit_code for one in (differs, dry, same, with_prune, failed)] == [5, 0, 0, 5, 1]
+    assert dry.stdout == differs.stdout
+    assert lines(dry_json) == lines(planned)
+
+
+@pytest.mark.parametrize("event", ["CREATE_ORDER", "UPDATE_ORDER"])
+def test_what_the_file_does_not_list_is_counted(gwms_emulator: GwmsEmulator, path: Path, event: str) -> None:
+    """Under the prefix if there is one, else of the e-shop; copies of what it lists count too."""
+    for url in ("https://shop.example/gwms/old", URL, "https://shop.example/other"):
+        gwms_emulator.add_webhook(url, event)
+    one_more = run(gwms_emulator, "plan", path)
+    gwms_emulator.add_webhook(URL, event)
+    two_more = run(gwms_emulator, "plan", path)
+    shown = run(gwms_emulator, "plan", path, "--prune")
+    (figures,) = lines(run(gwms_emulator, "plan", path, "--json"))
+    path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
+    of_the_eshop = run(gwms_emulator, "plan", path)
+
+    assert one_more.stdout.endswith("\n1 more under https://shop.example/gwms/; --prune would delete it\n")
+    assert two_more.stdout.endswith("\n2 more under https://shop.example/gwms/; --prune would delete them\n")
+    assert "more" not in shown.stdout
+    assert (figures["claimed"], figures["unlisted"], figures["delete"]) == (0, 2, [])
+    assert of_the_eshop.stdout.endswith("\n3 more in the e-shop that the file does not list\n")
+
+
+def test_standard_input(gwms_emulator: GwmsEmulator) -> None:
+    """A dash is a file too, and mistakes name it."""
+    env = environment(gwms_emulator)
+    applied = CliRunner().invoke(gwms, ["apply", "-"], env=env, input=FILE)
+    mistaken = CliRunner().invoke(gwms, ["plan", "-"], env=env, input="")
+
+    assert "2 created" in applied.stdout
+    assert len(gwms_emulator.webhooks) == 2
+    assert mistaken.exit_code == 2
+    assert mistaken.stderr.startswith("Error: standard input: is empty")
+
+
+async def test_hosts_that_a_gateway_cannot_reach(gateway: GwmsEmulator, capfd: pytest.CaptureFixture[str]) -> None:
+    """There is a warning, unless the gateway is local too."""
+    wanted = WebhookFile((WebhookSpec("https://localhost/a", WebhookType.CREATE_ORDER),))
+    async with client(gateway) as gwms:
+        for base_url in (gateway.base_url, "https://gw.example/v21"):
+            await _plan(gwms, wanted, Access(*gateway.credentials, base_url), prune=False, as_json=True)
+
+    assert capfd.readouterr().err == "Warning: the gateway may not reach a private host: https://localhost/a\n"
+
+
 def test_partly_failed(gwms_emulator: GwmsEmulator, path: Path) -> None:
     """The exit code is 3."""
     gwms_emulator.inject(Status(400), operation="create")
@@ -78,7 +139,7 @@ async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
 
 def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
     """Unlisted webhooks under the prefix are deleted, after a yes; nothing outside it is touched."""
-    gwms_emulator.add_webhook("https://shop.example/gwms/old", "CREATE_ORDER")
+    gwms_emulator.add_webhook("HTTPS://shop.example:443/gwms/old", "CREATE_ORDER")
     gwms_emulator.add_webhook("https://shop.example/gwms-other", "CREATE_ORDER")
     unasked = run(gwms_emulator, "apply", path, "--prune")
     refused = run(gwms_emulator, "apply", path, "--prune", typed="n\n")
@@ -90,27 +151,32 @@ def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
     codes = [one.exit_code for one in (unasked, refused, kept, agreed, forced)]
     assert codes == [2, 1, 0, 0, 0]
-    assert "pass --yes" in unasked.stderr
+    assert "must be confirmed on a terminal" in unasked.stderr
+    assert "--yes" not in unasked.stderr
     assert "Nothing was changed" in refused.stderr
     assert [one["status"] for one in lines(forced)] == ["existing", "existing", "deleted"]
     assert sorted({hook.url for hook in gwms_emulator.webhooks}) == ["https://shop.example/gwms-other", URL]
 
 
 def test_prune_of_much(gwms_emulator: GwmsEmulator, path: Path) -> None:
-    """More than 30% need --force, as the plan says beforehand; --prune needs a prefix."""
+    """More than 30% need --force, as the plan says beforehand and `apply` before it asks; --prune needs a prefix."""
     for number in range(12):
         gwms_emulator.add_webhook(f"https://shop.example/gwms/{number}", "CREATE_ORDER")
     (figures,) = lines(run(gwms_emulator, "plan", path, "--prune", "--json"))
     planned = run(gwms_emulator, "plan", path, "--prune")
-    refused = run(gwms_emulator, "apply", path, "--prune", "--yes")
+    refused = run(gwms_emulator, "apply", path, "--prune", typed="y\n")
+    sent = [one.operation for one in gwms_emulator.requests]
     forced = run(gwms_emulator, "apply", path, "--prune", "--yes", "--force")
     path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
     without = run(gwms_emulator, "plan", path, "--prune")
 
-    assert figures["needs_force"] is True
-    assert "refused without force" in planned.stdout
+    assert (figures["needs_force"], figures["claimed"]) == (True, 12)
+    assert "`apply` refuses this by default: it deletes 12 of the 12 webhooks" in planned.stdout
     assert refused.exit_code == 1
-    assert "--force" in refused.stderr
+    assert "Delete 12 webhooks?" not in refused.stderr
+    assert "would delete 12 of the 12 webhooks under https://shop.example/gwms/" in refused.stderr
+    assert "--force" not in refused.stderr
+    assert set(sent) == {"login", "list"}
     assert forced.exit_code == 0
     assert without.exit_code == 2
     assert held(gwms_emulator).total() == 2

@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,8 +117,9 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> Non
         stream.close()
 
 
-def test_a_terminal() -> None:
+def test_a_console_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stream stays, and escapes what it cannot show."""
+    monkeypatch.setattr(sys, "platform", "win32")
 
     class Terminal(io.TextIOWrapper):
         def isatty(self) -> bool:
@@ -138,6 +141,27 @@ def test_a_pipe_that_nobody_reads() -> None:
     assert isinstance(stream.buffer, io.BufferedWriter)
     assert isinstance(stream.buffer.raw, ForgivingFile)
     assert isinstance(stream.buffer.raw.error, BrokenPipeError)
+
+
+@pytest.mark.parametrize("make", [os.pipe, os.openpty], ids=["pipe", "terminal"])
+def test_a_slow_reader(make: Callable[[], tuple[int, int]]) -> None:
+    """All is written in time, also where another process has set the file not to wait."""
+    reader, writer = make()
+    os.set_blocking(writer, False)
+
+    def write() -> None:
+        with os.fdopen(writer, "w", encoding="ascii") as file:
+            print("x" * 1_000_000, "end", file=forgiving(file), flush=True)
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        received = b""
+        while b"end" not in received and (some := os.read(reader, 1000)):
+            received += some
+        writing.result()
+    os.close(reader)
+
+    assert received.count(b"x") == 1_000_000
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, "Error: the output is incomplete"), (3, "3")])

@@ -254,14 +254,28 @@ async def test_any_other_endpoint(gateway: GwmsEmulator) -> None:
 
 async def test_bad_input_is_refused_before_the_wire(gateway: GwmsEmulator) -> None:
     """Each with a `ValueError` that says what is wrong."""
+    url, not_a_spec = spec().url, r"^expected a WebhookSpec\(url, webhook_type\); got 'https://shop\.example/1'$"
     bad: list[tuple[Callable[[Any], Any], str]] = [
         (lambda gwms: gwms.webhooks.create(WebhookSpec("", "CREATE_ORDER")), "url must be an absolute"),
         (lambda _: WebhookSpec("u", "CREATE_ORDR"), "did you mean CREATE_ORDER"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, method="PUT"), "PUT"),
         (lambda _: WebhookSpec("u", WebhookType.CREATE_ORDER, active="yes"), "active"),  # type: ignore[arg-type]
-        (lambda gwms: gwms.webhooks.get("1"), "integer"),
-        (lambda gwms: gwms.webhooks.create("u"), "expected a WebhookSpec; got 'u'"),
-        (lambda gwms: gwms.webhooks.register_many(["u"]), "expected a WebhookSpec; got"),
+        (lambda gwms: gwms.webhooks.get("21"), "^expected a Webhook or its id, an integer; got '21'$"),
+        (lambda gwms: gwms.webhooks.delete(spec()), "^expected a Webhook or its id, an integer; got WebhookSpec"),
+        (lambda gwms: gwms.webhooks.create(url), not_a_spec),
+        (lambda gwms: gwms.webhooks.update(7, url), not_a_spec),
+        (lambda gwms: gwms.webhooks.register(url), not_a_spec),
+        (lambda gwms: gwms.webhooks.register_many([url]), not_a_spec),
+        (lambda gwms: gwms.webhooks.register_many(spec()), "^specs must be a list .* of WebhookSpec; got WebhookSpec$"),
+        (lambda gwms: gwms.webhooks.register_many(url), "^specs must be a list .* of WebhookSpec; got str$"),
+        (lambda gwms: anext(gwms.webhooks.register_stream(spec())), "^specs must be .*; got WebhookSpec$"),
+        (lambda gwms: anext(gwms.webhooks.register_stream(url)), "^specs must be .*; got str$"),
+        (lambda gwms: anext(gwms.webhooks.register_stream([spec(), url])), not_a_spec),
+        (lambda gwms: gwms.webhooks.plan(spec()), "^specs must be .*; got WebhookSpec$"),
+        (lambda gwms: gwms.webhooks.plan(url), "^specs must be .*; got str$"),
+        (lambda gwms: gwms.webhooks.plan([url]), not_a_spec),
+        (lambda gwms: gwms.webhooks.plan([], prune=[url]), "^prune must be a URL .*, or a function of a Webhook; got"),
+        (lambda gwms: gwms.webhooks.apply([spec()]), "^expected a Plan, which webhooks.plan.. returns; got list$"),
         (lambda gwms: gwms.webhooks.register_many([spec()], concurrency=0), "concurrency"),
         (lambda gwms: gwms.request("GET", "nowhere"), "slash"),
         (lambda gwms: gwms.request("G T", "/"), "method"),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
+from gwms_async import GwmsClient
 from gwms_async.cli.commands import gwms
 from gwms_async.testing import GwmsEmulator
+
+from .emulated import QUICK
 
 URL = "https://shop.example/gwms/orders"
 FILE = f"""
@@ -29,6 +34,11 @@ class Keyboard(io.BytesIO):
     def isatty(self) -> bool:
         """Return True."""
         return True
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the retries of commands hardly wait."""
+    monkeypatch.setattr("gwms_async.cli.access.GwmsClient", partial(GwmsClient, retry=QUICK))
 
 
 def environment(gateway: GwmsEmulator) -> dict[str, str]:

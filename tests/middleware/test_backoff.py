@@ -211,3 +211,16 @@ async def test_the_wait_is_jittered() -> None:
 
     assert len(waits) == 20
     assert all(0 <= wait <= 1 for wait in waits)
+
+
+async def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """What was answered or what happened, for those who wait."""
+    caplog.set_level("DEBUG", "gwms_async")
+    refused = ConnectionFailedError("…", cause=Cause.NEVER_SENT, reason="connection refused")
+
+    await status_of(Wire([evolve(answered(503), reason="Service Unavailable"), answered(503), refused, OK]), GET)
+
+    fields = [vars(record) for record in caplog.records]
+    assert [field["reason"] for field in fields] == ["503 Service Unavailable", "503", "connection refused"]
+    assert [field["attempts"] for field in fields] == [1, 2, 3]
+    assert all(field["wait"] > 0 for field in fields)

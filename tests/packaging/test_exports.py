@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import sys
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -118,12 +119,23 @@ def test_the_store_in_files_without_the_extra(name: str, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "gwms_async.auth.stores.file", raising=False)
 
-    with pytest.raises(ImportError, match=rf"^FileTokenStore needs {name}: pip install 'gwms-async\[cli\]'$"):
+    with pytest.raises(ImportError, match=rf"^FileTokenStore needs {name}: pip install 'gwms-async\[file-store\]'$"):
         from gwms_async import FileTokenStore  # noqa: F401, PLC0415  # asked for on purpose
 
     names: dict[str, object] = {}
     exec("from gwms_async import *", names)  # noqa: S102  # functions allow no star import
     assert set(gwms_async.__all__) <= set(names)
+
+
+def test_the_extras() -> None:
+    """The store in files needs no part of the command line, which needs all of the store."""
+    extras: dict[str, set[str]] = {}
+    for line in requires("gwms-async") or ():
+        requirement, _, extra = line.partition("; extra == ")
+        extras.setdefault(extra.strip("'\""), set()).add(requirement)
+
+    assert {re.split("[<>=]", requirement)[0] for requirement in extras["file-store"]} == {"filelock", "platformdirs"}
+    assert extras["file-store"] < extras["cli"]
 
 
 def test_the_version() -> None:

@@ -41,9 +41,10 @@ THIRD_PARTIES = {
     "multidict": {"transport", "middleware.authorize"},
     "click": {"cli"},
     "rich": {"cli"},
+    "tomli_w": {"cli.export"},
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
-    "platformdirs": {"auth.stores.file"},
+    "platformdirs": {"auth.stores.file", "cli.profiles"},
     "pytest": {"testing.pytest_plugin"},
 }
 

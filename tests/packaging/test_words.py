@@ -12,6 +12,7 @@ import gwms_async
 PACKAGE = Path(gwms_async.__file__).parent
 ROOT = Path(__file__).parent.parent.parent
 TEXTS = [path for name in ("README.md", "CHANGELOG.md") if (path := ROOT / name).exists()]
+TEXTS += sorted(PACKAGE.rglob("*.md"))
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 WORDS = ["shall", "lest", "whoever", "anew", "see to it", "be had", "told of", "tells of"]
 TRICKS = ["__class__ = ", "object.__setattr__", "object.__new__"]

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from ipaddress import IPv6Address
 from itertools import product
+from unicodedata import normalize
 
+import idna
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -70,9 +72,7 @@ def host_of(text: str) -> str | None:
             return None
     for char in UNRESERVED:
         text = re.sub(f"%{ord(char):02x}", char, text, flags=re.IGNORECASE)
-    labels = text.lower().split(".")
-    if not text.isascii() and "" in labels[:-1]:
-        return None
+    labels = normalize("NFC", "".join(char.lower() for char in text)).split(".")
     host = ".".join(one if one.isascii() else f"xn--{one.encode('punycode').decode()}" for one in labels)
     return host if re.fullmatch(r"[a-z0-9._~!$&'()*+,;=-]+", host) else None
 
@@ -154,6 +154,21 @@ def test_a_url_and_its_slip_of_the_pen(url: str, data: st.DataObject) -> None:
     other = url[:at] + data.draw(st.sampled_from(["", *PIECES])) + url[at + data.draw(st.integers(0, 3)) :]
 
     check_classes([url, other])
+
+
+LETTERS = "sS\u00df\u1e9e\u017f\u03c3\u03c2\u03a3I\u0130\u0131kK\u212ac\u030c\u010d\u2615\u200d-"
+
+
+def test_hosts_are_merged_only_where_idna_merges_them() -> None:
+    """As IDNA 2008 and UTS 46 have it; hosts that they reject only where they are made of the same letters."""
+    seen: dict[str, str] = {}
+    for letters in product(LETTERS, repeat=3):
+        host = "".join(letters)
+        try:
+            meaning = idna.encode(host, uts46=True).decode()
+        except idna.IDNAError:
+            meaning = normalize("NFC", "".join(map(str.lower, letters)))
+        assert seen.setdefault(canonical_url(f"http://{host}/"), meaning) == meaning, host
 
 
 LABELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=5)

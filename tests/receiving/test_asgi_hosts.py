@@ -10,6 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvicorn
+import uvicorn.logging
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from gwms_async.receiving import asgi_app, redact_logs
 from gwms_async.receiving.logs import _redact
@@ -18,13 +23,9 @@ from ..helpers.deliveries import Handled, path_of, receiver_of
 from ..helpers.emulated import until
 from ..helpers.hosts import Subject, check_table, exchange
 
-uvicorn = pytest.importorskip("uvicorn", reason="servers are in the group hosts: uv run --group hosts pytest")
-fastapi = pytest.importorskip("fastapi", reason="frameworks are in the group hosts: uv run --group hosts pytest")
-starlette = pytest.importorskip("starlette.applications")
-
 
 @asynccontextmanager
-async def uvicorn_host(app: Any, **options: Any) -> AsyncIterator[int]:
+async def uvicorn_host(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
     """Serve an ASGI application; give the port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -38,16 +39,16 @@ async def uvicorn_host(app: Any, **options: Any) -> AsyncIterator[int]:
             await task
 
 
-def in_starlette(app: Any) -> Any:
+def in_starlette(app: ASGIApp) -> ASGIApp:
     """Mount it in Starlette."""
-    parent = starlette.Starlette()
+    parent = Starlette()
     parent.mount("/gwms", app)
     return parent
 
 
-def in_fastapi(app: Any, root_path: str = "") -> Any:
+def in_fastapi(app: ASGIApp, root_path: str = "") -> ASGIApp:
     """Mount it in FastAPI."""
-    parent = fastapi.FastAPI(root_path=root_path)
+    parent = FastAPI(root_path=root_path)
     parent.mount("/gwms", app)
     return parent
 
@@ -67,7 +68,11 @@ def in_fastapi(app: Any, root_path: str = "") -> Any:
     ],
 )
 async def test_the_table(
-    mounted: Callable[[Any], Any], prefix: str, options: dict[str, str], http: str, monkeypatch: pytest.MonkeyPatch
+    mounted: Callable[[ASGIApp], ASGIApp],
+    prefix: str,
+    options: dict[str, str],
+    http: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same answers as everywhere."""
     subject = Subject()

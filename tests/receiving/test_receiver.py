@@ -85,7 +85,7 @@ def test_wrong_event_types() -> None:
         Receiver(SECRET).on("UPDATE_ORDRE")
     with pytest.raises(ConfigurationError, match=r"^name the event types of the handler$"):
         Receiver(SECRET).on()(nothing)
-    with pytest.raises(ValueError, match=r"is not a known WebhookType"):
+    with pytest.raises(ValueError, match=r"function nothing at .* is not a known event type: choose from CREATE_ORDER, "):
         Receiver(SECRET).on(nothing)  # type: ignore[arg-type]  # the brackets were forgotten
 
 
@@ -244,7 +244,7 @@ async def test_losing_handlers(gateway: GwmsEmulator) -> None:
             await new.subscribe(gwms, BASE)
         assert gateway.count("create") == 18
         plan = await gwms.webhooks.plan(new.specs(BASE), prune=new.owns(BASE))
-        assert "refused without force: it deletes 6 of the 18 webhooks claimed" in str(plan)
+        assert str(plan).endswith("it deletes 6 of the 18 webhooks claimed")
         new.on(TYPES[5])(nothing)
         assert (await new.subscribe(gwms, BASE)).counts == {S.CREATED: 13, S.DELETED: 18}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -120,3 +121,12 @@ def test_a_prefix_ends_with_a_slash(prefix: str) -> None:
     """Otherwise https://shop.example would claim https://shop.example.org/ as well."""
     with pytest.raises(ValueError, match="prune must be a URL that ends with a slash"):
         claimed_by(prefix)
+
+
+@pytest.mark.parametrize("prune", [5, True, ["https://shop.example/"]])
+def test_what_can_claim_nothing(prune: Any) -> None:
+    """It is neither a prefix nor a function."""
+    with pytest.raises(ValueError, match=r"^prune must be a URL .*, or a function of a Webhook; got") as caught:
+        claimed_by(prune)
+
+    assert str(caught.value).endswith(repr(prune))

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `gwms_emulator`, in all kinds of tests."""
+"""The pytest plugin: the fixtures `gwms_emulator` and `gwms_env`, in all kinds of tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gwms_async import GwmsClient
 from gwms_async.testing import GwmsEmulator
 
 
@@ -20,6 +21,15 @@ def test_it_is_running(gwms_emulator: GwmsEmulator) -> None:
     connection.close()
 
 
+async def test_the_environment(gwms_env: GwmsEmulator, gwms_emulator: GwmsEmulator) -> None:
+    """A client of the environment's is one of the emulator, which is the test's own."""
+    gwms_env.add_webhook("https://shop.example/", "CREATE_ORDER")
+    async with GwmsClient.from_env() as gwms:
+        assert [hook.url for hook in await gwms.webhooks.list()] == ["https://shop.example/"]
+
+    assert gwms_env is gwms_emulator
+
+
 @pytest.mark.slow
 def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
     """It works without any setup, in sync tests and in async tests with any plugin; each test has its own."""
@@ -27,6 +37,7 @@ def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import asyncio
+        import os
 
         import pytest
 
@@ -44,6 +55,17 @@ def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
         def test_sync(gwms_emulator):
             asyncio.run(register(gwms_emulator))
 
+        def test_the_environment(gwms_env):
+            async def main():
+                async with GwmsClient.from_env() as gwms:
+                    await gwms.webhooks.register(SPEC)
+
+            asyncio.run(main())
+            assert [hook.url for hook in gwms_env.webhooks] == [SPEC.url]
+
+        def test_the_environment_afterwards():
+            assert not [name for name in os.environ if name.startswith("GWMS_")]
+
         @pytest.mark.asyncio
         async def test_with_pytest_asyncio(gwms_emulator):
             await register(gwms_emulator)
@@ -57,4 +79,4 @@ def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
 
     result = pytester.runpytest_subprocess("-W", "error")
 
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=5)

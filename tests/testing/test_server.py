@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 import aiohttp
 import pytest
 
-from gwms_async.testing import GwmsEmulator, Stall
+from gwms_async.testing import DropBefore, GwmsEmulator, Stall
 
 from ..helpers.emulated import until
 from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
@@ -186,3 +186,15 @@ async def test_connections_that_arrive_while_it_closes(steps: int) -> None:
             with suppress(ConnectionResetError):
                 assert client.recv(1) == b""
     assert gateway.requests == []
+
+
+async def test_requests_are_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """With what was answered; 444 where the connection was closed instead."""
+    caplog.set_level("INFO", "gwms_async.testing")
+    gateway.inject(DropBefore(), operation="create")
+    async with plain(gateway) as client:
+        with suppress(aiohttp.ServerDisconnectedError):
+            await client.send("POST", "/webhooks", {})
+        await client.send("DELETE", "/webhooks/1")
+
+    assert caplog.messages == ["POST /v21/webhooks HTTP/1.1 444", "DELETE /v21/webhooks/1 HTTP/1.1 401"]

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
+from typing import Any
+
 import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
+from attrs import evolve
 
-from gwms_async import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, Request, Timeout
+from gwms_async import (
+    AttemptTimeoutError,
+    Cause,
+    ConfigurationError,
+    ConnectionFailedError,
+    Request,
+    Timeout,
+    TransportError,
+)
+from gwms_async.chain import Call
 from gwms_async.transport.exceptions import map_exception
 
 GET = Request("GET", "/webhooks", idempotent=True, secrets=("t0ken",))
@@ -66,3 +82,50 @@ def test_a_session_that_is_closed_while_it_connects(text: str) -> None:
 
     assert isinstance(error, ConnectionFailedError)
     assert error.cause is Cause.NEVER_SENT
+
+
+def connector(error: OSError, kind: type[Any] = aiohttp.ClientConnectorError) -> Exception:
+    """Make the error of a connection that could not be opened."""
+    key = ConnectionKey("gw.example", 443, True, True, None, None, None)  # noqa: FBT003  # aiohttp's own
+    failure: Exception = kind(key, error)
+    return failure
+
+
+def not_trusted() -> ssl.SSLCertVerificationError:
+    """Make the error of a certificate."""
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+def tls(reason: str | None) -> ssl.SSLError:
+    """Make the error of a handshake."""
+    error = ssl.SSLError(1, "[SSL] no")
+    error.reason = reason  # type: ignore[assignment]  # it can be None
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (connector(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")), "connection refused"),
+        (
+            connector(OSError(errno.ECONNREFUSED, "no"), aiohttp.ClientProxyConnectionError),
+            "proxy gw.example:443: connection refused",
+        ),
+        (connector(socket.gaierror(-2, "Name or service not known")), "name or service not known"),
+        (connector(tls("WRONG_VERSION_NUMBER"), aiohttp.ClientConnectorSSLError), "wrong version number"),
+        (connector(tls(None), aiohttp.ClientConnectorSSLError), "tls failed"),
+        (connector(not_trusted(), aiohttp.ClientConnectorCertificateError), "self-signed certificate"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "no"), "connection reset by peer"),
+        (aiohttp.ServerDisconnectedError(), "the connection was closed"),
+        (aiohttp.ClientPayloadError("cut t0ken"), "ClientPayloadError: cut ***"),
+        (TimeoutError(), "no complete response within 30 s"),
+    ],
+)
+def test_the_reason_in_a_few_words(error: Exception, reason: str) -> None:
+    """The attributes say what happened, to which call, and how often it was tried."""
+    end = map_exception(error, evolve(GET, call=Call(attempts=3)), Timeout())
+
+    assert isinstance(end, TransportError)
+    assert (end.reason, end.path, end.attempts) == (reason, "/webhooks", 3)

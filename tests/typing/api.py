@@ -91,11 +91,25 @@ async def clients() -> None:
         assert_type(gwms, GwmsClient)
         assert_type(gwms.for_eshop("other"), GwmsClient)
     assert_type(GwmsClient(credentials, timeout=30, trust_env=True), GwmsClient)
-    assert_type(GwmsClient.from_env(max_connections=1), GwmsClient)
+    assert_type(GwmsClient.from_env(max_connections=1, timeout=5, retry=options[1], token_store=store), GwmsClient)
     assert_type(await store.load("key"), Token | None)
     in_files: TokenStore = FileTokenStore("directory")
     assert_type(FileTokenStore().directory, Path)
     assert_type(await in_files.load("key"), Token | None)
+
+
+async def mistakes() -> None:
+    """Make mistakes: an `ignore` that nothing needs is an error."""
+    GwmsClient.from_env(token_sotre=MemoryTokenStore())  # type: ignore[call-arg]
+    GwmsClient.from_env(retry=3)  # type: ignore[arg-type]
+    gwms = GwmsClient(("user", "password", "key"))  # type: ignore[arg-type]
+    with gwms:  # type: ignore[attr-defined]
+        pass
+    spec = WebhookSpec("https://shop.example/", "create_order", method="post")
+    await gwms.webhooks.register_many(spec)  # type: ignore[arg-type]
+    await gwms.webhooks.register("https://shop.example/")  # type: ignore[arg-type]
+    await gwms.webhooks.get("21")  # type: ignore[arg-type]
+    await gwms.webhooks.plan([spec], prune=5)  # type: ignore[arg-type]
 
 
 async def emulation() -> None:

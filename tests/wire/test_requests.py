@@ -93,16 +93,16 @@ def test_the_json_of_any_spec(spec: WebhookSpec) -> None:
 @pytest.mark.parametrize("webhook_id", ["7", "../users", 7.0, None, True, b"7"])
 def test_an_id_is_an_integer(make: Callable[[Any, Call], Request], webhook_id: Any) -> None:
     """Nothing else gets into a path."""
-    with pytest.raises(ValueError, match="a webhook's id must be an integer; got "):
+    with pytest.raises(ValueError, match="expected a Webhook or its id, an integer; got "):
         make(webhook_id, CALL)
 
 
 @pytest.mark.parametrize("spec", [None, {"url": "https://shop.example"}, "https://shop.example"])
 def test_only_specs_are_sent(spec: Any) -> None:
     """Anything else has not been checked."""
-    with pytest.raises(ValueError, match="expected a WebhookSpec; got "):
+    with pytest.raises(ValueError, match=r"^expected a WebhookSpec\(url, webhook_type\); got "):
         requests.create_request(spec, CALL)
-    with pytest.raises(ValueError, match="expected a WebhookSpec; got "):
+    with pytest.raises(ValueError, match=r"^expected a WebhookSpec\(url, webhook_type\); got "):
         requests.update_request(7, spec, CALL)
 
 

@@ -29,7 +29,10 @@ _NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 def _directory(directory: Path | str | None) -> Path:
     if directory is not None:
-        return Path(directory).absolute()
+        path = Path(directory).absolute()
+        if path.suffix == ".json" or os.path.isfile(path):  # noqa: PTH113  # Path's raises where access is denied
+            raise ConfigurationError(f"FileTokenStore needs a folder, not a file; got {str(directory)!r}")
+        return path
     with suppress(RuntimeError):  # platformdirs finds no home; older versions return a relative path
         path = user_cache_path("gwms-async")
         if path.is_absolute():
@@ -49,7 +52,7 @@ class FileTokenStore:
             left as it is.
 
     Raises:
-        ConfigurationError: The user's cache directory is unknown.
+        ConfigurationError: It is a file, or the user's cache directory is unknown.
     """
 
     directory: Path = field(default=None, converter=_directory)

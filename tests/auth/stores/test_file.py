@@ -58,6 +58,7 @@ def test_where_tokens_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert FileTokenStore().directory.is_relative_to(tmp_path)
     assert FileTokenStore().directory.name == "gwms-async"
     assert FileTokenStore("here").directory == FileTokenStore(Path("here")).directory == tmp_path / "here"
+    assert FileTokenStore("v1.2").directory == tmp_path / "v1.2"
     assert repr(FileTokenStore("here")) == f"FileTokenStore(directory={tmp_path / 'here'!r})"
     assert names(tmp_path) == []
 
@@ -257,3 +258,12 @@ async def test_a_token_is_forgotten_after_its_renewal(store: FileTokenStore) -> 
 
     assert await forgetting
     assert await store.load(KEY) is None
+
+
+@pytest.mark.parametrize("name", ["token.json", "there"])
+def test_a_file_in_place_of_a_folder(tmp_path: Path, name: str) -> None:
+    """The error says that it takes a folder, before any login fails to be kept."""
+    (tmp_path / "there").touch()
+
+    with pytest.raises(ConfigurationError, match=rf"^FileTokenStore needs a folder, not a file; got '.*{name}'$"):
+        FileTokenStore(tmp_path / name)

@@ -1,0 +1,94 @@
+"""``gwms doctor``: check the settings, the gateway and the webhooks."""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib.metadata import version
+
+import click
+
+from .. import ConfigurationError, GwmsError, Handler, LoginError, MemoryTokenStore, Request, Response, Webhook
+from ..wire.headers import http_date
+from .access import Access, Settings, find_settings, make_access
+from .loop import run
+from .options import common_options
+from .output import Exit, exit_code_for, handle_errors, json_option, print_json, print_output
+from .problems import describe, shown
+
+_SKEW = 30.0  # seconds
+_STAGES = ("settings", "gateway", "login", "api_key", "webhooks")
+_VERSIONS = ("gwms-async", "aiohttp", "attrs", "cattrs", "backoff")
+
+Checks = dict[str, tuple[bool, str]]
+"""By the name of what was checked: whether it is fine, and a text."""
+
+
+@click.command()
+@common_options
+@json_option
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool) -> None:
+    """Check the settings, the gateway and the webhooks.
+
+    Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
+    key, has the same time as this machine, and delivers to all webhooks. Exits with 1 if anything is wrong.
+    """
+    settings: Settings = {}
+    try:
+        settings = find_settings(context)
+        access = make_access(context, settings)
+    except click.ClickException as error:
+        context.exit(_show(settings, {"settings": (False, describe(error))}, as_json=as_json))
+    context.exit(run(handle_errors(_examine(access, settings, as_json=as_json))))
+
+
+async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit:
+    clock: Checks = {}
+
+    async def compare_clocks(request: Request, handler: Handler) -> Response:
+        response = await handler(request)
+        date = http_date(response.headers.get("date"))
+        skew = 0.0 if date is None else date - time.time()
+        text = f"this machine's is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the gateway's"
+        clock.update({} if date is None else {"clock": (abs(skew) <= _SKEW, text)})
+        return response
+
+    try:
+        async with access.client(MemoryTokenStore(), middlewares=[compare_clocks]) as gwms:
+            stage, end = "webhooks", _check_webhooks(await gwms.webhooks.list())
+    except GwmsError as error:
+        stage, end = _stage_of(error), (False, describe(error))
+    passed = dict.fromkeys(_STAGES[: _STAGES.index(stage)], (True, "fine"))
+    return _show(settings, {**passed, stage: end, **clock}, as_json=as_json)
+
+
+def _stage_of(error: GwmsError) -> str:
+    if isinstance(error, ConfigurationError):
+        return "settings"
+    if isinstance(error, LoginError):
+        return "login"
+    if "/users/login" in str(error):
+        return "gateway"
+    return "api_key" if exit_code_for(error) is Exit.REJECTED else "webhooks"
+
+
+def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
+    inactive = [str(one.id) for one in webhooks if not one.active and one.unregistered_at is None]
+    hint = f": `gwms webhooks activate {' '.join(inactive[:5])}` resumes deliveries" if inactive else ""
+    return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}"
+
+
+def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:
+    versions = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
+    values = {name: "***" if name in {"password", "api_key"} else shown(value) for name, (value, _) in settings.items()}
+    if as_json:
+        found = {name: {"value": values[name], "source": source} for name, (_, source) in settings.items()}
+        results = [{"name": name, "ok": is_fine, "message": text} for name, (is_fine, text) in checks.items()]
+        print_json({"versions": versions, "settings": found, "checks": results})
+    else:
+        lines = ["versions: " + ", ".join(f"{name} {number}" for name, number in versions.items())]
+        lines += [f"{name}: {values[name]} ({source})" for name, (_, source) in settings.items()]
+        lines += [f"{'ok' if is_fine else 'failed'}: {name}: {text}" for name, (is_fine, text) in checks.items()]
+        print_output("\n".join(lines))
+    return Exit.DONE if all(is_fine for is_fine, _ in checks.values()) else Exit.FAILED

@@ -1,0 +1,61 @@
+"""What commands show of the logger `gwms_async`, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shutil import get_terminal_size
+
+import click
+from rich.file_proxy import FileProxy
+
+from .output import print_message, printable
+
+REQUESTS = logging.getLogger("gwms_async.testing")
+"""The log of an emulator, which commands show only where they ask for it."""
+_FORMAT = logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S")
+
+
+class LogHandler(logging.Handler):
+    """Prints warnings and what the emulator logs, with `debug` all; shows a retry until its attempt has ended."""
+
+    def __init__(self, *, debug: bool) -> None:
+        super().__init__()
+        self._debug, self._is_retry_shown = debug, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print or show a record."""
+        text, fields = record.getMessage(), vars(record)
+        if self._is_retry_shown:
+            self._show("")
+        if self._debug or record.name == "gwms_async.testing":
+            print_message(_FORMAT.format(record))
+        elif record.levelno >= logging.WARNING and not text.startswith("an API key was rejected"):  # as the error says
+            print_message(f"Warning: {text}")
+        elif "wait" in fields and not isinstance(sys.stderr, FileProxy):  # else a progress bar is shown
+            when = f"attempt {fields['attempts'] + 1} in {fields['wait']:.1f} s" if fields["wait"] else "waiting"
+            self._show(f"{fields['reason']}; {when} …")
+
+    def _show(self, text: str) -> None:
+        width = get_terminal_size().columns - 1
+        click.echo(f"\r{printable(text)[:width]:<{width}}\r", nl=False, err=True)
+        self._is_retry_shown = bool(text)
+
+
+@contextmanager
+def shown_logs() -> Iterator[None]:
+    """Show what is logged meanwhile: warnings, on a terminal retries, with --debug everything."""
+    context, logger = click.get_current_context(silent=True), logging.getLogger("gwms_async")
+    debug = context is not None and "gwms.debug" in context.meta
+    handler = LogHandler(debug=debug)
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if debug or sys.stderr.isatty() else logging.WARNING)
+    REQUESTS.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for one in (logger, REQUESTS):
+            one.setLevel(logging.NOTSET)
+        logger.removeHandler(handler)

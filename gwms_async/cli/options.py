@@ -1,0 +1,39 @@
+"""Options of `gwms` that may also stand after the name of a command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+def common_options(command: Any) -> Any:
+    """Add the options to a command or a group; their values are in `context.meta`, e.g. as "gwms.timeout"."""
+    for name, settings in reversed(_OPTIONS.items()):
+        command = click.option(name, expose_value=False, callback=_remember, **settings)(command)
+    return command
+
+
+def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:
+    if value:  # what stands after the command's name replaces what stands before it
+        context.meta[f"gwms.{option.name}"] = value
+
+
+def _complete_profile(_: object, __: object, incomplete: str) -> list[str]:
+    from .profiles import profile_names  # noqa: PLC0415  # not needed for the help
+
+    return [name for name in profile_names() if name.startswith(incomplete)]
+
+
+_SECONDS, _FILE = click.FloatRange(min=0, min_open=True), click.Path(exists=True, dir_okay=False)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--profile": {"help": "A profile in your profiles.toml.  [env: GWMS_PROFILE]", "shell_complete": _complete_profile},
+    "--eshop": {"help": "Use the API key of this e-shop of the profile."},
+    "--username": {"help": "The account's username.  [env: GWMS_USERNAME]"},
+    "--password": {"help": "Prompted for on a terminal.  [env: GWMS_PASSWORD]"},
+    "--api-key": {"help": "The e-shop's API key.  [env: GWMS_API_KEY]"},
+    "--base-url": {"help": "The gateway's base URL, by default production.  [env: GWMS_BASE_URL]"},
+    "--timeout": {"help": "Seconds for each call, retries included; 120 by default.", "type": _SECONDS},
+    "--ca": {"help": "Trust the certificates in this PEM file, not the system's.", "type": _FILE},
+    "--debug": {"help": "Log each attempt to stderr.", "is_flag": True},
+}

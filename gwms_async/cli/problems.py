@@ -1,0 +1,93 @@
+"""What went wrong, and what to do about it, in terms of the command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from .. import errors
+from ..settings import is_loopback
+
+_URL = re.compile(r"(https?://)[^/?#\s]*@", re.IGNORECASE)
+_WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
+_WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the API key", "ssl=": "--ca"}
+"""Names in Python, and what they are here."""
+
+
+class RefusedError(click.ClickException):
+    """A usage error that the usage of the command would not explain."""
+
+    exit_code = 2
+
+
+def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
+    """Describe an error as `--json` prints it.
+
+    Args:
+        error: The error.
+        seconds: How long it took; None to leave it out.
+    """
+    message, hint = map(shown, _describe(error, seconds))
+    kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
+    details = {name: getattr(error, name, None) for name in ("status", "path", "attempts", "retry_after")}
+    return {"type": kind, "message": message, **details, "hint": hint or None}
+
+
+def describe(error: Exception, seconds: float | None = None) -> str:
+    """Describe an error in one line; the arguments are those of `problem_of`."""
+    problem = problem_of(error, seconds)
+    message, hint = problem["message"], problem["hint"] or ""
+    return f"{message}; {hint}" if hint[:1].islower() else f"{message}. {hint}" if hint else message
+
+
+def shown(text: str) -> str:
+    """Return a text as errors may show it: in words of the command line, no URL with username or password."""
+    for name, words in _WORDS.items():
+        text = text.replace(name, words)
+    return _URL.sub(r"\1***@", text)
+
+
+def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:
+    """Return what happened, and what to do about it."""
+    context = click.get_current_context(silent=True)
+    settings = context.meta.get("gwms.settings", {}) if context else {}
+    message, hint, (base_url, _) = str(error), "", settings.get("base_url", ("", ""))
+    has_version = not base_url or re.search(r"/v\d+/?$", base_url)
+    version_hint = "" if has_version else f"; did you mean the base URL {base_url.rstrip('/')}/v21?"
+    match error:
+        case errors.TransportError():
+            message, hint = _describe_connection(error, base_url, seconds)
+        case errors.LoginError():
+            sources = [f"{name} ({settings.get(name, ('', '?'))[1]})" for name in ("username", "password")]
+            message, hint = message.partition(" (check ")[0], f"check {' and '.join(sources)}{version_hint}"
+        case errors.AuthenticationError():
+            source = settings.get("api_key", ("", "GWMS_API_KEY"))[1]
+            message, hint = f"the API key was rejected ({error.status})", f"check it ({source})"
+        case errors.NotFoundError() if webhook := _WEBHOOK_PATH.match(error.path):
+            message = f"webhook {webhook[1]} not found (404)"
+            hint = "`gwms webhooks list` shows what exists; is this the right e-shop's key?"
+        case errors.DecodeError() | errors.ApiError(path="/users/login"):
+            hint = f"is this the gateway?{version_hint}"
+        case errors.ApiError():
+            message, hint = message.removesuffix(f" ({error.hint})"), error.hint
+        case errors.DeadlineExceededError():
+            hint = "allow more time with --timeout"
+        case click.ClickException():
+            message = error.format_message()
+    return message, hint
+
+
+def _describe_connection(error: errors.TransportError, base_url: str, seconds: float | None) -> tuple[str, str]:
+    parts, what, hint = urlsplit(base_url), "cannot reach", "check the base URL and the network"
+    if error.cause is errors.Cause.UNKNOWN:
+        what, hint = "no answer from", "try again later"
+    elif error.cause is errors.Cause.MISCONFIGURED:
+        hint = "does it speak https? For a private CA, pass --ca FILE"
+    elif is_loopback(parts.hostname or ""):
+        hint = "is the emulator running?"
+    times = f"{error.attempts} attempt{'s' * (error.attempts != 1)}"
+    duration = "" if seconds is None else f" in {seconds:.1f} s"
+    return f"{what} {parts.scheme}://{parts.netloc} ({error.reason}), {times}{duration}", hint

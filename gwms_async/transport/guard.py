@@ -1,0 +1,39 @@
+"""The end of our own session, also where nobody closes the client."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import aiohttp
+
+
+async def guard(session: aiohttp.ClientSession, owner: object) -> Callable[[], Awaitable[None]]:
+    """Return what closes a session; without that, it is closed with its event loop or its owner, and a warning.
+
+    aiohttp would only warn, and about its own objects.
+    """
+    closing = _close_at_end(session)
+    await anext(closing)
+    # Its references keep the session out of the owner's garbage, where aiohttp's warning would come first.
+    forgotten = weakref.finalize(owner, _warn, session, closing)
+
+    async def close() -> None:
+        forgotten.detach()
+        await session.close()
+        await closing.aclose()
+
+    return close
+
+
+async def _close_at_end(session: aiohttp.ClientSession) -> AsyncGenerator[None]:
+    # asyncio ends what is left of generators before their loop is closed.
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+def _warn(session: aiohttp.ClientSession, _: AsyncGenerator[None]) -> None:
+    warnings.warn("GwmsClient was not closed: use `async with` or `await gwms.close()`", ResourceWarning, 2, session)
