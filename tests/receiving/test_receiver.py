@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -50,12 +51,13 @@ async def test_forms_of_handlers() -> None:
     assert receiver.on(TYPES[1])(handlers) is handlers
     receiver.on(TYPES[2])(handlers.method)
     receiver.on(TYPES[3])(partial(function, "partial"))
-    for event_type in (WebhookType.CREATE_ORDER, ORDER, *TYPES[1:4]):
+    receiver.on(TYPES[4])(AsyncMock(side_effect=partial(function, "mock")))
+    for event_type in (WebhookType.CREATE_ORDER, ORDER, *TYPES[1:5]):
         assert (await post(receiver, event_type=event_type)).status == 200
     await decorated(Handled)  # type: ignore[arg-type]  # it is what it was
 
-    assert calls == ["function", "function", "object", "method", "partial", "function"]
-    assert repr(receiver) == "<Receiver of 5 event types>"
+    assert calls == ["function", "function", "object", "method", "partial", "mock", "function"]
+    assert repr(receiver) == "<Receiver of 6 event types>"
 
 
 async def nothing(delivery: Delivery) -> None:
@@ -85,7 +87,9 @@ def test_wrong_event_types() -> None:
         Receiver(SECRET).on("UPDATE_ORDRE")
     with pytest.raises(ConfigurationError, match=r"^name the event types of the handler$"):
         Receiver(SECRET).on()(nothing)
-    with pytest.raises(ValueError, match=r"function nothing at .* is not a known event type: choose from CREATE_ORDER, "):
+    with pytest.raises(
+        ValueError, match=r"function nothing at .* is not a known event type: choose from CREATE_ORDER, "
+    ):
         Receiver(SECRET).on(nothing)  # type: ignore[arg-type]  # the brackets were forgotten
 
 

@@ -34,6 +34,7 @@ from ..helpers.virtual_loop import run
 
 BUSY = Answer(503, (("Retry-After", "5"),))
 MIB = 1024 * 1024
+TOKEN = path_of(receiver_of(Handled())).rpartition("/")[2]
 
 
 async def unread() -> bytes:
@@ -207,6 +208,37 @@ async def test_a_body_that_breaks_off(error: Exception) -> None:
     assert receiver.health().in_flight == 0
 
 
+def test_one_event_loop_after_another(caplog: pytest.LogCaptureFixture) -> None:
+    """A receiver of a module serves all tests, also after a loop that ended in the middle of a delivery."""
+
+    async def handle(delivery: Delivery) -> None:
+        if delivery.entity_id == "slow":
+            await asyncio.sleep(100)
+
+    receiver = receiver_of(handle)
+    path = path_of(receiver)
+
+    async def cut_off() -> None:
+        task = asyncio.create_task(receiver.take("GET", path + "/slow", unread))
+        await until(lambda: receiver.health().in_flight)
+        assert not task.done()
+
+    asyncio.run(cut_off())
+    for entity_id, status in (("fast", 200), ("slow", 503), ("fast", 200), ("slow", 503)):
+        assert run(receiver.take("GET", f"{path}/{entity_id}", unread)) == Answer(status)
+    assert receiver.health().in_flight == 0
+
+
+async def test_a_path_that_is_no_text() -> None:
+    """Bytes that are not UTF-8 can be written all the same."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+
+    assert await receiver.take("GET", path_of(receiver) + "/\udcff", unread) == Answer(200)
+    assert handled[0].entity_id == "\N{REPLACEMENT CHARACTER}"
+    assert handled[0].raw_path == "/gwms/UPDATE_ORDER/gw1-***/\\udcff"
+
+
 async def test_too_many_bodies_at_once() -> None:
     """What is beyond 64 MiB may come later; an id needs no body."""
     go_on, handled = asyncio.Event(), Handled()
@@ -275,12 +307,18 @@ async def timing_out(delivery: Delivery) -> None:
 async def test_a_handler_that_fails(
     handler: Callable[[Delivery], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is answered 500, and logged with its traceback."""
-    assert await post(receiver_of(handler), b'{"eshopOrderId": "A1\\n"}') == Answer(500)
+    """It is answered 500, and logged with its traceback, whose frames of ours show neither token nor body."""
+    assert await post(receiver_of(handler), b'{"eshopOrderId": "A1\\n", "name": "Jan"}') == Answer(500)
 
     (record,) = caplog.records
     assert record.message == "UPDATE_ORDER 'A1\\n': the handler failed"
     assert handler.__name__ in caplog.text
+    assert record.exc_info is not None
+    assert record.exc_info[1] is not None
+    shown = "".join(traceback.TracebackException.from_exception(record.exc_info[1], capture_locals=True).format())
+    assert "gw1-***" in shown
+    assert TOKEN not in shown
+    assert "Jan" not in shown
 
 
 def test_a_handler_that_is_too_slow(caplog: pytest.LogCaptureFixture) -> None:
@@ -322,7 +360,7 @@ async def test_a_server_that_stops() -> None:
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename.endswith("take.py")]
     shown = repr([frame.f_locals for frame in frames if "test" not in frame.f_code.co_filename])
     assert "gw1-***" in shown
-    assert path_of(receiver).rpartition("/")[2] not in shown
+    assert TOKEN not in shown
     assert SECRET not in shown
 
 
@@ -364,5 +402,5 @@ async def test_logs(caplog: pytest.LogCaptureFixture) -> None:
 
     shown = caplog.text + repr([vars(record) for record in caplog.records])
     assert "UPDATE_ORDER 'A1': handled" in shown
-    for hidden in (SECRET, "Jan", path_of(receiver).rpartition("/")[2]):
+    for hidden in (SECRET, "Jan", TOKEN):
         assert hidden not in shown

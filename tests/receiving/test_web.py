@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from aiohttp import web
 
 from gwms_async.receiving import aiohttp_app
+from gwms_async.redaction import redacted
 
-from ..helpers.deliveries import Handled, path_of, receiver_of
+from ..helpers.deliveries import IDS, SECRET, Handled, path_of, receiver_of
 from ..helpers.hosts import Subject, aiohttp_host, check_table, send
 
 
@@ -18,11 +21,17 @@ def mounted(subject: Subject) -> web.Application:
     return app
 
 
-async def test_a_sub_application(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole table of answers."""
+async def test_a_sub_application(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The whole table of answers; what we log meanwhile contains neither the secret nor a token."""
+    caplog.set_level(logging.DEBUG)
     subject = Subject()
     async with aiohttp_host(mounted(subject)) as port:
         await check_table(port, monkeypatch, subject)
+
+    ours = [logging.Formatter().format(record) for record in caplog.records if record.name == "gwms_async"]
+    assert len(ours) > len(IDS)
+    assert "\n".join(ours) == redacted("\n".join(ours))
+    assert SECRET not in caplog.text
 
 
 async def test_an_application_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

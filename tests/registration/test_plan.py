@@ -130,3 +130,33 @@ def test_what_can_claim_nothing(prune: Any) -> None:
         claimed_by(prune)
 
     assert str(caught.value).endswith(repr(prune))
+
+
+@pytest.mark.parametrize(
+    ("old", "is_lost"),
+    [
+        (f"UPDATE_ORDER/gw1-{'x' * 32}", False),
+        (f"UPDATE_ORDER/gw1-{'x' * 32}/", False),
+        (f"UPDATE_ORDER/gw1-{'x' * 32}/A1", True),
+        (f"cz.UPDATE_ORDER/gw1-{'x' * 32}", True),
+        (f"CREATE_ORDER/gw1-{'x' * 32}", True),
+        (f"deeper/UPDATE_ORDER/gw1-{'x' * 32}", True),
+        ("UPDATE_ORDER/by-hand", True),
+    ],
+)
+def test_what_is_replaced(old: str, is_lost: bool) -> None:
+    """A webhook whose URL differs from that of a wanted one in its token only, and perhaps in its method."""
+    wanted = [spec(f"UPDATE_ORDER/gw1-{'y' * 32}"), spec("other")]
+    there = [hook(1, old), hook(2, "other/")]
+
+    plan = make_plan(wanted, there, claimed_by(SHOP))
+
+    assert plan.delete == tuple(there)
+    assert plan.lost == (tuple(there) if is_lost else (there[1],))
+
+
+def test_a_replacement_for_another_event_type() -> None:
+    """It is none."""
+    old = evolve(hook(1, f"a/gw1-{'x' * 32}"), webhook_type=WebhookType.UPDATE_ORDER)
+
+    assert make_plan([spec(f"a/gw1-{'y' * 32}")], [old], claimed_by(SHOP)).lost == (old,)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_type
 
+from aiohttp import web
 from attrs import evolve
+from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from gwms_async import (
     ApiError,
@@ -32,6 +35,7 @@ from gwms_async import (
     WebhookSpec,
     WebhookType,
 )
+from gwms_async.receiving import Answer, Delivery, Health, Lapse, Receiver, aiohttp_app, asgi_app, redact_logs
 from gwms_async.testing import (
     DropAfter,
     Exchange,
@@ -110,6 +114,42 @@ async def mistakes() -> None:
     await gwms.webhooks.register("https://shop.example/")  # type: ignore[arg-type]
     await gwms.webhooks.get("21")  # type: ignore[arg-type]
     await gwms.webhooks.plan([spec], prune=5)  # type: ignore[arg-type]
+
+
+async def reception(gwms: GwmsClient) -> None:
+    """Receive deliveries."""
+    receiver = Receiver("secret", "older secret", max_body=1, limit=1.5)
+    assert_type(Receiver.from_env(limit=5), Receiver)
+
+    @receiver.on(WebhookType.UPDATE_ORDER, "CREATE_ORDER")
+    async def handled(delivery: Delivery) -> int:
+        assert_type(delivery.event_type, WebhookType)
+        assert_type(delivery.received_at, datetime)
+        return len(delivery.body)
+
+    def wrong(delivery: Delivery) -> None:
+        raise NotImplementedError
+
+    receiver.on(*WebhookType)(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+    async def body() -> bytes:
+        return b""
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        assert_type(lapses[0].seen_active_at, datetime | None)
+
+    base = "https://shop.example/gwms"
+    assert_type(receiver.specs(base, eshop="cz", method="GET"), list[WebhookSpec])
+    assert_type(await receiver.subscribe(gwms, base, eshop="cz", method=HttpMethod.GET, force=True), Report)
+    async with gwms, receiver.watch(gwms, base, eshop="cz", method="GET", every=60, on_lapse=on_lapse):
+        await gwms.webhooks.plan(receiver.specs(base), prune=receiver.owns(base, eshop="cz"))
+    assert_type(receiver.health(), Health)
+    assert_type(receiver.health().deliveries["UPDATE_ORDER"], datetime)
+    assert_type(await receiver.take("POST", "/", body), Answer)
+    web.Application().add_subapp("/gwms", aiohttp_app(receiver))
+    Starlette().mount("/gwms", asgi_app(receiver))
+    FastAPI().mount("/gwms", asgi_app(receiver))
+    redact_logs()
 
 
 async def emulation() -> None:
