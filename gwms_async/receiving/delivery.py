@@ -30,8 +30,8 @@ class Delivery:
         event_type: The event type.
         eshop: The label in the URL; "" for none.
         method: How it came.
-        entity_id: `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (or `guid`), or a stock movement's `id`,
-            as the event type says; "" if it is absent.
+        entity_id: Its `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (else `guid`) or, for a stock
+            movement, `id`; "" if it is absent.
         data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
         body: The bytes that `data` was read from.
         raw_path: The path of the request as it came, without the token.
@@ -49,11 +49,7 @@ class Delivery:
 
 
 def parsed(body: bytes) -> Any:
-    """Return the entity in a body; an envelope is opened.
-
-    Raises:
-        ValueError: It is not JSON, or nested too deeply.
-    """
+    """Return the entity in a body, out of its envelope if it has one; `ValueError`: it is not readable as JSON."""
     try:
         content = json.loads(body)
     except RecursionError:

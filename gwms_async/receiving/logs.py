@@ -8,7 +8,6 @@ from typing import Any
 from ..redaction import redacted
 
 _LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "gunicorn.access")
-_FORMATTER = logging.Formatter()
 
 
 def redact_logs() -> None:
@@ -19,7 +18,7 @@ def redact_logs() -> None:
 
 def _redact(record: logging.LogRecord) -> bool:
     if record.exc_info:
-        record.exc_text = _FORMATTER.formatException(record.exc_info)
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
     vars(record).update(_hidden(vars(record)))
     return True
 

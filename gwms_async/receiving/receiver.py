@@ -41,7 +41,7 @@ class Health:
 
 
 class Receiver:
-    """Receives deliveries; serve or mount it with `aiohttp_app` or `asgi_app`.
+    """Receives deliveries, in one event loop at a time; serve or mount it with `aiohttp_app` or `asgi_app`.
 
     Args:
         secret: Random text of at least 32 bytes, from which URLs are derived.

@@ -39,11 +39,7 @@ class Urls:
         self._tokens = {event_type.value: self._derived(event_type) for event_type in WebhookType}
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
-        """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id.
-
-        Raises:
-            ConfigurationError: The base or the e-shop's label is invalid.
-        """
+        """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
         name = checked_label(eshop) + event_type
         return f"{checked_base(base)}{name}/{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
 
@@ -79,11 +75,7 @@ def secret_problem(secret: object) -> str | None:
 
 
 def checked_label(eshop: str) -> str:
-    """Return what the names of an e-shop's webhooks start with.
-
-    Raises:
-        ConfigurationError: It is not a label. It is not shown, because it may be a key.
-    """
+    """Return what an e-shop's names start with; what is not a label is not shown, because it may be a key."""
     if not isinstance(eshop, str) or not re.fullmatch(f"({_LABEL})?", eshop):
         label = "a label of up to 32 lower-case letters, digits and hyphens"
         raise ConfigurationError(f"eshop must be {label}; never the API key")
@@ -91,11 +83,7 @@ def checked_label(eshop: str) -> str:
 
 
 def checked_base(base: str) -> str:
-    """Return the base of URLs with a slash at its end.
-
-    Raises:
-        ConfigurationError: It is not a URL that keeps the tokens after it from being read on the way.
-    """
+    """Return the base of URLs with a slash at its end; it must keep tokens from being read on the way."""
     try:
         return checked_base_url(base) + "/"
     except ConfigurationError:

@@ -147,6 +147,8 @@ def test_other_names_are_unknown() -> None:
     """The error is Python's usual one, and type checkers report the mistake."""
     with pytest.raises(AttributeError, match=r"^module 'gwms_async' has no attribute 'GwmsServer'$"):
         _ = gwms_async.GwmsServer  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"^module 'gwms_async.receiving' has no attribute 'Server'$"):
+        _ = receiving.Server  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'gwms_async.testing' has no attribute 'Server'$"):
         _ = testing.Server  # type: ignore[attr-defined]
 

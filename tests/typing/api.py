@@ -130,7 +130,7 @@ async def reception(gwms: GwmsClient) -> None:
     def wrong(delivery: Delivery) -> None:
         raise NotImplementedError
 
-    receiver.on(*WebhookType)(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    receiver.on(*WebhookType)(wrong)  # type: ignore[type-var]
 
     async def body() -> bytes:
         return b""
