@@ -231,7 +231,9 @@ class GwmsClient:
             self._limit.close()
             await self._transport.close()
 
-    if not TYPE_CHECKING:  # type checkers report it
+    if TYPE_CHECKING:
+        ...  # type checkers report `with` by themselves
+    else:
 
         def __enter__(self) -> NoReturn:
             raise TypeError("use `async with GwmsClient(...)`: `with` cannot wait for its connections to close")

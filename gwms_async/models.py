@@ -28,6 +28,7 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # A triplet after a stray "%" stays: decoded, it could complete another triplet.
 _TRIPLETS = re.compile(r"(%(?![0-9A-Fa-f]{2})[0-9A-Fa-f]?)(%[0-9A-Fa-f]{2})|(?:%[0-9A-Fa-f]{2}){1,99}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_NOUNS = {"WebhookType": "event type", "HttpMethod": "HTTP method"}
 _CANONICAL_BYTES = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
 
 
@@ -44,7 +45,7 @@ class OpenEnum(StrEnum):
         names = [member.value for member in cls]
         close = get_close_matches(str(value).upper(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names)}"
-        raise ValueError(f"{value!r} is not a known {cls.__name__}: {hint}")
+        raise ValueError(f"{value!r} is not a known {_NOUNS[cls.__name__]}: {hint}")
 
     @classmethod
     def unlisted(cls, value: str) -> Self:

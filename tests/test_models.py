@@ -59,7 +59,8 @@ def test_the_event_types_are_those_of_the_contract() -> None:
 )
 def test_a_typo_names_the_closest(enum: type[OpenEnum], typo: str, closest: str) -> None:
     """The error says what was given, of which kind it should be, and first what was probably meant."""
-    with pytest.raises(ValueError, match=f"^'{typo}' is not a known {enum.__name__}: did you mean {closest}( or|[?])"):
+    noun = "event type" if enum is WebhookType else "HTTP method"
+    with pytest.raises(ValueError, match=f"^'{typo}' is not a known {noun}: did you mean {closest}( or|[?])"):
         enum(typo)
 
 
@@ -73,7 +74,7 @@ def test_input_may_be_lower_case(member: OpenEnum) -> None:
 @pytest.mark.parametrize("value", ["", "ZZZ", 5, None, [], object])
 def test_what_resembles_nothing_names_all(value: Any) -> None:
     """Where nothing comes close, the error lists the choice."""
-    with pytest.raises(ValueError, match=r"is not a known HttpMethod: choose from GET, POST$"):
+    with pytest.raises(ValueError, match=r"is not a known HTTP method: choose from GET, POST$"):
         HttpMethod(value)
 
 
@@ -157,14 +158,14 @@ def test_a_spec_may_ask_for_an_unlisted_event() -> None:
         ({"url": None}, "url must be a string; got None"),
         ({"url": 5}, "url must be a string; got 5"),
         ({"url": URL.encode()}, "url must be a string; got b'"),
-        ({"webhook_type": "DELETE_ORDER"}, "'DELETE_ORDER' is not a known WebhookType"),
-        ({"webhook_type": None}, "None is not a known WebhookType"),
-        ({"webhook_type": HttpMethod.GET}, "is not a known WebhookType"),
+        ({"webhook_type": "DELETE_ORDER"}, "'DELETE_ORDER' is not a known event type"),
+        ({"webhook_type": None}, "None is not a known event type"),
+        ({"webhook_type": HttpMethod.GET}, "is not a known event type"),
         ({"active": None}, "active must be True or False; got None"),
         ({"active": 1}, "active must be True or False; got 1"),
         ({"active": "false"}, "active must be True or False; got 'false'"),
-        ({"method": "PUT"}, "'PUT' is not a known HttpMethod"),
-        ({"method": None}, "None is not a known HttpMethod"),
+        ({"method": "PUT"}, "'PUT' is not a known HTTP method"),
+        ({"method": None}, "None is not a known HTTP method"),
     ],
 )
 def test_a_spec_refuses_what_the_contract_does_not_allow(bad: dict[str, Any], complaint: str) -> None:

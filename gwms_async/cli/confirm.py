@@ -10,18 +10,21 @@ import click
 
 from .access import is_interactive
 from .output import Exit, print_message
+from .problems import RefusedError
 
 
 def confirm_delete(count: int) -> Exit | None:
-    """Ask whether to delete webhooks; without a terminal, the answer is no.
+    """Ask whether to delete webhooks.
 
     Returns:
         None to go ahead, else the exit code to end with.
+
+    Raises:
+        RefusedError: There is no terminal.
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
     if not is_interactive():
-        print_message(f"Error: deleting {what} must be confirmed on a terminal. Nothing was changed.")
-        return Exit.USAGE
+        raise RefusedError(f"deleting {what} must be confirmed on a terminal. Nothing was changed.")
     with _interruptible():
         confirmed = click.confirm(f"Delete {what}?", err=True)
     if confirmed:

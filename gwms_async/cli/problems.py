@@ -17,6 +17,12 @@ _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the A
 """Names in Python, and what they are here."""
 
 
+class RefusedError(click.ClickException):
+    """A usage error that the usage of the command would not explain."""
+
+    exit_code = 2
+
+
 def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
     """Describe an error as `--json` prints it.
 

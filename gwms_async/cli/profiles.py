@@ -11,36 +11,31 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import click
 from platformdirs import user_config_path
+
+from .problems import RefusedError
 
 _FIELDS = dict.fromkeys(("username", "api_key", "base_url", "eshops"))
 _NO_PASSWORD = "a profile must not contain a password: delete it; set GWMS_PASSWORD, or type it when asked"  # noqa: S105
-
-
-class ProfileError(click.ClickException):
-    """The file of profiles, or a profile in it, cannot be used."""
-
-    exit_code = 2
 
 
 def load_profile(name: str, eshop: str | None = None) -> dict[str, str]:
     """Return what a profile has of username, api_key and base_url; `eshop` says which of its e-shops' keys to use.
 
     Raises:
-        ProfileError: There is no such profile or e-shop, the profile has a mistake, or others could read the file.
+        RefusedError: There is no such profile or e-shop, the profile has a mistake, or others could read the file.
     """
     path = profiles_file()
     profile = _find(f"{path}: profile", name, _read(path))
     table = profile if isinstance(profile, dict) else {}
     for key in table:
         if key == "password":
-            raise ProfileError(f"{path}: {name}.password: {_NO_PASSWORD}")
+            raise RefusedError(f"{path}: {name}.password: {_NO_PASSWORD}")
         _find(f"{path}: {name}: field", key, _FIELDS)
     eshops = table.pop("eshops", {})
     texts = [*table.values(), *(eshops.values() if isinstance(eshops, dict) else [None])]
     if table is not profile or not all(isinstance(text, str) and text for text in texts):
-        raise ProfileError(f'{path}: {name}: must be a table, [{name}], of texts, e.g. username = "…"')
+        raise RefusedError(f'{path}: {name}: must be a table, [{name}], of texts, e.g. username = "…"')
     return table if eshop is None else {**table, "api_key": _find(f"{path}: {name}: e-shop", eshop, eshops)}
 
 
@@ -48,7 +43,7 @@ def profile_names() -> list[str]:
     """Return the names of all profiles; none if the file cannot be used."""
     try:
         return list(_read(profiles_file()))
-    except ProfileError:
+    except RefusedError:
         return []
 
 
@@ -65,7 +60,7 @@ def closest(text: str, names: Collection[str]) -> str:
 
 def _find(what: str, name: str, table: dict[str, Any]) -> Any:
     if name not in table:
-        raise ProfileError(f"{what} {name!r} is unknown: {closest(name, table)}")
+        raise RefusedError(f"{what} {name!r} is unknown: {closest(name, table)}")
     return table[name]
 
 
@@ -74,9 +69,9 @@ def _read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if os.name == "posix" and mode & ~0o600:
-                raise ProfileError(f"{path} contains keys, but has mode {mode:o}: run chmod 600 {quote(str(path))}")
+                raise RefusedError(f"{path} contains keys, but has mode {mode:o}: run chmod 600 {quote(str(path))}")
             return tomllib.load(file)
     except OSError as error:
-        raise ProfileError(f"{path}: {str(error.strerror).lower()}") from None
+        raise RefusedError(f"{path}: {str(error.strerror).lower()}") from None
     except (ValueError, RecursionError) as error:
-        raise ProfileError(f"{path}: not valid TOML: {str(error)[:200]}") from None
+        raise RefusedError(f"{path}: not valid TOML: {str(error)[:200]}") from None

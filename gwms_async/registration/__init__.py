@@ -23,6 +23,7 @@ An item is one spec of a run; `item.State` says how far it is:
 | CONFLICT | a list at once, then after 1, 2 and 3 s: listed | DONE existing, updated |
 | CONFLICT | none of them shows it | DONE failed |
 | IN_DOUBT | a list after 1, 2 and 3 s: listed | CREATED, as recovered |
+| IN_DOUBT | the same, but its (de)activation fails or has no effect | CREATED, as failed |
 | IN_DOUBT | the same: missing -> create again | CREATED or IN_DOUBT |
 | IN_DOUBT | after three lists | CREATED, as unknown until the closing list |
 | CREATED (emitted) | closing list: alone, or the lowest id | DONE as it is, with `copies` |

@@ -122,22 +122,18 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
     excess = [number for number in others if number not in foreign] + hidden
-    status = _status(item, keep)
+    removed = [number for number in item.outcome_now().copies if number in item.gone]
+    status, error = _status(item, keep), None
     if keep.active is not item.spec.active:
         try:
-            switched = await item.switched(keep)
+            keep = await item.switched(keep)
+            status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status
         except Exception as trouble:  # a user's middleware may raise anything
-            item.end(OutcomeStatus.FAILED, keep, trouble, copies=(*excess, *foreign))
-            return None
-        if switched is None:
-            item.outcome = evolve(item.outcome_now(), copies=(*excess, *foreign))
-            return None
-        keep = switched
-        status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status
-    error = None
-    for number in excess:
-        error = await _remove(item, number) or error
-    _replace(item, status, keep, error, (*excess, *foreign))
+            status, error = OutcomeStatus.FAILED, trouble
+    if status is not OutcomeStatus.FAILED:
+        for number in excess:
+            error = await _remove(item, number) or error
+    _replace(item, status, keep, error, (*removed, *excess, *foreign))
     new = [number for number in foreign if item.before is None or number not in item.before]
     if new and not item.is_watched:
         item.is_watched = True
@@ -163,10 +159,12 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
-    outcome = item.outcome
-    is_news = outcome is None or outcome.webhook is None or outcome.webhook.id != keep.id
-    if outcome is not None and not is_news and outcome.status is not OutcomeStatus.FAILED:
+    outcome = item.outcome_now()
+    is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
+    if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
+    if keep.id in item.made:
+        return OutcomeStatus.CREATED
     is_new = item.before is not None and keep.id not in item.before
     return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
 
@@ -190,4 +188,5 @@ async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
     item.coordinator.memory.note_deleted(webhook_id)
+    item.gone |= {webhook_id}
     return None

@@ -48,7 +48,7 @@ class Item:
         before: Ids of its identity that existed when it was first found missing.
         made: Ids that this run created for it.
         own: These, what was recovered, and what other runs created and no closing list has decided.
-        gone: Ids that were answered 404.
+        gone: Ids that were answered 404, or deleted.
         due: Monotonic seconds; a closing list that begins earlier does not decide it.
         looks: How many closing lists came too early for it.
         is_watched: Whether copies of another client are to be looked at once more.
@@ -169,7 +169,7 @@ class Item:
         copies = [copy for copy in copies if copy.id not in self.gone]
         for webhook in preferred_first(copies, active=self.spec.active):
             status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
-            adopted: Webhook | None = webhook
+            adopted = webhook
             if webhook.active is not self.spec.active:
                 status = OutcomeStatus.UPDATED if self.doubt is None else status
                 try:
@@ -177,8 +177,10 @@ class Item:
                 except NotFoundError:
                     self.gone |= {webhook.id}
                     continue
-            if adopted is not None:
-                self._finish_adopting(status, adopted, copies)
+                except GwmsError as error:
+                    self._fail(webhook, error)
+                    return True
+            self._finish_adopting(status, adopted, copies)
             return True
         return False
 
@@ -203,15 +205,18 @@ class Item:
             self.end(status, webhook, error)
             return
         self.made, self.own = (*self.made, webhook.id), (*self.own, webhook.id)
-        accepted: Webhook | None = webhook
+        accepted = webhook
         if webhook.active is not self.spec.active:
             try:
                 accepted = await self.switched(webhook)
             except Exception as error:  # a user's middleware may raise anything
-                self.end(OutcomeStatus.FAILED, webhook, error)
+                self._fail(webhook, error)
                 return
-        if accepted is not None:
-            self.end(status, accepted, state=State.CREATED)
+        self.end(status, accepted, state=State.CREATED)
+
+    def _fail(self, webhook: Webhook, error: Exception) -> None:
+        """End it with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
+        self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.CREATED)
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return how it ended, or how it stands where a run was stopped.
@@ -221,11 +226,12 @@ class Item:
         """
         outcome = self.outcome
         if outcome is not None:
-            if self.state is State.CREATED and self.doubt is not None and outcome.error is None:
-                reason = f" ({error})" if error is not None else ""
-                text = f"there may be a second copy: no list was looked at since{reason}. Run again"
-                return evolve(outcome, error=OutcomeUnknownError(text, spec=self.spec))
-            return outcome
+            is_said = isinstance(outcome.error, OutcomeUnknownError)
+            if self.state is not State.CREATED or self.doubt is None or is_said:
+                return outcome
+            reasons = "; ".join(str(reason) for reason in (outcome.error, error) if reason is not None)
+            text = f"there may be a second copy: no list was looked at since{reasons and f' ({reasons})'}. Run again"
+            return evolve(outcome, error=OutcomeUnknownError(text, spec=self.spec))
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or _cut_short(self.spec), self.attempts)
         if self._conflict is not None:
@@ -265,19 +271,19 @@ class Item:
             return None
         return webhook if webhook.identity == self.spec.identity else None
 
-    async def switched(self, webhook: Webhook) -> Webhook | None:
-        """Activate or deactivate a webhook as the spec asks; None, and failed, where that had no effect."""
+    async def switched(self, webhook: Webhook) -> Webhook:
+        """Activate or deactivate a webhook as the spec asks.
+
+        Raises:
+            GwmsError: It failed, or had no effect.
+        """
         api = self.api()
         switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
         self.coordinator.memory.note_changed(switched)
         if switched.active is self.spec.active:
             return switched
         wanted = "active" if self.spec.active else "inactive"
-        error = GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
-        # What was in doubt may have a second copy, which the closing list shows.
-        state = State.DONE if self.doubt is None else State.CREATED
-        self.end(OutcomeStatus.FAILED, switched, error, state=state)
-        return None
+        raise GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
 
     def api(self) -> WebhookApi:
         """Return the operations, for one more call."""

@@ -8,7 +8,7 @@ import pytest
 
 from gwms_async.testing import GwmsEmulator
 
-from ..helpers.command_line import URL, run
+from ..helpers.command_line import URL, lines, run
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -17,8 +17,10 @@ def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:
     """Nothing is deleted, and no option is recommended; repeated ids count once."""
     one = run(gwms_emulator, "webhooks", "delete", "1", "1")
     two = run(gwms_emulator, "webhooks", "delete", "1", "2")
+    as_json = run(gwms_emulator, "webhooks", "delete", "1", "--json")
 
-    assert (one.exit_code, two.exit_code) == (2, 2)
+    assert (one.exit_code, two.exit_code, as_json.exit_code) == (2, 2, 2)
+    assert lines(as_json)[0]["error"]["message"].startswith("deleting 1 webhook must be confirmed")
     assert one.stderr == "Error: deleting 1 webhook must be confirmed on a terminal. Nothing was changed.\n"
     assert "deleting 2 webhooks" in two.stderr
     assert gwms_emulator.requests == []

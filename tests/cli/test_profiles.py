@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from gwms_async.cli.commands import gwms
-from gwms_async.cli.profiles import ProfileError, load_profile, profile_names, profiles_file
+from gwms_async.cli.problems import RefusedError
+from gwms_async.cli.profiles import load_profile, profile_names, profiles_file
 
 PROFILES = """
 [shop-a]
@@ -60,7 +61,7 @@ def test_a_profile(file: Path) -> None:
 )
 def test_unknown_names(file: Path, name: str, eshop: str | None, text: str) -> None:
     """The error names the closest one, or all."""
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(RefusedError) as caught:
         load_profile(name, eshop)
 
     assert caught.value.message == f"{file}: {text}"
@@ -86,7 +87,7 @@ def test_mistakes(file: Path, content: str | bytes, text: str) -> None:
     """They are named, and no value is shown."""
     file.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(RefusedError) as caught:
         load_profile("x")
 
     assert text in caught.value.message
@@ -98,7 +99,7 @@ def test_a_file_that_others_can_read(file: Path, mode: int) -> None:
     """It is refused with the command that mends it; completion offers nothing."""
     file.chmod(mode)
 
-    with pytest.raises(ProfileError, match=f"has mode {mode:o}: run chmod 600 {file}$"):
+    with pytest.raises(RefusedError, match=f"has mode {mode:o}: run chmod 600 {file}$"):
         load_profile("shop-a")
     assert profile_names() == []
 

@@ -157,8 +157,6 @@ def _end(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
     second = {n for n in born & world.rows.keys() if not _is_memory(world.rows[n])} - {outcome.webhook.id}
     second -= world.ghosts | {number for number in second if _came_unseen(world, op, number)}
     is_said = isinstance(outcome.error, OutcomeUnknownError) or (outcome.is_failure and second <= {*outcome.copies})
-    # A webhook that cannot be switched ends its spec before its closing list.
-    is_said = is_said or (outcome.status is S.FAILED and _hit_by(world, op, NoEffect))
     if second and not is_said and not _changed_identity(world, second):
         yield f"does not say that it left {second} as well"
     if outcome.status in {S.CREATED, S.RECOVERED} and not outcome.is_failure:

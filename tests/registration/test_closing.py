@@ -442,6 +442,66 @@ def test_doubt_is_closed_although_what_was_found_cannot_be_switched() -> None:
     run(main)
 
 
+def test_what_was_sent_once_is_looked_at_once() -> None:
+    """Its create was lost: no other one of ours can be carried out."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 0.0))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert outcome.status is S.RECOVERED
+        assert gateway.count("list") == 3
+        assert asyncio.get_running_loop().time() == pytest.approx(3.05, abs=0.05)
+
+    run(main)
+
+
+@pytest.mark.parametrize("can_be_switched_later", [True, False])
+def test_doubt_is_closed_although_what_was_created_cannot_be_switched(can_be_switched_later: bool) -> None:
+    """The second create is stored in the other state; the first is carried out after that."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 2.4))
+        gateway.stores = lambda spec: evolve(spec, active=False)
+        refusals = [Fault(refused)] * (1 if can_be_switched_later else 3)
+        gateway.fail("activate", *refusals)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert [one.status for one in emitted[:1]] == [S.FAILED]
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
+        if can_be_switched_later:
+            assert (outcome.status, outcome.error, list(gateway.webhooks)) == (S.CREATED, None, [1])
+        else:
+            assert (outcome.status, list(gateway.webhooks)) == (S.FAILED, [1, 2])
+            assert isinstance(outcome.error, ServerError)
+
+    run(main)
+
+
+def test_what_cannot_be_switched_may_have_a_second_copy() -> None:
+    """The closing list fails: the error says so, and why it was not as asked before."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(without_effect={"activate"}), specs(1)
+        gateway.fail("create", Fault(lost))
+        gateway.later(0.5, lambda: gateway.add(evolve(spec, active=False)))
+        gateway.fail("list", *[Fault()] * 2, Fault(refused))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert outcome.status is S.FAILED
+        assert isinstance(outcome.error, OutcomeUnknownError)
+        for part in ("there may be a second copy", "webhook 1 is not active", "501"):
+            assert part in str(outcome.error)
+
+    run(main)
+
+
 def test_lag_that_one_spec_shows_counts_for_all_of_the_list() -> None:
     """The first is in doubt and seems alone; the second, not shown yet, says that the list lags."""
 

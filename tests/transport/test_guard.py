@@ -104,6 +104,19 @@ def test_there_is_nothing_to_warn_of(gwms_emulator: GwmsEmulator, end: str) -> N
     assert warnings_of(close) == []
 
 
+async def test_a_closed_client_leaves_nothing_to_do(gateway: GwmsEmulator) -> None:
+    """No task of asyncio's finishes what is finished once the client is collected."""
+    before, gwms = asyncio.all_tasks(), client(gateway)
+    await gwms.webhooks.list()
+    await gwms.close()
+    del gwms
+    gc.collect()
+
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert not asyncio.all_tasks() - before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["local", "kept"])
 def test_a_program_that_closes_nothing(gwms_emulator: GwmsEmulator, where: str) -> None:
