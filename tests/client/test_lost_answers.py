@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 
 import pytest
 
-from gwms_async import OutcomeStatus, OutcomeUnknownError, Timeout, Webhook
+from gwms_async import GwmsClient, OutcomeStatus, OutcomeUnknownError, Timeout
 from gwms_async.testing import (
     CutBody,
     CutHead,
@@ -23,6 +24,7 @@ from gwms_async.testing import (
 )
 
 from ..helpers.emulated import client, held, spec
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 CARRIED_OUT: tuple[Fault, ...] = (
     DropAfter(),
@@ -55,6 +57,22 @@ NOT_CARRIED_OUT: tuple[Fault, ...] = (
 IMPATIENT = Timeout(attempt=0.5)
 
 
+def run(main: Callable[[GwmsEmulator, GwmsClient], Coroutine[None, None, None]]) -> None:
+    """Run a test in virtual time."""
+
+    async def run_it() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        async with (
+            GwmsEmulator() as gateway,
+            client(gateway, kind=virtual_client(loop), timeout=IMPATIENT) as gwms,
+        ):
+            await main(gateway, gwms)
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(run_it())
+
+
 @pytest.mark.parametrize("fault", [*CARRIED_OUT, *NOT_CARRIED_OUT], ids=str)
 async def test_a_create_whose_answer_is_lost_is_sent_once(gateway: GwmsEmulator, fault: Fault) -> None:
     """It raises `OutcomeUnknownError` with the spec."""
@@ -67,47 +85,52 @@ async def test_a_create_whose_answer_is_lost_is_sent_once(gateway: GwmsEmulator,
     assert gateway.count("create") == 1
 
 
-async def test_registering_ends_with_exactly_one() -> None:
+@pytest.mark.parametrize("fault", [*CARRIED_OUT, *NOT_CARRIED_OUT], ids=str)
+def test_registering_ends_with_exactly_one(fault: Fault) -> None:
     """Whatever the fault, and whether or not the request was carried out."""
 
-    async def register(fault: Fault) -> tuple[Fault, Webhook, int, int]:
-        async with GwmsEmulator() as gateway, client(gateway, timeout=IMPATIENT) as gwms:
-            gateway.inject(fault, operation="create")
-            hook = await gwms.webhooks.register(spec())
-            return fault, hook, len(gateway.webhooks), gateway.count("create")
+    async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        gateway.inject(fault, operation="create")
 
-    ends = await asyncio.gather(*map(register, [*CARRIED_OUT, *NOT_CARRIED_OUT]))
+        hook = await gwms.webhooks.register(spec())
 
-    for fault, hook, webhooks, creates in ends:
-        assert (hook.spec, webhooks) == (spec(), 1), fault
-        assert creates == (1 if fault in CARRIED_OUT else 2), fault
+        assert (hook.spec, len(gateway.webhooks)) == (spec(), 1)
+        assert gateway.count("create") == (1 if fault in CARRIED_OUT else 2)
+
+    run(main)
 
 
-async def test_registering_after_a_lost_create(gateway: GwmsEmulator) -> None:
+def test_registering_after_a_lost_create() -> None:
     """A create that may still be carried out is looked for before it is sent again."""
-    gateway.inject(DropAfter(commit_delay=0.4), operation="create")
-    async with client(gateway) as gwms:
+
+    async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        gateway.inject(DropAfter(commit_delay=0.4), operation="create")
         with pytest.raises(OutcomeUnknownError):
             await gwms.webhooks.create(spec())
 
         report = await gwms.webhooks.register_many([spec()])
 
-    assert report.counts == {OutcomeStatus.RECOVERED: 1}
-    assert gateway.count("create") == 1
+        assert report.counts == {OutcomeStatus.RECOVERED: 1}
+        assert gateway.count("create") == 1
+
+    run(main)
 
 
-async def test_a_commit_that_comes_after_the_second_create(gateway: GwmsEmulator) -> None:
+def test_a_commit_that_comes_after_the_second_create() -> None:
     """The second copy is deleted, the lowest id stays."""
-    gateway.inject(DropAfter(commit_delay=1.4), operation="create")
-    async with client(gateway) as gwms:
-        report = await gwms.webhooks.register_many([spec()])
 
-    (outcome,) = report.outcomes
-    assert len(gateway.webhooks) == 1
-    assert outcome.webhook is not None
-    assert outcome.webhook.id == gateway.webhooks[0].id == 1
-    assert outcome.copies == (2,)
-    assert set(held(gateway).values()) == {1}
+    async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        gateway.inject(DropAfter(commit_delay=1.4), operation="create")
+
+        (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+        assert len(gateway.webhooks) == 1
+        assert outcome.webhook is not None
+        assert outcome.webhook.id == gateway.webhooks[0].id == 1
+        assert outcome.copies == (2,)
+        assert set(held(gateway).values()) == {1}
+
+    run(main)
 
 
 async def test_fifty_registrations_of_one_webhook(gateway: GwmsEmulator) -> None:

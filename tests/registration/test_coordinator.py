@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from attrs import evolve
 
-from gwms_async import ConfigurationError, GwmsClient, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
+from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
-from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
 from ..helpers import virtual_loop
-from ..helpers.emulated import client, spec
 from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs, urls
 
 
@@ -106,40 +105,25 @@ def test_a_run_that_was_stopped_does_not_fail_the_others() -> None:
     virtual_loop.run(main())
 
 
-async def test_the_copy_that_stays_is_brought_into_its_state(gateway: GwmsEmulator) -> None:
-    """Another process's inactive one is the lowest: it is activated before ours is deleted."""
-    async with client(gateway) as gwms:
-        await paused_by_another(gateway, gwms)
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_the_copy_that_stays_is_brought_into_its_state(is_refused: bool) -> None:
+    """Another process's inactive one is the lowest: it is activated before ours is deleted; else ours stays too."""
 
-    (hook,) = gateway.webhooks
-    assert (hook.id, hook.active) == (1, True)
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost))
+        gateway.fail("activate", *[Fault(refused)] * 9 * is_refused)
+        # Between our second list and our second create.
+        gateway.later(1.025, lambda: gateway.add(evolve(spec, active=False)))
 
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
-async def test_a_copy_that_cannot_be_activated(gateway: GwmsEmulator) -> None:
-    """Ours stays too, and the outcome tells the error."""
-    gateway.inject(Status(403), operation="activate", times=9)
-    async with client(gateway) as gwms:
-        report = await paused_by_another(gateway, gwms)
+        states = [(number, webhook.active) for number, webhook in gateway.webhooks.items()]
+        assert states == ([(1, False), (2, True)] if is_refused else [(1, True)])
+        assert gateway.count("create") == 2
+        assert isinstance(outcome.error, ServerError) is is_refused
 
-    assert [(hook.id, hook.active) for hook in gateway.webhooks] == [(1, False), (2, True)]
-    assert "403" in str(report.outcomes[0].error)
-
-
-async def paused_by_another(gateway: GwmsEmulator, gwms: GwmsClient) -> Report:
-    """Let another process add an inactive webhook between our list and our second create."""
-    gateway.inject(DropAfter(commit_delay=1e6), operation="create")
-    webhooks = gateway.webhooks
-
-    async def add() -> None:
-        while gateway.count("list") < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
-
-    assert webhooks == []
-    adding = asyncio.create_task(add())
-    report = await gwms.webhooks.register_many([spec()])
-    await adding
-    return report
+    virtual_loop.run(main())
 
 
 def test_fifty_registrations_of_one_webhook_create_it_once() -> None:
