@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def gwms_emulator() -> Iterator[GwmsEmulator]:
     """An emulator of the test's own, in its own thread: for sync tests, and for async tests with any plugin."""
-    from .threaded import emulator_in_thread  # noqa: PLC0415  # see above
+    from .deliveries import DeliveryPolicy  # noqa: PLC0415  # see above
+    from .threaded import emulator_in_thread  # noqa: PLC0415
 
-    with emulator_in_thread() as emulator:
+    with emulator_in_thread(delivery_policy=DeliveryPolicy(repeats=(0.01, 0.02))) as emulator:
         yield emulator
