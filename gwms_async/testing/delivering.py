@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from urllib.parse import quote
 
 import aiohttp
@@ -17,18 +18,11 @@ from .gateway import Gateway
 from .outbound import address_of, read_route, send
 from .script import Script
 
-_IN_PATHS = "/!$&'()*+,;=:@"
+_PATH_CHARS = "/!$&'()*+,;=:@"
 
 
 class Delivering:
-    """The base of `GwmsEmulator` that delivers.
-
-    Args:
-        gateway: Stores webhooks and entities.
-        clock: Unix seconds.
-        size: How many attempts are kept.
-        policy: Timeouts and repeats.
-    """
+    """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, `size` attempts are kept."""
 
     def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         self.delivery_policy = policy
@@ -91,7 +85,8 @@ class Delivering:
         Raises:
             ValueError: One of them is not just that, or the target is not on this machine.
         """
-        self._routes.update([read_route(origin, target)])
+        origin, target = read_route(origin, target)
+        self._routes[origin] = target
 
     def disturb(self, disturbance: Disturbance, *, event: str | None = None, times: int = 1, at: int = 1) -> None:
         """Make a disturbance hit future deliveries; an event is one delivery to each of its webhooks.
@@ -136,8 +131,8 @@ class Delivering:
     def _open(self) -> None:
         # A connection that idles for longer may be closed by its server just when it is used again.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
-        timeout = aiohttp.ClientTimeout()  # none: the policy has one
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
+        no_timeout = aiohttp.ClientTimeout()  # the policy has one
+        self._session = aiohttp.ClientSession(connector=connector, timeout=no_timeout)
 
     async def _close(self) -> None:
         for courier in self._couriers.values():
@@ -185,7 +180,7 @@ class Delivering:
                 break
         self._given_up[key] += 1
         webhook = self._gateway.webhooks.find(delivery.webhook.eshop, key)
-        if webhook is not None and self._given_up[key] == policy.deactivate_after:
+        if webhook is not None and self._given_up[key] >= (policy.deactivate_after or inf):
             del self._given_up[key]
             self._gateway.webhooks.switch(webhook, self._clock(), active=False)
 
@@ -193,7 +188,7 @@ class Delivering:
         found = self._gateway.webhooks.find(delivery.webhook.eshop, delivery.webhook.id)
         webhook = found or delivery.webhook
         disturbance = delivery.disturbance if number == 1 else None
-        message = disturbed(Message(webhook.method, quote(delivery.entity_id, _IN_PATHS), delivery.body), disturbance)
+        message = disturbed(Message(webhook.method, quote(delivery.entity_id, _PATH_CHARS), delivery.body), disturbance)
         body, suffix = (None, message.suffix) if message.method == "GET" else (message.body, "")
         url = address_of(webhook.url, suffix, self._routes)
         at = asyncio.get_running_loop().time()

@@ -36,7 +36,7 @@ class GwmsEmulator(Delivering):
                 ...
 
     It implements the whole contract: the login, the seven operations, the answers 400, 401 and 404, several e-shops.
-    You can read and change its state at any time.
+    It delivers the events that you `emit`. You can read and change its state at any time.
 
     Args:
         token_ttl: How long tokens are valid, in seconds.

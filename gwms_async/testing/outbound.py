@@ -41,15 +41,9 @@ def read_route(origin: str, target: str) -> tuple[str, str]:
 
 
 def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
-    """Return where a delivery goes, or None if that is not on this machine.
-
-    Args:
-        url: The webhook's URL.
-        suffix: What is appended to its path.
-        routes: Origins, and the local ones that stand for them.
-    """
+    """Return where a webhook's URL leads with a suffix to its path, or None if that is not on this machine."""
     try:
-        target = routes.get(origin_of(url), origin_of(url))
+        target = routes.get(origin := origin_of(url), origin)
         if not _is_loopback(target):
             return None
         parts = urlsplit(url)
@@ -63,14 +57,7 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
 
 
 async def send(session: aiohttp.ClientSession, method: str, url: URL, body: bytes | None, *, cut: bool) -> int:
-    """Send a request and return the status of its answer; redirects are not followed.
-
-    Args:
-        session: Sends it.
-        method: The HTTP method.
-        url: An address on this machine.
-        body: JSON, or None.
-        cut: Whether to hang up after half of the body.
+    """Send a request, or with `cut` half of its body, and return the status of its answer, also if it is a redirect.
 
     Raises:
         aiohttp.ClientError: There is no answer.
@@ -85,11 +72,12 @@ async def send(session: aiohttp.ClientSession, method: str, url: URL, body: byte
 
 def _is_loopback(origin: str) -> bool:
     parts = urlsplit(origin)
-    host = parts.hostname if parts.scheme in {"http", "https"} else ""
+    if parts.scheme not in {"http", "https"} or parts.port == 0:  # reading the port checks it
+        return False
     try:
-        return ip_address(host or "").is_loopback
+        return ip_address(parts.hostname or "").is_loopback
     except ValueError:
-        return host == "localhost"
+        return parts.hostname == "localhost"
 
 
 async def _half(body: bytes) -> AsyncIterator[bytes]:

@@ -30,13 +30,13 @@ class WebhookServer:
         return f"http://127.0.0.1:{self.port}{path}"
 
     async def serve(self, request: web.BaseRequest) -> web.Response:
-        """Handle a delivery like a receiver: by the method, 400 if it is not JSON."""
+        """Handle a delivery: the id of a GET is all that follows `/x/`; 400 if a body is not JSON."""
         self.arrived.append((request.method, request.raw_path))
-        content = await request.read()
+        content = await request.content.read()
         if self.answers:
-            return web.Response(status=self.answers.pop(0))
+            return web.Response(status=self.answers.pop(0), headers={"Location": "/elsewhere"})
         if request.method == "GET":
-            entity_id = unquote(request.raw_path.rpartition("/")[2])
+            entity_id = unquote(request.raw_path.partition("/x/")[2])
         else:
             try:
                 entity = json.loads(content)

@@ -1,12 +1,14 @@
-"""The pytest plugin: the fixture `gwms_emulator`, in all kinds of tests."""
+"""The pytest plugin: the fixtures `gwms_emulator` and `gwms_env`, in all kinds of tests."""
 
 from __future__ import annotations
 
+import os
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
+from gwms_async import GwmsClient
 from gwms_async.testing import GwmsEmulator
 
 
@@ -18,6 +20,15 @@ def test_it_is_running(gwms_emulator: GwmsEmulator) -> None:
     assert connection.getresponse().status == 401
     assert gwms_emulator.count("list") == 1
     connection.close()
+
+
+async def test_the_environment(gwms_env: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that reads its settings from the environment uses the emulator."""
+    async with GwmsClient.from_env() as gwms:
+        assert await gwms.webhooks.list() == []
+
+    assert gwms_env.count("list") == 1
+    assert len(os.environ["GWMS_WEBHOOK_SECRET"]) >= 32
 
 
 @pytest.mark.slow
