@@ -8,9 +8,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Names load on first use: pytest imports this package whenever it starts, because of the plugin.
-_HOMES = ("faults", "quirks", "spelling", "state", "throttle", "journal", "emulator")
+_HOMES = ("faults", "quirks", "spelling", "state", "throttle", "journal", "disturbances", "deliveries", "emulator")
 
 if TYPE_CHECKING:
+    from .deliveries import DeliveryAttempt, DeliveryPolicy
+    from .disturbances import (
+        CutPayload,
+        Disturbance,
+        Enveloped,
+        Impatient,
+        Lose,
+        NotJson,
+        OtherMethod,
+        Quoted,
+        Reorder,
+        Repeat,
+    )
     from .emulator import GwmsEmulator
     from .faults import (
         CutBody,
@@ -49,21 +62,33 @@ else:
 __all__ = [
     "CutBody",
     "CutHead",
+    "CutPayload",
+    "DeliveryAttempt",
+    "DeliveryPolicy",
+    "Disturbance",
     "DropAfter",
     "DropBefore",
     "EmulatorCredentials",
     "EnvelopeStatus",
+    "Enveloped",
     "Exchange",
     "Fault",
     "Garbage",
     "GwmsEmulator",
     "Html",
+    "Impatient",
+    "Lose",
     "NoEffect",
+    "NotJson",
+    "OtherMethod",
     "OtherState",
     "Paged",
+    "Quoted",
     "RateLimit",
     "RawBody",
     "Redirect",
+    "Reorder",
+    "Repeat",
     "Reset",
     "RevokeTokens",
     "SlowBody",

@@ -10,10 +10,12 @@ from typing import Self, cast
 
 from aiohttp import web
 
+from .deliveries import DeliveryPolicy
+from .delivering import Delivering
 from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens
 from .gateway import ExpiresIn, Gateway
 from .journal import Exchange, Journal
-from .script import FaultScript, check_operation
+from .script import Script, check_operation
 from .sending import send
 from .server import HttpServer, hang_up
 from .state import EmulatorCredentials, StoredWebhook, WebhookTable
@@ -23,7 +25,7 @@ from .wire import Answer, NewWebhook, Route, envelope, http_date
 _PREFIX = "/v21"
 
 
-class GwmsEmulator:
+class GwmsEmulator(Delivering):
     """An emulator of the gateway, listening on 127.0.0.1.
 
     ::
@@ -34,7 +36,7 @@ class GwmsEmulator:
                 ...
 
     It implements the whole contract: the login, the seven operations, the answers 400, 401 and 404, several e-shops.
-    You can read and change its state at any time.
+    It delivers the events that you `emit`. You can read and change its state at any time.
 
     Args:
         token_ttl: How long tokens are valid, in seconds.
@@ -48,7 +50,8 @@ class GwmsEmulator:
         tombstones: Whether a deleted webhook stays in lists, inactive; all other operations on it are answered 404.
         expires_in: The form of a login's `expiresIn`: a unix time, seconds from now, a unix time in milliseconds or as
             text, or (None) no such field.
-        journal: How many of the latest requests are kept.
+        journal: How many of the latest requests are kept, and how many deliveries.
+        delivery_policy: Timeouts and repeats of deliveries. Can be replaced later.
     """
 
     def __init__(
@@ -65,15 +68,16 @@ class GwmsEmulator:
         tombstones: bool = False,
         expires_in: ExpiresIn = "unix",
         journal: int = 10_000,
+        delivery_policy: DeliveryPolicy | None = None,
     ) -> None:
         self._rate_limit = rate_limit
         self.latency = latency
-        self._clock = clock
         self._journal = Journal(journal)
         self._server = HttpServer(self._serve, port)
         webhooks = WebhookTable(spelling, tombstones=tombstones, clock=self._now)
-        self._gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
-        self._script = FaultScript()
+        gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
+        super().__init__(gateway, clock, journal, delivery_policy or DeliveryPolicy())
+        self._script: Script[Fault] = Script()
         self._throttle = Throttle()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late: set[asyncio.Task[None]] = set()
@@ -86,13 +90,15 @@ class GwmsEmulator:
             OSError: The port is taken.
         """
         await self._server.start()
+        self._open()
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # its clock may be a different one
             self._loop, self._throttle = loop, Throttle()
             self._gateway.webhooks.listing.catch_up()
 
     async def close(self) -> None:
-        """Stop listening, close all connections, and drop requests that were to be carried out late."""
+        """Stop listening, close all connections, and drop late requests and deliveries."""
+        await self._close()
         await self._server.close()
         for task in self._late:
             task.cancel()
@@ -215,6 +221,8 @@ class GwmsEmulator:
         Raises:
             ValueError: The operation does not exist, or a number is below 1.
         """
+        if operation is not None:
+            check_operation(operation)
         self._script.add(fault, operation, times, at)
 
     @property

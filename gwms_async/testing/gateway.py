@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from .entities import EntityTable
 from .state import EmulatorCredentials, StoredWebhook, TokenTable, WebhookTable
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
 
@@ -38,6 +39,7 @@ class Gateway:
         self.refuse_logins = False
         self.tokens = TokenTable()
         self.webhooks = webhooks
+        self.entities = EntityTable()
         self._expires_in = _EXPIRES_IN[expires_in]
         self._unique_urls = unique_urls
         self._operations: Mapping[str, Callable[[str, str, bytes, float], object]] = {
@@ -49,6 +51,7 @@ class Gateway:
             "deactivate": self._deactivate,
             "delete": self._delete,
             "keep": self._keep,
+            "entity": self._entity,
         }
 
     def carry_out(self, route: Route, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
@@ -133,3 +136,9 @@ class Gateway:
     def _keep(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
         self._found(eshop, webhook_id)  # a delete without effect
         return "deleted"
+
+    def _entity(self, eshop: str, path: str, _body: bytes, _now: float) -> object:
+        entity = self.entities.find(eshop, path)
+        if entity is None:
+            raise ProblemError(404, f"There is no {path}")
+        return entity

@@ -15,7 +15,7 @@ class Exchange:
     """One request and its answer.
 
     Args:
-        operation: login, list, create, get, update, activate, deactivate, delete, or other.
+        operation: login, list, create, get, update, activate, deactivate, delete, entity, or other.
         method: The HTTP method.
         path: The path below the base URL.
         headers: The request's headers, names in lower case.

@@ -1,6 +1,6 @@
 """A pytest plugin, active once the package is installed: the fixtures `gwms_emulator` and `gwms_env`.
 
-pytest imports this module whenever it starts, so it imports the emulator only when a test asks for it.
+pytest imports this module whenever it starts, so it imports the emulator only when a test asks for a fixture.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 @pytest.fixture
 def gwms_emulator() -> Iterator[GwmsEmulator]:
     """An emulator of the test's own, in its own thread: for sync tests, and for async tests with any plugin."""
-    from .threaded import emulator_in_thread  # noqa: PLC0415  # see above
+    from .deliveries import DeliveryPolicy  # noqa: PLC0415  # see above
+    from .threaded import emulator_in_thread  # noqa: PLC0415
 
-    with emulator_in_thread() as emulator:
+    with emulator_in_thread(delivery_policy=DeliveryPolicy(repeats=(0.01, 0.02))) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def gwms_env(gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> GwmsEmulator:
-    """The same emulator, with GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and GWMS_BASE_URL set to it for the test."""
-    for name, value in {**gwms_emulator.credentials._asdict(), "base_url": gwms_emulator.base_url}.items():
+    """Set the environment variables that `from_env` reads, so that an app under test uses the emulator."""
+    for name, value in gwms_emulator.credentials._asdict().items():
         monkeypatch.setenv(f"GWMS_{name.upper()}", value)
+    monkeypatch.setenv("GWMS_BASE_URL", gwms_emulator.base_url)
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET", "emulated-webhook-secret-of-enough-bytes-7d03")
+    monkeypatch.delenv("GWMS_WEBHOOK_SECRET_OLD", raising=False)
     return gwms_emulator

@@ -1,16 +1,19 @@
-"""Which fault hits which request."""
+"""Which fault hits which request, and which disturbance which delivery."""
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from attrs import define
 
-from .faults import Fault
 from .wire import OPERATIONS
+
+T = TypeVar("T")
 
 
 @define
-class _Entry:
-    fault: Fault
+class _Entry(Generic[T]):
+    fault: T
     operation: str | None
     skip: int
     left: int
@@ -19,18 +22,18 @@ class _Entry:
         return operation != "login" if self.operation is None else operation == self.operation
 
 
-class FaultScript:
-    """Decides which fault hits which request."""
+class Script(Generic[T]):
+    """Decides which fault hits which request; deliveries and their event types work alike."""
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self._entries: list[_Entry[T]] = []
 
     @property
     def left(self) -> int:
         """How many hits are still due."""
         return sum(entry.left for entry in self._entries)
 
-    def add(self, fault: Fault, operation: str | None, times: int, at: int) -> None:
+    def add(self, fault: T, operation: str | None, times: int, at: int) -> None:
         """Add a fault to the script.
 
         Args:
@@ -40,17 +43,15 @@ class FaultScript:
             at: The first of them, where 1 is the next request.
 
         Raises:
-            ValueError: The operation does not exist, or a number is below 1.
+            ValueError: A number is below 1.
         """
-        if operation is not None:
-            check_operation(operation)
         if times < 1 or at < 1:
             raise ValueError(f"times and at must be 1 or more, not {times} and {at}")
         self._entries.append(_Entry(fault, operation, at - 1, times))
 
-    def next(self, operation: str) -> Fault | None:
+    def next(self, operation: str) -> T | None:
         """Return the fault that hits the request that has just arrived, if any; the one added first wins."""
-        hit: Fault | None = None
+        hit: T | None = None
         for entry in filter(lambda entry: entry.matches(operation), self._entries):
             if entry.skip:
                 entry.skip -= 1

@@ -140,6 +140,11 @@ class WebhookTable:
         """Return what a list shows to one e-shop, ordered by id."""
         return [row for row in self.listing.rows() if row.eshop == eshop]
 
+    def subscribed(self, eshop: str, webhook_type: str) -> list[StoredWebhook]:
+        """Return the active webhooks of one e-shop for an event type, ordered by id."""
+        rows = self._rows.values()
+        return [row for row in rows if row.active and (row.eshop, row.webhook_type) == (eshop, webhook_type)]
+
     def find(self, eshop: str, webhook_id: int) -> StoredWebhook | None:
         """Return a webhook, or None if the e-shop does not have it."""
         row = self._rows.get(webhook_id)

@@ -20,8 +20,9 @@ def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
     """Run an emulator in its own thread until the block ends.
 
     The yielded object has all members of `GwmsEmulator`, and any thread may use them: each one runs in the emulator's
-    thread while the caller waits. Coroutine functions may be awaited in any event loop. Lists like `requests` are the
-    emulator's own and may grow while you read them.
+    thread while the caller waits. Coroutine functions may be awaited in any event loop, and a test without one can run
+    them: `asyncio.run(emulator.delivered())`. Lists like `requests` are the emulator's own and may grow while you read
+    them.
 
     Args:
         options: The arguments of `GwmsEmulator`.

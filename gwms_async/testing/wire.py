@@ -14,7 +14,9 @@ from attrs import frozen
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
-OPERATIONS = frozenset({"login", "list", "create", "get", "update", "activate", "deactivate", "delete", "other"})
+OPERATIONS = frozenset(
+    {"login", "list", "create", "get", "update", "activate", "deactivate", "delete", "entity", "other"}
+)
 
 WEBHOOK_TYPES = frozenset(
     {
@@ -47,6 +49,7 @@ _PATHS = (
     (re.compile(r"/webhooks/([^/]+)"), {"GET": "get", "PUT": "update", "DELETE": "delete"}),
     (re.compile(r"/webhooks/([^/]+)/activate"), {"PUT": "activate"}),
     (re.compile(r"/webhooks/([^/]+)/deactivate"), {"PUT": "deactivate"}),
+    (re.compile(r"/((?:orders|products|products/guid|receivings|returns)/[^/]+)"), {"GET": "entity"}),
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -120,7 +123,7 @@ class Route:
 
     Args:
         operation: One of `OPERATIONS`.
-        webhook_id: The id as written in the path, if there is one.
+        webhook_id: The id as written in the path, if there is one; the whole path of an entity.
         allow: The methods that the path has; empty if it does not exist.
     """
 

@@ -37,7 +37,7 @@ THIRD_PARTIES = {
     "backoff": {"middleware.backoff"},
     "aiohttp": {"transport", "client", "testing", "receiving.web"},
     "orjson": {"wire.envelope"},
-    "yarl": {"models", "transport"},
+    "yarl": {"models", "transport", "testing"},
     "multidict": {"transport", "middleware.authorize"},
     "click": {"cli"},
     "rich": {"cli"},

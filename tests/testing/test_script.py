@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwms_async.testing import DropAfter, Fault, GwmsEmulator, RevokeTokens, Status
-from gwms_async.testing.script import FaultScript, check_operation
+from gwms_async.testing.script import Script, check_operation
 from gwms_async.testing.wire import OPERATIONS
 
 from ..helpers.plain_client import logged_in, plain
@@ -13,14 +13,14 @@ from ..helpers.plain_client import logged_in, plain
 A, B, C = Status(500), Status(501), Status(502)
 
 
-def hits(script: FaultScript, *operations: str) -> list[Fault | None]:
+def hits(script: Script[Fault], *operations: str) -> list[Fault | None]:
     """Return the fault that hits each of some requests."""
     return [script.next(operation) for operation in operations]
 
 
 def test_a_script_hits_in_the_order_of_its_entries() -> None:
     """Of several faults for one request the one added first wins; the others wait."""
-    script = FaultScript()
+    script = Script[Fault]()
     script.add(A, None, 1, 1)
     script.add(B, None, 2, 1)
     assert script.left == 3
@@ -31,7 +31,7 @@ def test_a_script_hits_in_the_order_of_its_entries() -> None:
 
 def test_a_script_counts_requests_that_another_fault_hits() -> None:
     """`at` counts all requests of the operation, including those that are hit."""
-    script = FaultScript()
+    script = Script[Fault]()
     script.add(A, None, 2, 1)
     script.add(B, None, 1, 3)
     script.add(C, None, 1, 2)
@@ -41,7 +41,7 @@ def test_a_script_counts_requests_that_another_fault_hits() -> None:
 
 def test_a_script_keeps_operations_apart() -> None:
     """An operation takes its own faults and those for any operation; a login only its own."""
-    script = FaultScript()
+    script = Script[Fault]()
     script.add(A, "create", 1, 2)
     script.add(B, "login", 1, 1)
     script.add(C, None, 1, 2)

@@ -15,6 +15,7 @@ from gwms_async.testing import GwmsEmulator, RateLimit, Status
 from gwms_async.testing.threaded import emulator_in_thread
 
 from ..helpers.emulated import client, spec
+from ..helpers.webhook_server import webhook_server
 
 
 async def test_an_outage(gwms_emulator: GwmsEmulator) -> None:
@@ -88,6 +89,25 @@ def test_it_has_all_members(gwms_emulator: GwmsEmulator) -> None:
         getattr(gwms_emulator, name)
     with pytest.raises(AttributeError, match="'GwmsEmulator' object has no attribute 'webhook'"):
         _ = gwms_emulator.webhook  # type: ignore[attr-defined]
+
+
+async def test_it_delivers_to_an_app_in_another_loop(gwms_emulator: GwmsEmulator) -> None:
+    """The handler of the app may read from the emulator meanwhile."""
+    async with webhook_server() as server, client(gwms_emulator) as gwms:
+
+        async def read_again(entity_id: str) -> None:
+            order = await gwms.request("GET", f"/orders/{entity_id}")
+            assert order == {"eshopOrderId": entity_id}
+
+        server.react = read_again
+        gwms_emulator.add_webhook("https://shop.example/", "UPDATE_ORDER")
+        gwms_emulator.route("https://shop.example", server.url(""))
+        for entity_id in ("A1", "A2"):
+            assert gwms_emulator.emit("UPDATE_ORDER", {"eshopOrderId": entity_id}) == 1
+        await gwms_emulator.delivered()
+
+        assert server.handled == ["A1", "A2"]
+    assert [attempt.status for attempt in gwms_emulator.deliveries] == [200, 200]
 
 
 async def test_its_members_work(gwms_emulator: GwmsEmulator) -> None:

@@ -37,12 +37,14 @@ from gwms_async import (
 )
 from gwms_async.receiving import Answer, Delivery, Health, Lapse, Receiver, aiohttp_app, asgi_app, redact_logs
 from gwms_async.testing import (
+    DeliveryAttempt,
     DropAfter,
     Exchange,
     GwmsEmulator,
     NoEffect,
     OtherState,
     Paged,
+    Repeat,
     Status,
     StoredWebhook,
     normalized_url,
@@ -170,5 +172,10 @@ async def emulation() -> None:
                 assert_type(error.retry_after, float | None)
             except OutcomeUnknownError as error:
                 assert_type(error.spec, WebhookSpec | None)
+        gateway.route("https://shop.example", "http://127.0.0.1:8080")
+        gateway.disturb(Repeat(2), event="UPDATE_ORDER")
+        assert_type(gateway.emit(WebhookType.UPDATE_ORDER, {"eshopOrderId": "A1"}), int)
+        await gateway.delivered()
+        assert_type(gateway.deliveries, list[DeliveryAttempt])
         assert_type(gateway.requests, list[Exchange])
         assert_type(gateway.webhooks, list[StoredWebhook])

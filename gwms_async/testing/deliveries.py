@@ -1,0 +1,71 @@
+"""What is delivered to webhooks, by which rules, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import define, field, frozen
+from attrs.validators import ge, gt, optional
+
+from .disturbances import Disturbance
+from .state import StoredWebhook
+
+
+@frozen
+class DeliveryPolicy:
+    """How the emulator delivers. These rules are ours: how the gateway does it is not documented.
+
+    Args:
+        timeout: Seconds to wait for an answer.
+        repeats: Seconds before each repeat of a delivery that was not answered 2xx; after the last one it is given up.
+        deactivate_after: How many deliveries given up in a row deactivate a webhook; None means that none do.
+    """
+
+    timeout: float = field(default=10.0, validator=gt(0))
+    repeats: tuple[float, ...] = (1.0, 5.0)
+    deactivate_after: int | None = field(default=None, validator=optional(ge(1)))
+
+
+@frozen
+class Delivery:
+    """The news of an entity on its way to a webhook."""
+
+    webhook: StoredWebhook
+    entity_id: str
+    body: bytes
+    disturbance: Disturbance | None = None
+
+
+@define
+class DeliveryAttempt:
+    """One attempt at a delivery.
+
+    Args:
+        webhook: The webhook as it was then.
+        entity_id: The id of the entity.
+        number: 1 for the first attempt, 2 for the first repeat.
+        disturbance: The disturbance that hit it, if any.
+        method: The HTTP method.
+        url: Where it was sent; the webhook's URL if it was not.
+        body: The body; None for a GET.
+        at: When it began, in seconds on the event loop's clock.
+        status: The HTTP status of the answer; None while there is none.
+        problem: Why there is no answer. "undeliverable": the host is not this machine and has no route; "inactive":
+            the webhook was deactivated or deleted meanwhile; "lost": see `Lose`.
+    """
+
+    webhook: StoredWebhook
+    entity_id: str
+    number: int
+    disturbance: Disturbance | None
+    method: str
+    url: str
+    body: bytes | None
+    at: float
+    status: int | None = None
+    problem: Literal["timeout", "no answer", "undeliverable", "inactive", "lost"] | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it was answered 2xx."""
+        return self.status is not None and 200 <= self.status < 300

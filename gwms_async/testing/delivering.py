@@ -1,0 +1,219 @@
+"""The side of the emulator that delivers: in order to each webhook, to all of them side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from .deliveries import Delivery, DeliveryAttempt, DeliveryPolicy
+from .disturbances import CutPayload, Disturbance, Impatient, Lose, Message, Reorder, Repeat, disturbed
+from .entities import check_event
+from .gateway import Gateway
+from .outbound import address_of, read_route, send
+from .script import Script
+
+_PATH_CHARS = "/!$&'()*+,;=:@"
+
+
+class Delivering:
+    """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, `size` attempts are kept."""
+
+    def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
+        self.delivery_policy = policy
+        self._gateway = gateway
+        self._clock = clock
+        self._attempts: deque[DeliveryAttempt] = deque(maxlen=size)
+        self._routes: dict[str, str] = {}
+        self._disturbances: Script[Disturbance] = Script()
+        self._session: aiohttp.ClientSession | None = None
+        self._due: defaultdict[int, deque[Delivery]] = defaultdict(deque)
+        self._held: defaultdict[int, list[Delivery]] = defaultdict(list)
+        self._couriers: dict[int, asyncio.Task[None]] = {}
+        self._given_up: Counter[int] = Counter()
+
+    def emit(
+        self,
+        event: str,
+        entity: Mapping[str, object],
+        *,
+        eshop: str | None = None,
+        entity_id: str | None = None,
+        body: bytes | None = None,
+    ) -> int:
+        """Make an event happen: deliver an entity to every active webhook of the event type.
+
+        The entity is kept: the API answers it, for example at `GET /orders/{eshopOrderId}`.
+
+        Args:
+            event: The event type.
+            entity: The entity, as the API shows it.
+            eshop: The API key of its e-shop; that of `credentials` if None.
+            entity_id: What a GET appends to the path of the webhook's URL; the id in the entity if None.
+            body: What a POST sends instead of the entity.
+
+        Returns:
+            How many webhooks it goes to.
+
+        Raises:
+            ValueError: The event type does not exist, or the entity has no id.
+            TypeError: The entity cannot be written as JSON.
+            RuntimeError: The emulator is not running.
+        """
+        if self._session is None:
+            raise RuntimeError("the emulator is not running, so it cannot deliver")
+        event, eshop = str(event), eshop or self._gateway.credentials.api_key
+        entity_id, content = self._gateway.entities.put(eshop, event, entity, entity_id)
+        webhooks = self._gateway.webhooks.subscribed(eshop, event)
+        for webhook in webhooks:
+            disturbance = self._disturbances.next(event)
+            self._add(Delivery(webhook, entity_id, content if body is None else body, disturbance))
+        return len(webhooks)
+
+    def route(self, origin: str, target: str) -> None:
+        """Send what goes to an origin to a server on this machine; nothing is sent to other machines.
+
+        Args:
+            origin: The scheme, host and port of webhooks' URLs, for example "https://shop.example".
+            target: Those of the server, for example "http://127.0.0.1:8080".
+
+        Raises:
+            ValueError: One of them is not just that, or the target is not on this machine.
+        """
+        origin, target = read_route(origin, target)
+        self._routes[origin] = target
+
+    def disturb(self, disturbance: Disturbance, *, event: str | None = None, times: int = 1, at: int = 1) -> None:
+        """Make a disturbance hit future deliveries; an event is one delivery to each of its webhooks.
+
+        Args:
+            disturbance: The disturbance.
+            event: The event type whose deliveries it hits; None means any.
+            times: How many deliveries it hits in a row.
+            at: The first of them, where 1 is the next delivery.
+
+        Raises:
+            ValueError: The event type does not exist, or a number is below 1.
+        """
+        if event is not None:
+            check_event(event)
+        self._disturbances.add(disturbance, event, times, at)
+
+    @property
+    def deliveries(self) -> list[DeliveryAttempt]:
+        """The latest attempts at deliveries, oldest first."""
+        return list(self._attempts)
+
+    async def delivered(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109  # its error says what is due
+        """Wait until all that is due was answered, repeated or given up.
+
+        Args:
+            timeout: For how long, in seconds.
+
+        Raises:
+            TimeoutError: Something is still due.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self._held or self._couriers:
+                    for key in list(self._held):
+                        self._enqueue(key, self._held.pop(key))
+                    await asyncio.wait(self._couriers.values())
+        except TimeoutError:
+            ids = ", ".join(map(str, sorted(self._couriers)))
+            raise TimeoutError(f"after {timeout} s, deliveries to webhooks {ids} are still due") from None
+
+    def _open(self) -> None:
+        # A connection that idles for longer may be closed by its server just when it is used again.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
+        no_timeout = aiohttp.ClientTimeout()  # the policy has one
+        self._session = aiohttp.ClientSession(connector=connector, timeout=no_timeout)
+
+    async def _close(self) -> None:
+        for courier in self._couriers.values():
+            courier.cancel()
+        await asyncio.gather(*self._couriers.values(), return_exceptions=True)
+        for due in (self._couriers, self._due, self._held):
+            due.clear()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _add(self, delivery: Delivery) -> None:
+        key = delivery.webhook.id
+        match delivery.disturbance:
+            case Reorder():
+                self._held[key].append(delivery)
+            case Repeat(n=n):
+                self._enqueue(key, [delivery] * n + self._held.pop(key, []))
+            case _:
+                self._enqueue(key, [delivery, *self._held.pop(key, [])])
+
+    def _enqueue(self, key: int, deliveries: Iterable[Delivery]) -> None:
+        self._due[key].extend(deliveries)
+        if key not in self._couriers:
+            self._couriers[key] = asyncio.create_task(self._work(key), name=f"deliveries to webhook {key}")
+
+    async def _work(self, key: int) -> None:
+        try:
+            while self._due[key]:
+                await self._deliver(self._due[key].popleft())
+        finally:
+            del self._couriers[key]
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        key, policy = delivery.webhook.id, self.delivery_policy
+        for number, pause in enumerate((0.0, *policy.repeats), 1):
+            await asyncio.sleep(pause)
+            attempt = await self._attempt(delivery, number)
+            if attempt.problem in {"inactive", "lost"}:
+                return
+            if attempt.is_success:
+                del self._given_up[key]
+                return
+            if attempt.problem == "undeliverable":
+                break
+        self._given_up[key] += 1
+        webhook = self._gateway.webhooks.find(delivery.webhook.eshop, key)
+        if webhook is not None and self._given_up[key] >= (policy.deactivate_after or inf):
+            del self._given_up[key]
+            self._gateway.webhooks.switch(webhook, self._clock(), active=False)
+
+    async def _attempt(self, delivery: Delivery, number: int) -> DeliveryAttempt:
+        found = self._gateway.webhooks.find(delivery.webhook.eshop, delivery.webhook.id)
+        webhook = found or delivery.webhook
+        disturbance = delivery.disturbance if number == 1 else None
+        message = disturbed(Message(webhook.method, quote(delivery.entity_id, _PATH_CHARS), delivery.body), disturbance)
+        body, suffix = (None, message.suffix) if message.method == "GET" else (message.body, "")
+        url = address_of(webhook.url, suffix, self._routes)
+        at = asyncio.get_running_loop().time()
+        where = str(url or webhook.url)
+        attempt = DeliveryAttempt(webhook, delivery.entity_id, number, disturbance, message.method, where, body, at)
+        self._attempts.append(attempt)
+        if found is None or not found.active:
+            attempt.problem = "inactive"
+        elif isinstance(disturbance, Lose):
+            attempt.problem = "lost"
+        elif url is None:
+            attempt.problem = "undeliverable"
+        else:
+            await self._send(attempt, url)
+        return attempt
+
+    async def _send(self, attempt: DeliveryAttempt, url: URL) -> None:
+        assert self._session is not None  # noqa: S101  # there are couriers
+        hit = attempt.disturbance
+        seconds = hit.seconds if isinstance(hit, Impatient) else self.delivery_policy.timeout
+        cut = isinstance(hit, CutPayload)
+        try:
+            async with asyncio.timeout(seconds):
+                attempt.status = await send(self._session, attempt.method, url, attempt.body, cut=cut)
+        except TimeoutError:
+            attempt.problem = "timeout"
+        except (aiohttp.ClientError, OSError):
+            attempt.problem = "no answer"

@@ -1,0 +1,60 @@
+"""The orders, products, receivings and returns that events are about. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from urllib.parse import unquote
+
+from .wire import WEBHOOK_TYPES
+
+# By the second word of the event type: the fields with an entity's ids, and the paths below which it is found by them.
+_PLACES: Mapping[str, Mapping[str, str]] = {
+    "ORDER": {"eshopOrderId": "orders"},
+    "PRODUCT": {"sku": "products", "guid": "products/guid"},
+    "RECEIVING": {"eshopReceivingId": "receivings"},
+    "RETURN": {"eshopReturnId": "returns"},
+    "STOCK": {"id": ""},  # no path is documented
+}
+
+
+class EntityTable:
+    """The entities as they were last emitted; each e-shop sees only its own."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], bytes] = {}
+
+    def put(self, eshop: str, event: str, entity: Mapping[str, object], entity_id: str | None) -> tuple[str, bytes]:
+        """Keep the entity of an event, and return its id and its JSON.
+
+        Raises:
+            ValueError: The event type does not exist (the closest is named), or the entity has no id.
+            TypeError: The entity cannot be written as JSON.
+        """
+        check_event(event)
+        places = _PLACES[event.split("_")[1]]
+        ids = {path: str(entity[field]) for field, path in places.items() if entity.get(field) not in {None, ""}}
+        if entity_id is not None:
+            ids = {next(iter(places.values())): entity_id, **ids}
+        if not ids:
+            raise ValueError(f"the entity of {event} needs {' or '.join(places)}; or pass entity_id")
+        body = json.dumps(entity).encode()
+        self._rows |= {(eshop, f"{path}/{own_id}"): body for path, own_id in ids.items()}
+        return next(iter(ids.values())) if entity_id is None else entity_id, body
+
+    def find(self, eshop: str, path: str) -> object:
+        """Return the entity at a path, as written in the request, or None if the e-shop does not have it."""
+        body = self._rows.get((eshop, unquote(path)))
+        return None if body is None else json.loads(body)
+
+
+def check_event(event: str) -> None:
+    """Check that an event type exists, so that a typo does not go unnoticed.
+
+    Raises:
+        ValueError: It does not exist; the closest is named.
+    """
+    if event not in WEBHOOK_TYPES:
+        closest = get_close_matches(event.upper(), sorted(WEBHOOK_TYPES), 1, 0)[0]
+        raise ValueError(f"{event!r} is not a known event type; did you mean {closest}?")
