@@ -79,13 +79,14 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     if hidden:
         return _later(item)
     if item.own:
-        item.end(OutcomeStatus.FAILED, error=GwmsError("it was deleted by somebody meanwhile: run again"))
+        item.end(OutcomeStatus.FAILED, error=GwmsError("somebody has deleted or changed it meanwhile: run again"))
     return None
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
-    is_deleted = item.coordinator.memory.is_deleted
-    missing = [number for number in item.own if snapshot.get(number) is None]
+    """Return its own webhooks that a list does not show, or shows as another webhook that they were before."""
+    is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
+    missing = [number for number in item.own if number not in shown]
     return [number for number in missing if number not in item.gone and not is_deleted(number)]
 
 

@@ -185,7 +185,7 @@ def test_deleted_by_somebody_meanwhile() -> None:
         await gateway.settle()
 
         assert [one.status for one in emitted] == [S.CREATED, S.FAILED]
-        assert "deleted by somebody meanwhile" in str(outcome.error)
+        assert "somebody has deleted or changed it" in str(outcome.error)
 
     run(main)
 
@@ -498,6 +498,29 @@ def test_what_cannot_be_switched_may_have_a_second_copy() -> None:
         assert isinstance(outcome.error, OutcomeUnknownError)
         for part in ("there may be a second copy", "webhook 1 is not active", "501"):
             assert part in str(outcome.error)
+
+    run(main)
+
+
+def test_what_a_late_list_shows_as_it_was_before() -> None:
+    """This client has just made it the webhook that a lost create asked for; lists show the one it was."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(list_lag=5.0), specs(2)
+        before, coordinator = gateway.add(other), gateway.coordinator()
+        await asyncio.sleep(6)
+        gateway.fail("create", Fault(lost))
+
+        def update() -> None:
+            gateway.webhooks[1] = evolve(before, url=spec.url)
+            gateway.changed()
+            coordinator.memory.note_changed(gateway.webhooks[1])
+
+        gateway.later(0.5, update)
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook, outcome.error) == (S.RECOVERED, gateway.webhooks[1], None)
+        assert list(gateway.webhooks) == [1]
 
     run(main)
 
