@@ -47,7 +47,10 @@ class Session:
         end = await self._run(request, TimeoutScope(self._limit, now))
         if isinstance(end, Response):
             return end
-        raise end
+        try:
+            raise end
+        finally:
+            del end  # else it and this frame keep each other alive, and all frames up to where it is caught
 
     async def _run(self, request: Request, timer: TimeoutScope) -> Response | Exception:
         """Return how the call ends; raise only a cancellation, or what the user's own code raised."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from weakref import ref
 
 import pytest
 
 from gwms_async import (
     AttemptTimeoutError,
+    BadRequestError,
     Cause,
     ConnectionFailedError,
     DeadlineExceededError,
@@ -132,3 +135,20 @@ async def test_a_cancellation_that_nobody_asked_for(gateway: GwmsEmulator) -> No
         with pytest.raises(OutcomeUnknownError, match="was cancelled"):
             await gwms.webhooks.create(spec())
         assert await gwms.webhooks.list() == []
+
+
+async def test_an_error_is_gone_once_it_is_caught() -> None:
+    """It and the frames that it came through do not wait for the garbage collector: these may hold a long list."""
+
+    async def refused(_: Request) -> Response:
+        return Response(400)
+
+    gc.disable()
+    try:
+        with pytest.raises(BadRequestError) as caught:
+            await create(refused)
+        error = ref(caught.value)
+        del caught
+        assert error() is None
+    finally:
+        gc.enable()

@@ -99,7 +99,7 @@ class Coordinator:
         creating[identity] = None  # until another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            end = await self.post(spec, call, by_registration=True)
+            webhook = end = await self.post(spec, call, by_registration=True)
         except GwmsError as error:
             end = error
             raise
@@ -107,7 +107,8 @@ class Coordinator:
             waiting = creating.pop(identity)
             if waiting is not None:
                 waiting.set_result(self._for_others(end, spec, call))
-        return end, True
+            end = None  # else an error and this frame keep each other alive
+        return webhook, True
 
     async def post(self, spec: WebhookSpec, call: Call, *, by_registration: bool) -> Webhook:
         """Send one create, and remember how it ended."""

@@ -146,7 +146,7 @@ class Item:
                 webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
             except ConflictError as error:
                 if self.state is State.NEW:
-                    self._conflict, self.state = error, State.CONFLICT
+                    self._conflict, self.state = error.with_traceback(None), State.CONFLICT
                     self.due, self.looks = self.coordinator.clock.monotonic(), -1
                 return
             if is_ours or webhook.identity != self.spec.identity:
@@ -241,7 +241,7 @@ class Item:
         return Outcome(self.spec, status, None, late, self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
-        self.doubt, self.state = error, State.IN_DOUBT
+        self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list
         now = self.coordinator.clock.monotonic()
         self._commits_until, self.due = now + COMMIT_WINDOW, now + PAUSES[0]
 

@@ -18,6 +18,7 @@ from .workers import Workers
 _logger = logging.getLogger("gwms_async")
 _QUIET = 3.0
 _MOST_IN_DOUBT = 1000
+_REST, _MOST_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
 
 
 class Pending:
@@ -27,6 +28,7 @@ class Pending:
         coordinator: Shared by the registrations of the e-shop.
         workers: The run's.
         concurrency: How many items are worked on at once.
+        take_list: Returns a list, which may be in flight already.
         on_change: Called with an item that a list has moved on.
         is_stream: Whether specs may come without end, so that items are decided beside the work and not after it.
     """
@@ -36,16 +38,17 @@ class Pending:
         coordinator: Coordinator,
         workers: Workers,
         concurrency: int,
+        take_list: Callable[[], Awaitable[Snapshot]],
         on_change: Callable[[Item], Awaitable[None]],
         *,
         is_stream: bool,
     ) -> None:
         self._coordinator, self._workers = coordinator, workers
-        self._lists, self._clock = coordinator.lists, coordinator.clock
-        self._concurrency, self._on_change, self._is_stream = concurrency, on_change, is_stream
+        self._clock, self._concurrency, self._is_stream = coordinator.clock, concurrency, is_stream
+        self._take_list, self._on_change = take_list, on_change
         self._items: list[Item] = []
         self._unsettled = 0
-        self._last_create = -inf
+        self._last_create, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None
         self._is_complete = False
         self._wake = asyncio.Event()
@@ -88,13 +91,15 @@ class Pending:
             listed = self._refreshed or await self._list()
             self._refreshed = None
             await (self._decide(listed) if isinstance(listed, Snapshot) else self._give_up(listed))
+            del listed  # it may be large, and the next one comes
 
     def _next_list(self) -> float:
         """Return when the next list is due, in monotonic seconds."""
         if self._is_complete:
             unsettled = [item.due for item in self._items if item.state in UNSETTLED]
             return max(unsettled or [item.due for item in self._items])  # one list for all
-        return min(map(self._due_beside_work, self._items), default=inf)
+        due = min(map(self._due_beside_work, self._items), default=inf)
+        return due if self._unsettled >= _MOST_IN_DOUBT else max(due, self._next_own_list)
 
     def _due_beside_work(self, item: Item) -> float:
         is_new = item.state is State.CREATED and not item.looks and not item.is_watched
@@ -127,12 +132,16 @@ class Pending:
             await self._on_change(item)
 
     async def _list(self) -> Snapshot | Exception:
+        began_at = self._clock.monotonic()
         with self._workers.waiting():
             try:
-                return await self._lists.fresh()
+                return await self._take_list()
             except Exception as error:  # a user's middleware may raise anything
                 _logger.warning("listing webhooks to see what was created failed: %s", error)
                 return error
+            finally:
+                now = self._clock.monotonic()
+                self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or until there may be something else to do."""

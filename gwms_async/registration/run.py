@@ -23,6 +23,7 @@ Emit = Callable[[Outcome], Awaitable[None]]
 
 _logger = logging.getLogger("gwms_async")
 _MAX_AGE = 30.0
+_NO_LIST = Snapshot.of(-inf, ())
 
 
 class Run:
@@ -40,11 +41,11 @@ class Run:
         self.workers = Workers(coordinator.clock)
         self._coordinator, self._clock = coordinator, coordinator.clock
         self._concurrency, self._emit, self._is_stream = concurrency, emit, is_stream
-        self._snapshot = Snapshot.of(-inf, ())
+        self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._had: dict[Identity, bool] = {}  # a stream's, since its list began
-        self._pending = Pending(coordinator, self.workers, concurrency, self._notify, is_stream=is_stream)
+        self._pending = Pending(coordinator, self.workers, concurrency, self._list, self._notify, is_stream=is_stream)
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
@@ -83,13 +84,12 @@ class Run:
         return (item or Item(spec, self._coordinator)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
-        snapshot = self._snapshot
-        if self._clock.monotonic() - snapshot.began_at > _MAX_AGE:
-            try:
-                snapshot = await self._refreshed_list()
-            except Exception as error:  # a user's middleware may raise anything
-                await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
-                return
+        is_old = self._clock.monotonic() - self._snapshot.began_at > _MAX_AGE
+        try:
+            snapshot = await self._refreshed_list() if is_old else self._snapshot
+        except Exception as error:  # a user's middleware may raise anything
+            await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
+            return
         identity = spec.identity
         item, had = self._items.get(identity), self._had.get(identity)
         if item is not None or had is not None:
@@ -116,6 +116,12 @@ class Run:
             if item.emitted is not None:
                 await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
 
+    async def _list(self) -> Snapshot:
+        """Return a list that may be in flight already; it decides what comes from now on."""
+        self._had = {}
+        self._snapshot = snapshot = await self._coordinator.lists.refreshed()
+        return snapshot
+
     async def _refreshed_list(self) -> Snapshot:
         """Return a list that all workers wait for."""
         refreshing = self._refreshing
@@ -129,7 +135,7 @@ class Run:
 
     async def _refresh(self) -> Snapshot:
         pauses = iter(PAUSES)
-        self._had = {}  # the new list decides what comes again
+        self._had, self._snapshot = {}, _NO_LIST  # two lists at once may take much memory
         try:
             with self.workers.waiting():
                 while True:

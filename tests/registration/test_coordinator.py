@@ -50,6 +50,7 @@ def test_what_was_recovered_is_known_to_an_older_run(seconds: float, status: Out
 
         stream = register_stream(coordinator, source(), concurrency=1)
         assert (await anext(stream)).status is S.CREATED
+        await asyncio.sleep(4)  # past its closing list
         gateway.fail("create", Fault(lost, 0.0))
         assert (await register(coordinator, [second])).counts == {S.RECOVERED: 1}
         await asyncio.sleep(seconds)

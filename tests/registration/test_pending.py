@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gwms_async import ConflictError, Outcome, OutcomeStatus, ServerError, WebhookSpec
+from gwms_async import ConflictError, Outcome, OutcomeStatus, ServerError, Webhook, WebhookSpec
 from gwms_async.registration.bulk import register_many
+from gwms_async.registration.snapshot import Snapshot
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
 
 S = OutcomeStatus
+
+
+def conflict() -> Exception:
+    """Make the error of a create that was answered 409."""
+    return ConflictError(status=409, message="no", method="POST", path="/webhooks")
 
 
 def now() -> float:
@@ -45,7 +52,7 @@ def test_a_conflict_with_nothing_that_is_listed_fails() -> None:
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        gateway.fail("create", Fault(lambda: ConflictError(status=409, message="no", method="POST", path="/webhooks")))
+        gateway.fail("create", Fault(conflict))
 
         (outcome,) = (await register_many(gateway.coordinator(), [spec], concurrency=1)).outcomes
 
@@ -150,7 +157,7 @@ def test_a_refresh_that_fails_is_asked_for_again() -> None:
 
         async def source() -> AsyncIterator[WebhookSpec]:
             yield wanted[0]
-            await asyncio.sleep(31)
+            await asyncio.sleep(35)
             gateway.fail("list", *[Fault(refused)] * 4)
             for spec in wanted[1:]:
                 yield spec
@@ -203,5 +210,96 @@ def test_what_was_created_in_a_round_of_a_stream_waits_for_its_closing_list() ->
         assert [outcome.status for outcome in outcomes] == [S.CREATED]
         assert gateway.count("create") == 2
         assert gateway.count("list") == 3
+
+    virtual_loop.run(main())
+
+
+def test_a_list_that_settles_or_closes_decides_what_comes_next() -> None:
+    """Until it is 30 s old, no other is taken; what another client did before it began is known."""
+
+    async def main() -> None:
+        gateway, (first, second, third) = FakeGateway(), specs(3)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield first
+            await asyncio.sleep(2)
+            gateway.add(second)
+            await asyncio.sleep(30)
+            yield second
+            await asyncio.sleep(5)
+            yield third
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1)]
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED, S.EXISTING, S.CREATED]
+        assert gateway.count("list") == 2 + 1 + 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(("takes", "most"), [(0.01, 70), (1.0, 10), (10.0, 7)])
+def test_long_lists_follow_each_other_slowly(takes: float, most: int) -> None:
+    """A doubt a second for a minute: they share lists, where these take long."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(60)
+        gateway.fail("create", *[Fault(lost, 0.0)] * 60)
+        gateway.fail("list", *[Fault(takes=takes)] * 100)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in wanted:
+                yield spec
+                await asyncio.sleep(1)
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=4)]
+
+        assert [outcome.status for outcome in outcomes] == [S.RECOVERED] * 60
+        assert most / 2 <= gateway.count("list") <= most
+
+    virtual_loop.run(main())
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Switch the garbage collector off: what is kept is kept by something in use."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class CountingGateway(FakeGateway):
+    """Counts, at each list, the lists that are kept."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        self.journal.append(("kept", sum(isinstance(one, Snapshot) and one.began_at >= 0 for one in gc.get_objects())))
+        return super().listed()
+
+    def kept(self) -> list[int]:
+        """Return these numbers, and check that there are several."""
+        numbers = [number for name, number in self.journal if name == "kept" and isinstance(number, int)]
+        assert len(numbers) >= 3
+        return [number - numbers[0] for number in numbers]
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("fault", [Fault(), Fault(lost, 0.0), Fault(conflict), Fault(refused)])
+def test_a_stream_keeps_one_list(fault: Fault) -> None:
+    """None while it refreshes, and beside its work the one that decides: each may take much memory."""
+
+    async def main() -> None:
+        gateway, wanted = CountingGateway(), specs(3)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in wanted:
+                gateway.fail("create", fault)
+                yield spec
+                await asyncio.sleep(40)
+
+        async for _ in register_stream(gateway.coordinator(), source(), concurrency=2):
+            pass
+
+        assert set(gateway.kept()) == {0, 1} - ({1} if fault.error is refused else set())
 
     virtual_loop.run(main())
