@@ -132,6 +132,7 @@ def test_use_after_the_object_is_gone() -> None:
         keys = make_keys()
         keys.use(ApiKey("a"))
         assert keys.find("a") is None
+        await asyncio.sleep(61)
         keys.close()
 
     virtual_loop.run(main())

@@ -21,6 +21,8 @@ from gwms_async import (
 from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
+from gwms_async.registration.item import Item
+from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
@@ -430,6 +432,22 @@ def test_what_was_created_and_deleted_by_another_is_created_again() -> None:
 
         assert outcome.status is S.CREATED
         assert list(gateway.webhooks) == [2]
+
+    virtual_loop.run(main())
+
+
+def test_stopped_before_anything_is_sent() -> None:
+    """Nothing is sent any more, and the outcome says so."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        item = Item(spec, gateway.coordinator())
+        item.stop(asyncio.get_running_loop().time())
+
+        await item.decide(Snapshot.of(0.0, ()))
+
+        assert item.outcome_now().is_failure
+        assert gateway.count("create") == 0
 
     virtual_loop.run(main())
 
