@@ -177,7 +177,7 @@ def test_the_package_is_light(name: str) -> None:
     assert not modules & (HEAVY | {"gwms_async.client", "gwms_async.testing.emulator", "click", "filelock"})
 
 
-@pytest.mark.skipif(find_spec("click") is None, reason="the command line is an extra")
+@pytest.mark.skipif(find_spec("rich") is None, reason="the command line is an extra")
 def test_the_usage_text_is_light() -> None:
     """`gwms --help` imports no HTTP library."""
     modules = modules_after(
