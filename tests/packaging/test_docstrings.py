@@ -28,7 +28,7 @@ def examples() -> dict[str, str]:
             if getattr(thing, "__module__", None) == module.name and (
                 inspect.isclass(thing) or inspect.isfunction(thing)
             ):
-                for code in EXAMPLE.findall((inspect.getdoc(thing) or "") + "\n"):
+                for code in EXAMPLE.findall(inspect.cleandoc(thing.__doc__ or "") + "\n"):
                     found[name] = textwrap.dedent(code)
     return found
 
