@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+concurrency_option = click.option(
+    "--concurrency", type=click.IntRange(min=1), default=32, show_default=True, help="Webhooks to work on at a time."
+)
+
 
 def common_options(command: Any) -> Any:
     """Add the options to a command or a group; their values are in `context.meta`, e.g. as "gwms.timeout"."""

@@ -15,6 +15,7 @@ from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .hosts import warning
 from .loop import run
+from .options import concurrency_option
 from .output import (
     Exit,
     exit_code_for_all,
@@ -57,10 +58,11 @@ def plan(context: click.Context, /, path: str, access: Access, **flags: bool) ->
 @click.option("--dry-run", is_flag=True, help="Only show what would change, as `plan` does.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option("--force", is_flag=True, help="Allow deleting more than 30% of the webhooks under the prefix.")
+@concurrency_option
 @with_access
 @json_option
 @click.pass_context
-def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: bool) -> None:
+def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: Any) -> None:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
@@ -133,6 +135,7 @@ async def apply_file(
     prune: bool,
     yes: bool,
     force: bool,
+    concurrency: int,
     as_json: bool,
 ) -> Exit:
     """Plan, confirm deletions, and apply.
@@ -144,6 +147,7 @@ async def apply_file(
         prune: Whether to delete webhooks under the file's prefix that it does not list.
         yes: Whether to delete without asking.
         force: Whether to allow deleting more than 30% of the webhooks under the prefix.
+        concurrency: How many webhooks to work on at a time.
         as_json: Whether to print JSON.
     """
     async with access.client() as gwms:
@@ -159,13 +163,15 @@ async def apply_file(
             )
         if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
             return refusal
-        report = await _apply(gwms, planned, done, force=force, as_json=as_json)
+        report = await _apply(gwms, planned, done, as_json=as_json, force=force, concurrency=concurrency)
     if not as_json:
         print_output(report)
     return exit_code_for_all(report.outcomes)
 
 
-async def _apply(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *, force: bool, as_json: bool) -> Report:
+async def _apply(
+    gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *, as_json: bool, **options: Any
+) -> Report:
     bar = progress_bar(Console(stderr=True))
     task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
     unwanted = {webhook.id for webhook in planned.delete}
@@ -178,7 +184,7 @@ async def _apply(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *
             print_json(outcome_json(outcome))
 
     with bar:
-        return await gwms.webhooks.apply(planned, force=force, on_outcome=record)
+        return await gwms.webhooks.apply(planned, on_outcome=record, **options)
 
 
 def _interrupted(path: str, done: dict[object, Outcome]) -> str:

@@ -15,6 +15,7 @@ from .bulk import BulkResult, run_bulk
 from .completion import complete_event_types
 from .confirm import confirm_delete
 from .loop import run
+from .options import concurrency_option
 from .output import (
     Exit,
     Result,
@@ -88,6 +89,7 @@ async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
 @click.argument("events", metavar="EVENT...", nargs=-1, required=True, shell_complete=complete_event_types)
 @_method
 @click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
+@concurrency_option
 @with_access
 @json_option
 @click.pass_context
@@ -99,6 +101,7 @@ def create(
     access: Access,
     *,
     inactive: bool,
+    concurrency: int,
     as_json: bool,
 ) -> None:
     """Create webhooks for a URL, one per event type.
@@ -111,13 +114,16 @@ def create(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     done = dict[object, Outcome]()
-    work = _create(specs, access, done, as_json=as_json)
+    work = _create(specs, access, done, concurrency, as_json=as_json)
     context.exit(run(handle_errors(work, lambda: _interrupted(done.values()))))
 
 
-async def _create(specs: list[WebhookSpec], access: Access, done: dict[object, Outcome], *, as_json: bool) -> Exit:
+async def _create(
+    specs: list[WebhookSpec], access: Access, done: dict[object, Outcome], concurrency: int, *, as_json: bool
+) -> Exit:
+    record = partial(_record, done, as_json=as_json)
     async with access.client() as gwms:
-        report = await gwms.webhooks.register_many(specs, on_outcome=partial(_record, done, as_json=as_json))
+        report = await gwms.webhooks.register_many(specs, concurrency=concurrency, on_outcome=record)
     return exit_code_for_all(report.outcomes)
 
 

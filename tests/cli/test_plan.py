@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import threading
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -23,6 +25,7 @@ from ..helpers.command_line import FILE, URL, environment, lines, run
 from ..helpers.emulated import client, held, spec, specs, until
 
 pytestmark = pytest.mark.usefixtures("own_cache")
+FLAGS: dict[str, Any] = {"prune": False, "yes": False, "force": False, "concurrency": 32, "as_json": True}
 
 
 @pytest.fixture
@@ -130,11 +133,24 @@ async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
     gateway.inject(nothing, operation="list", times=3)
     access, done = Access(*gateway.credentials, gateway.base_url), dict[object, Outcome]()
 
-    code = await apply_file(WebhookFile((spec(),)), access, done, prune=False, yes=False, force=False, as_json=True)
+    code = await apply_file(WebhookFile((spec(),)), access, done, **FLAGS)
 
     assert code is Exit.DONE
     assert [outcome.status for outcome in done.values()] == ["existing"]
     assert (gateway.count("create"), gateway.count("delete"), len(gateway.webhooks)) == (1, 1, 1)
+
+
+def test_one_at_a_time(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """--concurrency 1 sends a create only when the one before it was answered; 0 is a usage error."""
+    gwms_emulator.latency = 0.05
+    applied = run(gwms_emulator, "apply", path, "--concurrency", "1")
+    created = run(gwms_emulator, "webhooks", "create", URL, "CREATE_RETURN", "UPDATE_RETURN", "--concurrency", "1")
+    none = run(gwms_emulator, "apply", path, "--concurrency", "0")
+    times = [one.at for one in gwms_emulator.requests if one.operation == "create"]
+
+    assert [applied.exit_code, created.exit_code, none.exit_code] == [0, 0, 2]
+    assert len(times) == 4
+    assert all(later - sooner >= 0.05 for sooner, later in pairwise(times))
 
 
 def test_prune(gwms_emulator: GwmsEmulator, path: Path) -> None:
@@ -187,15 +203,14 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     gateway.latency = 0.01
     access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
     done = dict[object, Outcome]()
-    flags = {"prune": False, "yes": False, "force": False, "as_json": True}
-    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **flags), lambda: str(len(done))))
+    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **FLAGS), lambda: str(len(done))))
     await until(lambda: done)
     task.cancel()
 
     assert await task is Exit.INTERRUPTED
     assert len(done) > 0
     assert len(gateway.webhooks) < 100
-    assert await apply_file(wanted, access, {}, **flags) is Exit.DONE
+    assert await apply_file(wanted, access, {}, **FLAGS) is Exit.DONE
     assert set(held(gateway).values()) == {1}
     assert len(gateway.webhooks) == 100
 
