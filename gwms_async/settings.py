@@ -116,7 +116,7 @@ def check_credentials(credentials: CredentialsLike) -> None:
         ConfigurationError: It lacks one of them, or one of them is invalid.
     """
     names = ("username", "password", "api_key")
-    if not any(hasattr(credentials, name) for name in names):
+    if isinstance(credentials, type) or not any(hasattr(credentials, name) for name in names):
         wanted, got = "Credentials(username=..., password=..., api_key=...)", type(credentials).__name__
         raise ConfigurationError(f"credentials must be {wanted}; got {got}")
     problem = credentials_problem(**{name: getattr(credentials, name, None) for name in names})

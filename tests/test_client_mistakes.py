@@ -32,7 +32,7 @@ def test_with() -> None:
         pass
 
 
-@pytest.mark.parametrize("given", [tuple(PARTS.values()), PARTS, KEY, None])
+@pytest.mark.parametrize("given", [tuple(PARTS.values()), PARTS, KEY, None, Credentials])
 def test_credentials_that_are_none(given: Any) -> None:
     """The error says what to pass, whatever was passed."""
     with pytest.raises(ConfigurationError) as caught:

@@ -10,7 +10,7 @@ from .streams import forgiving_output
 
 def main() -> None:
     """Run the command line."""
-    for name in ("click", "rich"):
+    for name in ("click", "rich", "tomli_w", "filelock", "platformdirs"):
         if find_spec(name) is None:
             sys.exit(f"gwms needs {name}: pip install 'gwms-async[cli]'")
     from .commands import gwms  # noqa: PLC0415  # only once click is known to be there

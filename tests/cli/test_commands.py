@@ -35,9 +35,10 @@ def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtu
     assert "demo" in capfd.readouterr().out
 
 
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["click", "rich", "tomli_w", "filelock", "platformdirs"])
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The message says what to install."""
-    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(SystemExit, match=r"gwms needs rich: pip install 'gwms-async\[cli\]'"):
+    with pytest.raises(SystemExit, match=rf"gwms needs {name}: pip install 'gwms-async\[cli\]'"):
         cli.main()
