@@ -125,5 +125,6 @@ class Report:
             for status in OutcomeStatus
             if counts[status]
         )
-        lines = [f"{len(self.outcomes)} webhooks: {parts}" if parts else "no webhooks"]
+        count = len(self.outcomes)
+        lines = [f"{count} webhook{'' if count == 1 else 's'}: {parts}" if parts else "no webhooks"]
         return "\n".join([*lines, *(f"  {outcome}" for outcome in self.failures)])
