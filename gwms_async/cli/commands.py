@@ -35,6 +35,7 @@ Exit codes:
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),
         "plan": ("plan", "Show what `apply` would change, without changing anything."),
+        "secret": ("receiver", "Print a random secret for the URLs of webhooks."),
         "webhooks": ("webhooks", "List, create, update and delete webhooks."),
     },
 )
