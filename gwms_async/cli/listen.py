@@ -95,13 +95,15 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
     if text := warning((spec.url for spec in specs), access.base_url):
         print_message(text)
     done = dict[Identity, Outcome]()
+
+    def record(outcome: Outcome) -> None:
+        done[outcome.spec.identity] = outcome
+        if outcome.is_failure:
+            print_message(f"Warning: {outcome}")
+
     async with access.client() as gwms:
         try:
-            report = await gwms.webhooks.register_many(
-                specs, on_outcome=lambda one: done.update({one.spec.identity: one})
-            )
-            for failure in report.failures:
-                print_message(f"Warning: {failure}")
+            await gwms.webhooks.register_many(specs, on_outcome=record)
             while True:
                 lines.update(active=await _count_active(gwms, specs))
                 await asyncio.sleep(_CHECK)
