@@ -11,10 +11,10 @@ from aiohttp import web
 from fastapi import FastAPI
 
 from gwms_async import HttpMethod, WebhookType
-from gwms_async.receiving import Delivery, Lapse, aiohttp_app, asgi_app
+from gwms_async.receiving import Delivery, Lapse, Receiver, aiohttp_app, asgi_app
 from gwms_async.testing import DeliveryPolicy, GwmsEmulator
 
-from ..helpers.deliveries import NEW_SECRET, SECRET
+from ..helpers.deliveries import NEW_SECRET, SECRET, Handled
 from ..helpers.emulated import client
 from ..helpers.hosts import aiohttp_host, uvicorn_host
 from ..helpers.watching import Time, watched
@@ -120,3 +120,25 @@ async def test_the_whole_loop(gateway: GwmsEmulator) -> None:
     assert [webhook for webhook in gateway.webhooks if webhook.url in urls] == foreign
     assert len(gateway.webhooks) == 74
     assert {attempt.status for attempt in gateway.deliveries} == {200, 500}
+
+
+async def test_rotation_of_the_secret(gateway: GwmsEmulator) -> None:
+    """Two replicas are restarted one by one, and subscribe once all know the new secret: no delivery is answered 404."""
+    base, handled = "https://shop.example/gwms", Handled()
+    old, both, new, last = (SECRET,), (SECRET, NEW_SECRET), (NEW_SECRET, SECRET), (NEW_SECRET,)
+    steps = [(old, old), (old, both), (both, both), (both, new), (new, new), (new, last), (last, last)]
+    async with client(gateway) as gwms:
+        for step in steps:
+            for secrets in step:
+                receiver = Receiver(*secrets)
+                receiver.on(*WebhookType)(handled)
+                async with aiohttp_host(aiohttp_app(receiver)) as port:
+                    gateway.route("https://shop.example", f"http://127.0.0.1:{port}")
+                    if step in {(old, old), (new, new)}:
+                        await receiver.subscribe(gwms, base)
+                    assert gateway.emit("UPDATE_ORDER", ENTITY) == 1
+                    await gateway.delivered()
+
+    assert [attempt.status for attempt in gateway.deliveries] == [200] * 14
+    assert len(handled) == 14
+    assert len(gateway.webhooks) == 18
