@@ -18,7 +18,6 @@ _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LABEL = "[a-z0-9-]{1,32}"
 _NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
-_MARK = "/gw1-"
 _TOKEN_LENGTH = len("gw1-") + 32
 _OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
 
@@ -46,17 +45,16 @@ class Urls:
 
     def match(self, raw_path: str) -> Match | None:
         """Find a URL with a valid token in a path, whatever comes before it."""
-        end = -1
-        while (end := raw_path.find(_MARK, end + 1)) >= 0:
-            name = raw_path[raw_path.rfind("/", 0, end) + 1 : end]
-            token = raw_path[end + 1 : end + 1 + _TOKEN_LENGTH]
+        begin = 0
+        while begin := raw_path.find("/gw1-", begin) + 1:
+            end = begin + _TOKEN_LENGTH
+            name, token = raw_path[raw_path.rfind("/", 0, begin - 1) + 1 : begin - 1], raw_path[begin:end]
             known = self._names.get(name) or self._named(name)
             if known is not None and token.isascii():
                 event_type, eshop, tokens = known
                 for own in tokens:
                     if hmac.compare_digest(own, token):
-                        tail = raw_path[end + 1 + _TOKEN_LENGTH :]
-                        return Match(event_type, eshop, _decoded(tail.removeprefix("/")))
+                        return Match(event_type, eshop, _decoded(raw_path[end:].removeprefix("/")))
         return None
 
     def _named(self, name: str) -> tuple[WebhookType, str, list[str]] | None:

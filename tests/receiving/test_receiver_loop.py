@@ -123,7 +123,7 @@ async def test_the_whole_loop(gateway: GwmsEmulator) -> None:
 
 
 async def test_rotation_of_the_secret(gateway: GwmsEmulator) -> None:
-    """Two replicas are restarted one by one, and subscribe once all know the new secret: no delivery is answered 404."""
+    """Two replicas are restarted one by one, and subscribe once all know the new secret: none is answered 404."""
     base, handled = "https://shop.example/gwms", Handled()
     old, both, new, last = (SECRET,), (SECRET, NEW_SECRET), (NEW_SECRET, SECRET), (NEW_SECRET,)
     steps = [(old, old), (old, both), (both, both), (both, new), (new, new), (new, last), (last, last)]
