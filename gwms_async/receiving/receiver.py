@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from attrs import frozen
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigurationError, without_frames
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from ..registration.checks import is_async
 from ..registration.report import Report
 from .take import BODIES_IN_FLIGHT, Answer, DeliveryHandler, Intake, Read
 from .urls import Urls, checked_base, checked_label, is_ours, secret_problem
@@ -96,7 +96,7 @@ class Receiver:
                 raise ConfigurationError("name the event types of the handler")
             for taken in wanted.keys() & self._handlers.keys():
                 raise ConfigurationError(f"{taken} has a handler already")
-            if not any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__))):
+            if not is_async(handler):
                 raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
             self._handlers.update(dict.fromkeys(wanted, handler))
             return handler

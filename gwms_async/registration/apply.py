@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from ..chain import Call
 from ..errors import GwmsError, NotFoundError, PlanRefusedError
 from ..models import Identity, Webhook
-from .bulk import check_concurrency, register_many, safe_callback
+from .bulk import register_many, safe_callback
+from .checks import check_concurrency, check_function
 from .coordinator import Coordinator
 from .plan import Plan, is_refused
 from .report import Outcome, OutcomeStatus, Report
@@ -28,6 +29,7 @@ async def apply(
     if not isinstance(plan, Plan):
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
+    check_function("on_outcome", on_outcome)
     snapshot = await coordinator.lists.fresh()
     if not force:
         _check(plan, snapshot)
@@ -36,11 +38,17 @@ async def apply(
     kept = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
     notify, workers = safe_callback(on_outcome), Workers(coordinator.clock)
 
+    async def recent() -> Snapshot:
+        nonlocal snapshot
+        if coordinator.lists.is_old(snapshot):
+            snapshot = await coordinator.lists.refreshed()
+        return snapshot
+
     async def delete(deletion: Deletion) -> None:
         if report.failures:
             deletion.refuse("some of the wanted webhooks are not registered")
         else:
-            await deletion.carry_out(snapshot, kept)
+            await deletion.carry_out(recent, kept)
         notify(deletion.outcome)
 
     await workers.supervise(workers.each(deletions, delete, concurrency))
@@ -84,16 +92,18 @@ class Deletion:
             OutcomeStatus.NOT_STARTED, GwmsError(f"webhook {self._webhook.id} was not deleted: {reason}. Run again")
         )
 
-    async def carry_out(self, snapshot: Snapshot, kept: Mapping[Identity, Webhook]) -> None:
+    async def carry_out(self, recent: Callable[[], Awaitable[Snapshot]], kept: Mapping[Identity, Webhook]) -> None:
         """Delete the webhook, if it is still what the plan saw.
 
         Args:
-            snapshot: What the gateway had before anything was changed.
+            recent: Returns a list that is not too old.
             kept: The webhooks that were registered.
         """
         webhook, memory = self._webhook, self._coordinator.memory
-        stays, listed = kept.get(webhook.identity), snapshot.get(webhook.id)
+        stays = kept.get(webhook.identity)
         try:
+            snapshot = await recent()
+            listed = snapshot.get(webhook.id)
             if webhook.id in memory.disputed(webhook.identity, snapshot):
                 listed = None if memory.is_deleted(webhook.id) else await self._get(webhook.id)
             if stays is not None and stays.id == webhook.id:

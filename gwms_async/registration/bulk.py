@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..models import Identity, WebhookSpec
+from .checks import check_concurrency, check_deadline, check_function, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
-from .snapshot import check_iterable, unique
+from .snapshot import unique
 
 _logger = logging.getLogger("gwms_async")
 
@@ -27,6 +29,8 @@ async def register_many(
     specs = list(specs)
     wanted = unique(specs)
     check_concurrency(concurrency)
+    check_deadline(deadline)
+    check_function("on_outcome", on_outcome)
     ended: dict[Identity, Outcome] = {}
     notify = safe_callback(on_outcome)
 
@@ -53,12 +57,6 @@ async def register_many(
     return Report(tuple(ended[identity] for identity in wanted))
 
 
-def check_concurrency(concurrency: object) -> None:
-    """Raise `ValueError` unless it is a whole number of 1 or more."""
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise ValueError(f"concurrency must be a whole number of 1 or more, got {concurrency!r}")
-
-
 def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
     """Return a callback that logs what the user's raises."""
 
@@ -66,7 +64,7 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
         try:
             if on_outcome is not None:
                 on_outcome(outcome)
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # nobody has cancelled a function that does not wait
             _logger.exception("on_outcome failed; the registration goes on")
 
     return notify

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook
 from .item import PAUSES, UNSETTLED, Item
+from .reasons import lost_track
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
 
@@ -79,7 +80,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     if hidden:
         return _later(item)
     if item.own:
-        item.end(OutcomeStatus.FAILED, error=GwmsError("somebody has deleted or changed it meanwhile: run again"))
+        item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
 
 
@@ -122,7 +123,9 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int]) ->
 async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int]) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
-    excess = [number for number in others if number not in foreign] + hidden
+    # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
+    existing = [number for number in hidden if await item.get(number) is not None]
+    excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status, error = _status(item, keep), None
     if keep.active is not item.spec.active:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from math import inf
 
@@ -12,6 +13,7 @@ from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
+from .reasons import cut_short, misspelt, not_closed, not_switched, replaced
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, preferred_first
 
@@ -48,7 +50,8 @@ class Item:
         before: Ids of its identity that existed when it was first found missing.
         made: Ids that this run created for it.
         own: These, what was recovered, and what other runs created and no closing list has decided.
-        gone: Ids that were answered 404, or deleted.
+        gone: Ids that were answered 404, deleted, or are another webhook by now.
+        stored_as: One of its own that the gateway stores as another webhook.
         due: Monotonic seconds; a closing list that begins earlier does not decide it.
         looks: How many closing lists came too early for it.
         is_watched: Whether copies of another client are to be looked at once more.
@@ -67,6 +70,7 @@ class Item:
     made: tuple[int, ...] = field(default=(), init=False)
     own: tuple[int, ...] = field(default=(), init=False)
     gone: frozenset[int] = field(default=frozenset(), init=False)
+    stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
     looks: int = field(default=0, init=False)
     is_watched: bool = field(default=False, init=False)
@@ -103,7 +107,7 @@ class Item:
         except Exception as error:  # one item's trouble is not the others'
             was_sent = self.call is not None and self.call.attempts
             if self.state is State.NEW and was_sent and not isinstance(error, GwmsError):
-                self._enter_doubt(_cut_short(self.spec))  # a user's middleware lost the response
+                self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
             elif self.state is State.NEW:
                 self.end(OutcomeStatus.FAILED, error=error)
 
@@ -150,7 +154,8 @@ class Item:
                     self.due, self.looks = self.coordinator.clock.monotonic(), -1
                 return
             if is_ours or webhook.identity != self.spec.identity:
-                await self._accept(webhook, OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING)
+                status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
+                await self._accept(webhook, status, snapshot.get(webhook.id))
                 return
             copies = (webhook,)
 
@@ -193,16 +198,11 @@ class Item:
         self.own = (*self.own, *(number for number in open_ids if number not in self.own))
         self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
 
-    async def _accept(self, webhook: Webhook, status: OutcomeStatus) -> None:
+    async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
         """Check the answer to a create."""
-        if webhook.identity != self.spec.identity:
+        if problem := misspelt(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
-            error = GwmsError(
-                f"webhook {webhook.id} was created, but the gateway stores {webhook.url!r} on {webhook.webhook_type} "
-                f"by {webhook.method} for {self.spec.url!r} on {self.spec.webhook_type} by {self.spec.method}: a later "
-                "run will not recognise it. Use the gateway's spelling"
-            )
-            self.end(status, webhook, error)
+            self.end(status, webhook, problem)
             return
         self.made, self.own = (*self.made, webhook.id), (*self.own, webhook.id)
         accepted = webhook
@@ -229,11 +229,9 @@ class Item:
             is_said = isinstance(outcome.error, OutcomeUnknownError)
             if self.state is not State.CREATED or self.doubt is None or is_said:
                 return outcome
-            reasons = "; ".join(str(reason) for reason in (outcome.error, error) if reason is not None)
-            text = f"there may be a second copy: no list was looked at since{reasons and f' ({reasons})'}. Run again"
-            return evolve(outcome, error=OutcomeUnknownError(text, spec=self.spec))
+            return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
-            return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or _cut_short(self.spec), self.attempts)
+            return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
         if self._conflict is not None:
             return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
         status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
@@ -263,13 +261,22 @@ class Item:
 
     async def get(self, webhook_id: int) -> Webhook | None:
         """Return a webhook as it is now; None if it is gone, or another one by now."""
-        try:
-            webhook = await self.api().get(webhook_id)
-        except NotFoundError:
-            self.coordinator.memory.note_deleted(webhook_id)
-            self.gone |= {webhook_id}
-            return None
-        return webhook if webhook.identity == self.spec.identity else None
+        memory = self.coordinator.memory
+        while True:
+            webhook: Webhook | None = None
+            with suppress(NotFoundError):
+                webhook = await self.api().get(webhook_id)
+            if not memory.is_doubtful(webhook_id, exists=webhook is not None):
+                break
+            await self.coordinator.clock.sleep(PAUSES[0])
+        if webhook is None:
+            memory.note_deleted(webhook_id)
+        elif webhook.identity == self.spec.identity:
+            return webhook
+        elif webhook_id in self.own:
+            self.stored_as = webhook
+        self.gone |= {webhook_id}
+        return None
 
     async def switched(self, webhook: Webhook) -> Webhook:
         """Activate or deactivate a webhook as the spec asks.
@@ -282,8 +289,7 @@ class Item:
         self.coordinator.memory.note_changed(switched)
         if switched.active is self.spec.active:
             return switched
-        wanted = "active" if self.spec.active else "inactive"
-        raise GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
+        raise not_switched(switched)
 
     def api(self) -> WebhookApi:
         """Return the operations, for one more call."""
@@ -292,7 +298,3 @@ class Item:
     def _next_call(self) -> Call:
         self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
         return self.call
-
-
-def _cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
-    return OutcomeUnknownError("its request was cut short: it may or may not exist, run again", spec=spec)

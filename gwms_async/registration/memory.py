@@ -11,6 +11,8 @@ from .snapshot import Snapshot
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
+_READ_LAG = 6.0
+"""Seconds for which `get` may not show a write yet: a gateway may read from replicas."""
 
 
 class Memory:
@@ -66,6 +68,13 @@ class Memory:
         """Return whether this client deleted it, or found it deleted."""
         self.forget()
         return webhook_id in self._written and webhook_id not in self._webhooks
+
+    def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
+        """Return whether `get` says the opposite of what this client wrote a moment ago."""
+        written_at = self._written.get(webhook_id)
+        if written_at is None or self._clock.monotonic() - written_at >= _READ_LAG:
+            return False
+        return exists is not (webhook_id in self._webhooks)
 
     def disputed(self, identity: Identity, snapshot: Snapshot) -> Iterator[int]:
         """Yield the ids of an identity about which a list disagrees with what this client wrote."""

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
 from ..redaction import displayed, redacted
+from .checks import check_function
 from .snapshot import Snapshot, is_tombstone, preferred_first, unique
 
 _FEW, _SHARE = 10, 0.3
@@ -99,6 +100,7 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
     if prune is None:
         return lambda _: False
     if callable(prune):
+        check_function("prune", prune)
         return prune
     if not isinstance(prune, str) or not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
@@ -119,7 +121,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     Raises:
         ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
-    webhooks = tuple(webhooks)
+    webhooks = tuple({webhook.id: webhook for webhook in webhooks}.values())  # a list may show one twice
     snapshot, kept = Snapshot.of(0.0, webhooks), set[int]()
     create: list[WebhookSpec] = []
     activate: list[Webhook] = []

@@ -22,7 +22,6 @@ Emit = Callable[[Outcome], Awaitable[None]]
 """Takes an outcome as it becomes known; a later one of the same spec replaces it."""
 
 _logger = logging.getLogger("gwms_async")
-_MAX_AGE = 30.0
 _NO_LIST = Snapshot.of(-inf, ())
 
 
@@ -84,7 +83,7 @@ class Run:
         return (item or Item(spec, self._coordinator)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
-        is_old = self._clock.monotonic() - self._snapshot.began_at > _MAX_AGE
+        is_old = self._coordinator.lists.is_old(self._snapshot)
         try:
             snapshot = await self._refreshed_list() if is_old else self._snapshot
         except Exception as error:  # a user's middleware may raise anything

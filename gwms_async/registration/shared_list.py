@@ -13,6 +13,9 @@ from .snapshot import Snapshot
 
 Listing = asyncio.Future[Snapshot | Exception]
 
+_MAX_AGE = 30.0
+"""Seconds after which a list decides nothing any more."""
+
 
 class SharedList:
     """Lists webhooks; each list serves everyone who asked before it began.
@@ -43,6 +46,10 @@ class SharedList:
             GwmsError: The list failed.
         """
         return await self._end_of(self._current or self._next or self._begin())
+
+    def is_old(self, snapshot: Snapshot) -> bool:
+        """Return whether a list is too old to decide anything."""
+        return self._clock.monotonic() - snapshot.began_at > _MAX_AGE
 
     def _begin(self) -> Listing:
         listing = self._next = asyncio.get_running_loop().create_future()

@@ -8,6 +8,7 @@ from typing import Self
 from attrs import frozen
 
 from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url
+from .checks import check_iterable
 
 
 @frozen(eq=False, repr=False)
@@ -23,20 +24,20 @@ class Snapshot:
 
     began_at: float
     _first: Mapping[Identity, Webhook]
-    _further: Mapping[Identity, tuple[Webhook, ...]]
+    _further: Mapping[Identity, list[Webhook]]
     _by_id: Mapping[int, Webhook]
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
         """Index a list."""
         first: dict[Identity, Webhook] = {}
-        further: dict[Identity, tuple[Webhook, ...]] = {}
+        further: dict[Identity, list[Webhook]] = {}
         by_id = {webhook.id: webhook for webhook in webhooks}
         for number in sorted(by_id):
             webhook = by_id[number]
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
-                further[identity] = (*further.get(identity, ()), webhook)
+                further.setdefault(identity, []).append(webhook)
         return cls(began_at, first, further, by_id)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
@@ -61,12 +62,6 @@ def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]
     every delivery.
     """
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
-
-
-def check_iterable(specs: object, *kinds: type) -> None:
-    """Raise `ValueError` unless it is one of the kinds of iterables, and not a string."""
-    if isinstance(specs, str) or not isinstance(specs, kinds):
-        raise ValueError(f"specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}")
 
 
 def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:

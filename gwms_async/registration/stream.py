@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
 
 from ..models import WebhookSpec, check_is_spec
-from .bulk import check_concurrency
+from ..timeouts import is_cancelled
+from .checks import check_concurrency, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
-from .snapshot import check_iterable
 
 
 async def register_stream(
@@ -58,7 +58,7 @@ class Source:
         self._next = aiter(specs).__anext__ if isinstance(specs, AsyncIterable) else _stepper(specs)
         self._lock = asyncio.Lock()
         self._is_over = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     async def __call__(self) -> WebhookSpec | None:
         """Return the next spec; None after the last, or after an error."""
@@ -70,7 +70,9 @@ class Source:
                 check_is_spec(spec)
             except StopAsyncIteration:
                 pass
-            except Exception as error:  # the source is the user's, and gets its error back
+            except (Exception, asyncio.CancelledError) as error:  # the source is the user's, and gets its error back
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
                 self.error = error
             else:
                 return spec

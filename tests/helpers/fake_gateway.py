@@ -64,6 +64,8 @@ class FakeGateway:
     latency: float = 0.01
     rng: Random | None = None  # makes latencies differ
     list_lag: float = 0.0
+    get_lag: float = 0.0
+    answer: Callable[[Webhook], Webhook] = field(default=lambda webhook: webhook)  # to a create
     unique: bool = False
     without_effect: set[str] = field(factory=set)
     stale: list[Webhook] | None = None  # what lists show, once
@@ -83,7 +85,7 @@ class FakeGateway:
 
     def changed(self) -> None:
         """Note how things are now, for lists that lag."""
-        if self.list_lag:
+        if self.list_lag or self.get_lag:
             self._changes.append((asyncio.get_running_loop().time(), dict(self.webhooks)))
 
     def listed(self) -> list[Webhook]:
@@ -91,11 +93,12 @@ class FakeGateway:
         if self.stale is not None:
             stale, self.stale = self.stale, None
             return stale
-        seen = self.webhooks
-        if self.list_lag:
-            until = asyncio.get_running_loop().time() - self.list_lag
-            seen = next((rows for when, rows in reversed(self._changes) if when <= until), {})
-        return list(seen.values())
+        return list(self.seen(self.list_lag).values())
+
+    def seen(self, lag: float) -> dict[int, Webhook]:
+        """Return what a replica shows that is so many seconds behind."""
+        until = asyncio.get_running_loop().time() - lag
+        return next((rows for when, rows in reversed(self._changes) if when <= until), {}) if lag else self.webhooks
 
     def fail(self, operation: str, *faults: Fault) -> None:
         """Let the next requests of an operation fail."""
@@ -158,15 +161,18 @@ class FakeOperations:
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook."""
-        return await self._gateway.handle(self._call, "create", spec, lambda: self._gateway.add(spec))
+        return await self._gateway.handle(
+            self._call, "create", spec, lambda: self._gateway.answer(self._gateway.add(spec))
+        )
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get a webhook."""
 
         def act() -> Webhook:
-            if webhook_id not in self._gateway.webhooks:
+            seen = self._gateway.seen(self._gateway.get_lag)
+            if webhook_id not in seen:
                 raise not_found(webhook_id)
-            return self._gateway.webhooks[webhook_id]
+            return seen[webhook_id]
 
         return await self._gateway.handle(self._call, "get", webhook_id, act)
 

@@ -135,12 +135,15 @@ def test_one_spec_s_failure_is_not_the_others() -> None:
     virtual_loop.run(main())
 
 
-def test_a_callback_that_fails_does_not_end_the_run(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+def test_a_callback_that_fails_does_not_end_the_run(
+    caplog: pytest.LogCaptureFixture, error: type[BaseException]
+) -> None:
     """The callback's error is logged, and all is registered."""
 
     async def main() -> None:
         def fail(outcome: Outcome) -> None:
-            raise ZeroDivisionError
+            raise error
 
         report = await register_many(FakeGateway().coordinator(), specs(2), concurrency=2, on_outcome=fail)
 

@@ -185,7 +185,7 @@ def test_deleted_by_somebody_meanwhile() -> None:
         await gateway.settle()
 
         assert [one.status for one in emitted] == [S.CREATED, S.FAILED]
-        assert "somebody has deleted or changed it" in str(outcome.error)
+        assert "somebody has deleted it" in str(outcome.error)
 
     run(main)
 

@@ -230,7 +230,7 @@ def test_a_created_webhook_that_somebody_deletes_has_failed() -> None:
         await deletion
 
         assert outcome.status is S.FAILED
-        assert "somebody has deleted or changed it" in str(outcome.error)
+        assert "somebody has deleted it" in str(outcome.error)
 
     virtual_loop.run(main())
 

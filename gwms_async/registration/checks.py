@@ -1,0 +1,36 @@
+"""What callers must pass; pure. Nothing is sent before it is checked."""
+
+from __future__ import annotations
+
+import inspect
+from math import isnan
+
+
+def check_iterable(specs: object, *kinds: type) -> None:
+    """Raise `ValueError` unless it is one of the kinds of iterables, and not a string."""
+    if isinstance(specs, str) or not isinstance(specs, kinds):
+        raise ValueError(f"specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}")
+
+
+def check_concurrency(concurrency: object) -> None:
+    """Raise `ValueError` unless it is a whole number of 1 or more."""
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise ValueError(f"concurrency must be a whole number of 1 or more, got {concurrency!r}")
+
+
+def check_deadline(deadline: object) -> None:
+    """Raise `ValueError` unless it is None or a number of seconds."""
+    is_number = isinstance(deadline, int | float) and not isinstance(deadline, bool) and not isnan(deadline)
+    if deadline is not None and not is_number:
+        raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r}")
+
+
+def check_function(name: str, function: object) -> None:
+    """Raise `ValueError` unless it is None or a function that is not async: nobody would await what it returns."""
+    if function is not None and (not callable(function) or is_async(function)):
+        raise ValueError(f"{name} must be a function, and not an async one; got {function!r}")
+
+
+def is_async(function: object) -> bool:
+    """Return whether a function, or an object that is called like one, is async."""
+    return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))

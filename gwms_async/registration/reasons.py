@@ -1,0 +1,69 @@
+"""What is wrong with a webhook that is not as its spec asks; pure."""
+
+from __future__ import annotations
+
+from ..errors import GwmsError, OutcomeUnknownError
+from ..models import Webhook, WebhookSpec
+
+
+def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
+    """Return the error of a create that was stopped on the wire."""
+    return OutcomeUnknownError("its request was cut short: it may or may not exist, run again", spec=spec)
+
+
+def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:
+    """Return the error of a spec that was in doubt, where no closing list has decided since.
+
+    Args:
+        spec: The spec.
+        errors: Why not, and what else was wrong.
+    """
+    reasons = "; ".join(str(error) for error in errors if error is not None)
+    text = f"there may be a second copy: no list was looked at since{reasons and f' ({reasons})'}. Run again"
+    return OutcomeUnknownError(text, spec=spec)
+
+
+def misspelt(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
+    """Return the error of a webhook that was created, and is stored with another identity; None if it is not."""
+    if webhook.identity == spec.identity:
+        return None
+    return GwmsError(
+        f"webhook {webhook.id} was created, but the gateway stores {_described(webhook)} for {_described(spec)}: a "
+        "later run will not recognise it. Use the gateway's spelling"
+    )
+
+
+def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
+    """Return the error of a create that was answered with the id of another webhook; None if it was not.
+
+    Args:
+        listed: What the list showed under that id before.
+        spec: The spec.
+    """
+    if listed.identity == spec.identity:
+        return None
+    return GwmsError(
+        f"the gateway answered with webhook {listed.id}, which it had listed as {_described(listed)}: it may have "
+        "replaced that one. See what `list` shows, and run again"
+    )
+
+
+def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
+    """Return the error of a spec none of whose webhooks is there as it was created.
+
+    Args:
+        spec: The spec.
+        stored_as: What one of them is now, if it is there.
+    """
+    found = stored_as and misspelt(stored_as, spec)
+    return GwmsError(f"{found}, unless somebody has changed it" if found else "somebody has deleted it: run again")
+
+
+def not_switched(webhook: Webhook) -> GwmsError:
+    """Return the error of an activation or deactivation that had no effect."""
+    wanted = "inactive" if webhook.active else "active"
+    return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
+
+
+def _described(one: Webhook | WebhookSpec) -> str:
+    return f"{one.url!r} on {one.webhook_type} by {one.method}"

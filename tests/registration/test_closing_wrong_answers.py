@@ -1,0 +1,194 @@
+"""Gateways whose answers are wrong: another webhook's id, another spelling, reads from replicas; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from attrs import evolve
+
+from gwms_async import OutcomeStatus, Webhook, WebhookSpec
+from gwms_async.chain import Call
+from gwms_async.registration.bulk import register_many
+from gwms_async.registration.coordinator import Coordinator
+from gwms_async.registration.report import Outcome
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, specs
+
+S = OutcomeStatus
+LAG = 2.0
+
+
+async def register(coordinator: Coordinator, *wanted: WebhookSpec) -> tuple[Outcome, ...]:
+    """Register webhooks, one at a time."""
+    return (await register_many(coordinator, wanted, concurrency=1)).outcomes
+
+
+def run(main: Callable[[], object]) -> None:
+    """Run a test in virtual time."""
+    virtual_loop.run(main())  # type: ignore[arg-type]
+
+
+def test_the_id_of_another_clients_webhook() -> None:
+    """A create is answered with the largest id there is, which is no longer its own: that one is not deleted."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        gateway.answer = lambda webhook: evolve(webhook, id=gateway.add(other).id)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1, 2]
+        assert outcome.webhook == gateway.webhooks[1]
+
+    run(main)
+
+
+def test_the_id_of_the_next_webhook_of_the_same_run() -> None:
+    """None of them is deleted."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(3)
+        gateway.rng = None
+        gateway.answer = lambda webhook: evolve(webhook, id=max(gateway.webhooks))
+        report = await register_many(gateway.coordinator(), wanted, concurrency=3)
+
+        assert sorted(webhook.url for webhook in gateway.webhooks.values()) == [spec.url for spec in wanted]
+        assert not report.failures
+        assert gateway.count("delete") == 0
+
+    run(main)
+
+
+def test_what_has_become_another_webhook_is_not_deleted() -> None:
+    """A list did not show the copy that stays, and somebody has changed ours since."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        gateway.add(spec)
+        gateway.stale = []
+
+        def answer(webhook: Webhook) -> Webhook:
+            gateway.webhooks[webhook.id] = evolve(webhook, url=other.url)
+            return webhook
+
+        gateway.answer = answer
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert outcome.webhook == gateway.webhooks[1]
+        assert gateway.webhooks[2].url == other.url
+
+    run(main)
+
+
+def test_a_create_that_replaces_a_webhook() -> None:
+    """The gateway keeps one webhook per host, say: the outcome says which one may be gone."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        before = gateway.add(other)
+
+        def answer(webhook: Webhook) -> Webhook:
+            gateway.webhooks = {before.id: evolve(webhook, id=before.id)}
+            return gateway.webhooks[before.id]
+
+        gateway.answer = answer
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert outcome.is_failure
+        assert f"webhook 1, which it had listed as '{other.url}'" in str(outcome.error)
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+def test_an_answer_that_repeats_the_request() -> None:
+    """It is stored in another spelling, which only lists show: the error has the id and both spellings."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+        gateway.answer = lambda webhook: evolve(webhook, url=spec.url)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert outcome.status is S.FAILED
+        assert outcome.webhook == gateway.webhooks[1]
+        assert f"webhook 1 was created, but the gateway stores '{spec.url}?stored'" in str(outcome.error)
+
+    run(main)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3, 1.0, 1.9])
+def test_replicas_that_do_not_show_a_create_yet(pause: float) -> None:
+    """Neither a list nor `get` shows it: registered again, it is there once."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=LAG, get_lag=LAG), specs(1)
+        coordinator = gateway.coordinator()
+        await coordinator.post(spec, Call(), by_registration=pause != 1.0)
+        await asyncio.sleep(pause)
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert outcome.webhook == gateway.webhooks[1]
+        assert not outcome.is_failure
+
+    run(main)
+
+
+@pytest.mark.parametrize("concurrently", [False, True])
+def test_registrations_on_replicas(concurrently: bool) -> None:
+    """Two in a row, or at once: one webhook, which both return."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=LAG, get_lag=LAG), specs(1)
+        coordinator = gateway.coordinator()
+        if concurrently:
+            first, again = await asyncio.gather(register(coordinator, spec), register(coordinator, spec))
+        else:
+            first, again = await register(coordinator, spec), await register(coordinator, spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert [one.webhook for one in (*first, *again)] == [gateway.webhooks[1]] * 2
+
+    run(main)
+
+
+def test_replicas_that_still_show_what_was_deleted() -> None:
+    """It is created again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=LAG, get_lag=LAG), specs(1)
+        coordinator = gateway.coordinator()
+        await register(coordinator, spec)
+        await asyncio.sleep(10)
+        await coordinator.api(Call()).delete(1)
+        coordinator.memory.note_deleted(1)
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert list(gateway.webhooks) == [2]
+        assert outcome.status is S.CREATED
+
+    run(main)
+
+
+def test_a_delete_without_effect() -> None:
+    """After six seconds `get` is believed: the webhook is there."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        await register(coordinator, spec)
+        coordinator.memory.note_deleted(1)
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert outcome.status is S.EXISTING
+        assert list(gateway.webhooks) == [1]
+
+    run(main)

@@ -1,0 +1,57 @@
+"""What is said of webhooks that are not as their specs ask."""
+
+from __future__ import annotations
+
+from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
+from gwms_async.registration.reasons import cut_short, lost_track, misspelt, not_closed, not_switched, replaced
+
+SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
+ASKED = "'https://shop.example/a' on CREATE_ORDER by POST"
+
+
+def webhook(url: str, *, active: bool = True) -> Webhook:
+    """Return webhook 7."""
+    return Webhook(7, url, WebhookType.CREATE_ORDER, active, HttpMethod.POST)
+
+
+def test_the_same_identity_is_no_mistake() -> None:
+    """Nor is another spelling of the same URL."""
+    assert misspelt(webhook("HTTPS://shop.example:443/a"), SPEC) is None
+    assert replaced(webhook(SPEC.url), SPEC) is None
+
+
+def test_another_spelling_shows_both() -> None:
+    """With the id, so that the webhook can be found."""
+    text = str(misspelt(webhook("https://shop.example/A"), SPEC))
+
+    assert text.startswith("webhook 7 was created, but the gateway stores 'https://shop.example/A' on CREATE_ORDER")
+    assert ASKED in text
+
+
+def test_an_id_that_was_another_webhook() -> None:
+    """The error shows what that was."""
+    assert "webhook 7, which it had listed as 'https://shop.example/b'" in str(
+        replaced(webhook("https://shop.example/b"), SPEC)
+    )
+
+
+def test_what_is_there_no_longer() -> None:
+    """It was deleted, or is stored as something else."""
+    assert str(lost_track(SPEC, None)) == "somebody has deleted it: run again"
+    assert str(lost_track(SPEC, webhook("https://shop.example/b"))).endswith("unless somebody has changed it")
+
+
+def test_errors_that_leave_a_doubt() -> None:
+    """They have the spec, and what is known."""
+    error = not_closed(SPEC, None, GwmsError("the list failed"))
+
+    assert error.spec is cut_short(SPEC).spec is SPEC
+    assert isinstance(cut_short(SPEC), OutcomeUnknownError)
+    assert str(error) == "there may be a second copy: no list was looked at since (the list failed). Run again"
+    assert str(not_closed(SPEC)).endswith("looked at since. Run again")
+
+
+def test_a_switch_without_effect() -> None:
+    """The error says what the webhook is not."""
+    assert "webhook 7 is not inactive" in str(not_switched(webhook(SPEC.url)))
+    assert "webhook 7 is not active" in str(not_switched(webhook(SPEC.url, active=False)))
