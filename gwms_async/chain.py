@@ -96,7 +96,7 @@ class Response:
         data: The envelope's ``data``, or None.
         message: The envelope's ``message``, or None.
         secrets: The request's secrets.
-        total_count: The envelope's ``totalCount``, None if it has none.
+        total_count: How many items there are in all, as the envelope says; None if it does not.
     """
 
     status: int

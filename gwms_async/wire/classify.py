@@ -42,8 +42,10 @@ _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
     # may have carried the request out.
     (range(200, 300), Kind.SUCCESS),
     ({401}, Kind.UNAUTHORIZED),
-    ({408, 425, 429}, Kind.NOT_PROCESSED),
-    ({303}, Kind.UNKNOWN),  # the usual answer to a POST that was carried out
+    ({425, 429}, Kind.NOT_PROCESSED),
+    # 303 is the usual answer to a POST that was carried out. Frameworks answer 408 when a handler takes too long, and
+    # let it go on.
+    ({303, 408}, Kind.UNKNOWN),
     (range(300, 500), Kind.REFUSED),
     ({501, 505, 511}, Kind.REFUSED),
 )

@@ -6,6 +6,8 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from math import inf
 from typing import Any, TypeGuard, TypeVar
 
 from attrs import evolve
@@ -16,7 +18,7 @@ from ..models import Webhook
 from ..tokens import Token
 from .converter import FAST, mistakes
 from .envelope import excerpt, number
-from .headers import has_next_page
+from .headers import has_next_page, total_in
 
 T = TypeVar("T")
 
@@ -47,8 +49,13 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
 
 def _what_is_missing(rows: list[Any], response: Response) -> str | None:
     """Say what shows that there are more webhooks than came; None if nothing does."""
-    if response.total_count is not None and response.total_count > len(rows):
-        return f"`totalCount` is {response.total_count:.0f}, and {len(rows)} came"
+    if response.total_count == inf:
+        return "the response says that there are more"
+    total = max(response.total_count or 0, total_in(response.headers))
+    if total > len(rows):
+        return f"there are {total:.0f}, and {len(rows)} came"
+    if response.status == HTTPStatus.PARTIAL_CONTENT:
+        return "the status is 206"
     return 'the header Link has rel="next"' if has_next_page(response.headers) else None
 
 

@@ -7,9 +7,11 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from html import escape
 from http import HTTPStatus
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
+from urllib.parse import quote
 
 from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
@@ -25,6 +27,10 @@ _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LETTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON may write it
 _LONGEST_ESCAPE = 12  # a letter beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
+_ENVELOPE = frozenset({"statusCode", "message", "data"})
+_PAGING = ("meta", "pagination", "paging")
+_TOTALS = ("totalCount", "total_count", "total")
+_MORE = ("hasMore", "has_more", "hasNext", "hasNextPage")
 _read_json = json.JSONDecoder().decode
 
 
@@ -74,12 +80,11 @@ def open_envelope(
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)
-    message, inner, total = content.get("message"), content.get("statusCode"), content.get("totalCount")
+    message, inner = content.get("message"), content.get("statusCode")
     if inner != status and 200 <= status < 300:
         status = _status_within(inner, status)
     if message is not None and not isinstance(message, str):
         message = _text_of(message, _LONGEST_MESSAGE, secrets)
-    total_count = None if total is None else _number_or_digits(total)
     return Response(
         status,
         reason,
@@ -88,8 +93,17 @@ def open_envelope(
         data=content.get("data"),
         message=message,
         secrets=secrets,
-        total_count=total_count,
+        total_count=None if content.keys() <= _ENVELOPE else _total_in(content),
     )
+
+
+def _total_in(content: dict[str, Any]) -> float | None:
+    """Return how many items there are in all, as far as an envelope says so; infinity if only that there are more."""
+    for part in (content, *(inner for name in _PAGING if isinstance(inner := content.get(name), dict))):
+        totals = [total for name in _TOTALS if (total := _number_or_digits(part.get(name))) is not None]
+        if totals or any(part.get(name) is True for name in _MORE):
+            return max(totals, default=inf)
+    return None
 
 
 def _status_within(value: object, status: int) -> int:
@@ -176,7 +190,7 @@ def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
-    """Mask secrets in a text, as they are and however JSON may write them.
+    """Mask secrets in a text, as they are and however JSON, HTML and URLs may write them.
 
     Args:
         text: The text.
@@ -184,7 +198,7 @@ def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
         end: Where the text is cut; a secret that starts before is masked, though it ends later.
     """
     # Stripped as well: blanks at the beginning of a text are not looked at.
-    spellings = {spelling for secret in secrets for spelling in (secret, secret.strip()) if spelling}
+    spellings = {spelling for secret in secrets for spelling in (secret, secret.strip(), *_encoded(secret)) if spelling}
     spans = sorted(_occurrences(text, tuple(spellings)))
     end = len(text) if end is None else end
     shown, position = "", 0
@@ -195,6 +209,14 @@ def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
             shown += text[position:start] + "***"
         position = max(position, stop)
     return shown + text[position:end]
+
+
+def _encoded(secret: str) -> Iterator[str]:
+    """Yield a secret as error pages may show it."""
+    page, url = escape(secret), quote(secret, safe="", errors="replace")
+    yield from (page, page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"), escape(secret, quote=False))
+    for one in (url, re.sub("%..", lambda code: code[0].lower(), url)):
+        yield from (one, one.replace("%20", "+"))
 
 
 def _occurrences(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:

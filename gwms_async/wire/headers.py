@@ -10,6 +10,10 @@ from math import isfinite
 
 from ..chain import Response
 
+_TOTALS = {
+    "x-total-count": re.compile(r"\s*([0-9]{1,15})\s*"),
+    "content-range": re.compile(r"[^/]*/\s*([0-9]{1,15})\s*"),
+}
 # Targets and other parameters are matched to be skipped: they may contain anything.
 _LINK_PART = re.compile(r'<[^>]*>?|;\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)|([^\s;,"]*))', re.DOTALL)
 
@@ -49,6 +53,12 @@ def retry_after(response: Response, wall: float) -> float | None:
         present = http_date(response.headers.get("date"))
         seconds = when - (wall if present is None else present)
     return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def total_in(headers: Mapping[str, str]) -> int:
+    """Return how many items there are in all, as ``X-Total-Count`` or ``Content-Range`` says; 0 if neither does."""
+    found = (pattern.fullmatch(headers.get(name, "")) for name, pattern in _TOTALS.items())
+    return max((int(one[1]) for one in found if one), default=0)
 
 
 def has_next_page(headers: Mapping[str, str]) -> bool:

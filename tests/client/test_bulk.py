@@ -38,6 +38,7 @@ FAULTS: tuple[Fault, ...] = (
     Stall(3.0, carry_out=True),
     Status(429, retry_after="0"),
     Status(408),
+    Status(408, carry_out=True),
     Status(500),
     Status(500, carry_out=True),
     Status(503),

@@ -65,8 +65,8 @@ CUSTOMS = st.builds(
     tombstones=st.sampled_from([False, False, True]),
 )
 
-REFUSED = (400, 403, 408, 409, 418, 422, 425, 429, 501)
-UNKNOWN = (500, 502, 503, 504, 520, 524, 599)
+REFUSED = (400, 403, 409, 418, 422, 425, 429, 501)
+UNKNOWN = (408, 500, 502, 503, 504, 520, 524, 599)
 MISTAKES: tuple[list[object], dict[str, object]] = (
     ["url must be longer", {"webhookType": "no such event"}],
     {"url": ["no", "no"]},

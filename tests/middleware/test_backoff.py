@@ -93,7 +93,8 @@ async def status_of(
         (GET, [Response(200, readable=False), OK], 200, 1),
         (POST, [answered(503), OK], 503, 1),
         (POST, [failed(Cause.UNKNOWN), OK], Cause.UNKNOWN, 1),
-        (POST, [failed(Cause.NEVER_SENT), answered(429), answered(408), answered(425), OK], 200, 5),
+        (POST, [answered(408), OK], 408, 1),
+        (POST, [failed(Cause.NEVER_SENT), answered(429), answered(425), OK], 200, 4),
     ],
 )
 async def test_attempts_follow_the_table(

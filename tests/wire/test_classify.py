@@ -46,7 +46,7 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
         V.RETRY,
     ),
     ("401", [401], M.UNAUTHORIZED, V.RELOGIN, V.RELOGIN),
-    ("refused unprocessed", [408, 425, 429], M.NOT_PROCESSED, V.RETRY, V.RETRY),
+    ("refused unprocessed", [425, 429], M.NOT_PROCESSED, V.RETRY, V.RETRY),
     (
         "broken after sending",
         [
@@ -68,6 +68,7 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
     ("the gateway failed", [500, 502, 503, 504], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     ("a proxy says", [506, 507, 508, 509, 520, 522, 524, 529, 530, 599], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     ("counts as 500", [600, 999, 199, 0], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("a handler took too long", [408], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     ("see other", [303], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
     (
         "an unreadable success",

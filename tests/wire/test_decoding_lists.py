@@ -29,11 +29,11 @@ def test_a_total_beyond_what_came(total: float) -> None:
         decoding.decode_webhooks(LIST, Response(200, data=[DATA, DATA], total_count=total))
 
     assert str(caught.value) == (
-        f"the response to GET /webhooks is only a part of the list: `totalCount` is {total:.0f}, and 2 came. "
+        f"the response to GET /webhooks is only a part of the list: there are {total:.0f}, and 2 came. "
         "Half a list would create the rest again, and this version does not read further pages: "
         "update it, or ask Skladon for the whole list at once"
     )
-    assert caught.value.paths == (f"`totalCount` is {total:.0f}, and 2 came",)
+    assert caught.value.paths == (f"there are {total:.0f}, and 2 came",)
 
 
 @pytest.mark.parametrize("total", [None, 2, 1, 0, -5])
@@ -62,7 +62,7 @@ def test_an_empty_page_of_a_longer_list() -> None:
     """It is the worst of all: everything would be created again."""
     response = envelope.open_envelope(200, "OK", {}, b'{"data":[],"totalCount":"25"}')
 
-    with pytest.raises(DecodeError, match="`totalCount` is 25, and 0 came"):
+    with pytest.raises(DecodeError, match="there are 25, and 0 came"):
         decoding.decode_webhooks(LIST, response)
 
 
@@ -124,3 +124,55 @@ def test_the_next_page_may_stand_in_a_header_of_its_own() -> None:
 
     assert has_next_page(headers)
     assert not has_next_page({"date": "today"})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"total":3',
+        b'"total_count":"3"',
+        b'"meta":{"total":3}',
+        b'"pagination":{"totalCount":3}',
+        b'"hasMore":true',
+        b'"paging":{"hasNextPage":true}',
+    ],
+)
+def test_envelopes_that_say_there_is_more(more: bytes) -> None:
+    """In any of the usual words."""
+    response = envelope.open_envelope(200, "OK", {}, b'{"data":[],%b}' % more)
+
+    with pytest.raises(DecodeError, match=r"only a part of the list: (there are 3, and 0 came|.* there are more)"):
+        decoding.decode_webhooks(LIST, response)
+
+
+@pytest.mark.parametrize(
+    "whole", [b'"total":0', b'"meta":{"total":null}', b'"hasMore":false', b'"meta":[],"total":"?"']
+)
+def test_envelopes_of_whole_lists(whole: bytes) -> None:
+    """Other fields do no harm."""
+    response = envelope.open_envelope(200, "OK", {}, b'{"data":[],%b}' % whole)
+
+    assert decoding.decode_webhooks(LIST, response) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (206, {}),
+        (206, {"content-range": "items 0-1/3"}),
+        (200, {"x-total-count": " 3"}),
+        (200, {"content-range": "a/3"}),
+    ],
+)
+def test_headers_that_say_there_is_more(status: int, headers: dict[str, str]) -> None:
+    """Half a list would create the rest again."""
+    with pytest.raises(DecodeError, match=r"only a part of the list: (there are 3, and 2 came|the status is 206)"):
+        decoding.decode_webhooks(LIST, Response(status, headers=headers, data=[DATA, DATA]))
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-total-count": "2"}, {"content-range": "items 0-1/*"}, {"x-total-count": "two"}]
+)
+def test_headers_of_whole_lists(headers: dict[str, str]) -> None:
+    """They are no reason to refuse it."""
+    assert len(decoding.decode_webhooks(LIST, Response(200, headers=headers, data=[DATA, DATA]))) == 2
