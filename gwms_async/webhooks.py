@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any
 
@@ -19,6 +20,8 @@ from .registration.report import Outcome, Report
 from .registration.snapshot import unique
 from .registration.stream import register_stream
 from .wire import decoding, requests
+
+_logger = logging.getLogger("gwms_async")
 
 
 class Operations:
@@ -127,7 +130,7 @@ class Webhooks(Operations):
             spec: The webhook; its URL, event type and method are its identity.
 
         Returns:
-            The webhook as the gateway stores it.
+            The webhook as the gateway stores it; a warning is logged if there are further copies of it.
 
         Raises:
             OutcomeUnknownError: It may or may not exist: run again.
@@ -136,6 +139,8 @@ class Webhooks(Operations):
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
             raise outcome.error or RuntimeError("no error was kept")
+        if outcome.copies:
+            _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, outcome.copies)))
         return outcome.webhook
 
     async def register_many(
@@ -239,7 +244,7 @@ class Webhooks(Operations):
             One outcome per webhook of the plan: to create, to activate, to deactivate, unchanged, to delete.
 
         Raises:
-            ValueError: `plan` or `concurrency` is invalid; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             PlanRefusedError: It would delete too much; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """

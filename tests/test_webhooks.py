@@ -9,9 +9,10 @@ import pytest
 
 from gwms_async import DecodeError, OutcomeUnknownError, Request, Response, Webhook
 from gwms_async.chain import Call
+from gwms_async.testing import GwmsEmulator
 from gwms_async.webhooks import Operations
 
-from .helpers.emulated import spec
+from .helpers.emulated import client, spec
 
 DATA = {"id": 7, "url": spec().url, "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
 HOOK = Webhook(7, spec().url, spec().webhook_type, active=True, method=spec().method)
@@ -68,3 +69,14 @@ async def test_a_create_without_a_readable_webhook(data: Any) -> None:
         await Operations(send).get(7)
 
     assert caught.value.spec == spec()
+
+
+async def test_register_warns_of_copies(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """It returns one of them, and names the others."""
+    for _ in range(3):
+        gateway.add_webhook(spec().url, "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        webhook = await gwms.webhooks.register(spec())
+
+    assert webhook.id == 1
+    assert "webhook 1 has copies: 2, 3" in caplog.messages
