@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from io import BytesIO
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
@@ -16,6 +17,7 @@ from .wire import JSON
 _LEGAL = "%/?!$&'()*+,;=:@"  # what a URL may contain besides letters, digits and -._~
 
 
+@lru_cache
 def origin_of(url: str) -> str:
     """Return the scheme, host and port of a URL, normalized.
 
@@ -70,6 +72,7 @@ async def send(session: aiohttp.ClientSession, method: str, url: URL, body: byte
         return response.status
 
 
+@lru_cache
 def _is_loopback(origin: str) -> bool:
     parts = urlsplit(origin)
     if parts.scheme not in {"http", "https"} or parts.port == 0:  # reading the port checks it

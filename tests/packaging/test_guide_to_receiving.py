@@ -45,6 +45,21 @@ def test_its_names() -> None:
         assert hasattr(Receiver, name)
 
 
+def test_the_commands() -> None:
+    """`gwms listen` has the options that it is shown with, and takes these answers."""
+    pytest.importorskip("rich", reason="the command line is an extra")
+    from gwms_async.cli.listen import listen  # noqa: PLC0415
+
+    section = RECEIVING.text.partition("## Open questions")[2]
+    shown = {name for line in re.findall(r"`(.*?)`", section) for name in re.findall(r"--[a-z-]+", line)}
+
+    assert shown == {"--register", "--event", "--public-url", "--json", "--headers", "--answer"}
+    assert shown <= {option for parameter in listen.params for option in parameter.opts}
+    (answer,) = (parameter for parameter in listen.params if "--answer" in parameter.opts)
+    for value in re.findall(r"--answer (\S+?)`", section):
+        answer.type.convert(value, answer, None)
+
+
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 async def test_nginx(gateway: GwmsEmulator, tmp_path: Path) -> None:
     """Its log shows no token."""
