@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from attrs import define
+from attrs import define, field
 
 from .faults import Fault
+
+KEPT = 4096
+"""How many bytes are kept of the body of an answer."""
 
 
 @define
@@ -23,6 +26,9 @@ class Exchange:
         at: When it arrived, in seconds on the event loop's clock.
         status: The HTTP status of the answer; None while there is no answer.
         fault: The fault that hit it, if any.
+        seconds: How long it took; None until it has ended.
+        answer_headers: The headers of the answer, also of one that a fault has lost; empty while there is none.
+        answer_start: The first 4 KiB of the answer's body.
     """
 
     operation: str
@@ -33,6 +39,9 @@ class Exchange:
     at: float
     status: int | None = None
     fault: Fault | None = None
+    seconds: float | None = None
+    answer_headers: Mapping[str, str] = field(factory=dict)
+    answer_start: bytes = b""
 
 
 class Journal:
