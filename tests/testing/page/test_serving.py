@@ -141,11 +141,11 @@ async def test_who_may_use_it(
 async def test_a_body_that_is_too_large(gateway: GwmsEmulator) -> None:
     """More than a mebibyte is refused."""
     headers = {"Content-Type": "application/json"}
-    async with aiohttp.ClientSession() as session:
-        async with session.post(
-            f"{gateway.page_url}emulator/emit", data=BytesIO(b"x" * 2**21), headers=headers
-        ) as response:
-            assert response.status == 413
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{gateway.page_url}emulator/emit", data=BytesIO(b"x" * 2**21), headers=headers) as response,
+    ):
+        assert response.status == 413
 
 
 async def test_the_emulator_closes_with_a_page_open() -> None:
