@@ -11,8 +11,8 @@ let sample = "";
 const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
 
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+function put(node, value, name = "textContent") {
+  if (node[name] !== value) node[name] = value;
 }
 
 // Make the children of a node those of the items, moving as few as possible, so that focus stays where it is.
@@ -39,7 +39,8 @@ function schedule() {
 
 async function ask(path, fields) {
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch(`/emulator/${path}`, fields && { method: "POST", headers, body: JSON.stringify(fields) });
+  const options = fields && { method: "POST", headers, body: JSON.stringify(fields) };
+  const response = await fetch(`/emulator/${path}`, options);
   const content = await response.json();
   if (!response.ok) throw new Error(content.problem);
   return content;
@@ -74,7 +75,7 @@ function take(event) {
   for (const id of ids.slice(MOST_ROWS)) state.rows.delete(id);
   if (samples) fillEvents(samples);
   const shown = state.details;  // its answer may have come, or another attempt
-  if (shown && rows.some((row) => row.webhook === shown.webhook && row.entity === shown.entity)) select(shown.id);
+  if (shown && rows.some((row) => row.webhook === shown.webhook && row.entity === shown.entity)) select(state.selected);
   schedule();
 }
 
@@ -94,12 +95,14 @@ const tags = (row) => [row.number > 1 && `attempt ${row.number}`, row.hit].filte
 function createRow(row) {
   const item = clone("row");
   item.firstElementChild.onclick = () => select(row.id);
+  item.firstElementChild.onfocus = () => { state.focused = row.id; schedule(); };
   return item;
 }
 
 function updateRow(item, row) {
   const button = item.firstElementChild;
-  button.ariaCurrent = String(row.id === state.selected);
+  put(button, String(row.id === state.selected), "ariaCurrent");
+  put(button, row.id === state.reached ? 0 : -1, "tabIndex");
   if (item.dataset.changed === String(row.changed)) return;
   item.dataset.changed = row.changed;
   button.dataset.tone = tone(row);
@@ -112,9 +115,8 @@ function updateRow(item, row) {
 function draw() {
   frame = 0;
   const rows = [...state.rows.values()].sort((one, other) => other.id - one.id);
+  state.reached = state.rows.has(state.focused) ? state.focused : rows[0]?.id;
   sync($("rows"), rows, createRow, updateRow);
-  const buttons = $("rows").querySelectorAll(".row");
-  if (buttons.length && !$("rows").querySelector('[tabindex="0"]')) buttons[0].tabIndex = 0;
   const older = state.total - rows.length;
   $("older").hidden = older <= 0;
   put($("older"), `${older.toLocaleString("en")} older`);
@@ -169,7 +171,7 @@ function drawDetails() {
 function drawFaults() {
   for (const item of document.querySelectorAll("[data-fault]")) {
     const left = state.faults?.[item.dataset.fault] ?? 0;
-    item.querySelector("[role=switch]").ariaChecked = String(left > 0);
+    put(item.querySelector("[role=switch]"), String(left > 0), "ariaChecked");
     put(item.querySelector("output"), left ? `${left.toLocaleString("en")} left` : "");
   }
 }
@@ -209,7 +211,7 @@ function updateHook(item, hook) {
   const [text, failures, toggle] = item.children;
   put(text, `${hook.id} ${hook.method} ${hook.url}`);
   put(failures, failed(hook.failures));
-  toggle.ariaChecked = String(hook.active);
+  put(toggle, String(hook.active), "ariaChecked");
 }
 
 // What people do
@@ -229,8 +231,6 @@ function move(event) {
     Home: $("rows").firstElementChild, End: $("rows").lastElementChild }[event.key];
   if (!to) return;
   event.preventDefault();
-  for (const node of $("rows").querySelectorAll('[tabindex="0"]')) node.tabIndex = -1;
-  to.firstElementChild.tabIndex = 0;
   to.firstElementChild.focus();
   if (state.details) select(Number(to.dataset.key));
 }

@@ -80,7 +80,7 @@ async def test_events(gateway: GwmsEmulator) -> None:
     async with events(gateway) as stream:
         first = await anext(stream)
         assert (first["event"], first["data"]["rows"]) == ("reset", [])
-        assert gateway._page.opened.is_set()
+        await gateway.page_opened()
 
         async with logged_in(gateway):
             pass
