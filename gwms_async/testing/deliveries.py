@@ -10,6 +10,7 @@ from attrs.validators import ge, gt, optional
 
 from .disturbances import Disturbance
 from .state import StoredWebhook
+from .wire import repr_without_tokens
 
 
 @frozen
@@ -64,15 +65,15 @@ class DeliveryAttempt:
     number: int
     disturbance: Disturbance | None
     method: str
-    url: str
+    url: str = field(repr=repr_without_tokens)
     body: bytes | None
     at: float
     status: int | None = None
     problem: Literal["timeout", "no answer", "undeliverable", "inactive", "lost"] | None = None
     seconds: float | None = None
-    headers: Mapping[str, str] = field(factory=dict)
-    answer_headers: Mapping[str, str] = field(factory=dict)
-    answer_start: bytes = b""
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    answer_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    answer_start: bytes = field(default=b"", repr=False)
 
     @property
     def is_success(self) -> bool:

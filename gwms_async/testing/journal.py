@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from attrs import define, field
 
 from .faults import Fault
+from .wire import repr_without_tokens
 
 KEPT = 4096
 """How many bytes are kept of the body of an answer."""
@@ -35,13 +36,13 @@ class Exchange:
     method: str
     path: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=repr_without_tokens)
     at: float
     status: int | None = None
     fault: Fault | None = None
     seconds: float | None = None
-    answer_headers: Mapping[str, str] = field(factory=dict)
-    answer_start: bytes = b""
+    answer_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    answer_start: bytes = field(default=b"", repr=False)
 
 
 class Journal:

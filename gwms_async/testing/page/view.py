@@ -13,12 +13,13 @@ from ..faults import Status
 from ..feed import Row
 from ..journal import Exchange
 from ..state import StoredWebhook
+from ..wire import without_tokens
 
 MOST_ROWS = 300
 MOST_WEBHOOKS = 300
 _MOST_TEXT = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
-_HIDDEN = re.compile(r'gw1-[A-Za-z0-9_-]{8,32}|(?<=://)[^/?#@\s"\\]+(?=@)')
+_USER = re.compile(r'(?<=://)[^/?#@\s"\\]+(?=@)')
 _WHY: Mapping[str, str] = {
     "timeout": "The receiver did not answer in time.",
     "no answer": "Nothing listens at this address, or the connection broke before the answer.",
@@ -31,7 +32,7 @@ _WHY: Mapping[str, str] = {
 
 def encoded(content: object) -> str:
     """Return JSON in which the tokens and passwords of URLs are hidden."""
-    return _HIDDEN.sub(lambda match: "gw1-***" if match[0].startswith("gw1-") else "***", json.dumps(content))
+    return _USER.sub("***", without_tokens(json.dumps(content)))
 
 
 class View:
