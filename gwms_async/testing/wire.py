@@ -51,7 +51,7 @@ _PATHS = (
     (re.compile(r"/webhooks/([^/]+)/deactivate"), {"PUT": "deactivate"}),
     (re.compile(r"/((?:orders|products|products/guid|receivings|returns)/[^/]+)"), {"GET": "entity"}),
 )
-_TOKEN = re.compile("gw1-[A-Za-z0-9_-]{32}")
+_TOKEN = re.compile("gw1-[A-Za-z0-9_-]{8,32}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 

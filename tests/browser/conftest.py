@@ -29,7 +29,9 @@ class App:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """One browser for all tests of a process."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs the group browser: uv run --group browser pytest")
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="needs the group browser: uv run --group browser pytest tests/browser"
+    )
     try:
         running = launched()
         found = running.__enter__()

@@ -7,9 +7,9 @@ from typing import Any
 
 from gwms_async.testing import DeliveryPolicy, GwmsEmulator
 
+from ..helpers.browser import URL, in_thread, row, wait_for
 from ..helpers.plain_client import logged_in
 from .conftest import App
-from .test_list import URL, in_thread, row, wait_for
 
 
 def test_emit_fail_and_send_again(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:

@@ -10,8 +10,8 @@ import pytest
 from gwms_async.testing import GwmsEmulator
 from gwms_async.testing.threaded import emulator_in_thread
 
+from ..helpers.browser import URL, emit, row, wait_for
 from .conftest import App
-from .test_list import URL, emit, row, wait_for
 
 EVIL = "<img src=x onerror=alert(1)>\"'&{{x}}</script><script>document.title='evil'</script>"
 

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from gwms_async.testing import GwmsEmulator
 
+from ..helpers.browser import URL, emit, in_thread, row, wait_for
 from .conftest import App
-
-T = TypeVar("T")
-
-URL = "https://shop.example/gwms"
-
-
-def emit(gateway: GwmsEmulator, count: int, first: int = 1) -> None:
-    """Emit events of numbered orders."""
-    for number in range(first, first + count):
-        gateway.emit("UPDATE_ORDER", {"eshopOrderId": f"A{number}"})
-
-
-def in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine; playwright has an event loop in the test's own thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
-
-
-def row(page: Any, text: str) -> Any:
-    """Return the newest row that contains a text."""
-    return page.locator(".row", has_text=text).first
-
-
-def wait_for(page: Any, expression: str) -> None:
-    """Wait until something holds in the page, 10 seconds at most; its policy forbids playwright's own way."""
-    end = time.monotonic() + 10
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(20)
 
 
 def test_one_row(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
@@ -136,6 +106,13 @@ def test_5000_rows(open_page: Callable[..., Any], gwms_emulator: GwmsEmulator, a
     emit(gwms_emulator, 1)
     row(page, "A1").wait_for()
     page.evaluate("""() => {
+        const draw = window.requestAnimationFrame;
+        let asked = 0;
+        window.most = window.drawn = 0;
+        window.requestAnimationFrame = (callback) => {
+            window.most = Math.max(window.most, ++asked);
+            return draw((time) => { asked--; window.drawn++; callback(time); });
+        };
         window.delays = [];
         const toggle = document.querySelector('[data-fault=slow] button');
         let clicked = 0;
@@ -152,6 +129,8 @@ def test_5000_rows(open_page: Callable[..., Any], gwms_emulator: GwmsEmulator, a
             arriving.result()
     emit(gwms_emulator, 1, first=5_000)
     assert statistics.median(page.evaluate("window.delays")) < 200
+    assert page.evaluate("window.most") == 1  # at a time, however much arrives
+    assert page.evaluate("window.drawn") > 17
     in_thread(gwms_emulator.delivered(60))
     page.get_by_text("4,700 older").wait_for()
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from gwms_async.testing import GwmsEmulator
+
+T = TypeVar("T")
 
 FLAGS = [
     "--no-sandbox",
@@ -17,6 +24,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+URL = "https://shop.example/gwms"
 LOOPBACK = {"127.0.0.1", "localhost", ""}
 
 
@@ -54,3 +62,28 @@ def keep_local(context: Any) -> list[str]:
 
     context.route("**/*", decide)
     return foreign
+
+
+def emit(gateway: GwmsEmulator, count: int, first: int = 1) -> None:
+    """Emit events of numbered orders."""
+    for number in range(first, first + count):
+        gateway.emit("UPDATE_ORDER", {"eshopOrderId": f"A{number}"})
+
+
+def in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine; playwright has an event loop in the test's own thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def row(page: Any, text: str) -> Any:
+    """Return the newest row that contains a text."""
+    return page.locator(".row", has_text=text).first
+
+
+def wait_for(page: Any, expression: str) -> None:
+    """Wait until something holds in the page, 10 seconds at most; its policy forbids playwright's own way."""
+    end = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(20)

@@ -107,8 +107,9 @@ function updateRow(item, row) {
   item.dataset.changed = row.changed;
   button.dataset.tone = tone(row);
   const isCall = row.kind === "call";
-  const texts = [clock(row), isCall ? "API call" : "Delivery", row.what,
-    isCall ? `${row.method} ${row.where}` : `${row.entity} → ${row.where}`, tags(row), outcome(row), duration(row)];
+  const where = isCall ? `${row.method} ${row.where} ${row.about}` : `${row.entity} → ${row.where}`;
+  const kind = isCall ? "API call" : "Delivery";
+  const texts = [clock(row), kind, row.what, where, tags(row), outcome(row), duration(row)];
   texts.forEach((text, index) => put(button.children[index], text));
 }
 
@@ -186,8 +187,8 @@ function drawWebhooks() {
 
 const failed = (count) => (count ? `${count} failed` : "");
 
-function createGroup({ id, hooks }) {
-  const group = Object.assign(clone("group"), { open: hooks.length <= 5 });
+function createGroup({ id }) {
+  const group = Object.assign(clone("group"), { open: state.webhooks.total <= 10 });
   put(group.querySelector("b"), id);
   return group;
 }
@@ -236,9 +237,8 @@ function move(event) {
 }
 
 function close() {
-  const row = $("rows").querySelector('[aria-current="true"]');
+  $("rows").querySelector('[aria-current="true"]')?.focus();
   select(null);
-  row?.focus();
 }
 
 function fillEvents(samples) {

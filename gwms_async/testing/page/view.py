@@ -13,7 +13,7 @@ from ..faults import Status
 from ..feed import Row
 from ..journal import Exchange
 from ..state import StoredWebhook
-from ..wire import without_tokens
+from ..wire import ProblemError, read_webhook, without_tokens
 
 MOST_ROWS = 300
 MOST_WEBHOOKS = 300
@@ -120,7 +120,8 @@ class View:
 
 def _text(row: Row) -> str:
     if not row.text:
-        row.text = " ".join(str(value) for value in _summary(row).values() if value is not None).lower()
+        words = [str(value) for value in _summary(row).values() if value is not None]
+        row.text = " ".join([*words, *(["fault"] if row.hit else [])]).lower()
     return row.text
 
 
@@ -135,7 +136,7 @@ def _summary(row: Row) -> Mapping[str, object]:
         "hit": _name(row),
     }
     if isinstance(record, Exchange):
-        return {**shown, "kind": "call", "what": record.operation, "where": record.path}
+        return {**shown, "kind": "call", "what": record.operation, "where": record.path, "about": _about(record)}
     return {
         **shown,
         "kind": "delivery",
@@ -146,6 +147,15 @@ def _summary(row: Row) -> Mapping[str, object]:
         "number": record.number,
         "problem": record.problem,
     }
+
+
+def _about(record: Exchange) -> str:
+    """Return which webhook a create or an update is about."""
+    try:
+        new = read_webhook(record.body) if record.operation in {"create", "update"} else None
+    except ProblemError:
+        new = None
+    return "" if new is None else f"{new.webhook_type} {new.url[:200]}"
 
 
 def _name(row: Row) -> str | None:

@@ -76,7 +76,7 @@ async def test_who_comes_back_continues(gateway: GwmsEmulator) -> None:
 
 async def test_a_filter(gateway: GwmsEmulator) -> None:
     """Only rows that contain all words come, also later; so does their number."""
-    follower = Follower(state(gateway), "LIST 503", "")
+    follower = Follower(state(gateway), "LIST 503 Fault", "")
     async with logged_in(gateway) as client:
         gateway.inject(Status(503), times=2)
         await client.statuses(2)

@@ -45,6 +45,7 @@ async def test_secrets_are_hidden(gateway: GwmsEmulator) -> None:
     gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1", "copy": url})
     await gateway.delivered()
 
+    assert details(gateway, 2)["about"] == "UPDATE_ORDER https://***@shop.example/UPDATE_ORDER/gw1-***"
     shown = encoded([gateway._page.state.all(""), *(View(gateway).details(number) for number in (1, 2, 3))])
     assert "shop.example/UPDATE_ORDER/gw1-***" in shown
     for secret in (*gateway.credentials[1:], *gateway.tokens_issued, TOKEN, TOKEN[4:], "secret-password"):
@@ -107,13 +108,14 @@ async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
         gateway.inject(Status(503))
         await client.send("PUT", "/webhooks/1", b"[" * 70_000)
 
+    assert details(gateway, 1)["about"] == ""
     lost, large = details(gateway, 2), sections(gateway, 3)
     assert (lost["status"], lost["hit"], lost["why"]) == (
         None,
         "DropAfter",
         "The connection was closed without an answer.",
     )
-    assert lost["attempts"] == []
+    assert (lost["attempts"], lost["about"]) == ([], "")
     assert sections(gateway, 2)["Request body"] == "\ufffdno JSON"
     assert json.loads(sections(gateway, 2)["Answer body"])["statusCode"] == 400
     assert large["Request body"] == "[" * 65_536
