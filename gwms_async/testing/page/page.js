@@ -180,7 +180,6 @@ function drawFaults() {
 function drawWebhooks() {
   const { total, events } = state.webhooks;
   put($("webhook-count"), String(total || ""));
-  $("no-webhooks").hidden = total > 0;
   const groups = Object.entries(events).map(([id, group]) => ({ id, ...group }));
   sync($("events"), groups, createGroup, updateGroup);
 }
