@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import cycle, islice
+from typing import Any
 
 import click
 from attrs import asdict, frozen
@@ -47,7 +50,7 @@ _FAULTS: Mapping[Fault, str] = {_THROTTLING: "429s", _REVOCATION: "token revocat
 _OPERATIONS = {"login": "logins", "list": "lists", "create": "creates"}
 _STATUSES = OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.EXISTING
 _OK = "Checked against the emulator: each webhook exists exactly once, as reported."
-_NOT_OK = "[red]The webhooks on the emulator are not as reported, or some have failed."
+_NOT_OK = "The webhooks on the emulator are not as reported, or some have failed."
 
 
 @frozen
@@ -80,9 +83,10 @@ class RunFigures:
     "--concurrency", type=click.IntRange(1, 1_000), default=32, show_default=True, help="Number of concurrent workers."
 )
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
+@click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @click.pass_context
-def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | None, as_json: bool) -> None:
+def demo(context: click.Context, /, seed: int | None, **options: Any) -> None:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -90,19 +94,21 @@ def demo(context: click.Context, webhooks: int, concurrency: int, seed: int | No
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    context.exit(run(handle_errors(_run_demo(seed=seed, **options))))
+
+
+async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool, as_json: bool) -> Exit:
     console = Console(stderr=as_json)
-    context.exit(run(handle_errors(_run_demo(webhooks, concurrency, seed, console, as_json=as_json))))
-
-
-async def _run_demo(webhooks: int, concurrency: int, seed: int, console: Console, *, as_json: bool) -> Exit:
-    first, second = await run_twice(webhooks, concurrency, seed, console)
+    first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
     if as_json:
         options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
         click.echo(json.dumps({**options, "first": asdict(first), "second": asdict(second)}))
     return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED
 
 
-async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console) -> tuple[RunFigures, RunFigures]:
+async def run_twice(
+    webhooks: int, concurrency: int, seed: int, console: Console, *, on_page: bool = False
+) -> tuple[RunFigures, RunFigures]:
     """Register the same webhooks twice on an emulator that misbehaves.
 
     Args:
@@ -110,6 +116,7 @@ async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console
         concurrency: How many workers.
         seed: Decides which requests are hit by faults.
         console: Shows what happens.
+        on_page: Whether to wait until a browser shows the emulator's page, and at the end until it is cancelled.
     """
     specs = [
         WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
@@ -123,6 +130,9 @@ async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console
             f"creates. To inject the same faults again: --seed {seed}\n",
             highlight=False,
         )
+        if on_page:
+            console.print(f"Open {gateway.page_url} in a browser; it starts then.", highlight=False)
+            await gateway.page_opened()
         credentials = Credentials(*gateway.credentials)
         async with GwmsClient(credentials, base_url=gateway.base_url) as gwms:
             register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
@@ -132,8 +142,14 @@ async def run_twice(webhooks: int, concurrency: int, seed: int, console: Console
             }
             first = await _measure("first run", register, gateway, webhooks, console, waits=waits)
             second = await _measure("second run", register, gateway, webhooks, console, waits={})
-    console.print(table(first, second))
-    console.print(_OK if first.is_exact and second.is_exact else _NOT_OK)
+        verdict = _OK if first.is_exact and second.is_exact else _NOT_OK
+        console.print(table(first, second))
+        console.print(verdict, style=None if verdict is _OK else "red")
+        gateway.announce(verdict)
+        if on_page:
+            console.print("Press Ctrl-C to stop.")
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
     return first, second
 
 
@@ -164,8 +180,12 @@ async def _measure(
         def record(outcome: Outcome) -> None:
             done.add(outcome.spec.identity)
             progress.update(task, completed=len(done))
+            gateway.announce(
+                f"{title.capitalize()}: {len(done)} of {webhooks} webhooks registered", len(done), webhooks
+            )
             if wait := waits.pop(len(done), None):
                 console.print(wait, highlight=False)
+                gateway.announce(wait, len(done), webhooks)
 
         report = await register(on_outcome=record)
     return figures(report, gateway.requests[received:], gateway.webhooks, time.monotonic() - started)

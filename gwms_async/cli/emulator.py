@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import re
+import secrets
 import signal
+import webbrowser
 from asyncio.subprocess import Process
 from contextlib import suppress
 from math import ceil
 from shlex import quote
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -35,26 +36,39 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
 @click.option("--token-ttl", type=_POSITIVE, default=3600.0, show_default=True, help="Lifetime of tokens in seconds.")
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds per response.")
+@click.option("--deliver-to", metavar="URL", help="Deliver to this local server, whatever host a webhook names.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
 @click.pass_context
 def emulator(
     context: click.Context, /, command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any
 ) -> None:
-    """Run an emulator of the gateway, on its own or for a command.
+    r"""Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests to stderr, until Ctrl-C. With a COMMAND,
     which stands after --, it runs as long as that does, with the variables in its environment, and returns its exit
-    code. Webhooks are lost when the emulator stops.
+    code. Webhooks are lost when the emulator stops. Its page shows API calls and deliveries live.
+
+    \b
+    An app with its gateway, in one line:
+      gwms emulator --deliver-to http://127.0.0.1:8000 --open -- uvicorn app:app
 
     A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
     hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3
     """
-    as_json, limit = options.pop("as_json"), None if rate is None else RateLimit(rate, ceil(rate))
+    as_json, deliver_to, opens = (options.pop(name) for name in ("as_json", "deliver_to", "opens"))
+    limit = None if rate is None else RateLimit(rate, ceil(rate))
     gateway = GwmsEmulator(rate_limit=limit, **options)
     for text in faults:
         _inject(gateway, text)
-    context.exit(run(handle_errors(serve(gateway, command, as_json=as_json))))
+    if deliver_to is not None:
+        try:
+            gateway.route("*", deliver_to)
+        except ValueError as error:
+            raise click.UsageError(f"--deliver-to: {error}") from None
+    is_shown = opens or deliver_to is not None
+    context.exit(run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens))))
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:
@@ -72,13 +86,17 @@ def _inject(gateway: GwmsEmulator, text: str) -> None:
         raise click.UsageError(f"--fault {text}: {error}") from None
 
 
-async def serve(gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool) -> int:
+async def serve(
+    gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
+) -> int:
     """Serve until cancelled, or while a command runs.
 
     Args:
         gateway: The emulator to serve.
         command: The command and its arguments, if any.
         as_json: Whether to print the base URL and the credentials as JSON.
+        is_shown: Whether to print where the page is although a command runs.
+        opens: Whether to open the page in a browser.
     """
     try:
         await gateway.start()
@@ -87,14 +105,20 @@ async def serve(gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json
     username, password, api_key = gateway.credentials
     names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
     variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}
+    if not os.environ.get("GWMS_WEBHOOK_SECRET"):
+        variables["GWMS_WEBHOOK_SECRET"] = secrets.token_urlsafe(32)
     try:
+        if opens and not await asyncio.to_thread(webbrowser.open, gateway.page_url):
+            print_message("Warning: no browser found")
         if command:
+            if is_shown:
+                print_message(f"Page of the emulator: {gateway.page_url}")
             return await _run_command(command, variables)
         if as_json:
-            print_json(names)
+            print_json({**names, "page_url": gateway.page_url})
         else:
             print_output("\n".join(f"export {name}={quote(value)}" for name, value in variables.items()))
-            print_message(f"Emulator running on {urlsplit(gateway.base_url).netloc}. Press Ctrl-C to stop.")
+            print_message(f"Emulator running on {gateway.page_url} (open it in a browser). Press Ctrl-C to stop.")
         REQUESTS.setLevel(logging.INFO)
         await asyncio.Event().wait()
     except asyncio.CancelledError:

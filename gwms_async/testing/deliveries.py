@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -53,6 +54,10 @@ class DeliveryAttempt:
         status: The HTTP status of the answer; None while there is none.
         problem: Why there is no answer. "undeliverable": the host is not this machine and has no route; "inactive":
             the webhook was deactivated or deleted meanwhile; "lost": see `Lose`.
+        seconds: How long it took; None until it has ended.
+        headers: The headers of the request; once it was answered, all of them.
+        answer_headers: The headers of the answer; empty while there is none.
+        answer_start: The first 4 KiB of the answer's body.
     """
 
     webhook: StoredWebhook
@@ -65,6 +70,10 @@ class DeliveryAttempt:
     at: float
     status: int | None = None
     problem: Literal["timeout", "no answer", "undeliverable", "inactive", "lost"] | None = None
+    seconds: float | None = None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    answer_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    answer_start: bytes = field(default=b"", repr=False)
 
     @property
     def is_success(self) -> bool:

@@ -9,13 +9,15 @@ from math import inf
 from urllib.parse import quote
 
 import aiohttp
+from attrs import evolve
 from yarl import URL
 
 from .deliveries import Delivery, DeliveryAttempt, DeliveryPolicy
 from .disturbances import CutPayload, Disturbance, Impatient, Lose, Message, Reorder, Repeat, disturbed
 from .entities import check_event
+from .feed import Feed
 from .gateway import Gateway
-from .outbound import address_of, read_route, send
+from .outbound import address_of, headers_of, read_route, send
 from .script import Script
 
 _PATH_CHARS = "/!$&'()*+,;=:@"
@@ -36,6 +38,8 @@ class Delivering:
         self._held: defaultdict[int, list[Delivery]] = defaultdict(list)
         self._couriers: dict[int, asyncio.Task[None]] = {}
         self._given_up: Counter[int] = Counter()
+        self.feed = Feed(size)
+        self.failures: Counter[int] = Counter()
 
     def emit(
         self,
@@ -79,7 +83,8 @@ class Delivering:
         """Send what goes to an origin to a server on this machine; nothing is sent to other machines.
 
         Args:
-            origin: The scheme, host and port of webhooks' URLs, for example "https://shop.example".
+            origin: The scheme, host and port of webhooks' URLs, for example "https://shop.example"; "*" is any host
+                that is not this machine and has no route of its own.
             target: Those of the server, for example "http://127.0.0.1:8080".
 
         Raises:
@@ -103,6 +108,15 @@ class Delivering:
         if event is not None:
             check_event(event)
         self._disturbances.add(disturbance, event, times, at)
+
+    def send_again(self, delivery: Delivery) -> None:
+        """Make a delivery again, without its disturbance, to the webhook as it is now."""
+        self._add(evolve(delivery, disturbance=None))
+
+    def reset_failures(self) -> None:
+        """Forget which deliveries have failed, so that `deactivate_after` counts from 0."""
+        self.failures.clear()
+        self._given_up.clear()
 
     @property
     def deliveries(self) -> list[DeliveryAttempt]:
@@ -195,6 +209,7 @@ class Delivering:
         where = str(url or webhook.url)
         attempt = DeliveryAttempt(webhook, delivery.entity_id, number, disturbance, message.method, where, body, at)
         self._attempts.append(attempt)
+        row = self.feed.add(attempt, delivery)
         if found is None or not found.active:
             attempt.problem = "inactive"
         elif isinstance(disturbance, Lose):
@@ -203,16 +218,20 @@ class Delivering:
             attempt.problem = "undeliverable"
         else:
             await self._send(attempt, url)
+        attempt.seconds = asyncio.get_running_loop().time() - at
+        self.feed.note(row)
+        if not attempt.is_success and attempt.problem not in {"inactive", "lost"}:
+            self.failures[webhook.id] += 1
         return attempt
 
     async def _send(self, attempt: DeliveryAttempt, url: URL) -> None:
         assert self._session is not None  # noqa: S101  # there are couriers
         hit = attempt.disturbance
         seconds = hit.seconds if isinstance(hit, Impatient) else self.delivery_policy.timeout
-        cut = isinstance(hit, CutPayload)
+        attempt.headers = headers_of(attempt.body)
         try:
             async with asyncio.timeout(seconds):
-                attempt.status = await send(self._session, attempt.method, url, attempt.body, cut=cut)
+                await send(self._session, attempt, url, cut=isinstance(hit, CutPayload))
         except TimeoutError:
             attempt.problem = "timeout"
         except (aiohttp.ClientError, OSError):

@@ -1,31 +1,24 @@
-"""The emulated gateway on a local port: HTTP, a journal, and scripted faults."""
+"""The emulated gateway on a local port, and all that tests do with it."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from math import inf
-from typing import Self, cast
+from typing import Self
 
 from aiohttp import web
 
+from .answering import PREFIX, Answering
 from .deliveries import DeliveryPolicy
-from .delivering import Delivering
-from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens
 from .gateway import ExpiresIn, Gateway
-from .journal import Exchange, Journal
-from .script import Script, check_operation
-from .sending import send
-from .server import HttpServer, hang_up
+from .page.serving import Page
+from .server import HttpServer, is_of_page
 from .state import EmulatorCredentials, StoredWebhook, WebhookTable
-from .throttle import RateLimit, Throttle, retry_headers
-from .wire import Answer, NewWebhook, Route, envelope, http_date
-
-_PREFIX = "/v21"
+from .throttle import RateLimit
+from .wire import NewWebhook
 
 
-class GwmsEmulator(Delivering):
+class GwmsEmulator(Answering):
     """An emulator of the gateway, listening on 127.0.0.1.
 
     ::
@@ -70,17 +63,12 @@ class GwmsEmulator(Delivering):
         journal: int = 10_000,
         delivery_policy: DeliveryPolicy | None = None,
     ) -> None:
-        self._rate_limit = rate_limit
-        self.latency = latency
-        self._journal = Journal(journal)
-        self._server = HttpServer(self._serve, port)
         webhooks = WebhookTable(spelling, tombstones=tombstones, clock=self._now)
         gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
-        super().__init__(gateway, clock, journal, delivery_policy or DeliveryPolicy())
-        self._script: Script[Fault] = Script()
-        self._throttle = Throttle()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._late: set[asyncio.Task[None]] = set()
+        policy = delivery_policy or DeliveryPolicy()
+        super().__init__(gateway, clock, journal, policy, latency=latency, rate_limit=rate_limit)
+        self._page = Page(self, gateway, self._script, self._disturbances)
+        self._server = HttpServer(self._handle, port)
         self.list_lag = list_lag
 
     async def start(self) -> None:
@@ -91,19 +79,13 @@ class GwmsEmulator(Delivering):
         """
         await self._server.start()
         self._open()
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # its clock may be a different one
-            self._loop, self._throttle = loop, Throttle()
-            self._gateway.webhooks.listing.catch_up()
+        self._start_clock()
 
     async def close(self) -> None:
         """Stop listening, close all connections, and drop late requests and deliveries."""
         await self._close()
         await self._server.close()
-        for task in self._late:
-            task.cancel()
-        if self._late:
-            await asyncio.wait(self._late)
+        await self._drop_late()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -115,7 +97,20 @@ class GwmsEmulator(Delivering):
     @property
     def base_url(self) -> str:
         """The base URL for a client; known once the emulator has started."""
-        return f"http://127.0.0.1:{self._server.port}{_PREFIX}"
+        return f"http://127.0.0.1:{self._server.port}{PREFIX}"
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser shows what happens; known once the emulator has started."""
+        return f"http://127.0.0.1:{self._server.port}/"
+
+    async def page_opened(self) -> None:
+        """Wait until a browser shows the page."""
+        await self._page.opened.wait()
+
+    def announce(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Show a line at the top of the page, with a progress bar if there is a total."""
+        self._page.state.announcement = {"text": text, "done": done, "total": total}
 
     @property
     def credentials(self) -> EmulatorCredentials:
@@ -168,25 +163,6 @@ class GwmsEmulator(Delivering):
         self._gateway.webhooks.listing.lag = seconds
 
     @property
-    def requests(self) -> list[Exchange]:
-        """The latest requests, oldest first."""
-        return self._journal.exchanges
-
-    def count(self, operation: str) -> int:
-        """Return how many requests of an operation, named as in `Exchange`, have arrived.
-
-        Raises:
-            ValueError: There is no operation of this name.
-        """
-        check_operation(operation)
-        return self._journal.counts[operation]
-
-    @property
-    def logins(self) -> int:
-        """How many logins have arrived, including those refused or hit by a fault."""
-        return self.count("login")
-
-    @property
     def tokens_issued(self) -> list[str]:
         """All tokens issued so far, oldest first."""
         return self._gateway.tokens.issued
@@ -209,89 +185,5 @@ class GwmsEmulator(Delivering):
         """Invalidate all tokens issued so far."""
         self._gateway.tokens.revoke()
 
-    def inject(self, fault: Fault, *, operation: str | None = None, times: int = 1, at: int = 1) -> None:
-        """Make a fault hit future requests.
-
-        Args:
-            fault: The fault.
-            operation: The operation whose requests it hits; None means any but login.
-            times: How many requests it hits in a row.
-            at: The first of them, where 1 is the next request.
-
-        Raises:
-            ValueError: The operation does not exist, or a number is below 1.
-        """
-        if operation is not None:
-            check_operation(operation)
-        self._script.add(fault, operation, times, at)
-
-    @property
-    def faults_left(self) -> int:
-        """How many hits of injected faults are still due."""
-        return self._script.left
-
-    @property
-    def rate_limit(self) -> RateLimit | None:
-        """The limit in force; replacing it does not refill the bucket."""
-        return self._rate_limit
-
-    @rate_limit.setter
-    def rate_limit(self, limit: RateLimit | None) -> None:
-        if self._rate_limit is not None:
-            self._throttle.settle(self._rate_limit, self._now())
-        self._rate_limit = limit
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
-        route = Route.find(request.method, path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else Route()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        exchange = Exchange(route.operation, request.method, path.removeprefix(_PREFIX), headers, b"", self._now())
-        fault = exchange.fault = self._script.next(route.operation)
-        self._journal.add(exchange)
-        transport = cast(asyncio.Transport, request.transport)  # when it closes, this is cancelled
-        if isinstance(fault, DropBefore | Reset):
-            return hang_up(transport, reset=isinstance(fault, Reset))
-        exchange.body = await request.content.read()
-        answer = self._answer(exchange, route)
-        if self.latency:
-            await asyncio.sleep(self.latency)
-        return await send(answer, exchange, transport, http_date(self._clock()))
-
-    def _answer(self, exchange: Exchange, route: Route) -> Answer:
-        """Carry a request out, unless its fault or the rate limit prevents it, and return its answer."""
-        fault = exchange.fault
-        if fault is None:
-            refusal = self._throttled(route)
-            return refusal or self._carry_out(exchange, route)
-        if isinstance(fault, RevokeTokens):
-            self.revoke_tokens()
-            return self._carry_out(exchange, route)
-        usual = envelope(200, "OK")
-        if isinstance(fault, DropAfter) and fault.commit_delay:
-            task = asyncio.create_task(self._carry_out_late(exchange, route, fault.commit_delay), name="late commit")
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-        elif fault.carry_out:
-            usual = self._carry_out(exchange, route)
-        return fault.answer(usual)
-
-    def _carry_out(self, exchange: Exchange, route: Route) -> Answer:
-        route, body = (exchange.fault or Fault()).request(route, exchange.body)
-        return self._gateway.carry_out(route, exchange.headers, body, self._clock())
-
-    async def _carry_out_late(self, exchange: Exchange, route: Route, delay: float) -> None:
-        await asyncio.sleep(delay)
-        self._carry_out(exchange, route)
-
-    def _throttled(self, route: Route) -> Answer | None:
-        limit = self.rate_limit
-        if limit is None or route.operation == "login":
-            return None
-        wait = self._throttle.admit(limit, self._now())
-        if not wait:
-            return None
-        return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))
-
-    def _now(self) -> float:
-        """Return the event loop's time; before the first start, a time before all others."""
-        return self._loop.time() if self._loop is not None else -inf
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await (self._page.serve(request) if is_of_page(request.path) else self._serve(request))

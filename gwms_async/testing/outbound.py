@@ -11,9 +11,13 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
+from .deliveries import DeliveryAttempt
+from .journal import KEPT
 from .spelling import normalized_url
 from .wire import JSON
 
+ANY = "*"
+"""The origin of a route for all hosts that are not this machine and have no route of their own."""
 _LEGAL = "%/?!$&'()*+,;=:@"  # what a URL may contain besides letters, digits and -._~
 
 
@@ -34,18 +38,20 @@ def read_route(origin: str, target: str) -> tuple[str, str]:
     Raises:
         ValueError: One of them is not just a scheme, host and port, or the target is not on this machine.
     """
-    for url in (origin, target):
+    for url in (target,) if origin == ANY else (origin, target):
         if normalized_url(url) != f"{origin_of(url)}/":
             raise ValueError(f"{url!r} is not a scheme, host and port, e.g. https://shop.example")
     if not _is_loopback(target):
         raise ValueError(f"{target!r} is not on this machine; use 127.0.0.1, ::1 or localhost")
-    return origin_of(origin), origin_of(target)
+    return origin if origin == ANY else origin_of(origin), origin_of(target)
 
 
 def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
     """Return where a webhook's URL leads with a suffix to its path, or None if that is not on this machine."""
     try:
         target = routes.get(origin := origin_of(url), origin)
+        if not _is_loopback(target):
+            target = routes.get(ANY, target)
         if not _is_loopback(target):
             return None
         parts = urlsplit(url)
@@ -58,18 +64,27 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
         return None
 
 
-async def send(session: aiohttp.ClientSession, method: str, url: URL, body: bytes | None, *, cut: bool) -> int:
-    """Send a request, or with `cut` half of its body, and return the status of its answer, also if it is a redirect.
+def headers_of(body: bytes | None) -> Mapping[str, str]:
+    """Return the headers that go with a body; None is the body of a GET."""
+    return {} if body is None else {"Content-Type": JSON, "Content-Length": str(len(body))}
+
+
+async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, *, cut: bool) -> None:
+    """Make an attempt, or with `cut` send half of its body, and note the answer, also if it is a redirect.
 
     Raises:
         aiohttp.ClientError: There is no answer.
         OSError: The same.
     """
-    headers = {} if body is None else {"Content-Type": JSON, "Content-Length": str(len(body))}
+    body = attempt.body
     data = None if body is None else _half(body) if cut else BytesIO(body)
-    async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
-        await response.read()
-        return response.status
+    async with session.request(
+        attempt.method, url, data=data, headers=attempt.headers, allow_redirects=False
+    ) as response:
+        attempt.headers, attempt.answer_headers = response.request_info.headers, response.headers
+        async for chunk in response.content.iter_any():
+            attempt.answer_start += chunk[: KEPT - len(attempt.answer_start)]
+        attempt.status = response.status
 
 
 @lru_cache

@@ -33,6 +33,14 @@ class Script(Generic[T]):
         """How many hits are still due."""
         return sum(entry.left for entry in self._entries)
 
+    def left_of(self, fault: T) -> int:
+        """Return how many hits of one fault are still due."""
+        return sum(entry.left for entry in self._entries if entry.fault == fault)
+
+    def remove(self, fault: T) -> None:
+        """Drop the hits of one fault that are still due."""
+        self._entries = [entry for entry in self._entries if entry.fault != fault]
+
     def add(self, fault: T, operation: str | None, times: int, at: int) -> None:
         """Add a fault to the script.
 

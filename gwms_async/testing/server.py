@@ -10,10 +10,27 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from aiohttp import web
+from aiohttp.web_log import AccessLogger
 
 _logger = logging.getLogger("gwms_async.testing")
 
+PAGE = "/emulator/"
+"""Below it is what belongs to the page of an emulator."""
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def is_of_page(path: str) -> bool:
+    """Return whether a path belongs to the page of the emulator, and not to the emulated API."""
+    return path == "/" or path.startswith(PAGE)
+
+
+class _Log(AccessLogger):
+    """Logs API calls only: the page shows itself."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        if not is_of_page(request.path):
+            super().log(request, response, time)
 
 
 class HttpServer:
@@ -41,7 +58,13 @@ class HttpServer:
         Raises:
             OSError: The port is taken.
         """
-        http = web.Server(self._handler, handler_cancellation=True, access_log=_logger, access_log_format="%r %s")
+        http = web.Server(
+            self._handler,
+            handler_cancellation=True,
+            access_log=_logger,
+            access_log_format="%r %s",
+            access_log_class=_Log,
+        )
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(http, "127.0.0.1", self.port, backlog=1024)
         self._http = http

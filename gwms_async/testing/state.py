@@ -111,7 +111,7 @@ class Listing:
 
 
 class WebhookTable:
-    """All webhooks of an account; each e-shop sees only its own.
+    """All webhooks of an account; each e-shop sees only its own. `version` counts their changes.
 
     Args:
         spelling: Spells URLs as they are stored.
@@ -127,6 +127,7 @@ class WebhookTable:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.listing = Listing(clock)
+        self.version = 0
         self._spelling = spelling
         self._tombstones = tombstones
         self._rows: dict[int, StoredWebhook] = {}
@@ -200,9 +201,11 @@ class WebhookTable:
             KeyError: There is no webhook with this id.
         """
         row = self._rows.pop(webhook_id)
+        self.version += 1
         self.listing.put(webhook_id, _switched(row, now, active=False) if self._tombstones else None)
 
     def _put(self, row: StoredWebhook) -> StoredWebhook:
+        self.version += 1
         self._rows[row.id] = row
         self.listing.put(row.id, row)
         return row

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from attrs import evolve
@@ -102,6 +107,45 @@ def test_json(seed: str) -> None:
 def test_few_webhooks() -> None:
     """Even one webhook, which meets faults until they are over."""
     assert run("--webhooks", "1", "--seed", "7")[0] == 0
+
+
+def test_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts once a browser shows the page, which sees the progress and the verdict, and ends with Ctrl-C."""
+    emulators: list[GwmsEmulator] = []
+    is_waiting = threading.Event()
+
+    class Recorded(GwmsEmulator):
+        async def page_opened(self) -> None:
+            emulators.append(self)
+            is_waiting.set()
+            assert not self.requests
+            await super().page_opened()
+
+    seen: list[str] = []
+
+    def watch() -> None:
+        assert is_waiting.wait(20)
+        connection = HTTPConnection(urlsplit(emulators[0].page_url).netloc, timeout=20)
+        connection.request("GET", "/emulator/events")
+        with connection.getresponse() as events:
+            for line in events:
+                if line.startswith(b"data: ") and (news := json.loads(line[6:]).get("announcement")):
+                    seen.append(news["text"])
+                    if seen[-1] == demo._OK:
+                        break
+        connection.close()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(demo, "GwmsEmulator", Recorded)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    code, output = run("--webhooks", "20", "--seed", "7", "--page")
+    thread.join()
+
+    assert code == 0
+    assert f"Open {emulators[0].page_url} in a browser" in output
+    assert any(text.startswith("First run: ") for text in seen)
+    assert "Waiting 3 s for the closing list, which shows whether late creates left copies" in seen
 
 
 def test_what_is_not_exact() -> None:

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,8 +91,7 @@ async def test_serve(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> No
     assert base_url in output
     assert ("export GWMS_PASSWORD=" in output) is not as_json
     if not as_json:
-        address = base_url.removeprefix("http://").removesuffix("/v21")
-        assert messages == f"Emulator running on {address}. Press Ctrl-C to stop.\n"
+        assert messages == f"Emulator running on {gateway.page_url} (open it in a browser). Press Ctrl-C to stop.\n"
     assert capsys.readouterr().err == "stopped\n"
 
 
@@ -191,6 +191,51 @@ def test_a_command(capfd: pytest.CaptureFixture[str]) -> None:
     assert (result.exit_code, result.output, messages) == (7, "", "")
     assert json.loads(output)["GWMS_BASE_URL"].startswith("http://127.0.0.1:")
     assert {"GWMS_USERNAME", "GWMS_PASSWORD", "GWMS_API_KEY"} <= set(json.loads(output))
+
+
+def test_one_line_for_gateway_app_secret_routing_and_page(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command gets a new secret, unless the environment has one; the page is opened, and its address printed."""
+    opened: list[str] = []
+
+    def open_page(url: str) -> bool:
+        opened.append(url)
+        return len(opened) < 3
+
+    monkeypatch.setattr(webbrowser, "open", open_page)
+    monkeypatch.delenv("GWMS_WEBHOOK_SECRET", raising=False)
+    arguments = ("--port", "0", "--deliver-to", "http://localhost:8000", "--open", "--")
+    secrets = []
+    for _ in range(2):
+        assert invoke(*arguments, sys.executable, "-c", VARIABLES).exit_code == 7
+        secrets.append(json.loads(capfd.readouterr().out)["GWMS_WEBHOOK_SECRET"])
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET", "mine")
+    result = invoke(*arguments, sys.executable, "-c", VARIABLES)
+
+    assert min(map(len, secrets)) == 43
+    assert secrets[0] != secrets[1]
+    assert json.loads(capfd.readouterr().out)["GWMS_WEBHOOK_SECRET"] == "mine"
+    assert result.stderr == f"Warning: no browser found\nPage of the emulator: {opened[-1]}\n"
+
+
+def test_where_to_deliver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local server, for every host; anything else is a usage error."""
+    routes: list[dict[str, str]] = []
+
+    async def look(gateway: GwmsEmulator, *_: object, **__: object) -> int:
+        routes.append(gateway._routes)
+        return 0
+
+    monkeypatch.setattr(emulator, "serve", look)
+
+    assert invoke("--deliver-to", "http://127.0.0.1:8000").exit_code == 0
+    assert routes == [{"*": "http://127.0.0.1:8000"}]
+    result = invoke("--deliver-to", "https://shop.example")
+    assert (result.exit_code, "--deliver-to: 'https://shop.example' is not on this machine" in result.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_a_command_that_does_not_exist() -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+from aiohttp import web
 from yarl import URL
 
-from gwms_async.testing.outbound import address_of, origin_of, read_route, send
+from gwms_async.testing import DeliveryAttempt, StoredWebhook
+from gwms_async.testing.journal import KEPT
+from gwms_async.testing.outbound import ANY, address_of, headers_of, origin_of, read_route, send
 
 from ..helpers.emulated import until
 from ..helpers.webhook_server import webhook_server
 
 ROUTES = {"https://shop.example": "http://127.0.0.1:8080", "https://xn--lu-ioa2z.example": "http://localhost:1"}
+WEBHOOK = StoredWebhook(1, "key", "https://shop.example/", "UPDATE_ORDER", active=True, method="POST", registered_at="")
+
+
+def attempted(body: bytes | None) -> DeliveryAttempt:
+    """Return an attempt that is about to be made."""
+    method = "GET" if body is None else "POST"
+    return DeliveryAttempt(WEBHOOK, "A1", 1, None, method, WEBHOOK.url, body, 0.0, headers=headers_of(body))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +65,52 @@ def test_a_route_is_normalized() -> None:
     assert origin_of("https://u:p@shop.example:8443/x") == "https://shop.example:8443"
 
 
+def test_a_route_for_any_host() -> None:
+    """It is for hosts that are not this machine and have no route of their own."""
+    origin, target = read_route(ANY, "http://LocalHost:8000")
+    routes = {**ROUTES, origin: target}
+
+    assert [
+        str(address_of(url, "", routes)) for url in ("http://other.test/x", "https://shop.example/", "http://[::1]:1")
+    ] == [
+        "http://127.0.0.1:8000/x",
+        "http://127.0.0.1:8080/",
+        "http://[::1]:1/",
+    ]
+    with pytest.raises(ValueError, match="not on this machine"):
+        read_route(ANY, "http://shop.example")
+
+
+async def test_what_is_noted_of_an_answer() -> None:
+    """The headers that went out and came back, and the start of the body, which is read to its end."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=418, body=b"x" * 1_000_000, headers={"X-Own": "1"})
+
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    attempt = attempted(None)
+    try:
+        async with aiohttp.ClientSession() as session:
+            url = URL.build(scheme="http", host="127.0.0.1", port=runner.addresses[0][1])
+            await send(session, attempt, url, cut=False)
+    finally:
+        await runner.cleanup()
+
+    assert (attempt.status, attempt.answer_headers["X-Own"], attempt.answer_start) == (418, "1", b"x" * KEPT)
+    assert attempt.headers["Host"] == f"127.0.0.1:{url.port}"
+
+
 @pytest.mark.parametrize("size", [0, 1, 2_000_000])
 async def test_a_body_arrives_whole(size: int) -> None:
     """Whatever its size."""
     async with webhook_server() as server, aiohttp.ClientSession() as session:
         body = b'{"eshopOrderId": "%b"}' % (b"x" * size)
-        assert await send(session, "POST", URL(server.url("/")), body, cut=False) == 200
+        attempt = attempted(body)
+        await send(session, attempt, URL(server.url("/")), cut=False)
 
+        assert attempt.status == 200
         assert server.handled == ["x" * size]
 
 
@@ -69,7 +118,8 @@ async def test_a_cut_body_does_not_arrive() -> None:
     """The server sees the connection close, and there is no answer."""
     async with webhook_server() as server, aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientError):
-            await send(session, "POST", URL(server.url("/")), b'{"eshopOrderId": "A1"}', cut=True)
+            await send(session, attempt := attempted(b'{"eshopOrderId": "A1"}'), URL(server.url("/")), cut=True)
 
         await until(lambda: server.arrived)
+    assert (attempt.status, attempt.answer_headers) == (None, {})
     assert server.handled == []

@@ -1,0 +1,83 @@
+"""What happens at an emulator, in order: API calls and attempts at deliveries, for its page to follow."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+
+from attrs import define
+
+from .deliveries import Delivery, DeliveryAttempt
+from .disturbances import Disturbance
+from .faults import Fault
+from .journal import Exchange
+
+
+@define(eq=False)
+class Row:
+    """One API call, or one attempt at a delivery.
+
+    Args:
+        id: Counts up from 1.
+        record: What it is about; its answer comes later.
+        delivery: What is attempted; None for an API call.
+        changed: The number of its latest change; all changes of a feed are counted together.
+        text: What a filter looks at, once it was needed; empty after a change.
+    """
+
+    id: int
+    record: Exchange | DeliveryAttempt
+    delivery: Delivery | None
+    changed: int
+    text: str = ""
+
+    @property
+    def hit(self) -> Fault | Disturbance | None:
+        """The fault or the disturbance that hit it."""
+        record = self.record
+        return record.fault if isinstance(record, Exchange) else record.disturbance
+
+
+class Feed:
+    """The latest rows, and the number of the latest change.
+
+    Args:
+        size: How many rows are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.run = secrets.token_hex(4)
+        self.last = 0
+        self.figures: Counter[str] = Counter()
+        self._last_id = 0
+        self._rows: dict[int, Row] = {}
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, record: Exchange | DeliveryAttempt, delivery: Delivery | None = None) -> Row:
+        """Add a row; the oldest one beyond the size is dropped."""
+        self.last += 1
+        self._last_id += 1
+        row = self._rows[self._last_id] = Row(self._last_id, record, delivery, self.last)
+        if len(self._rows) > self._size:
+            del self._rows[next(iter(self._rows))]
+        self.figures["calls" if delivery is None else "deliveries"] += 1
+        self.figures["faults"] += row.hit is not None
+        return row
+
+    def note(self, row: Row) -> None:
+        """Note that a row has got its answer, or that there will be none."""
+        self.last += 1
+        row.changed, row.text = self.last, ""
+        self.figures["failed"] += isinstance(row.record, DeliveryAttempt) and not row.record.is_success
+
+    def find(self, row_id: int) -> Row | None:
+        """Return a row, or None if it is not kept."""
+        return self._rows.get(row_id)
+
+    def newest_first(self) -> Iterator[Row]:
+        """Yield the rows, newest first."""
+        return reversed(self._rows.values())

@@ -1,0 +1,125 @@
+"""What the page can change. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from ..answering import Answering
+from ..disturbances import Disturbance, Lose, Repeat
+from ..faults import DropAfter, Fault, SlowBody, Status
+from ..gateway import Gateway
+from ..script import Script
+from ..wire import ProblemError
+
+T = TypeVar("T")
+
+FAULTS: Mapping[str, Fault] = {
+    "503": Status(503),
+    "429": Status(429, retry_after="1"),
+    "lost answer": DropAfter(),
+    "slow": SlowBody(3.0),
+}
+DISTURBANCES: Mapping[str, Disturbance] = {"lost delivery": Lose(), "repeat": Repeat(2)}
+_MOST = 10_000
+
+
+class Controls:
+    """The forms and switches of the page.
+
+    Args:
+        emulator: The emulator.
+        gateway: Its webhooks.
+        faults: Its faults.
+        disturbances: Its disturbances.
+    """
+
+    def __init__(
+        self, emulator: Answering, gateway: Gateway, faults: Script[Fault], disturbances: Script[Disturbance]
+    ) -> None:
+        self._emulator, self._gateway, self._faults, self._disturbances = emulator, gateway, faults, disturbances
+        self._actions: Mapping[str, Callable[[Mapping[str, object]], Mapping[str, object]]] = {
+            "emit": self._emit,
+            "again": self._send_again,
+            "faults": self._set_fault,
+            "webhooks": self._switch_webhook,
+            "reset": self._reset,
+        }
+
+    def carry_out(self, action: str, body: bytes) -> Mapping[str, object]:
+        """Carry out an action, and return what the page says of it.
+
+        Raises:
+            ProblemError: There is no such action, or it cannot be carried out.
+        """
+        if action not in self._actions:
+            raise ProblemError(404, "There is no such action")
+        fields = _read(body.decode(errors="replace"), "body")
+        return self._actions[action](fields)
+
+    def left(self) -> Mapping[str, int]:
+        """Return for each switch how many hits are still due."""
+        faults = {name: self._faults.left_of(fault) for name, fault in FAULTS.items()}
+        return faults | {name: self._disturbances.left_of(one) for name, one in DISTURBANCES.items()}
+
+    def _emit(self, fields: Mapping[str, object]) -> Mapping[str, object]:
+        entity = _read(_field(fields, "entity", str), "the entity")
+        try:
+            return {"webhooks": self._emulator.emit(_field(fields, "event", str), entity)}
+        except ValueError as error:
+            raise ProblemError(400, str(error)) from None
+
+    def _send_again(self, fields: Mapping[str, object]) -> Mapping[str, object]:
+        row = self._emulator.feed.find(_field(fields, "row", int))
+        if row is None or row.delivery is None:
+            raise ProblemError(404, "this delivery is no longer kept")
+        self._emulator.send_again(row.delivery)
+        return {}
+
+    def _set_fault(self, fields: Mapping[str, object]) -> Mapping[str, object]:
+        name, times = _field(fields, "name", str), _field(fields, "times", int)
+        if not 0 <= times <= _MOST:
+            raise ProblemError(400, f"times must be from 0 to {_MOST}")
+        if fault := FAULTS.get(name):
+            _replace(self._faults, fault, times)
+        elif disturbance := DISTURBANCES.get(name):
+            _replace(self._disturbances, disturbance, times)
+        else:
+            raise ProblemError(404, "There is no such switch")
+        return {}
+
+    def _switch_webhook(self, fields: Mapping[str, object]) -> Mapping[str, object]:
+        webhook_id, active = _field(fields, "id", int), _field(fields, "active", bool)
+        if not self._emulator.switch_webhook(webhook_id, active=active):
+            raise ProblemError(404, f"there is no webhook {webhook_id}")
+        return {}
+
+    def _reset(self, _: Mapping[str, object]) -> Mapping[str, object]:
+        self._emulator.reset_failures()
+        return {}
+
+
+def _replace(script: Script[T], fault: T, times: int) -> None:
+    script.remove(fault)
+    if times:
+        script.add(fault, None, times, 1)
+
+
+def _read(text: str, what: str) -> Mapping[str, object]:
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ProblemError(400, f"{what} is nested too deeply") from None
+    except ValueError as error:
+        raise ProblemError(400, f"{what} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ProblemError(400, f"{what} must be a JSON object")
+    return content
+
+
+def _field(fields: Mapping[str, object], name: str, kind: type[T]) -> T:
+    value = fields.get(name)
+    if type(value) is not kind:  # a bool is no int here
+        raise ProblemError(400, f"{name} must be {kind.__name__}")
+    return value

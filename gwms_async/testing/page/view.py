@@ -1,0 +1,189 @@
+"""What the page shows, as JSON. No I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from ..answering import Answering
+from ..deliveries import DeliveryAttempt
+from ..faults import Status
+from ..feed import Row
+from ..journal import Exchange
+from ..state import StoredWebhook
+from ..wire import ProblemError, read_webhook, without_tokens
+
+MOST_ROWS = 300
+MOST_WEBHOOKS = 300
+_MOST_TEXT = 65_536
+_SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
+_USER = re.compile(r'(?<=://)[^/?#@\s"\\]+(?=@)')
+_WHY: Mapping[str, str] = {
+    "timeout": "The receiver did not answer in time.",
+    "no answer": "Nothing listens at this address, or the connection broke before the answer.",
+    "undeliverable": "This host is not your machine, and nothing else is ever contacted. To deliver it to your app, "
+    "start with --deliver-to http://127.0.0.1:PORT.",
+    "inactive": "The webhook was deactivated or deleted meanwhile.",
+    "lost": "Lost on purpose, so nothing was sent.",
+}
+
+
+def encoded(content: object) -> str:
+    """Return JSON in which the tokens and passwords of URLs are hidden."""
+    return _USER.sub("***", without_tokens(json.dumps(content)))
+
+
+class View:
+    """What happened at an emulator, for people.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Answering) -> None:
+        self._emulator = emulator
+
+    def rows(self, text: str, since: int) -> tuple[list[Mapping[str, object]], int]:
+        """Return those of the newest 300 rows that have changed, and how many rows there are in all.
+
+        Args:
+            text: Words that a row must contain, in any case.
+            since: The number of a change; what has not changed after it is left out.
+        """
+        feed, words = self._emulator.feed, text.lower().split()
+        if not words:
+            newest, total = list(islice(feed.newest_first(), MOST_ROWS)), len(feed)
+        else:
+            found = [row for row in feed.newest_first() if all(word in _text(row) for word in words)]
+            newest, total = found[:MOST_ROWS], len(found)
+        return [self._summary(row) for row in newest if row.changed > since], total
+
+    def details(self, row_id: int) -> Mapping[str, object] | None:
+        """Return all about a row, or None if it is not kept."""
+        feed = self._emulator.feed
+        row = feed.find(row_id)
+        if row is None:
+            return None
+        attempts: list[Row] = []
+        if row.delivery is not None:
+            attempts = [one for one in feed.newest_first() if one.delivery is row.delivery][::-1]
+        record = row.record
+        sections = [
+            ("Request headers", _headers(record.headers)),
+            ("Request body", _body(record)),
+            ("Answer headers", _headers(record.answer_headers)),
+            ("Answer body", _answer(record)),
+        ]
+        why = _WHY.get(record.problem or "", "") if isinstance(record, DeliveryAttempt) else ""
+        if isinstance(record, Exchange) and record.seconds is not None and record.status is None:
+            why = "The connection was closed without an answer."
+        return {
+            **self._summary(row),
+            "why": why,
+            "sent": record.url if isinstance(record, DeliveryAttempt) and record.url != record.webhook.url else "",
+            "attempts": [self._summary(one) for one in attempts],
+            "sections": [{"title": title, "content": content} for title, content in sections if content],
+        }
+
+    def webhooks(self, rows: Iterable[StoredWebhook]) -> Mapping[str, object]:
+        """Return the webhooks by event type; of more than 300 the newest."""
+        failures, events = self._emulator.failures, dict[str, dict[str, object]]()
+        rows = list(rows)
+        groups: dict[str, list[StoredWebhook]] = {}
+        for hook in rows:
+            groups.setdefault(hook.webhook_type, []).append(hook)
+        shown = {hook.id for hook in rows[-MOST_WEBHOOKS:]}
+        for event, hooks in sorted(groups.items()):
+            events[event] = {
+                "total": len(hooks),
+                "active": sum(hook.active for hook in hooks),
+                "failures": sum(failures[hook.id] for hook in hooks),
+                "hooks": [
+                    {
+                        "id": hook.id,
+                        "url": hook.url,
+                        "method": hook.method,
+                        "active": hook.active,
+                        "failures": failures[hook.id],
+                    }
+                    for hook in hooks
+                    if hook.id in shown
+                ],
+            }
+        return {"total": len(rows), "events": events}
+
+    def _summary(self, row: Row) -> Mapping[str, object]:
+        return {**_summary(row), "at": round((row.record.at + self._emulator.unix_offset) * 1000)}
+
+
+def _text(row: Row) -> str:
+    if not row.text:
+        words = [str(value) for value in _summary(row).values() if value is not None]
+        row.text = " ".join([*words, *(["fault"] if row.hit else [])]).lower()
+    return row.text
+
+
+def _summary(row: Row) -> Mapping[str, object]:
+    record = row.record
+    shown: dict[str, object] = {
+        "id": row.id,
+        "changed": row.changed,
+        "method": record.method,
+        "status": record.status,
+        "ms": None if record.seconds is None else round(record.seconds * 1000, 1),
+        "hit": _name(row),
+    }
+    if isinstance(record, Exchange):
+        return {**shown, "kind": "call", "what": record.operation, "where": record.path, "about": _about(record)}
+    return {
+        **shown,
+        "kind": "delivery",
+        "what": record.webhook.webhook_type,
+        "where": record.webhook.url,
+        "entity": record.entity_id,
+        "webhook": record.webhook.id,
+        "number": record.number,
+        "problem": record.problem,
+    }
+
+
+def _about(record: Exchange) -> str:
+    """Return which webhook a create or an update is about."""
+    try:
+        new = read_webhook(record.body) if record.operation in {"create", "update"} else None
+    except ProblemError:
+        new = None
+    return "" if new is None else f"{new.webhook_type} {new.url[:200]}"
+
+
+def _name(row: Row) -> str | None:
+    hit = row.hit
+    return None if hit is None else f"Status {hit.status}" if isinstance(hit, Status) else type(hit).__name__
+
+
+def _headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    pairs = islice(headers.items(), 100)
+    return [(name, "(hidden)" if name.lower() in _SECRETS else value[:2_000]) for name, value in pairs]
+
+
+def _body(record: Exchange | DeliveryAttempt) -> str:
+    if isinstance(record, Exchange) and record.operation == "login":
+        return "(hidden: it contains the password)"
+    return _pretty(record.body or b"")
+
+
+def _answer(record: Exchange | DeliveryAttempt) -> str:
+    if isinstance(record, Exchange) and record.operation == "login" and record.status == 200:
+        return "(hidden: it contains the token)"
+    return _pretty(record.answer_start)
+
+
+def _pretty(body: bytes) -> str:
+    if len(body) <= _MOST_TEXT:
+        try:
+            return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            pass
+    return body[:_MOST_TEXT].decode(errors="replace")

@@ -1,0 +1,146 @@
+"""What the page shows, and what it hides."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gwms_async.testing import DeliveryPolicy, DropAfter, GwmsEmulator, Repeat, Status
+from gwms_async.testing.page.view import View, encoded
+
+from ...helpers.plain_client import logged_in
+from ...helpers.webhook_server import webhook_server
+
+TOKEN = "gw1-" + "aB3_-" * 6 + "xy"
+
+
+def details(gateway: GwmsEmulator, row_id: int) -> Any:
+    """Return the details of a row, as they are sent."""
+    found = View(gateway).details(row_id)
+    assert found is not None
+    return json.loads(encoded(found))
+
+
+def sections(gateway: GwmsEmulator, row_id: int) -> dict[str, Any]:
+    """Return the sections of the details of a row; headers with their names in lower case."""
+    found = {part["title"]: part["content"] for part in details(gateway, row_id)["sections"]}
+    return {
+        title: {name.lower(): value for name, value in content} if isinstance(content, list) else content
+        for title, content in found.items()
+    }
+
+
+async def test_secrets_are_hidden(gateway: GwmsEmulator) -> None:
+    """Passwords, tokens, API keys, and the secret part of webhook URLs."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=())
+    url = f"https://user:secret-password@shop.example/UPDATE_ORDER/{TOKEN}"
+    async with logged_in(gateway) as client:
+        await client.send(
+            "POST", "/webhooks", {"url": url, "webhookType": "UPDATE_ORDER", "active": True, "method": "POST"}
+        )
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1", "copy": url})
+    await gateway.delivered()
+
+    assert details(gateway, 2)["about"] == "UPDATE_ORDER https://***@shop.example/UPDATE_ORDER/gw1-***"
+    shown = encoded([gateway._page.state.all(""), *(View(gateway).details(number) for number in (1, 2, 3))])
+    assert "shop.example/UPDATE_ORDER/gw1-***" in shown
+    for secret in (*gateway.credentials[1:], *gateway.tokens_issued, TOKEN, TOKEN[4:], "secret-password"):
+        assert secret not in shown
+    assert sections(gateway, 1)["Request body"] == "(hidden: it contains the password)"
+    assert sections(gateway, 1)["Answer body"] == "(hidden: it contains the token)"
+    assert sections(gateway, 2)["Request headers"]["x-api-key"] == "(hidden)"
+    assert sections(gateway, 2)["Request headers"]["authorization"] == "(hidden)"
+
+
+async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
+    """All attempts at it, where it went, what was sent and answered."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=(0.0,))
+    async with webhook_server() as server:
+        gateway.route("https://shop.example", server.url(""))
+        gateway.add_webhook("https://shop.example/x", "UPDATE_ORDER")
+        gateway.disturb(Repeat(1))
+        server.answers[:] = [500]
+        gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1", "note": "Žluť"})
+        await gateway.delivered()
+        gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A2"})
+        await gateway.delivered()
+
+        found = details(gateway, 2)
+        assert [(one["id"], one["status"], one["hit"]) for one in found["attempts"]] == [
+            (1, 500, "Repeat"),
+            (2, 200, None),
+        ]
+        assert (found["what"], found["entity"], found["number"], found["webhook"]) == ("UPDATE_ORDER", "A1", 2, 1)
+        assert (found["where"], found["sent"], found["why"]) == ("https://shop.example/x", server.url("/x"), "")
+    assert abs(found["at"] - time.time() * 1000) < 60_000
+    assert found["ms"] > 0
+    parts = sections(gateway, 2)
+    assert parts["Request body"] == '{\n  "eshopOrderId": "A1",\n  "note": "Žluť"\n}'
+    assert parts["Request headers"]["content-type"] == "application/json; charset=utf-8"
+    assert parts["Answer headers"]["content-length"] == "0"
+    assert "Answer body" not in parts
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("https://shop.example/", "start with --deliver-to"), ("http://127.0.0.1:1/", "Nothing listens at this address")],
+)
+async def test_why_there_is_no_answer(gateway: GwmsEmulator, url: str, words: str) -> None:
+    """The page says what to do."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=())
+    gateway.add_webhook(url, "UPDATE_ORDER", method="GET")
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+    await gateway.delivered()
+
+    assert words in details(gateway, 1)["why"]
+
+
+async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
+    """Its answer, also if it was lost; bodies that are not JSON, or too large, are shown as they are."""
+    async with logged_in(gateway) as client:
+        gateway.inject(DropAfter())
+        with pytest.raises(aiohttp.ClientError):
+            await client.send("POST", "/webhooks", b"\xffno JSON")
+        gateway.inject(Status(503))
+        await client.send("PUT", "/webhooks/1", b"[" * 70_000)
+
+    assert details(gateway, 1)["about"] == ""
+    lost, large = details(gateway, 2), sections(gateway, 3)
+    assert (lost["status"], lost["hit"], lost["why"]) == (
+        None,
+        "DropAfter",
+        "The connection was closed without an answer.",
+    )
+    assert (lost["attempts"], lost["about"]) == ([], "")
+    assert sections(gateway, 2)["Request body"] == "\ufffdno JSON"
+    assert json.loads(sections(gateway, 2)["Answer body"])["statusCode"] == 400
+    assert large["Request body"] == "[" * 65_536
+    assert details(gateway, 3)["hit"] == "Status 503"
+    assert View(gateway).details(4) is None
+
+
+def test_webhooks() -> None:
+    """By event type; of more than 300 the newest are shown, all are counted."""
+    gateway = GwmsEmulator()
+    for number in range(302):
+        gateway.add_webhook(
+            f"https://shop.example/{number}", "UPDATE_ORDER" if number else "CREATE_ORDER", active=number > 1
+        )
+    gateway.failures[3] = 2
+
+    found: Any = View(gateway).webhooks(gateway.webhooks)
+    one, other = found["events"].values()
+    assert (found["total"], list(found["events"])) == (302, ["CREATE_ORDER", "UPDATE_ORDER"])
+    assert (one["total"], one["active"], one["hooks"]) == (1, 0, [])
+    assert (other["total"], other["active"], other["failures"], len(other["hooks"])) == (301, 300, 2, 300)
+    assert other["hooks"][0] == {
+        "id": 3,
+        "url": "https://shop.example/2",
+        "method": "POST",
+        "active": True,
+        "failures": 2,
+    }
