@@ -63,6 +63,7 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
         ({"trust_env": "no"}, "trust_env must be bool; got str"),
         ({"token_store": "file"}, "token_store must be an object with load, save and lock; got str"),
         ({"token_store": MemoryTokenStore}, "token_store must be .*; got MemoryTokenStore"),
+        ({"telemetry": print}, "telemetry must be an object with call and attempt; got builtin_function_or_method"),
         ({"middlewares": print}, "middlewares must be a list of functions"),
         ({"middlewares": "print"}, "middlewares must be"),
         ({"middlewares": [None]}, "middlewares must be"),

@@ -110,6 +110,7 @@ class Transport:
     ) -> None:
         check_type("session", borrowed, aiohttp.ClientSession, NoneType)
         check_type("ssl", ssl, tls.SSLContext, aiohttp.Fingerprint, bool, NoneType)
+        self.base_url = base_url
         self.loop: asyncio.AbstractEventLoop | None = None
         self._urls = Urls(base_url)
         self._timeout, self._clock = timeout, clock
