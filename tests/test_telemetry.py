@@ -348,7 +348,7 @@ async def test_names_and_units_stay_as_they_are(gateway: GwmsEmulator) -> None:
 
 
 async def test_nothing_secret_or_personal(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
-    """Spans and metrics contain no credentials, no ids and nothing that is sent; logs no credentials."""
+    """Spans and metrics contain no credentials, ids or contents; logs no credentials, not even usernames."""
     caplog.set_level(logging.DEBUG)
     recorder = Recorder()
     await everything(gateway, recorder.telemetry)
@@ -359,6 +359,7 @@ async def test_nothing_secret_or_personal(gateway: GwmsEmulator, caplog: pytest.
     assert len(secrets) > 3
     for text in secrets:
         assert text not in exported + logged
+    assert f"'{gateway.credentials.username}'" not in logged
     for text in (f'"{gateway.credentials.username}"', "shop.example", "ann@", "no-4711", "/webhooks/1", "CREATE_ORDER"):
         assert text not in exported
 
