@@ -32,9 +32,12 @@ Exit codes:
         "doctor": ("doctor", "Check the settings, the gateway and the webhooks."),
         "emulator": ("emulator", "Run an emulator of the gateway, on its own or for a command."),
         "export": ("export", "Print existing webhooks as a file for `plan` and `apply`."),
+        "listen": ("listen", "Show deliveries as they come, one line each, until Ctrl-C."),
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),
         "plan": ("plan", "Show what `apply` would change, without changing anything."),
+        "secret": ("receiver", "Print a random secret for the URLs of webhooks."),
+        "trigger": ("trigger", "Deliver an event to a receiver, as the gateway would."),
         "webhooks": ("webhooks", "List, create, update and delete webhooks."),
     },
 )
