@@ -7,8 +7,6 @@ from math import inf
 from attrs import define, field
 
 _SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
-_STORED = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
-_TOLERATED = 1 / 40  # the share of refusals that says nothing about the rate, where next to no tokens are stored
 _LONGEST_SILENT_PAUSE = 20.0
 _AT_LEAST = 1.0  # requests per second
 _UNLIMITED = 20_000.0  # requests per second: more than a process can send
@@ -17,6 +15,9 @@ _OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
 _CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
 _CUT_UNMEASURED = 0.7
 _PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
+_STORED = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
+_STEP = 2.0  # requests per second; there a refusal takes back what fifty requests have probed
+_EARLY = 3  # refusals there until the rate no longer doubles
 _IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
 _GRAIN = 0.01  # seconds that a timer may be late
 
@@ -42,8 +43,8 @@ class Rate:
 
     A gateway that pushes back has just spent all its tokens. Between two push-backs it spends exactly what it earns, so
     the requests sent in between, divided by the time, are its rate, provided that it stores what it earns during the
-    pause. One that stores next to nothing also refuses what a busy machine lets arrive too close together: a few such
-    refusals are no reason to slow down. All times are monotonic seconds.
+    pause. One that stores next to nothing refuses any request that a busy machine lets arrive too close behind another:
+    there, one refusal says little, and lowers the rate by a small step. All times are monotonic seconds.
 
     Args:
         max_pause: The longest pause, in seconds.
@@ -62,7 +63,7 @@ class Rate:
     _is_measured: bool = field(default=False, init=False)
     _fruitless: int = field(default=0, init=False)
     _stored: float = field(default=inf, init=False)
-    _tolerated: int = field(default=0, init=False)
+    _early: int = field(default=0, init=False)
 
     def due(self, now: float) -> float:
         """Return when the next request may go; not later than now if at once."""
@@ -103,18 +104,18 @@ class Rate:
             if asked is not None:
                 self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
             return
-        rate, pause = self.per_second, _SHORT_PAUSE
-        if asked is None and rate is not None and self._stored < rate * _STORED:
-            pause = 2 / rate
-            if self._tolerated + 1 <= ticket.number * _TOLERATED:
-                self._tolerated += 1
-                self._episode += 1
-                self._pause_until(now + pause)
-                return
+        rate = self.per_second
         self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
         if rate is None:
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
             self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
+        elif asked is None and not self._fruitless and self._stored < rate * _STORED:
+            asked = 1 / rate
+            if self._is_measured:
+                rate -= _STEP
+            else:
+                self._early += 1
+                self._is_measured = self._early == _EARLY
         else:
             measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
             cut = _CUT if self._is_measured else _CUT_UNMEASURED
@@ -122,9 +123,9 @@ class Rate:
             self._is_measured = True
         self.per_second = max(rate, _AT_LEAST)
         if asked is None:
-            asked = min(pause * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+            asked = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
         self._episode += 1
-        self._sent, self._since, self._tolerated = 0, ticket.at, 0
+        self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0
         self._pause_until(now + min(asked, self._max_pause))
 

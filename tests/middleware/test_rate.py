@@ -152,38 +152,45 @@ def rate_without_storage() -> tuple[Rate, float]:
     return rate, rate.resume_at
 
 
-def test_few_refusals_are_tolerated_where_nothing_is_stored() -> None:
-    """One request in forty may have arrived too close behind another; more say that the rate is too high."""
-    rate, now = rate_without_storage()
-    for _ in range(40):
+def refused_after(rate: Rate, now: float, count: int, asked: float | None = None) -> tuple[float, float, float]:
+    """Send requests, the last of which is refused; return the rate before and after, and the length of the pause."""
+    for _ in range(count):
         now = max(now, rate.due(now))
         last = rate.send(now)
     before = rate.per_second
+    rate.push_back(last, now, asked)
     assert before is not None
-
-    rate.push_back(last, now, None)
-
-    assert rate.per_second == before
-    assert rate.resume_at == pytest.approx(now + 2 / before)
-
-    rate.push_back(rate.send(rate.resume_at), rate.resume_at, None)
-
-    assert rate.per_second < before
+    assert rate.per_second is not None
+    return before, rate.per_second, rate.resume_at - now
 
 
-def test_a_refusal_that_asks_for_a_wait_is_never_tolerated() -> None:
-    """It costs all requests that wait, so the next one should come late."""
+def test_a_refusal_costs_little_where_nothing_is_stored() -> None:
+    """It may have arrived too close behind another: the third one ends the doubling, each further one is a step."""
     rate, now = rate_without_storage()
-    for _ in range(40):
-        now = max(now, rate.due(now))
-        last = rate.send(now)
-    before = rate.per_second
-    assert before is not None
 
-    rate.push_back(last, now, 1.0)
+    for count in (30, 5, 5):
+        before, after, pause = refused_after(rate, now, count)
+        assert after == before
+        assert pause == pytest.approx(1 / before)
+        now = rate.resume_at
+    before, after, pause = refused_after(rate, now, 40)
 
-    assert (rate.per_second or before) < before
-    assert rate.resume_at == now + 1.0
+    assert after == before - 2
+    assert pause == pytest.approx(1 / before)
+
+
+@pytest.mark.parametrize(("count", "asked", "kept"), [(1, None, 0.85), (40, 1.0, 1.0)])
+def test_refusals_that_mean_the_same_as_elsewhere(count: int, asked: float | None, kept: float) -> None:
+    """Where nothing gets through, or the gateway asks for a wait, which every request would have to sit out."""
+    rate, now = rate_without_storage()
+    for _ in range(3):
+        refused_after(rate, now, 30)
+        now = rate.resume_at
+
+    before, after, pause = refused_after(rate, now, count, asked)
+
+    assert after == pytest.approx(kept * before)
+    assert pause == pytest.approx(asked or 0.4)
 
 
 @define
