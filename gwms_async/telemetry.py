@@ -61,8 +61,8 @@ class OpenTelemetry:
     Each call is a span ``gwms.<operation>`` with a client span for each of its attempts; a login is below the call that
     began it. Spans and metrics contain no bodies, headers, ids, error messages or usernames, and nothing is added to
     what the gateway is sent. Attempts follow the semantic conventions of HTTP clients, but for two things: a status is
-    the one in the envelope if that is an error, and paths are templates. An HTTP library's own instrumentation is
-    suppressed within an attempt.
+    the one in the envelope if that is an error, and paths are templates. Within an attempt aiohttp's own
+    instrumentation is suppressed; versions before 0.60 ignore that, double its span and send a trace header.
 
     Args:
         tracer_provider: Where spans go; None for the global provider.
