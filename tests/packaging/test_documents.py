@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers.documents import CLI, README, ROOT, TESTING, Document
+from ..helpers.documents import CLI, README, RECEIVING, ROOT, TESTING, Document
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
-DOCUMENTS = [README, TESTING, CLI]
-LONGEST = {README: 250, TESTING: 150, CLI: 150}
-LONGEST_EXAMPLE = 25
+DOCUMENTS = [README, TESTING, CLI, RECEIVING]
+LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150}
+LONGEST_EXAMPLE = 26
 CHECKERS = {"mypy": ["mypy", "--strict", "--config-file=", "."], "pyright": ["pyright"]}
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli"])
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "receiving"])
 
 
 @each_document

@@ -11,6 +11,7 @@ from gwms_async.testing import GwmsEmulator
 
 from ..helpers.documents import README
 from ..helpers.emulated import client
+from ..helpers.hosts import aiohttp_host
 
 
 async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +33,19 @@ def test_testing_a_service(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(service=README.block("async def lifespan"), test_service=README.block("from service import"))
 
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
+async def test_receiving(gwms_env: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The service subscribes, and reads again what is delivered."""
+    names = README.example("receiver.watch")
+    async with aiohttp_host(names["app"]) as port:
+        gwms_env.route("https://shop.example", f"http://127.0.0.1:{port}")
+        await names["receiver"].subscribe(names["gwms"], "https://shop.example/gwms")
+        gwms_env.emit("UPDATE_ORDER", {"eshopOrderId": "A/1", "status": "packed"})
+        await gwms_env.delivered()
+
+    assert [attempt.status for attempt in gwms_env.deliveries] == [200]
+    assert capsys.readouterr().out == "{'eshopOrderId': 'A/1', 'status': 'packed'}\n"
 
 
 def test_the_first_example(capsys: pytest.CaptureFixture[str]) -> None:
