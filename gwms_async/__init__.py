@@ -1,6 +1,7 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses.
 
-Public are the names in `__all__`, `FileTokenStore`, and the names of `gwms_async.testing`. Anything else may change.
+Public are the names in `__all__`, `FileTokenStore`, and the names of `gwms_async.testing` and `gwms_async.telemetry`.
+Anything else may change.
 """
 
 from importlib import import_module
@@ -13,7 +14,7 @@ _HOMES = ("errors", "models", "settings", "tokens", "chain", "registration.repor
 
 if TYPE_CHECKING:
     from .auth.stores.file import FileTokenStore as FileTokenStore
-    from .chain import Handler, Middleware, Request, Response
+    from .chain import Handler, Middleware, Request, Response, Telemetry
     from .client import GwmsClient
     from .errors import (
         ApiError,
@@ -92,6 +93,7 @@ __all__ = [
     "Response",
     "RetryPolicy",
     "ServerError",
+    "Telemetry",
     "ThrottledError",
     "Timeout",
     "Token",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import reduce
 from math import inf
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
 
@@ -26,7 +26,7 @@ class Call:
     ===============  ====================================================  =====================================
     deadline         the caller; `Session` shortens it, registration ends  `Session`, login (on a 401), backoff,
                      it to stop                                            pace, transport, registration
-    attempts         transport: attempts on the wire                       backoff, errors, registration
+    attempts         transport: attempts on the wire                       backoff, errors, registration, telemetry
     on_wire          transport; cleared by authorize once the attempt      `Session`, registration
                      has ended
     outcome_unknown  backoff: an attempt may have been carried out         `Session`, registration
@@ -34,6 +34,7 @@ class Call:
     epoch            login: how many logins had ended by then              login, to spot a newer failure
     replays          login: how often a 401 was answered by a replay       login, to limit the replays
     tokens_spent     backoff: what retries took out of the budget          backoff, to give it back
+    base_url         `Session`                                             telemetry
     ===============  ====================================================  =====================================
 
     `deadline` is in monotonic seconds; nothing is sent after it.
@@ -47,6 +48,7 @@ class Call:
     epoch: int = 0
     replays: int = 0
     tokens_spent: int = 0
+    base_url: str = ""
 
 
 @define(eq=False)
@@ -121,6 +123,18 @@ all; it adds headers by ``{**request.headers, ...}``. It gets every response, 4x
 response came, `TransportError` is raised. It must let exceptions that it does not know pass. Your own middlewares run
 once per attempt, innermost: they see the request with its token, after all waiting is done.
 """
+
+
+class Telemetry(Protocol):
+    """What watches the calls of a client and its logins: two middlewares."""
+
+    async def call(self, request: Request, handler: Handler) -> Response:
+        """Watch one call with all its attempts and waits; it sees the error that the caller gets."""
+        ...
+
+    async def attempt(self, request: Request, handler: Handler) -> Response:
+        """Watch one attempt, just outside the user's own middlewares; ``request.call.attempts`` were sent before it."""
+        ...
 
 
 def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:

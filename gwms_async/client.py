@@ -15,7 +15,7 @@ import aiohttp
 from .auth.known_keys import ApiKey, KnownKeys
 from .auth.login import Login
 from .auth.token_source import TokenSource
-from .chain import Middleware, Request, Response, compose
+from .chain import Handler, Middleware, Request, Response, Telemetry, compose
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError, without_frames
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
@@ -28,7 +28,7 @@ from .settings import (
     RetryPolicy,
     Timeout,
     check_credentials,
-    check_token_store,
+    check_methods,
     check_type,
     checked_base_url,
     checked_middlewares,
@@ -56,6 +56,7 @@ class ClientOptions(TypedDict, total=False):
     trust_env: bool
     middlewares: Iterable[Middleware]
     max_connections: int
+    telemetry: Telemetry | None
 
 
 class GwmsClient:
@@ -82,6 +83,7 @@ class GwmsClient:
         trust_env: Whether to use the environment's proxy (``HTTPS_PROXY``, ``NO_PROXY``); a ``.netrc`` is never read.
         middlewares: Your own, run once per attempt, innermost; see `Middleware`.
         max_connections: How many requests may be in flight at once.
+        telemetry: What watches calls and attempts, e.g. `gwms_async.telemetry.OpenTelemetry`.
 
     Raises:
         ConfigurationError: An argument is invalid.
@@ -105,6 +107,7 @@ class GwmsClient:
         trust_env: bool = False,
         middlewares: Iterable[Middleware] = (),
         max_connections: int = 100,
+        telemetry: Telemetry | None = None,
     ) -> None:
         if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
             raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
@@ -112,21 +115,27 @@ class GwmsClient:
         check_type("retry", retry, RetryPolicy, hint=", e.g. RetryPolicy(max_attempts=3)")
         check_type("trust_env", trust_env, bool)
         token_store = MemoryTokenStore() if token_store is None else token_store
-        check_token_store(token_store)
+        check_methods("token_store", token_store, "load", "save", "lock")
+        on_call: tuple[Middleware, ...] = ()
+        on_attempt: tuple[Middleware, ...] = ()
+        if telemetry is not None:
+            check_methods("telemetry", telemetry, "call", "attempt")
+            on_call, on_attempt = (telemetry.call,), (telemetry.attempt,)
         base_url, timeout = checked_base_url(base_url), checked_timeout(timeout)
         via = Proxy.of(proxy, base_url, trust_env=trust_env)
         clock, budget = self._clock, RetryBudget(retry.budget)
-        self._base_url, self._middlewares = base_url, checked_middlewares(middlewares)
+        self._base_url, self._on_call = base_url, on_call
+        self._middlewares = (*on_attempt, *checked_middlewares(middlewares))
         self._limit = SharedTimeout(timeout.total)
         self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=via, borrowed=session)
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
         self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
-        login_chain = compose([Backoff(retry, budget, clock=clock)], self._transport)
+        login_chain = compose([Backoff(retry, budget, clock=clock), *on_attempt], self._transport)
         source = TokenSource(
             credentials,
             token_store,
             store_key(base_url, credentials.username),
-            Session(self._transport, login_chain, self._limit, clock).call,
+            self._calls_through(login_chain),
             clock,
         )
         self._login = Login(source, clock)
@@ -146,7 +155,7 @@ class GwmsClient:
             Authorize(self._login, key),
             *self._middlewares,
         )
-        call = Session(self._transport, compose(chain, self._transport), self._limit, self._clock).call
+        call = self._calls_through(compose(chain, self._transport))
         use = self._eshops.use
 
         def send(request: Request) -> Awaitable[Response]:
@@ -154,6 +163,10 @@ class GwmsClient:
             return call(request)
 
         return Webhooks(send, self._clock)
+
+    def _calls_through(self, chain: Handler) -> Handler:
+        """Return what runs calls through a chain."""
+        return compose(self._on_call, Session(self._transport, chain, self._limit, self._clock).call)
 
     @classmethod
     @without_frames

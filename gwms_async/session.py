@@ -43,7 +43,7 @@ class Session:
         call, now = request.call, self._clock.monotonic()
         if call.deadline <= now:
             raise deadline_exceeded(request)
-        call.deadline = min(call.deadline, now + self._limit.seconds)
+        call.base_url, call.deadline = self._transport.base_url, min(call.deadline, now + self._limit.seconds)
         end = await self._run(request, TimeoutScope(self._limit, now))
         if isinstance(end, Response):
             return end

@@ -191,15 +191,18 @@ def check_type(name: str, value: object, *kinds: type, hint: str = "") -> None:
         raise ConfigurationError(f"{name} must be {wanted}{hint}; got {type(value).__name__}")
 
 
-def check_token_store(store: object) -> None:
-    """Check that a token store has the methods of `TokenStore`.
+def check_methods(name: str, value: object, *methods: str) -> None:
+    """Check that an argument has the methods of its protocol.
 
     Raises:
         ConfigurationError: It lacks one, or is a class.
     """
-    if isinstance(store, type) or not all(callable(getattr(store, name, None)) for name in ("load", "save", "lock")):
-        got = store.__name__ if isinstance(store, type) else type(store).__name__
-        raise ConfigurationError(f"token_store must be an object with load, save and lock; got {got}")
+    if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
+        wanted, got = (
+            " and ".join((", ".join(methods[:-1]), methods[-1])),
+            value if isinstance(value, type) else type(value),
+        )
+        raise ConfigurationError(f"{name} must be an object with {wanted}; got {got.__name__}")
 
 
 def checked_middlewares(middlewares: Iterable[Any]) -> tuple[Any, ...]:

@@ -29,6 +29,7 @@ from gwms_async import (
     TransportError,
 )
 from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
+from gwms_async.tokens import store_key
 
 from .helpers.emulated import QUICK, client, spec, until
 
@@ -63,6 +64,7 @@ async def test_entering_does_no_io(gateway: GwmsEmulator) -> None:
         ({"trust_env": "no"}, "trust_env must be bool; got str"),
         ({"token_store": "file"}, "token_store must be an object with load, save and lock; got str"),
         ({"token_store": MemoryTokenStore}, "token_store must be .*; got MemoryTokenStore"),
+        ({"telemetry": print}, "telemetry must be an object with call and attempt; got builtin_function_or_method"),
         ({"middlewares": print}, "middlewares must be a list of functions"),
         ({"middlewares": "print"}, "middlewares must be"),
         ({"middlewares": [None]}, "middlewares must be"),
@@ -240,16 +242,31 @@ async def test_a_time_limit_of_the_users_own(gateway: GwmsEmulator) -> None:
 
 
 async def test_what_is_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
-    """DEBUG an attempt, INFO a login, fields in `extra`."""
+    """DEBUG an attempt and a retry, INFO a login; the fields in `extra` share a prefix."""
     caplog.set_level(logging.DEBUG, "gwms_async")
+    gateway.inject(Status(503), operation="list")
     gateway.inject(DropAfter(), operation="create")
     async with client(gateway) as gwms:
+        await gwms.webhooks.list()
         with pytest.raises(OutcomeUnknownError):
             await gwms.webhooks.create(spec())
 
-    attempts = [record for record in caplog.records if hasattr(record, "attempt")]
-    assert [record.levelname for record in caplog.records if record.getMessage() == "logged in"] == ["INFO"]
-    assert [(record.levelname, record.__dict__["attempt"]) for record in attempts] == [("DEBUG", 1), ("DEBUG", 1)]
+    usual = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+    records = [record for record in caplog.records if record.name == "gwms_async"]
+    extra = [{name: value for name, value in vars(record).items() if name not in usual} for record in records]
+    account = store_key(gateway.base_url, gateway.credentials.username)[:8]
+    for fields in extra:
+        for name in ("gwms_seconds", "gwms_wait", "gwms_expires_in"):
+            fields.pop(name, None)
+    assert [record.levelname for record in records] == ["DEBUG", "INFO", *["DEBUG"] * 4]
+    assert extra == [
+        {"gwms_operation": "login", "gwms_attempt": 1, "gwms_status": 200},
+        {"gwms_account": account},
+        {"gwms_operation": "list", "gwms_attempt": 1, "gwms_status": 503},
+        {"gwms_operation": "list", "gwms_attempt": 1, "gwms_reason": "503 Service Unavailable"},
+        {"gwms_operation": "list", "gwms_attempt": 2, "gwms_status": 200},
+        {"gwms_operation": "create", "gwms_attempt": 1},
+    ]
 
 
 async def test_a_429_on_login(gateway: GwmsEmulator) -> None:

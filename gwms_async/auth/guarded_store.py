@@ -30,6 +30,7 @@ class GuardedStore:
     def __init__(self, store: TokenStore, key: str, patience: float = 10.0) -> None:
         self._store = store
         self._key = key
+        self._fields = {"gwms_account": key[:8]}
         self._patience = patience
         self._unlock: Callable[[], Awaitable[object]] | None = None
 
@@ -48,7 +49,8 @@ class GuardedStore:
         token = await self._attempt("be read", lambda: self._store.load(self._key))
         if token is None or _is_usable(token):
             return token
-        _logger.warning("the token store returned something other than a token; continuing without it")
+        text = "the token store returned something other than a token; continuing without it"
+        _logger.warning(text, extra=self._fields)
         return None
 
     async def save(self, token: Token) -> None:
@@ -69,7 +71,8 @@ class GuardedStore:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            _logger.warning("the token store could not %s (%s); continuing without it", what, _describe(error))
+            text = "the token store could not %s (%s); continuing without it"
+            _logger.warning(text, what, _describe(error), extra=self._fields)
             return None
 
 

@@ -27,6 +27,7 @@ class Login:
 
     def __init__(self, source: TokenSource, clock: Clock) -> None:
         self._source = source
+        self._fields = {"gwms_account": source.account}
         self._clock = clock
         self._token: ActiveToken | None = None
         self._refresh_task: asyncio.Task[None] | None = None
@@ -134,7 +135,8 @@ class Login:
         )
         key.cool_down.begin(self._clock.monotonic(), error)
         token.is_in_question = True
-        _logger.warning("an API key was rejected; calls with it fail at once for %.0f s", key.cool_down.seconds)
+        text = "an API key was rejected; calls with it fail at once for %.0f s"
+        _logger.warning(text, key.cool_down.seconds, extra=self._fields)
         return error
 
     def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
@@ -179,7 +181,8 @@ class Login:
             if self._token is not None:
                 self._token.delay_refresh(self._clock.monotonic())
             if self._token is not None and not after_refusal:
-                _logger.warning("token renewal failed; calls continue with the current token: %s", failure)
+                text = "token renewal failed; calls continue with the current token: %s"
+                _logger.warning(text, failure, extra=self._fields)
         finally:
             self._failure = failure
             self._epoch += 1

@@ -30,12 +30,14 @@ class TokenSource:
         clock: The client's clock.
 
     Attributes:
+        account: The account in logs: a name that says nothing about its owner.
         cool_down: The pause after a refused login.
     """
 
     def __init__(
         self, credentials: CredentialsLike, store: TokenStore, store_key: str, call: Handler, clock: Clock
     ) -> None:
+        self.account = store_key[:8]
         self.cool_down = Cooldown()
         self._credentials = credentials
         self._store = store
@@ -99,7 +101,7 @@ class TokenSource:
         """Start the cool-down, and return its error."""
         seconds = self.cool_down.next_seconds
         error = LoginError(
-            f"the login of {self._credentials.username!r} was refused with {answer.status}: {answer.message} "
+            f"the login was refused with {answer.status}: {answer.message} "
             f"(check username and password; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
@@ -113,7 +115,7 @@ class TokenSource:
         # `Date` has whole seconds: the gateway's clock is up to a second ahead of it.
         token, ttl = decoding.decode_login(response, wall + self._skew, lag=0.0 if date is None else 1.0)
         self._relogins += after_refusal
-        _logger.info("logged in", extra={"username": self._credentials.username, "expires_in": ttl})
+        _logger.info("logged in", extra={"gwms_account": self.account, "gwms_expires_in": ttl})
         return ActiveToken.begin(
             token, self._clock.monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal
         )

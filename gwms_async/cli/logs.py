@@ -34,9 +34,10 @@ class LogHandler(logging.Handler):
             print_message(_FORMAT.format(record))
         elif record.levelno >= logging.WARNING and not text.startswith("an API key was rejected"):  # as the error says
             print_message(f"Warning: {text}")
-        elif "wait" in fields and not isinstance(sys.stderr, FileProxy):  # else a progress bar is shown
-            when = f"attempt {fields['attempts'] + 1} in {fields['wait']:.1f} s" if fields["wait"] else "waiting"
-            self._show(f"{fields['reason']}; {when} …")
+        elif "gwms_wait" in fields and not isinstance(sys.stderr, FileProxy):  # else a progress bar is shown
+            wait, attempt = fields["gwms_wait"], fields["gwms_attempt"] + 1
+            when = f"attempt {attempt} in {wait:.1f} s" if wait else "waiting"
+            self._show(f"{fields['gwms_reason']}; {when} …")
 
     def _show(self, text: str) -> None:
         width = get_terminal_size().columns - 1

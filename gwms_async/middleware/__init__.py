@@ -2,15 +2,16 @@
 
 Outermost first::
 
-    relogin -> backoff -> pace -> authorize -> (the user's own) -> transport
+    (telemetry) -> relogin -> backoff -> pace -> authorize -> (telemetry) -> (the user's own) -> transport
 
 - *Re-login outside backoff*: a failed login is never multiplied by the request's own retries.
 - *Pace inside backoff*: a wait between attempts occupies no slot.
 - *Authorize inside pace*: each attempt carries the token of that moment, taken once it has a slot.
 - *The user's own innermost*: they run once per attempt and see what goes out.
+- *Telemetry twice, if at all*: around the whole call, and around each attempt with the user's own.
 
-The login call runs through ``backoff -> transport`` only: it needs no token, and must not wait for the calls that wait
-for it.
+The login call runs through ``backoff -> transport`` only, and telemetry: it needs no token, and must not wait for the
+calls that wait for it.
 """
 
 from .authorize import Authorize

@@ -13,6 +13,7 @@ from ..errors import TransportError
 from ..settings import RetryPolicy
 from ..wire.classify import Action, action_for, classify, is_success, is_throttling
 from ..wire.headers import retry_after
+from ..wire.requests import operation_of
 
 _logger = logging.getLogger("gwms_async")
 _COST = 14
@@ -85,8 +86,9 @@ class Backoff:
             if wait is None:
                 break
             reason = end.reason if isinstance(end, TransportError) else f"{end.status} {end.reason}".rstrip()
-            fields = {"attempts": call.attempts, "wait": wait, "reason": reason}
-            _logger.debug("%s is retried in %.3f s", request, wait, extra=fields)
+            operation, _ = operation_of(request.method, request.path)
+            fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_wait": wait}
+            _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})
             if wait:
                 await self._clock.sleep(wait)
         if isinstance(end, TransportError):

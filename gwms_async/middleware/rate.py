@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from attrs import define, field
 
 _SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
@@ -13,6 +15,9 @@ _OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
 _CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
 _CUT_UNMEASURED = 0.7
 _PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
+_STORED = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
+_STEP = 2.0  # requests per second; there a refusal takes back what fifty requests have probed
+_EARLY = 3  # refusals there until the rate no longer doubles
 _IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
 _GRAIN = 0.01  # seconds that a timer may be late
 
@@ -38,7 +43,8 @@ class Rate:
 
     A gateway that pushes back has just spent all its tokens. Between two push-backs it spends exactly what it earns, so
     the requests sent in between, divided by the time, are its rate, provided that it stores what it earns during the
-    pause. All times are monotonic seconds.
+    pause. One that stores next to nothing refuses any request that a busy machine lets arrive too close behind another:
+    there, one refusal says little, and lowers the rate by a small step. All times are monotonic seconds.
 
     Args:
         max_pause: The longest pause, in seconds.
@@ -56,6 +62,8 @@ class Rate:
     _clean_for: float = field(default=0.0, init=False)
     _is_measured: bool = field(default=False, init=False)
     _fruitless: int = field(default=0, init=False)
+    _stored: float = field(default=inf, init=False)
+    _early: int = field(default=0, init=False)
 
     def due(self, now: float) -> float:
         """Return when the next request may go; not later than now if at once."""
@@ -91,6 +99,8 @@ class Rate:
         """
         if ticket.episode != self._episode:
             # It was in flight before the pause began, and says nothing about the rate since.
+            if ticket.episode == 0:
+                self._stored = min(self._stored, ticket.number)
             if asked is not None:
                 self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
             return
@@ -98,6 +108,14 @@ class Rate:
         self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
         if rate is None:
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
+            self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
+        elif asked is None and not self._fruitless and self._stored < rate * _STORED:
+            asked = 1 / rate
+            if self._is_measured:
+                rate -= _STEP
+            else:
+                self._early += 1
+                self._is_measured = self._early == _EARLY
         else:
             measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
             cut = _CUT if self._is_measured else _CUT_UNMEASURED

@@ -18,6 +18,7 @@ from ..errors import ConfigurationError, GwmsError
 from ..settings import Timeout, check_type
 from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
+from ..wire.requests import operation_of
 from .borrowed import is_plain, with_middlewares
 from .exceptions import map_exception
 from .guard import guard
@@ -110,6 +111,7 @@ class Transport:
     ) -> None:
         check_type("session", borrowed, aiohttp.ClientSession, NoneType)
         check_type("ssl", ssl, tls.SSLContext, aiohttp.Fingerprint, bool, NoneType)
+        self.base_url = base_url
         self.loop: asyncio.AbstractEventLoop | None = None
         self._urls = Urls(base_url)
         self._timeout, self._clock = timeout, clock
@@ -177,8 +179,12 @@ class Transport:
             )
             call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
-            what = f"failed: {end}" if isinstance(end, GwmsError) else f"-> {end.status}"
-            fields = {"attempt": call.attempts, "seconds": self._clock.monotonic() - began}
+            operation, _ = operation_of(request.method, request.path)
+            seconds = self._clock.monotonic() - began
+            fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_seconds": seconds}
+            if isinstance(end, Response):
+                fields["gwms_status"] = end.status
+            what = f"-> {end.status}" if isinstance(end, Response) else f"failed: {end}"
             _logger.debug("%s %s", request, what, extra=fields)
         if isinstance(end, GwmsError):
             raise end

@@ -1,8 +1,10 @@
-"""Build the requests of the operations."""
+"""Build the requests of the operations, and name the operation of a request."""
 
 from __future__ import annotations
 
 import json
+import re
+from functools import lru_cache
 
 from ..chain import Call, Request
 from ..models import WebhookSpec, check_is_spec, check_url
@@ -10,6 +12,18 @@ from ..redaction import redacted
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_WEBHOOK = re.compile(r"/webhooks/-?\d+(/activate|/deactivate)?")
+_FIRST_SEGMENT = re.compile(r"/[a-z][\w-]*(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
+_OPERATIONS = {
+    ("POST", "/users/login"): "login",
+    ("GET", "/webhooks"): "list",
+    ("POST", "/webhooks"): "create",
+    ("GET", "/webhooks/{id}"): "get",
+    ("PUT", "/webhooks/{id}"): "update",
+    ("PUT", "/webhooks/{id}/activate"): "activate",
+    ("PUT", "/webhooks/{id}/deactivate"): "deactivate",
+    ("DELETE", "/webhooks/{id}"): "delete",
+}
 
 
 def login_request(username: str, password: str) -> Request:
@@ -71,6 +85,22 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     except (TypeError, RecursionError) as error:
         raise ValueError(f"json cannot be sent: {error}") from None
     return Request(method, path, idempotent=idempotent, body=body)
+
+
+@lru_cache(maxsize=256)
+def operation_of(method: str, path: str) -> tuple[str, str]:
+    """Return the name of a request's operation, and its path without ids.
+
+    Any other endpoint is a "request". Of its path only the first segment is returned, and not even that if it does not
+    look like a plain name: paths may contain what belongs to a customer.
+    """
+    webhook = _WEBHOOK.fullmatch(path)
+    template = path if webhook is None else f"/webhooks/{{id}}{webhook[1] or ''}"
+    name = _OPERATIONS.get((method, template))
+    if name is not None:
+        return name, template
+    first = _FIRST_SEGMENT.match(path)
+    return "request", "/" if first is None else first[0]
 
 
 def _request(method: str, path: str, call: Call, body: bytes | None = None) -> Request:

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 def retry(reason: str = "503 Service Unavailable", wait: float = 0.25) -> None:
     """Log a retry."""
-    LOGGER.debug("GET /webhooks is retried", extra={"reason": reason, "wait": wait, "attempts": 2})
+    LOGGER.debug("GET /webhooks is retried", extra={"gwms_reason": reason, "gwms_wait": wait, "gwms_attempt": 2})
 
 
 def shown(text: str) -> str:

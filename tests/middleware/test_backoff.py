@@ -222,6 +222,6 @@ async def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixtur
     await status_of(Wire([evolve(answered(503), reason="Service Unavailable"), answered(503), refused, OK]), GET)
 
     fields = [vars(record) for record in caplog.records]
-    assert [field["reason"] for field in fields] == ["503 Service Unavailable", "503", "connection refused"]
-    assert [field["attempts"] for field in fields] == [1, 2, 3]
-    assert all(field["wait"] > 0 for field in fields)
+    assert [field["gwms_reason"] for field in fields] == ["503 Service Unavailable", "503", "connection refused"]
+    assert [field["gwms_attempt"] for field in fields] == [1, 2, 3]
+    assert all(field["gwms_wait"] > 0 for field in fields)

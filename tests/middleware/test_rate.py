@@ -143,14 +143,68 @@ def test_the_start_goes_by_the_last_seconds() -> None:
     assert rate.per_second == 40.0
 
 
+def rate_without_storage() -> tuple[Rate, float]:
+    """Make a rate that was refused the second of fifty requests at once; return it with its next moment."""
+    rate = Rate()
+    second, *rest = [rate.send(0.0) for _ in range(50)][1:]
+    for refused in (rest[0], second, *rest):
+        rate.push_back(refused, 0.001, None)
+    return rate, rate.resume_at
+
+
+def refused_after(rate: Rate, now: float, count: int, asked: float | None = None) -> tuple[float, float, float]:
+    """Send requests, the last of which is refused; return the rate before and after, and the length of the pause."""
+    for _ in range(count):
+        now = max(now, rate.due(now))
+        last = rate.send(now)
+    before = rate.per_second
+    rate.push_back(last, now, asked)
+    assert before is not None
+    assert rate.per_second is not None
+    return before, rate.per_second, rate.resume_at - now
+
+
+def test_a_refusal_costs_little_where_nothing_is_stored() -> None:
+    """It may have arrived too close behind another: the third one ends the doubling, each further one is a step."""
+    rate, now = rate_without_storage()
+
+    for count in (30, 5, 5):
+        before, after, pause = refused_after(rate, now, count)
+        assert after == before
+        assert pause == pytest.approx(1 / before)
+        now = rate.resume_at
+    before, after, pause = refused_after(rate, now, 40)
+
+    assert after == before - 2
+    assert pause == pytest.approx(1 / before)
+
+
+@pytest.mark.parametrize(("count", "asked", "kept"), [(1, None, 0.85), (40, 1.0, 1.0)])
+def test_refusals_that_mean_the_same_as_elsewhere(count: int, asked: float | None, kept: float) -> None:
+    """Where nothing gets through, or the gateway asks for a wait, which every request would have to sit out."""
+    rate, now = rate_without_storage()
+    for _ in range(3):
+        refused_after(rate, now, 30)
+        now = rate.resume_at
+
+    before, after, pause = refused_after(rate, now, count, asked)
+
+    assert after == pytest.approx(kept * before)
+    assert pause == pytest.approx(asked or 0.4)
+
+
 @define
 class Bucket:
-    """A gateway on the virtual clock that lets requests through as a bucket of tokens does; half a ms away."""
+    """A gateway on the virtual clock that lets requests through as a bucket of tokens does; half a ms away.
+
+    If it is busy, it looks at no request for five milliseconds, five times a second.
+    """
 
     rate: float
     burst: int
     retry_after: bool
     halved: tuple[float, float] = (0.0, 0.0)
+    is_busy: bool = False
     refused: int = 0
     _level: float = field(init=False)
     _seen: float = 0.0
@@ -164,6 +218,8 @@ class Bucket:
         """Answer after 4 to 19 ms; a refusal comes at once."""
         request.call.attempts += 1
         await asyncio.sleep(0.0005)
+        if self.is_busy:
+            await asyncio.sleep(max(0.0, 0.005 - asyncio.get_running_loop().time() % 0.2))
         now = asyncio.get_running_loop().time()
         at_half = max(0.0, min(now, self.halved[1]) - max(self._seen, self.halved[0]))
         earned = (now - self._seen - at_half / 2) * self.rate
@@ -196,20 +252,30 @@ def test_a_bulk_through_a_throttling_gateway(name: str) -> None:
     ideal = (creates - burst) / (rate * (0.75 if is_halved else 1))
     bucket = Bucket(rate, burst, says_when, (0.3 * ideal, 0.8 * ideal) if is_halved else (0.0, 0.0))
 
-    async def main() -> float:
-        loop, policy = asyncio.get_running_loop(), RetryPolicy()
-        pace = Pace(100, Rate(), Clock(loop.time))
-        chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, clock=Clock(loop.time)), pace], bucket)
-        todo: Iterator[int] = iter(range(creates))
-
-        async def work() -> None:
-            for _ in todo:
-                assert (await chain(Request("POST", "/webhooks", idempotent=False))).status == 200
-
-        await asyncio.gather(*(work() for _ in range(50)))
-        ended = loop.time()
-        pace.close()
-        return ended
-
-    assert virtual_loop.run(main()) <= most_time * ideal
+    assert virtual_loop.run(seconds_of(bucket, creates)) <= most_time * ideal
     assert bucket.refused <= 50 + most_refused * creates
+
+
+def test_a_bulk_through_a_busy_gateway_without_burst() -> None:
+    """Requests arrive too close together, however evenly they were sent; that costs each only its own refusal."""
+    bucket = Bucket(200, 1, retry_after=False, is_busy=True)
+
+    assert virtual_loop.run(seconds_of(bucket, 1_600)) <= 1.5 * 8.0
+    assert bucket.refused <= 50 + 0.05 * 1_600
+
+
+async def seconds_of(bucket: Bucket, creates: int) -> float:
+    """Create webhooks by 50 workers; return how long it takes."""
+    loop, policy = asyncio.get_running_loop(), RetryPolicy()
+    pace = Pace(100, Rate(), Clock(loop.time))
+    chain = compose([Backoff(policy, RetryBudget(0), is_paced=True, clock=Clock(loop.time)), pace], bucket)
+    todo: Iterator[int] = iter(range(creates))
+
+    async def work() -> None:
+        for _ in todo:
+            assert (await chain(Request("POST", "/webhooks", idempotent=False))).status == 200
+
+    await asyncio.gather(*(work() for _ in range(50)))
+    ended = loop.time()
+    pace.close()
+    return ended

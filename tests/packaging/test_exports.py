@@ -35,6 +35,7 @@ DOCUMENTED = {
     "Request",
     "Response",
     "RetryPolicy",
+    "Telemetry",
     "Timeout",
     "Token",
     "TokenStore",
@@ -43,8 +44,8 @@ DOCUMENTED = {
     "WebhookType",
 }
 EXTRAS = {
-    *("click", "filelock", "platformdirs", "pytest", "rich", "aiohttp.web"),
-    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.testing"),
+    *("click", "filelock", "opentelemetry", "platformdirs", "pytest", "rich", "aiohttp.web"),
+    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.telemetry", "gwms_async.testing"),
 }
 HEAVY = {"aiohttp", "cattrs", "backoff", "yarl", "multidict"}
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"settings", "chain"},
     {"wire"},
     {"registration", "auth", "transport"},
-    {"webhooks", "session", "middleware"},
+    {"webhooks", "session", "middleware", "telemetry"},
     {"client"},
     {"receiving"},
     {FACE},
@@ -45,6 +45,7 @@ THIRD_PARTIES = {
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
     "platformdirs": {"auth.stores.file", "cli.profiles"},
+    "opentelemetry": {"telemetry"},
     "pytest": {"testing.pytest_plugin"},
 }
 

@@ -25,7 +25,7 @@ MIRRORED = [
 ]
 """The folders of the package, each with a folder of the same name in `tests`; other folders of tests are free."""
 SPECIAL = {"__init__", "__main__", "_version"}
-MOST_ENTRIES = 22
+MOST_ENTRIES = 24
 MOST_LINES = 300
 
 

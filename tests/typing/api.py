@@ -28,6 +28,7 @@ from gwms_async import (
     Request,
     Response,
     RetryPolicy,
+    Telemetry,
     Timeout,
     Token,
     TokenStore,
@@ -36,6 +37,7 @@ from gwms_async import (
     WebhookType,
 )
 from gwms_async.receiving import Answer, Delivery, Health, Lapse, Receiver, aiohttp_app, asgi_app, redact_logs
+from gwms_async.telemetry import OpenTelemetry
 from gwms_async.testing import (
     DeliveryAttempt,
     DropAfter,
@@ -99,6 +101,8 @@ async def clients() -> None:
     assert_type(GwmsClient(credentials, timeout=30, trust_env=True), GwmsClient)
     assert_type(GwmsClient.from_env(max_connections=1, timeout=5, retry=options[1], token_store=store), GwmsClient)
     assert_type(await store.load("key"), Token | None)
+    telemetry: Telemetry = OpenTelemetry()
+    assert_type(GwmsClient.from_env(telemetry=telemetry), GwmsClient)
     in_files: TokenStore = FileTokenStore("directory")
     assert_type(FileTokenStore().directory, Path)
     assert_type(await in_files.load("key"), Token | None)

@@ -180,3 +180,28 @@ def test_any_other_request_must_be_one(method: Any, path: Any, content: Any, com
     """What cannot be sent, or would go elsewhere, is a ValueError before anything is sent."""
     with pytest.raises(ValueError, match=complaint):
         requests.any_request(method, path, content, idempotent=None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("POST", "/users/login", ("login", "/users/login")),
+        ("GET", "/webhooks", ("list", "/webhooks")),
+        ("POST", "/webhooks", ("create", "/webhooks")),
+        ("GET", "/webhooks/17", ("get", "/webhooks/{id}")),
+        ("PUT", "/webhooks/-1", ("update", "/webhooks/{id}")),
+        ("PUT", "/webhooks/17/activate", ("activate", "/webhooks/{id}/activate")),
+        ("PUT", "/webhooks/17/deactivate", ("deactivate", "/webhooks/{id}/deactivate")),
+        ("DELETE", "/webhooks/17", ("delete", "/webhooks/{id}")),
+        ("PATCH", "/webhooks/17", ("request", "/webhooks")),
+        ("GET", "/webhooks?page=2", ("request", "/webhooks")),
+        ("GET", "/orders", ("request", "/orders")),
+        ("GET", "/order-items/17", ("request", "/order-items")),
+        ("GET", "/17", ("request", "/")),
+        ("GET", "/ann@shop.example", ("request", "/")),
+        ("GET", "/", ("request", "/")),
+    ],
+)
+def test_the_operation_of_a_request(method: str, path: str, expected: tuple[str, str]) -> None:
+    """Its path is shown without ids; of other endpoints nothing is shown that may belong to a customer."""
+    assert requests.operation_of(method, path) == expected
