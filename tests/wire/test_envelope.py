@@ -168,7 +168,7 @@ def test_a_secret_as_json_writes_it(password: str) -> None:
 
 @pytest.mark.parametrize(
     "shown",
-    ["p&amp;ss&#x27;&lt;w d", "p&amp;ss&#39;&lt;w d", "p&amp;ss'&lt;w d", "p%26ss%27%3Cw%20d", "p%26ss%27%3cw+d"],,
+    ["p&amp;ss&#x27;&lt;w d", "p&amp;ss&#39;&lt;w d", "p&amp;ss'&lt;w d", "p%26ss%27%3Cw%20d", "p%26ss%27%3cw+d"],
 )
 def test_a_secret_as_pages_and_urls_write_it(shown: str) -> None:
     """Error pages repeat what was sent."""
