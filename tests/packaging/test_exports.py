@@ -44,7 +44,7 @@ DOCUMENTED = {
 }
 EXTRAS = {
     *("click", "filelock", "platformdirs", "pytest", "rich", "aiohttp.web"),
-    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.testing"),
+    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.auth.stores.redis", "gwms_async.testing", "redis"),
 }
 HEAVY = {"aiohttp", "cattrs", "backoff", "yarl", "multidict"}
 
@@ -92,7 +92,8 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    found.pop("FileTokenStore", None)  # needs an extra
+    for name in ("FileTokenStore", "RedisTokenStore"):  # need extras
+        found.pop(name, None)
 
     assert set(found) == set(package.__all__) <= set(dir(package))
     for name, home in found.items():
@@ -101,26 +102,38 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         assert name in vars(package)
 
 
-@pytest.mark.skipif(find_spec("filelock") is None, reason="the store in files is an extra")
-def test_the_store_in_files() -> None:
-    """It is loaded by name, but not by a star import."""
-    from gwms_async.auth.stores.file import FileTokenStore  # noqa: PLC0415  # an extra
+@pytest.mark.parametrize(
+    ("name", "home", "needed"), [("FileTokenStore", "file", "filelock"), ("RedisTokenStore", "redis", "redis")]
+)
+def test_the_stores(name: str, home: str, needed: str) -> None:
+    """They are loaded by name, but not by a star import."""
+    pytest.importorskip(needed, reason="the stores outside the process are extras")
 
-    assert gwms_async.FileTokenStore is FileTokenStore
-    assert "FileTokenStore" not in gwms_async.__all__
+    assert getattr(gwms_async, name) is getattr(import_module(f"gwms_async.auth.stores.{home}"), name)
+    assert name not in gwms_async.__all__
 
 
-@pytest.mark.parametrize("name", ["filelock", "platformdirs"])
-def test_the_store_in_files_without_the_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "home", "extra", "missing"),
+    [
+        ("FileTokenStore", "file", "file-store", "filelock"),
+        ("FileTokenStore", "file", "file-store", "platformdirs"),
+        ("RedisTokenStore", "redis", "redis", "redis"),
+    ],
+)
+def test_the_stores_without_their_extras(
+    name: str, home: str, extra: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error says what to install; all other names work, also in a star import."""
     installed: Any = ModuleType("filelock")
     installed.FileLock = installed.Timeout = object
     monkeypatch.setitem(sys.modules, "filelock", installed)
-    monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "gwms_async.auth.stores.file", raising=False)
+    for module in [module for module in sys.modules if module.partition(".")[0] == missing] or [missing]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"gwms_async.auth.stores.{home}", raising=False)
 
-    with pytest.raises(ImportError, match=rf"^FileTokenStore needs {name}: pip install 'gwms-async\[file-store\]'$"):
-        from gwms_async import FileTokenStore  # noqa: F401, PLC0415  # asked for on purpose
+    with pytest.raises(ImportError, match=rf"^{name} needs {missing}\S*: pip install 'gwms-async\[{extra}\]'$"):
+        getattr(gwms_async, name)
 
     names: dict[str, object] = {}
     exec("from gwms_async import *", names)  # noqa: S102  # functions allow no star import

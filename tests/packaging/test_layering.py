@@ -44,6 +44,7 @@ THIRD_PARTIES = {
     "tomli_w": {"cli.export"},
     "uvloop": {"cli"},
     "filelock": {"auth.stores.file"},
+    "redis": {"auth.stores.redis"},
     "platformdirs": {"auth.stores.file", "cli.profiles"},
     "pytest": {"testing.pytest_plugin"},
 }
