@@ -17,6 +17,7 @@ from .output import Exit, exit_code_for, handle_errors, json_option, print_json,
 from .problems import describe, shown
 
 _SKEW = 30.0  # seconds
+_PRECISION = 2.0  # of `Date`, and of the way
 _STAGES = ("settings", "gateway", "login", "api_key", "webhooks")
 _VERSIONS = ("gwms-async", "aiohttp", "attrs", "cattrs", "backoff")
 
@@ -49,9 +50,10 @@ async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit
     async def compare_clocks(request: Request, handler: Handler) -> Response:
         response = await handler(request)
         date = http_date(response.headers.get("date"))
-        skew = 0.0 if date is None else date - time.time()
-        text = f"this machine's is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the gateway's"
-        clock.update({} if date is None else {"clock": (abs(skew) <= _SKEW, text)})
+        if date is not None:
+            skew = date - time.time()
+            off = f"this machine's is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the gateway's"
+            clock["clock"] = abs(skew) <= _SKEW, off if abs(skew) > _PRECISION else "fine"
         return response
 
     try:

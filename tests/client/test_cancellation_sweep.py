@@ -168,7 +168,10 @@ async def cut_short(step: int, prepare: Callable[[GwmsEmulator], None], end: End
 
 
 @pytest.mark.parametrize("end", [cancel, close, None], ids=["cancel", "close", "anyio"])
-@pytest.mark.parametrize("prepare", [calm, troubled, raced, raced_at_once])
+@pytest.mark.parametrize(
+    "prepare",
+    [calm, pytest.param(troubled, marks=pytest.mark.slow), pytest.param(raced, marks=pytest.mark.slow), raced_at_once],
+)
 def test_cut_short_at_each_step(prepare: Callable[[GwmsEmulator], None], end: End | None) -> None:
     """It ends soon and leaves nothing behind; registered again, each webhook is there once."""
     for step in count():

@@ -128,8 +128,11 @@ def _outcome(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
         yield from _as_wanted(world, op, outcome.spec, outcome.webhook)
         if outcome.status is S.CREATED and outcome.webhook.id not in own:
             yield "was not created by it"
-        # A stream's spec that comes again later finds what it has created itself.
-        if outcome.status in {S.EXISTING, S.UPDATED} and outcome.webhook.id in own and op.kind != "register_stream":
+        # A stream's spec that comes again later finds what it has created itself; so does a spec whose webhook was
+        # created for another one, and updated meanwhile.
+        born_as = world.births[outcome.webhook.id].identity if outcome.webhook.id in own else None
+        is_found = outcome.status in {S.EXISTING, S.UPDATED} and op.kind != "register_stream"
+        if is_found and born_as == outcome.spec.identity:
             yield "was created by it"
     if outcome.status is S.UNKNOWN and not isinstance(outcome.error, OutcomeUnknownError):
         yield "does not say why"

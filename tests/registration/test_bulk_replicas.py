@@ -46,7 +46,7 @@ def check(gateway: FakeGateway, reports: Iterable[Report], seed: int) -> None:
 
 @pytest.mark.parametrize("unique", [False, True])
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
-@pytest.mark.parametrize("clients", [2, 5, 20])
+@pytest.mark.parametrize("clients", [2, 5, pytest.param(20, marks=pytest.mark.slow)])
 def test_clients_that_start_together_end_with_one_each(clients: int, list_lag: float, unique: bool) -> None:
     """Whatever the latencies; each sends at most one create per spec, and deletes what it created in excess."""
     for seed in range(20):
