@@ -18,7 +18,10 @@ else:
     def __getattr__(name: str) -> Any:
         if name in __all__:
             homes = (import_module(f".{home}", __name__) for home in _HOMES)
-            globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
+            try:
+                globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
+            except ImportError as error:
+                raise ImportError(f"{name} needs {error.name}: pip install 'gwms-async[fleet]'") from error
             return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

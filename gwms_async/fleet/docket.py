@@ -77,5 +77,5 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
 
 async def reconcile_eshops(account: str, names: list[str]) -> None:
-    """Stand for the workers' task, which whoever starts a run need not have."""
+    """Stand for the task of the workers: to start a run, you need not have it."""
     raise NotImplementedError

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import gwms_async
-from gwms_async import errors, receiving, testing
+from gwms_async import errors, fleet, receiving, testing
 
 from ..helpers.emulated import python
 
@@ -80,7 +80,10 @@ def test_no_other_name_is_public() -> None:
     assert set(gwms_async.__all__) == seen - modules - {"Any", "TYPE_CHECKING", "import_module"}
 
 
-@pytest.mark.parametrize("package", [gwms_async, receiving, testing])
+PACKAGES = [gwms_async, receiving, testing, *([fleet] if find_spec("docket") else [])]  # docket is an extra
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
     """Each name is loaded, on first use, from the module that the source imports it from."""
     tree = ast.parse(inspect.getsource(package))
@@ -162,6 +165,8 @@ def test_other_names_are_unknown() -> None:
         _ = gwms_async.GwmsServer  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'gwms_async.receiving' has no attribute 'Server'$"):
         _ = receiving.Server  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"^module 'gwms_async.fleet' has no attribute 'Server'$"):
+        _ = fleet.Server  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'gwms_async.testing' has no attribute 'Server'$"):
         _ = testing.Server  # type: ignore[attr-defined]
 
@@ -181,13 +186,38 @@ def test_the_client_is_light() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["gwms_async", "gwms_async.receiving", "gwms_async.testing", "pytest, gwms_async.testing.pytest_plugin"]
+    "name",
+    [
+        "gwms_async",
+        "gwms_async.fleet",
+        "gwms_async.receiving",
+        "gwms_async.testing",
+        "pytest, gwms_async.testing.pytest_plugin",
+    ],
 )
 def test_the_package_is_light(name: str) -> None:
     """Importing it, or the pytest plugin, imports no HTTP library."""
     modules = modules_after(f"import {name}")
 
     assert not modules & (HEAVY | {"gwms_async.client", "gwms_async.testing.emulator", "click", "filelock"})
+
+
+def test_the_fleet_needs_no_engine() -> None:
+    """Nor Redis: only `make_tasks` and `start` are docket's."""
+    modules = modules_after("from gwms_async.fleet import Eshop, EshopResult, Fleet")
+
+    assert "gwms_async.client" in modules
+    assert not modules & {"docket", "redis"}
+
+
+def test_the_fleet_without_docket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "docket", None)
+    monkeypatch.delitem(sys.modules, "gwms_async.fleet.docket", raising=False)
+    monkeypatch.delitem(vars(fleet), "start", raising=False)
+
+    with pytest.raises(ImportError, match=r"^start needs docket: pip install 'gwms-async\[fleet\]'$"):
+        _ = fleet.start
 
 
 @pytest.mark.skipif(find_spec("rich") is None, reason="the command line is an extra")

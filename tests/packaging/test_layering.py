@@ -23,7 +23,7 @@ LAYERS = [
     {"registration", "auth", "transport"},
     {"webhooks", "session", "middleware"},
     {"client"},
-    {"receiving"},
+    {"receiving", "fleet"},
     {FACE},
     {"cli"},
 ]
@@ -40,6 +40,7 @@ THIRD_PARTIES = {
     "yarl": {"models", "transport", "testing"},
     "multidict": {"transport", "middleware.authorize"},
     "click": {"cli"},
+    "docket": {"fleet.docket", "cli.fleet"},
     "rich": {"cli"},
     "tomli_w": {"cli.export"},
     "uvloop": {"cli"},
