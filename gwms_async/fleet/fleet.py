@@ -17,7 +17,7 @@ from ..registration.report import Report
 from ..settings import CredentialsLike
 
 _MOST_CLIENTS = 100
-_REFUSED_FOR_NOW = frozenset({408, 425, 429})
+_REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
 
 
 @frozen
@@ -145,7 +145,10 @@ async def _reconcile(gwms: GwmsClient, eshop: Eshop) -> Report:
 
 
 def is_retryable(error: Exception | None) -> bool:
-    """Return whether what failed may succeed in a few minutes; not so a refused login or key, or a wrong argument."""
+    """Return whether what failed may succeed in a few minutes; not so a refused login, or a wrong argument.
+
+    A rejected key may: with a token revoked within a minute of its login, a key used for the first time looks rejected.
+    """
     match error:
         case ApiError():
             return error.status >= 500 or error.status in _REFUSED_FOR_NOW

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gwms_async import (
+    AuthenticationError,
     BadRequestError,
     Cause,
     ConfigurationError,
@@ -84,7 +85,7 @@ async def test_one_refused_account_leaves_the_others_alone(three: Accounts) -> N
 
 
 async def test_a_revoked_key(three: Accounts) -> None:
-    """It is one e-shop's trouble."""
+    """It is one e-shop's trouble; it may be the token's, so it is worth another attempt."""
     three.gateways[0].remove_eshop("the-api-key-0-2")
 
     async with fleet_of(three) as one:
@@ -92,7 +93,7 @@ async def test_a_revoked_key(three: Accounts) -> None:
 
     assert [result.name for result in results.values() if result.errors] == ["0/2"]
     assert results["0/2"].errors == ("all: AuthenticationError",)
-    assert not results["0/2"].retryable
+    assert results["0/2"].retryable
 
 
 async def test_errors_of_webhooks(gateway: GwmsEmulator) -> None:
@@ -227,6 +228,7 @@ async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.Monkey
     ("error", "expected"),
     [
         (LoginError("", status=401), False),
+        (AuthenticationError(status=401, message="", method="", path="", attempts=1), True),
         (BadRequestError(status=400, message="", method="", path="", attempts=1), False),
         (ThrottledError(status=429, message="", method="", path="", attempts=1), True),
         (ServerError(status=503, message="", method="", path="", attempts=1), True),
