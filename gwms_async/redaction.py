@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 TOKEN = "gw1-[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
 """The secret part of a URL that `gwms_async.receiving` derives: anyone who knows it can deliver.
 
 A release never changes it: `gw1-` is how log scrubbers recognise it.
 """
-_SHOWN = re.compile("gw1-[A-Za-z0-9_-]{8,32}")  # shorter too: texts may be cut within a token
+_FOUND = re.compile("gw1-[A-Za-z0-9_-]{8,32}")  # shorter too: texts may be cut within a token
+_are_shown = ContextVar("gwms_async.redaction", default=False)
 
 
 def redacted(text: str) -> str:
     """Return a text with the tokens of webhook URLs hidden."""
-    return _SHOWN.sub("gw1-***", text)
+    return _FOUND.sub("gw1-***", text)
+
+
+def displayed(text: str) -> str:
+    """Return a text as plans, outcomes and commands display it: with tokens hidden, unless `urls_shown` says not to."""
+    return text if _are_shown.get() else redacted(text)
+
+
+@contextmanager
+def urls_shown() -> Iterator[None]:
+    """Let `displayed` hide nothing meanwhile."""
+    before = _are_shown.set(True)
+    try:
+        yield
+    finally:
+        _are_shown.reset(before)

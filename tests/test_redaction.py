@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -20,9 +21,12 @@ from gwms_async import (
     WebhookSpec,
     WebhookType,
 )
+from gwms_async.chain import Call
 from gwms_async.models import check_is_spec, check_url
-from gwms_async.redaction import redacted
+from gwms_async.redaction import displayed, redacted, urls_shown
+from gwms_async.registration.plan import claimed_by
 from gwms_async.testing import GwmsEmulator, RawBody, Status
+from gwms_async.wire.requests import any_request, delete_request
 
 from .helpers.emulated import client
 
@@ -47,6 +51,16 @@ SPEC = WebhookSpec(URL, WebhookType.UPDATE_ORDER)
 def test_texts(text: str, expected: str) -> None:
     """Whole tokens are hidden, and those that were cut; nothing else is."""
     assert redacted(text) == expected
+
+
+def test_texts_that_are_displayed() -> None:
+    """They may show tokens, where that was asked for; reprs and errors do not."""
+    assert displayed(URL) == redacted(URL)
+    with urls_shown():
+        assert displayed(URL) == URL
+        for text in (redacted(URL), repr(SPEC), str(GwmsError(URL))):
+            assert TOKEN not in text
+    assert displayed(URL) == redacted(URL)
 
 
 def test_values() -> None:
@@ -84,6 +98,21 @@ def test_urls_that_cannot_be_registered(url: str) -> None:
 
     with pytest.raises(ValueError, match=r"^url must be a string; got b'https") as caught:
         WebhookSpec(URL.encode(), WebhookType.UPDATE_ORDER)  # type: ignore[arg-type]
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: claimed_by(URL),
+        lambda: any_request("GET", URL, None, idempotent=None),
+        lambda: delete_request(URL, Call()),  # type: ignore[arg-type]
+    ],
+)
+def test_urls_where_something_else_belongs(call: Callable[[], object]) -> None:
+    """The error does not show the token."""
+    with pytest.raises(ValueError, match=r"/UPDATE_ORDER/gw1-\*\*\*'$") as caught:
+        call()
     assert TOKEN not in str(caught.value)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from .. import GwmsError, OutcomeStatus
+from .. import GwmsError, OutcomeStatus, Webhook
+from ..redaction import redacted
 from .access import Access
-from .output import Exit, exit_code_for_all, print_json, print_output
+from .output import Exit, exit_code_for_all, print_json, print_message, print_output
 from .problems import describe
 
 
@@ -48,7 +49,11 @@ async def run_bulk(
     async with access.client() as gwms:
         for webhook_id in dict.fromkeys(ids):
             try:
-                await getattr(gwms.webhooks, operation)(webhook_id)
+                webhook: Webhook | None = await getattr(gwms.webhooks, operation)(webhook_id)
+                if operation == "deactivate" and webhook and redacted(webhook.url) != webhook.url:
+                    print_message(
+                        f"Warning: a running `watch` of its receiver will activate webhook {webhook_id} again"
+                    )
                 result = BulkResult(webhook_id, success)
             except GwmsError as error:
                 result = BulkResult(webhook_id, OutcomeStatus.FAILED, error)

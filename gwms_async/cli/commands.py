@@ -33,9 +33,12 @@ Exit codes:
         "emulator": ("emulator", "Run an emulator of the gateway, on its own or for a command."),
         "export": ("export", "Print existing webhooks as a file for `plan` and `apply`."),
         "fleet": ("fleet", "Work on the e-shops of many accounts, with several workers."),
+        "listen": ("listen", "Show deliveries as they come, one line each, until Ctrl-C."),
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),
         "plan": ("plan", "Show what `apply` would change, without changing anything."),
+        "secret": ("receiver", "Print a random secret for the URLs of webhooks."),
+        "trigger": ("trigger", "Deliver an event to a receiver, as the gateway would."),
         "webhooks": ("webhooks", "List, create, update and delete webhooks."),
     },
 )

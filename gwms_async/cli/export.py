@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import click
 import tomli_w
 
-from .. import HttpMethod, Webhook, WebhookType
+from .. import ConfigurationError, HttpMethod, Webhook, WebhookType
 from ..models import Identity, check_url
+from ..receiving import Receiver
+from ..redaction import redacted
 from ..registration.plan import claimed_by
 from ..registration.snapshot import is_tombstone, preferred_first
 from .access import Access, with_access
 from .file import LIMIT, is_prefix
 from .loop import run
 from .output import Exit, handle_errors, print_message
+from .problems import RefusedError
+from .receiver import receiver_of
 
+_Place = tuple[str, str, HttpMethod]
+_NOT_DERIVED = "a receiver's: paused, or not of the present GWMS_WEBHOOK_SECRET"
 _NOT_SHOWN = re.compile(r"[^ -~]")
 _TEMPLATE = """\
 # No webhooks yet. Edit these lines and remove the leading "# ":
@@ -36,7 +43,8 @@ _TEMPLATE = """\
 def export(context: click.Context, prefix: str | None, access: Access) -> None:
     """Print existing webhooks as a file for `plan` and `apply`.
 
-    Webhooks that a file cannot express are comments, with the reason.
+    Webhooks that a file cannot express are comments, with the reason. Secret URLs are never printed: those that
+    GWMS_WEBHOOK_SECRET gives become a [receiver] table.
     """
     if prefix is not None and not is_prefix(prefix):
         raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
@@ -46,28 +54,46 @@ def export(context: click.Context, prefix: str | None, access: Access) -> None:
 async def _export(access: Access, prefix: str | None) -> Exit:
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
-    text = as_file(filter(claimed_by(prefix), found) if prefix else found)
+    try:
+        receiver = receiver_of(*WebhookType)
+    except RefusedError:
+        receiver = None
+    text = as_file(filter(claimed_by(prefix), found) if prefix else found, receiver)
     click.echo(text, nl=False)
     if len(text) > LIMIT:
         print_message(f"Warning: `plan` and `apply` read files of at most {LIMIT:,} bytes; use --prefix to split it")
     return Exit.DONE
 
 
-def as_file(webhooks: Iterable[Webhook]) -> str:
-    """Return the file of the webhooks that a gateway lists, in ASCII: a plan of it changes nothing."""
+def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> str:
+    """Return the file of the webhooks that a gateway lists, in ASCII: a plan of it changes nothing.
+
+    Args:
+        webhooks: The webhooks.
+        receiver: Derives the URLs of a [receiver] table.
+    """
     copies: defaultdict[Identity, list[Webhook]] = defaultdict(list)
     for webhook in webhooks:
         copies[webhook.identity].append(webhook)
     groups: defaultdict[tuple[str, HttpMethod, bool], list[WebhookType]] = defaultdict(list)
+    derived: defaultdict[_Place, list[Webhook]] = defaultdict(list)
     left_out: dict[int, str] = {}
     for first, *others in (preferred_first(ones, active=True) for ones in copies.values()):
         if reason := _reason(first):
             left_out[first.id] = _comment(first, reason)
+        elif place := _place(first, receiver):
+            derived[place].append(first)
+        elif redacted(first.url) != first.url:
+            left_out[first.id] = _comment(first, _NOT_DERIVED)
         else:
             groups[first.url, first.method, first.active].append(first.webhook_type)
         for one in others:
             left_out[one.id] = _comment(one, _reason(one) or f"a copy of {first.id}")
-    tables = [_table(*group, events) for group, events in sorted(groups.items())] or [_TEMPLATE]
+    largest = max(derived, key=lambda place: len(derived[place]), default=None)
+    tables = [_receiver_table(*largest, derived.pop(largest))] if largest else []
+    left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
+    tables += [_table(*group, events) for group, events in sorted(groups.items())]
+    tables = tables or [_TEMPLATE]
     if left_out:
         comments = (comment for _, comment in sorted(left_out.items()))
         tables.append("".join(["# Left out:\n", *comments]))
@@ -90,15 +116,40 @@ def _reason(webhook: Webhook) -> str | None:
     return None
 
 
+def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
+    """Return the base URL, the e-shop's label and the method with which a receiver registers a webhook, if it does."""
+    if receiver is None or not webhook.active or redacted(webhook.url) == webhook.url:
+        return None
+    base, _, name = webhook.identity.url.removesuffix("/").rpartition("/")[0].rpartition("/")
+    eshop = name.rpartition(".")[0]
+    try:
+        specs = receiver.specs(base, eshop=eshop, method=webhook.method)
+    except ConfigurationError:
+        return None
+    return (base, eshop, webhook.method) if webhook.identity in {spec.identity for spec in specs} else None
+
+
+def _receiver_table(base: str, eshop: str, method: HttpMethod, webhooks: Iterable[Webhook]) -> str:
+    table = {"base_url": base} | ({"eshop": eshop} if eshop else {})
+    return _dumped("[receiver]", table | _rest(method, {one.webhook_type for one in webhooks}))
+
+
 def _table(url: str, method: HttpMethod, active: bool, events: Iterable[WebhookType]) -> str:
-    table: dict[str, object] = {"url": url, "events": [event.value for event in WebhookType if event in events]}
-    table |= {} if method is HttpMethod.POST else {"method": method.value}
-    table |= {} if active else {"active": False}
-    return "\n".join(["[[webhooks]]", *map(_ascii, tomli_w.dumps(table).split("\n"))])
+    return _dumped("[[webhooks]]", {"url": url} | _rest(method, events) | ({} if active else {"active": False}))
+
+
+def _rest(method: HttpMethod, events: Iterable[WebhookType]) -> dict[str, Any]:
+    names = [event.value for event in WebhookType if event in events]
+    return {"events": names} | ({} if method is HttpMethod.POST else {"method": method.value})
+
+
+def _dumped(header: str, table: dict[str, Any]) -> str:
+    return "\n".join([header, *map(_ascii, tomli_w.dumps(table).split("\n"))])
 
 
 def _comment(webhook: Webhook, reason: str) -> str:
-    return _ascii(f"# {webhook.webhook_type}  {webhook.method} {webhook.url}  (id {webhook.id}: {reason})") + "\n"
+    line = f"# {webhook.webhook_type}  {webhook.method} {webhook.url}  (id {webhook.id}: {reason})"
+    return _ascii(redacted(line)) + "\n"
 
 
 def _ascii(line: str) -> str:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import click
 from attrs import define, field, frozen
 
-from .. import HttpMethod, WebhookSpec, WebhookType
+from .. import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..models import Identity, check_url
 from ..registration.plan import claimed_by
+from .problems import RefusedError
+from .profiles import closest
+from .receiver import base_url, label, receiver_of
 
 LIMIT = 1024 * 1024
 """The maximum size in bytes: enough for thousands of webhooks."""
 
-_TABLES = ("defaults", "webhooks")
+_TABLES = ("defaults", "receiver", "webhooks")
 _DEFAULTS = ("method", "active", "prune")
+_RECEIVER = ("base_url", "events", "eshop", "method")
 _WEBHOOK = ("url", "events", "method", "active")
 _METHODS = tuple(method.value for method in HttpMethod)
 _EVENTS = tuple(event.value for event in WebhookType)
@@ -50,10 +53,23 @@ class WebhookFile:
     Args:
         specs: The webhooks you want to exist.
         prune: The URL prefix under which unlisted webhooks may be deleted, if any.
+        base_url: The base URL of the receiver whose unlisted webhooks may be deleted, if any.
+        owns: Returns whether a webhook is that receiver's.
     """
 
     specs: tuple[WebhookSpec, ...]
     prune: str | None = None
+    base_url: str | None = None
+    owns: Callable[[Webhook], bool] | None = field(default=None, eq=False)
+
+    @property
+    def scope(self) -> str:
+        """Where unlisted webhooks may be deleted; "" for nowhere."""
+        return " and ".join(dict.fromkeys(filter(None, (self.prune, self.base_url))))
+
+    def claims(self, webhook: Webhook) -> bool:
+        """Return whether a webhook may be deleted if the file does not list it."""
+        return bool(claimed_by(self.prune)(webhook) or (self.owns and self.owns(webhook)))
 
 
 def read_file(path: str) -> WebhookFile:
@@ -119,8 +135,8 @@ class _Parser:
         method = self._method("defaults", defaults, "POST")
         active = self._active("defaults", defaults, default=True)
         prune = self._prune(defaults)
-        webhooks = data.get("webhooks")
-        if "webhooks" not in data:
+        webhooks = data.get("webhooks", [])
+        if not {"webhooks", "receiver"} & data.keys():
             self._add_mistake("webhooks", "missing: add a [[webhooks]] table with url and events")
         elif not isinstance(webhooks, list):
             self._add_mistake("webhooks", f"must be a list of tables, [[webhooks]]; got {_type_name(webhooks)}")
@@ -131,6 +147,8 @@ class _Parser:
                 specs += self._webhook(path, webhook, method, active=active)
             else:
                 self._add_mistake(path, f"must be a table; got {_type_name(webhook)}")
+        if "receiver" in data:
+            return self._receiver(data["receiver"], specs, prune, method)
         return WebhookFile(tuple(specs), prune)
 
     def _webhook(self, path: str, table: Mapping[str, Any], method: str, *, active: bool) -> list[WebhookSpec]:
@@ -140,12 +158,39 @@ class _Parser:
         events = self._events(path, table)
         if url is None:
             return []
+        return self._unique((place, WebhookSpec(url, event, active, method)) for place, event in events)
+
+    def _receiver(self, table: object, specs: list[WebhookSpec], prune: str | None, method: str) -> WebhookFile:
+        """Return the file with the webhooks of a receiver added."""
+        if not isinstance(table, dict):
+            self._add_mistake("receiver", f"must be a table, [receiver]; got {_type_name(table)}")
+            table = {}
+        self._check_keys("receiver", table, _RECEIVER)
+        base, eshop = self._string("receiver", table, "base_url", required=True), table.get("eshop", "")
+        method, events = self._method("receiver", table, method), self._events("receiver", table)
+        for key, text, check in (("base_url", base, base_url), ("eshop", eshop, label)):
+            try:
+                check(text) if text is not None else None
+            except ValueError as error:
+                self._add_mistake(f"receiver.{key}", str(error))
+        if base is None or self.mistakes:
+            return WebhookFile(())
+        try:
+            receiver = receiver_of(*(event for _, event in events))
+        except RefusedError as error:
+            self._add_mistake("receiver", error.message)
+            return WebhookFile(())
+        derived = {one.webhook_type: one for one in receiver.specs(base, eshop=eshop, method=method)}
+        specs += self._unique((place, derived[event]) for place, event in events)
+        return WebhookFile(tuple(specs), prune, f"{base.rstrip('/')}/", receiver.owns(base, eshop=eshop))
+
+    def _unique(self, found: Iterable[tuple[str, WebhookSpec]]) -> list[WebhookSpec]:
         specs = []
-        for place, event in events:
-            spec = WebhookSpec(url, event, active, method)
+        for place, spec in found:
             first = self._seen.setdefault(spec.identity, place)
             if first is not place:
-                self._add_mistake(place, f"{event} is listed twice for this url and method; first at {first}")
+                twice = f"{spec.webhook_type} is listed twice for this url and method"
+                self._add_mistake(place, f"{twice}; first at {first}")
             else:
                 specs.append(spec)
         return specs
@@ -177,7 +222,7 @@ class _Parser:
                 self._add_mistake(place, f"must be an event type in quotes; got {_type_name(event)}")
             elif event not in _EVENTS:
                 self._add_mistake(
-                    place, f"{_quoted(event)} is not a known event type{_closest(event.upper(), _EVENTS)}"
+                    place, f"{_quoted(event)} is not a known event type: {closest(event.upper(), _EVENTS)}"
                 )
             else:
                 found.append((place, WebhookType(event)))
@@ -189,7 +234,7 @@ class _Parser:
             return default
         if method not in _METHODS:
             self._add_mistake(
-                f"{path}.method", f"{_quoted(method)} is not a known method{_closest(method.upper(), _METHODS)}"
+                f"{path}.method", f"{_quoted(method)} is not a known method: {closest(method.upper(), _METHODS)}"
             )
             return default
         return method
@@ -222,7 +267,7 @@ class _Parser:
         for key in table:
             if key not in known:
                 place = f"{path}.{_quoted_key(key)}" if path else _quoted_key(key)
-                self._add_mistake(place, f"unknown key{_closest(key, known)}")
+                self._add_mistake(place, f"unknown key: {closest(key, known)}")
 
     def _add_mistake(self, path: str, mistake: str) -> None:
         self.mistakes.append(f"{path}: {mistake}")
@@ -239,11 +284,6 @@ def _is_accepted(check: Callable[[str], object], text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _closest(text: str, names: tuple[str, ...]) -> str:
-    close = get_close_matches(text[:_MAX_LENGTH], names, n=1, cutoff=0.5)
-    return f": did you mean {close[0]}?" if close else f": choose from {', '.join(names)}"
 
 
 def _type_name(value: object) -> str:

@@ -9,6 +9,9 @@ import click
 concurrency_option = click.option(
     "--concurrency", type=click.IntRange(min=1), default=32, show_default=True, help="Webhooks to work on at a time."
 )
+method_option = click.option(
+    "--method", type=click.Choice(["GET", "POST"], case_sensitive=False), help="The HTTP method of deliveries."
+)
 
 
 def common_options(command: Any) -> Any:

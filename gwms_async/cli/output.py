@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook
+from ..redaction import displayed, urls_shown
 from .lazy import INTERRUPTED
 from .problems import describe, problem_of
 
@@ -26,7 +27,16 @@ _COLOURS = re.compile(
 )
 """What is shown in colour: the signs of a plan, in its lines and its counts, and what needs attention."""
 
+
+def _show_urls(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.with_resource(urls_shown())
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+show_urls_option = click.option(
+    "--show-urls", is_flag=True, expose_value=False, callback=_show_urls, help="Show URLs with their secret part."
+)
 
 
 class Exit(IntEnum):
@@ -105,8 +115,9 @@ def _print_error(error: Exception, seconds: float | None = None, prefix: str = "
 
 
 def printable(text: object) -> str:
-    """Escape control characters: a gateway can send anything, and the terminal must not obey it."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text))
+    """Hide tokens, and escape control characters: a gateway can send anything, and the terminal must not obey it."""
+    letters = displayed(str(text))
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in letters)
 
 
 def print_message(text: object) -> None:
@@ -127,8 +138,8 @@ def _print(text: str, *, stderr: bool = False) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print an object as one line of JSON."""
-    click.echo(json.dumps(value))
+    """Print an object as one line of JSON, without tokens."""
+    click.echo(displayed(json.dumps(value)))
 
 
 def webhook_json(webhook: Webhook) -> dict[str, Any]:

@@ -26,13 +26,16 @@ from .output import (
     print_message,
     print_output,
     progress_bar,
+    show_urls_option,
     summary,
     webhook_json,
 )
 
 _file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 _prune = click.option(
-    "--prune", is_flag=True, help="Also delete webhooks under the `prune` prefix that the file does not list."
+    "--prune",
+    is_flag=True,
+    help="Also delete webhooks of the `prune` prefix or the receiver that the file does not list.",
 )
 
 
@@ -41,6 +44,7 @@ _prune = click.option(
 @_prune
 @click.option("--exit-code", is_flag=True, help="Exit with 5 if `apply` would change anything.")
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def plan(context: click.Context, /, path: str, access: Access, **flags: bool) -> None:
@@ -60,6 +64,7 @@ def plan(context: click.Context, /, path: str, access: Access, **flags: bool) ->
 @click.option("--force", is_flag=True, help="Allow deleting more than 30% of the webhooks under the prefix.")
 @concurrency_option
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: Any) -> None:
@@ -78,7 +83,7 @@ def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
     wanted = read_file(path)
-    if prune and wanted.prune is None:
+    if prune and not wanted.scope:
         raise click.UsageError('--prune needs a prefix: add prune = "https://shop.example/gwms/" to [defaults]')
     return wanted
 
@@ -97,13 +102,13 @@ async def _plan(
     """Make the plan, show it unless as JSON, and count what the file does not list: under its prefix, if it has one."""
     if text := warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
-    pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.prune or (lambda _: True))
+    pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
     planned, unlisted = pruned if prune else evolve(pruned, delete=(), claimed=0), len(pruned.delete)
     if not as_json:
         print_output(planned)
     if unlisted and not as_json and not prune:
-        under = f"under {wanted.prune}; --prune would delete {'it' if unlisted == 1 else 'them'}"
-        print_output(f"{unlisted} more {under if wanted.prune else 'in the e-shop that the file does not list'}")
+        under = f"under {wanted.scope}; --prune would delete {'it' if unlisted == 1 else 'them'}"
+        print_output(f"{unlisted} more {under if wanted.scope else 'in the e-shop that the file does not list'}")
     return planned, unlisted
 
 
@@ -158,7 +163,7 @@ async def apply_file(
             return Exit.DONE
         if planned.needs_force and not force:
             raise PlanRefusedError(
-                f"this would delete {len(planned.delete)} of the {planned.claimed} webhooks under {wanted.prune}, "
+                f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
                 "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
             )
         if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from .. import errors
+from ..redaction import redacted
 from ..settings import is_loopback
 
 _URL = re.compile(r"(https?://)[^/?#\s]*@", re.IGNORECASE)
@@ -44,10 +45,10 @@ def describe(error: Exception, seconds: float | None = None) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as errors may show it: in words of the command line, no URL with username or password."""
+    """Return a text as errors may show it: in words of the command line, no URL with username, password or token."""
     for name, words in _WORDS.items():
         text = text.replace(name, words)
-    return _URL.sub(r"\1***@", text)
+    return redacted(_URL.sub(r"\1***@", text))
 
 
 def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:

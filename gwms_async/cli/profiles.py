@@ -54,7 +54,7 @@ def profiles_file() -> Path:
 
 def closest(text: str, names: Collection[str]) -> str:
     """Suggest the closest name, or else all of them."""
-    close = get_close_matches(text, names, n=1, cutoff=0.5)
+    close = get_close_matches(text[:60], names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names) or '(none)'}"
 
 

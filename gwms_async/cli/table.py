@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import Webhook, WebhookType
+from ..redaction import displayed
 from .output import print_output, printable
 
 _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
@@ -56,7 +57,7 @@ def states(webhooks: Iterable[Webhook]) -> States:
     """Return for each event type and URL whether a webhook is active, inactive or missing."""
     found: defaultdict[tuple[str, str], bool] = defaultdict(bool)
     for one in webhooks:
-        found[one.webhook_type, one.url] |= one.active
+        found[one.webhook_type, displayed(one.url)] |= one.active
     urls = sorted({url for _, url in found})
     types = [*WebhookType, *sorted({event_type for event_type, _ in found} - set(WebhookType))]
     return {

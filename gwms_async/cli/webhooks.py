@@ -15,7 +15,7 @@ from .bulk import BulkResult, run_bulk
 from .completion import complete_event_types
 from .confirm import confirm_delete
 from .loop import run
-from .options import concurrency_option
+from .options import concurrency_option, method_option
 from .output import (
     Exit,
     Result,
@@ -26,6 +26,7 @@ from .output import (
     print_json,
     print_message,
     print_output,
+    show_urls_option,
     summary,
     webhook_json,
 )
@@ -33,9 +34,6 @@ from .table import print_matrix, print_table, print_webhook, states
 
 _ids = click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
 _id = click.argument("webhook_id", metavar="ID", type=int)
-_method = click.option(
-    "--method", type=click.Choice([*HttpMethod], case_sensitive=False), help="The HTTP method of deliveries."
-)
 
 
 @click.group()
@@ -46,6 +44,7 @@ def webhooks() -> None:
 @webhooks.command("list")
 @click.option("--matrix", is_flag=True, help="Show event types by URL: active, inactive or missing.")
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def list_webhooks(context: click.Context, access: Access, *, matrix: bool, as_json: bool) -> None:
@@ -71,6 +70,7 @@ async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
 @webhooks.command()
 @_id
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def get(context: click.Context, webhook_id: int, access: Access, *, as_json: bool) -> None:
@@ -87,10 +87,11 @@ async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
 @webhooks.command()
 @click.argument("url")
 @click.argument("events", metavar="EVENT...", nargs=-1, required=True, shell_complete=complete_event_types)
-@_method
+@method_option
 @click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
 @concurrency_option
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def create(
@@ -131,9 +132,10 @@ async def _create(
 @_id
 @click.option("--url", help="The URL that receives deliveries.")
 @click.option("--event", help="The event type.", shell_complete=complete_event_types)
-@_method
+@method_option
 @click.option("--active/--inactive", default=None, help="Resume or pause deliveries.")
 @with_access
+@show_urls_option
 @json_option
 @click.pass_context
 def update(context: click.Context, /, webhook_id: int, access: Access, *, as_json: bool, **changes: Any) -> None:

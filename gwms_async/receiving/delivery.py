@@ -63,6 +63,11 @@ def kind_of(event_type: WebhookType) -> str:
     return found[1] if found else event_type
 
 
+def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:
+    """Return the least entity that has an id, of the kind that a listed event type is about."""
+    return {_ID_FIELDS[kind_of(event_type)][0]: entity_id}
+
+
 def id_in(data: Any, event_type: WebhookType) -> str:
     """Return the id of an entity; "" if it is absent."""
     entity = data if isinstance(data, dict) else {}

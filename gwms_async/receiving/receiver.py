@@ -76,7 +76,11 @@ class Receiver:
         names = ("GWMS_WEBHOOK_SECRET", "GWMS_WEBHOOK_SECRET_OLD")
         if not os.environ.get(names[0]):
             raise ConfigurationError(f"set {names[0]} in the environment")
-        return cls(*(os.environ[name] for name in names if os.environ.get(name)), **options)
+        secrets = {name: os.environ[name] for name in names if os.environ.get(name)}
+        for name, secret in secrets.items():
+            if problem := secret_problem(secret):
+                raise ConfigurationError(problem.replace("secret", name, 1))
+        return cls(*secrets.values(), **options)
 
     def on(self, *types: WebhookType | str) -> Callable[[H], H]:
         """Make an async function the handler of event types; ``@receiver.on(*WebhookType)`` takes all.

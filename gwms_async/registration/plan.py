@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
-from ..redaction import redacted
+from ..redaction import displayed, redacted
 from .snapshot import Snapshot, is_tombstone, preferred_first, unique
 
 _FEW, _SHARE = 10, 0.3
@@ -103,7 +103,7 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
     if not isinstance(prune, str) or not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
         example = "a URL that ends with a slash, e.g. https://shop.example/, or a function of a Webhook"
-        raise ValueError(f"prune must be {example}; got {prune!r}")
+        raise ValueError(f"prune must be {example}; got {redacted(repr(prune))}")
     prefix = canonical_url(prune)
     return lambda webhook: webhook.identity.url.startswith(prefix)
 
@@ -156,4 +156,4 @@ def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
 def _line(one: WebhookSpec | Webhook, change: str) -> str:
     state = change or ("" if one.active else "inactive")
     number = f"(id {one.id})" if isinstance(one, Webhook) else ""
-    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {redacted(one.url)}", state, number)))
+    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {displayed(one.url)}", state, number)))

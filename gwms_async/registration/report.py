@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ..errors import GwmsError
 from ..models import Webhook, WebhookSpec
-from ..redaction import redacted
+from ..redaction import displayed, redacted
 
 
 class OutcomeStatus(StrEnum):
@@ -78,7 +78,7 @@ class Outcome:
 
     def __str__(self) -> str:
         what = f"{self.status}: {self.spec.method} {self.spec.url} on {self.spec.webhook_type}"
-        return redacted(f"{what}: {self.error}" if self.error else what)
+        return displayed(f"{what}: {self.error}" if self.error else what)
 
 
 @frozen
@@ -125,5 +125,6 @@ class Report:
             for status in OutcomeStatus
             if counts[status]
         )
-        lines = [f"{len(self.outcomes)} webhooks: {parts}" if parts else "no webhooks"]
+        count = len(self.outcomes)
+        lines = [f"{count} webhook{'' if count == 1 else 's'}: {parts}" if parts else "no webhooks"]
         return "\n".join([*lines, *(f"  {outcome}" for outcome in self.failures)])

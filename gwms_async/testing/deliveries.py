@@ -9,6 +9,7 @@ from attrs.validators import ge, gt, optional
 
 from .disturbances import Disturbance
 from .state import StoredWebhook
+from .wire import repr_without_tokens
 
 
 @frozen
@@ -59,7 +60,7 @@ class DeliveryAttempt:
     number: int
     disturbance: Disturbance | None
     method: str
-    url: str
+    url: str = field(repr=repr_without_tokens)
     body: bytes | None
     at: float
     status: int | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from attrs import define
+from attrs import define, field
 
 from .faults import Fault
+from .wire import repr_without_tokens
 
 
 @define
@@ -29,7 +30,7 @@ class Exchange:
     method: str
     path: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=repr_without_tokens)
     at: float
     status: int | None = None
     fault: Fault | None = None

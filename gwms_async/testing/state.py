@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from .wire import NewWebhook
+from .wire import NewWebhook, repr_without_tokens
 
 
 class EmulatorCredentials(NamedTuple):
@@ -49,7 +49,7 @@ class StoredWebhook:
 
     id: int
     eshop: str
-    url: str
+    url: str = field(repr=repr_without_tokens)
     webhook_type: str
     active: bool
     method: str

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from http.client import responses
 from types import MappingProxyType
 
-from attrs import frozen
+from attrs import field, frozen
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -51,6 +51,7 @@ _PATHS = (
     (re.compile(r"/webhooks/([^/]+)/deactivate"), {"PUT": "deactivate"}),
     (re.compile(r"/((?:orders|products|products/guid|receivings|returns)/[^/]+)"), {"GET": "entity"}),
 )
+_TOKEN = re.compile("gw1-[A-Za-z0-9_-]{32}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -68,6 +69,11 @@ class ProblemError(Exception):
         self.message = message
 
 
+def repr_without_tokens(value: object) -> str:
+    """Return the repr of a value, without the secret part of URLs that the client derives."""
+    return _TOKEN.sub("gw1-***", repr(value))
+
+
 @frozen
 class Answer:
     """An answer to a request.
@@ -79,7 +85,7 @@ class Answer:
     """
 
     status: int
-    body: bytes
+    body: bytes = field(repr=repr_without_tokens)
     headers: Mapping[str, str] = _NO_HEADERS
 
     def dated(self, date: str) -> Mapping[str, str]:
@@ -111,7 +117,7 @@ class NewWebhook:
         method: POST or GET.
     """
 
-    url: str
+    url: str = field(repr=repr_without_tokens)
     webhook_type: str
     active: bool
     method: str

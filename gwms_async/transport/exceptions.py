@@ -44,7 +44,7 @@ def map_exception(
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = masked(f"{type(error).__name__}: {error}", (*request.secrets, *secrets))[:300]
-    reason, attempts = _reason_of(error) or text, request.call.attempts
+    reason, attempts = reason_of(error) or text, request.call.attempts
     details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
     if isinstance(error, _MISCONFIGURED):
@@ -62,7 +62,7 @@ def map_exception(
     return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
 
 
-def _reason_of(error: Exception) -> str | None:
+def reason_of(error: Exception) -> str | None:
     """Say in a few words what happened; None if only the error itself can."""
     via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
     origin = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)

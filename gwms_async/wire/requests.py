@@ -6,6 +6,7 @@ import json
 
 from ..chain import Call, Request
 from ..models import WebhookSpec, check_is_spec, check_url
+from ..redaction import redacted
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -61,7 +62,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
         raise ValueError(f"method must be the name of an HTTP method; got {method!r}")
     if not isinstance(path, str) or not path.startswith("/"):
-        raise ValueError(f"path must start with a slash, below base_url; got {path!r}")
+        raise ValueError(f"path must start with a slash, below base_url; got {redacted(repr(path))}")
     method = method.upper()
     if idempotent is None:
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
@@ -78,7 +79,7 @@ def _request(method: str, path: str, call: Call, body: bytes | None = None) -> R
 
 def _path(webhook_id: int) -> str:
     if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
-        raise ValueError(f"expected a Webhook or its id, an integer; got {repr(webhook_id)[:200]}")
+        raise ValueError(f"expected a Webhook or its id, an integer; got {redacted(repr(webhook_id))[:200]}")
     return f"/webhooks/{webhook_id}"
 
 

@@ -24,6 +24,17 @@ def test_all_succeed(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.webhooks == []
 
 
+def test_a_receivers_webhook(gwms_emulator: GwmsEmulator) -> None:
+    """Deactivating it comes with a warning: its application would undo that. Nothing else does."""
+    for url in (URL, f"{URL}/UPDATE_ORDER/gw1-{'x' * 32}"):
+        gwms_emulator.add_webhook(url, "UPDATE_ORDER")
+    paused = run(gwms_emulator, "webhooks", "deactivate", "1", "2")
+    other = [run(gwms_emulator, "webhooks", *words) for words in (("activate", "2"), ("delete", "2", "--yes"))]
+
+    assert paused.stderr == "Warning: a running `watch` of its receiver will activate webhook 2 again\n"
+    assert [one.stderr for one in other] == ["", ""]
+
+
 def test_some_fail(gwms_emulator: GwmsEmulator) -> None:
     """The others are done all the same; the exit code is 3."""
     gwms_emulator.add_webhook(URL, "CREATE_ORDER", active=False)

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from gwms_async import HttpMethod, Webhook, WebhookType
 from gwms_async.cli.export import as_file
 from gwms_async.cli.file import LIMIT, parse_file
+from gwms_async.receiving import Receiver
 from gwms_async.registration.plan import claimed_by, make_plan
 from gwms_async.registration.snapshot import is_tombstone
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers import strategies as our
 from ..helpers.command_line import run
+from ..helpers.deliveries import BASE, NEW_SECRET, SECRET, receiver_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -157,3 +159,78 @@ def test_a_file_too_large_to_be_read(gwms_emulator: GwmsEmulator) -> None:
 
     assert len(result.stdout) > LIMIT
     assert "Warning: `plan` and `apply` read files of at most 1,048,576 bytes" in result.stderr
+
+
+async def nothing(_: object) -> None:
+    """Do nothing."""
+
+
+RECEIVER = receiver_of(nothing)
+DERIVED = """\
+[receiver]
+base_url = "https://shop.example/gwms"
+eshop = "cz"
+events = [
+    "CREATE_ORDER",
+    "UPDATE_ORDER",
+]
+method = "GET"
+
+[[webhooks]]
+url = "https://shop.example/a"
+events = [
+    "UPDATE_ORDER",
+]
+
+# Left out:
+# UPDATE_RETURN  POST https://shop.example/gwms/UPDATE_RETURN/gw1-***  (id 10: a file has one [receiver])
+# CREATE_RETURN  POST https://shop.example/gwms/CREATE_RETURN/gw1-***  (id 11: REASON)
+# UPDATE_ORDER  POST https://shop.example/gwms/UPDATE_ORDER/gw1-***  (id 12: REASON)
+# UPDATE_ORDER  POST ftp://shop.example/UPDATE_ORDER/gw1-***  (id 13: not a valid URL)
+# UPDATE_ORDER  POST https://gw1-***/  (id 14: REASON)
+# UPDATE_ORDER  POST https://shop.example/g?x=1/UPDATE_ORDER/gw1-***  (id 15: REASON)
+""".replace("REASON", "a receiver's: paused, or not of the present GWMS_WEBHOOK_SECRET")
+
+
+def test_the_urls_of_a_receiver() -> None:
+    """They are in a table that derives them, or comments, and never shown; a plan of the file changes nothing."""
+    specs = {spec.webhook_type: spec for spec in RECEIVER.specs(BASE)}
+    cz = {spec.webhook_type: spec for spec in RECEIVER.specs(BASE, eshop="cz", method="GET")}
+    other = Receiver(NEW_SECRET)
+    other.on("UPDATE_ORDER")(nothing)
+    token = specs[WebhookType.UPDATE_ORDER].url.rpartition("/")[2]
+    urls = [spec.url for spec in (cz[WebhookType.UPDATE_ORDER], cz[WebhookType.CREATE_ORDER])]
+    there = [
+        HOOK,
+        evolve(HOOK, id=2, url=urls[0].replace("https", "HTTPS"), method=HttpMethod.GET),
+        evolve(HOOK, id=3, url=urls[1], webhook_type=WebhookType.CREATE_ORDER, method=HttpMethod.GET),
+        evolve(HOOK, id=10, url=specs[WebhookType.UPDATE_RETURN].url, webhook_type=WebhookType.UPDATE_RETURN),
+        evolve(
+            HOOK, id=11, url=specs[WebhookType.CREATE_RETURN].url, webhook_type=WebhookType.CREATE_RETURN, active=False
+        ),
+        evolve(HOOK, id=12, url=other.specs(BASE)[0].url),
+        evolve(HOOK, id=13, url=f"ftp://shop.example/UPDATE_ORDER/{token}"),
+        evolve(HOOK, id=14, url=f"https://{token}/"),
+        evolve(HOOK, id=15, url=f"https://shop.example/g?x=1/UPDATE_ORDER/{token}"),
+    ]
+
+    assert as_file(there, RECEIVER) == DERIVED
+    assert "[receiver]" not in as_file(there)
+    assert "gw1-" not in as_file(there).replace("gw1-***", "")
+
+
+def test_export_and_plan_of_a_receiver(
+    gwms_emulator: GwmsEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the secret in the environment the file is complete, whatever the gateway's spelling."""
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET", SECRET)
+    for spec in RECEIVER.specs(BASE):
+        gwms_emulator.add_webhook(spec.url.replace("https://shop", "HTTPS://SHOP"), spec.webhook_type)
+    path = tmp_path / "webhooks.toml"
+    path.write_bytes(run(gwms_emulator, "export").stdout_bytes)
+    planned = run(gwms_emulator, "plan", "--exit-code", "--prune", path)
+    without = run(gwms_emulator, "export", GWMS_WEBHOOK_SECRET=None)
+
+    assert (planned.exit_code, planned.stdout) == (0, "nothing to do, 18 unchanged\n")
+    assert without.stdout.count("not of the present GWMS_WEBHOOK_SECRET") == 18
+    assert "gw1-" not in (path.read_text() + without.stdout).replace("gw1-***", "")

@@ -20,6 +20,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# (\w+\.\w+)\n")
 """The first line of an example that is a file."""
 NOW = 1_767_225_600.0
+SECRET = "emulated-webhook-secret-of-enough-bytes-7d03"
 
 
 class Document:
@@ -83,7 +84,8 @@ class Document:
                 from .command_line import run  # noqa: PLC0415
 
                 _, *arguments = shlex.split(line)
-                return run(gateway, *arguments, XDG_CACHE_HOME=str(folder / "cache")).output
+                variables = {"XDG_CACHE_HOME": str(folder / "cache"), "GWMS_WEBHOOK_SECRET": SECRET}
+                return run(gateway, *arguments, **variables).output
 
             return BLOCK.sub(refresh, self.text)
 

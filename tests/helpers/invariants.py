@@ -332,9 +332,10 @@ def _denied(op: Op) -> list[WebhookSpec]:
         return [] if isinstance(op.error, OutcomeUnknownError) else list(op.specs)
     if isinstance(op.result, Report):
         denied = {S.NOT_STARTED, S.EXISTING, S.UPDATED}
+        registered = op.result.outcomes if op.plan is None else op.result.outcomes[: len(op.plan.wanted)]
         return [
             outcome.spec
-            for outcome in op.result.outcomes
+            for outcome in registered
             # A failure that shows a webhook says that it is there, but not as asked for; one of a second copy says so.
             if (outcome.status in denied and not isinstance(outcome.error, OutcomeUnknownError))
             or (outcome.status is S.FAILED and outcome.webhook is None)

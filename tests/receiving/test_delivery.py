@@ -15,7 +15,7 @@ from hypothesis import given
 
 from gwms_async import HttpMethod, WebhookType
 from gwms_async.receiving import Delivery
-from gwms_async.receiving.delivery import id_in, kind_of, parsed
+from gwms_async.receiving.delivery import entity_with, id_in, kind_of, parsed
 
 from ..helpers.strategies import trees, types
 
@@ -31,6 +31,12 @@ DELIVERY = Delivery(
     "/gwms/cz.UPDATE_ORDER/gw1-***",
     datetime(2026, 11, 25, tzinfo=UTC),
 )
+
+
+@pytest.mark.parametrize("event_type", WebhookType)
+def test_an_entity_with_an_id(event_type: WebhookType) -> None:
+    """The id is read from where it was put."""
+    assert id_in(entity_with("A1", event_type), event_type) == "A1"
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,11 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         Receiver.from_env()
 
     monkeypatch.setenv("GWMS_WEBHOOK_SECRET", NEW_SECRET)
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET_OLD", "short")
+    with pytest.raises(ConfigurationError, match=r"^GWMS_WEBHOOK_SECRET_OLD must have at least 32 bytes$"):
+        Receiver.from_env()
+
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET_OLD", "")
     one = Receiver.from_env(limit=5)
     monkeypatch.setenv("GWMS_WEBHOOK_SECRET_OLD", SECRET)
     two = Receiver.from_env()

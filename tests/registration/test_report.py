@@ -152,7 +152,7 @@ def test_raising_leaves_the_report_as_it_is() -> None:
     ("make", "text"),
     [
         (lambda: Report(()), "no webhooks"),
-        (lambda: Report((Outcome(SPEC, S.CREATED),)), "1 webhooks: 1 created"),
+        (lambda: Report((Outcome(SPEC, S.CREATED),)), "1 webhook: 1 created"),
         (
             lambda: Report(
                 (

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from gwms_async import HttpMethod, WebhookType
+from gwms_async.testing import DeliveryAttempt, Exchange, StoredWebhook
+from gwms_async.testing.deliveries import Delivery
 from gwms_async.testing.state import iso_timestamp
 from gwms_async.testing.wire import (
     WEBHOOK_TYPES,
@@ -25,6 +27,29 @@ from gwms_async.testing.wire import (
 )
 
 from ..helpers.plain_client import EPOCH, HOOK
+
+TOKEN = f"gw1-{'x' * 32}"
+URL = f"https://shop.example/UPDATE_ORDER/{TOKEN}"
+NEW = NewWebhook(URL, "UPDATE_ORDER", active=True, method="POST")
+STORED = StoredWebhook(1, "key", URL, "UPDATE_ORDER", active=True, method="POST", registered_at="")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NEW,
+        STORED,
+        Answer(200, envelope_body(200, [STORED.as_json()])),
+        Exchange("create", "POST", "/webhooks", {}, webhook_body(NEW), 0.0),
+        DeliveryAttempt(STORED, "A1", 1, None, "POST", URL, b"{}", 0.0),
+        Delivery(STORED, "A1", b"{}"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_reprs(value: object) -> None:
+    """They do not show the secret part of URLs, which the values have."""
+    assert "https://shop.example/UPDATE_ORDER/gw1-***" in repr(value)
+    assert TOKEN not in repr(value)
 
 
 def test_the_emulator_knows_the_event_types_and_methods_of_the_package() -> None:

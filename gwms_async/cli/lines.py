@@ -1,0 +1,91 @@
+"""What ``gwms listen`` shows: a line for each delivery, and on a terminal a status line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+
+from .output import print_output
+from .serving import Seen
+
+
+class Lines:
+    """The lines on stdout, and the status line on stderr.
+
+    Args:
+        headers: Whether to show paths and headers too.
+        as_json: Whether to print JSON.
+    """
+
+    def __init__(self, *, headers: bool, as_json: bool) -> None:
+        self._headers, self._as_json = headers, as_json
+        self._spinner = Spinner("line")  # it moves, and every terminal has its signs
+        self._since, self._last, self._active, self._count = datetime.now().astimezone(), "none yet", "", 0
+        self.update()
+
+    def update(self, active: str = "") -> None:
+        """Bring the status line up to date.
+
+        Args:
+            active: How many webhooks are active, if that is new.
+        """
+        self._active = f", webhooks active {active}" if active else self._active
+        self.text = f"listening since {self._since:%H:%M:%S}, last delivery {self._last}{self._active}"
+        self._spinner.update(text=self.text)
+
+    def show(self, seen: Seen) -> None:
+        """Print a request and its answer."""
+        if seen.delivery:
+            self._count += 1
+            self._last = f"{seen.at.astimezone():%H:%M:%S} ({self._count} in all)"
+            self.update()
+        # JSON too: what click prints would run into the status line.
+        as_json, headers = self._as_json, self._headers
+        print_output(json.dumps(as_object(seen, headers=headers)) if as_json else as_text(seen, headers=headers))
+
+    @contextmanager
+    def status(self) -> Iterator[None]:
+        """Show the status line meanwhile, if there is a terminal."""
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield
+            return
+        with Live(self._spinner, console=console, transient=True, redirect_stdout=sys.stdout.isatty()):
+            yield
+
+
+def as_text(seen: Seen, *, headers: bool) -> str:
+    """Return the line of a request; with `headers` followed by its path and headers."""
+    one = seen.delivery
+    name = one and f"{one.eshop}.{one.event_type}".lstrip(".")
+    what = f"{name} {one.entity_id!r}" if one else seen.path
+    answer = "no answer" if seen.status is None else seen.status
+    time = f"{seen.at.astimezone():%H:%M:%S.%f}"[:-3]
+    line = f"{time} {seen.method} {what} {seen.size} B -> {answer} in {seen.ms:g} ms"
+    more = [f"  {seen.path}", *(f"  {name}: {value}" for name, value in seen.headers)] if headers else []
+    return "\n".join([line, *more])
+
+
+def as_object(seen: Seen, *, headers: bool) -> dict[str, Any]:
+    """Return a request as a JSON object."""
+    one = seen.delivery
+    return {
+        "at": seen.at.isoformat(),
+        "event": one and one.event_type,
+        "eshop": one and one.eshop,
+        "method": seen.method,
+        "id": one and one.entity_id,
+        "size": seen.size,
+        "answer": seen.status,
+        "ms": seen.ms,
+        "path": seen.path,
+        **({"headers": seen.headers} if headers else {}),
+    }

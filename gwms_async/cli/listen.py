@@ -1,0 +1,138 @@
+"""``gwms listen``: show what the gateway delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import Any
+
+import click
+
+from .. import GwmsClient, GwmsError, NotFoundError, Outcome, OutcomeStatus, WebhookSpec, WebhookType
+from ..models import Identity
+from ..receiving import Receiver
+from .access import Access, find_settings, make_access
+from .completion import complete_event_types
+from .hosts import warning
+from .lines import Lines
+from .loop import run
+from .options import common_options
+from .output import Exit, handle_errors, json_option, print_message
+from .problems import RefusedError, describe
+from .receiver import BASE_URL, EVENT_TYPE, VARIABLE, Checked, receiver_of
+from .serving import Respond, answering, forwarding, keep, serving
+
+_CHECK = 60.0  # seconds between two looks at the webhooks
+_CREATED = {OutcomeStatus.CREATED, OutcomeStatus.RECOVERED}
+
+
+def _answer(text: str) -> Respond:
+    found = re.fullmatch(r"([2-5][0-9][0-9])|slow:([0-9]{1,4}(?:\.[0-9]+)?)", text)
+    if found is None:
+        raise ValueError(f"must be a status, e.g. 500, or slow:SECONDS, e.g. slow:20; got {text!r}")
+    return answering(int(found[1] or 200), float(found[2] or 0))
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8022, show_default=True, help="0 takes a free one.")
+@click.option("--public-url", type=BASE_URL, help="The base URL that leads here; this machine's by default.")
+@click.option(
+    "--event", "events", type=EVENT_TYPE, multiple=True, shell_complete=complete_event_types, help="Only this one."
+)
+@click.option("--register", is_flag=True, help="Register webhooks, and delete those it created at the end.")
+@click.option("--forward-to", type=BASE_URL, help="Pass deliveries on to this base URL, and its answers back.")
+@click.option("--answer", type=Checked("answer", _answer), help="A status, or slow:SECONDS; 200 by default.")
+@click.option("--headers", is_flag=True, help="Show the headers of deliveries.")
+@common_options
+@json_option
+@click.pass_context
+def listen(
+    context: click.Context,
+    /,
+    events: tuple[WebhookType, ...],
+    forward_to: str | None,
+    answer: Respond | None,
+    *,
+    register: bool,
+    headers: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Show deliveries as they come, one line each, until Ctrl-C.
+
+    The URLs are derived from GWMS_WEBHOOK_SECRET, or with --register from a random secret if that is not set. Only
+    this machine can connect: --public-url names a tunnel or proxy of yours that leads here.
+    """
+    if forward_to and answer:
+        raise click.UsageError("--forward-to and --answer exclude each other")
+    if not register and not os.environ.get(VARIABLE):
+        raise RefusedError(f"no delivery can come: set {VARIABLE}, or pass --register")
+    access = make_access(context, find_settings(context)) if register else None
+    receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
+    respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
+    lines = Lines(headers=headers, as_json=as_json)
+    context.exit(run(handle_errors(_listen(receiver, respond, lines, access=access, **where))))
+
+
+async def _listen(
+    receiver: Receiver, respond: Respond, lines: Lines, *, access: Access | None, port: int, public_url: str | None
+) -> Exit:
+    try:
+        async with serving(receiver, port, respond, lines.show) as bound:
+            print_message(f"Listening on 127.0.0.1:{bound}. Press Ctrl-C to stop.")
+            with lines.status():
+                if access:
+                    await _register(receiver.specs(public_url or f"http://127.0.0.1:{bound}"), access, lines)
+                await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        print_message("stopped")
+    return Exit.DONE
+
+
+async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> None:
+    """Register webhooks and look after them until cancelled; then delete those that were created."""
+    if text := warning((spec.url for spec in specs), access.base_url):
+        print_message(text)
+    done = dict[Identity, Outcome]()
+
+    def record(outcome: Outcome) -> None:
+        done[outcome.spec.identity] = outcome
+        if outcome.is_failure:
+            print_message(f"Warning: {outcome}")
+
+    async with access.client() as gwms:
+        try:
+            await gwms.webhooks.register_many(specs, on_outcome=record)
+            while True:
+                lines.update(active=await _count_active(gwms, specs))
+                await asyncio.sleep(_CHECK)
+        finally:
+            # In a task of its own, because this one is cancelled.
+            await asyncio.create_task(
+                _delete(gwms, [one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED])
+            )
+
+
+async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
+    try:
+        active = {webhook.identity for webhook in await gwms.webhooks.list() if webhook.active}
+    except GwmsError as error:
+        print_message(f"Warning: {describe(error)}")
+        return f"?/{len(specs)}"
+    return f"{len(active & {spec.identity for spec in specs})}/{len(specs)}"
+
+
+async def _delete(gwms: GwmsClient, ids: list[int]) -> None:
+    left = []
+    for webhook_id in ids:
+        try:
+            await gwms.webhooks.delete(webhook_id)
+        except NotFoundError:
+            pass
+        except GwmsError as error:
+            left.append(f"{webhook_id} ({describe(error)})")
+    if left:
+        raise OSError(f"these webhooks could not be deleted: {', '.join(left)}")
+    if ids:
+        print_message(f"deleted: {', '.join(map(str, ids))}")

@@ -1,0 +1,93 @@
+"""The receiver of the environment's secret, and ``gwms secret``."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .. import ConfigurationError, WebhookType
+from ..receiving import Delivery, Receiver
+from ..receiving.take import DeliveryHandler
+from ..receiving.urls import checked_base, checked_label
+from .problems import RefusedError
+
+VARIABLE = "GWMS_WEBHOOK_SECRET"
+"""The variable of the secret that derives URLs."""
+
+
+@click.command()
+def secret() -> None:
+    """Print a random secret for the URLs of webhooks.
+
+    Set GWMS_WEBHOOK_SECRET to it, for the receiver and for commands. It has 256 bits.
+    """
+    click.echo(secrets.token_urlsafe(32))
+
+
+async def _ignore(_: Delivery) -> None:
+    """Do nothing."""
+
+
+def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, or_random: bool = False) -> Receiver:
+    """Return a receiver with the secrets of the environment.
+
+    Args:
+        event_types: The event types that it gets.
+        handler: Their handler.
+        or_random: Whether to use a random secret if the environment has none.
+
+    Raises:
+        RefusedError: The secret is missing or invalid.
+    """
+    try:
+        is_random = or_random and not os.environ.get(VARIABLE)
+        receiver = Receiver(secrets.token_urlsafe(32)) if is_random else Receiver.from_env()
+    except ConfigurationError as error:
+        raise RefusedError(f"{error}; `gwms secret` prints a good one") from None
+    receiver.on(*event_types)(handler)
+    return receiver
+
+
+def base_url(text: str) -> str:
+    """Return the base of a receiver's URLs as it is; raise `ValueError` if it cannot be one."""
+    return _checked(text, checked_base)
+
+
+def label(text: str) -> str:
+    """Return the label of an e-shop as it is; raise `ValueError` if it cannot be one."""
+    return _checked(text, checked_label)
+
+
+def _checked(text: str, check: Callable[[str], object]) -> str:
+    try:
+        check(text)
+    except ConfigurationError as error:
+        raise ValueError(str(error).partition(" ")[2]) from None  # the first word is the name of an argument
+    return text
+
+
+class Checked(click.ParamType[Any]):
+    """The type of a parameter that a function reads.
+
+    Args:
+        name: What the help calls a value.
+        read: Returns the value; its `ValueError` is a usage error.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a value."""
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+EVENT_TYPE, BASE_URL, LABEL = Checked("event", WebhookType), Checked("url", base_url), Checked("label", label)

@@ -1,0 +1,51 @@
+"""Requests to a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from ..transport.exceptions import reason_of
+from ..transport.proxies import Proxy
+
+_SECONDS = 60.0
+
+
+class Reply(NamedTuple):
+    """What a receiver answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    """Send a request as it is, through the environment's proxy unless the receiver is on this machine.
+
+    Args:
+        method: The HTTP method.
+        url: The URL, percent-encoded.
+        body: The body, if any.
+        headers: The headers, without those of the connection.
+
+    Raises:
+        OSError: There was no answer.
+        ConfigurationError: The proxy cannot be used.
+    """
+    via, parts = Proxy.of(None, url, trust_env=True), urlsplit(url)
+    options: dict[str, Any] = {"proxy": via.url, "proxy_headers": via.tunnel_headers, "allow_redirects": False}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,
+            session.request(method, URL(url, encoded=True), data=body, headers=headers, **options) as response,
+        ):
+            return Reply(response.status, response.headers, await response.read())
+    except TimeoutError:
+        reason = f"no answer within {_SECONDS:g} s"
+    except (aiohttp.ClientError, OSError) as error:
+        reason = reason_of(error) or type(error).__name__
+    raise OSError(f"cannot reach {parts.scheme}://{parts.netloc} ({reason})")

@@ -1,0 +1,139 @@
+"""The server of ``gwms listen``: takes deliveries, answers or forwards them, and reports what came."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from aiohttp import web
+from attrs import frozen
+
+from .. import ConfigurationError, HttpMethod
+from ..receiving import Delivery, Receiver, aiohttp_app
+from ..redaction import TOKEN
+from .output import print_message
+from .sending import send
+
+_BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
+_OWN_HEADERS = {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
+_OWN_HEADERS |= {"content-length", "content-encoding"}  # the body is forwarded whole and decoded
+_HANDED_BACK = ("Content-Type", "Retry-After")
+_GRACE = 1.0  # seconds for answers under way, at the end
+
+_current: ContextVar[Delivery | None] = ContextVar("delivery", default=None)
+Respond = Callable[[web.Request, Delivery], Awaitable[web.Response]]
+
+
+@frozen
+class Seen:
+    """A request and what was answered.
+
+    Args:
+        path: With the token.
+        delivery: None if it was refused.
+        size: That of the body in bytes, as far as is known.
+        status: That of the answer; None if the other side hung up before.
+        ms: How long the answer took, in milliseconds.
+    """
+
+    at: datetime
+    method: str
+    path: str
+    delivery: Delivery | None
+    size: int
+    headers: tuple[tuple[str, str], ...]
+    status: int | None
+    ms: float
+
+
+async def keep(delivery: Delivery) -> None:
+    """Handle a delivery: keep it for the answer to its request."""
+    _current.set(delivery)
+
+
+@asynccontextmanager
+async def serving(
+    receiver: Receiver, port: int, respond: Respond, report: Callable[[Seen], object]
+) -> AsyncIterator[int]:
+    """Serve a receiver on this machine.
+
+    Args:
+        receiver: The receiver, whose handlers are all `keep`.
+        port: 0 for a free one.
+        respond: Answers a delivery.
+        report: Called after each request.
+
+    Yields:
+        The port.
+
+    Raises:
+        OSError: The port cannot be used.
+    """
+
+    @web.middleware
+    async def observe(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        at, started, status = datetime.now(UTC), time.monotonic(), None
+        _current.set(None)
+        try:
+            response = await handler(request)
+            if (delivery := _current.get()) is not None:
+                response = await respond(request, delivery)
+            status = response.status
+        finally:
+            delivery, ms = _current.get(), (time.monotonic() - started) * 1000
+            size = len(delivery.body) if delivery else request.content_length or 0
+            headers = tuple(request.headers.items())
+            report(Seen(at, request.method, request.raw_path, delivery, size, headers, status, round(ms, 1)))
+        return response
+
+    app = aiohttp_app(receiver)
+    app.middlewares.append(observe)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        await _start(runner, port)
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def _start(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        raise OSError(f"{error.strerror or error}; --port 0 takes a free port") from None
+
+
+def answering(status: int, seconds: float) -> Respond:
+    """Return what answers each delivery with a status, after so many seconds."""
+
+    async def respond(_: web.Request, __: Delivery) -> web.Response:
+        await asyncio.sleep(seconds)
+        return web.Response(status=status)
+
+    return respond
+
+
+def forwarding(base: str) -> Respond:
+    """Return what passes deliveries on to another base URL, and its answers back; 502 if it cannot be reached."""
+
+    async def respond(request: web.Request, delivery: Delivery) -> web.Response:
+        url = f"{base.rstrip('/')}/{_BEFORE_NAME.sub('', request.raw_path, count=1)}"
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
+        body = delivery.body if delivery.method is HttpMethod.POST else None
+        try:
+            reply = await send(request.method, url, body, headers)
+        except (OSError, ConfigurationError) as error:
+            print_message(f"Warning: {error}")
+            return web.Response(status=502)
+        kept = {name: reply.headers[name] for name in _HANDED_BACK if name in reply.headers}
+        return web.Response(status=reply.status, body=reply.body, headers=kept)
+
+    return respond
