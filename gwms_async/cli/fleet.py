@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from .. import Credentials, WebhookSpec, WebhookType
-from ..fleet import Eshop, EshopResult, Fleet, make_tasks, start
+from ..fleet import Eshop, EshopResult, Fleet
 from ..testing import GwmsEmulator, RateLimit
 from .loop import run
 from .output import Exit, handle_errors
@@ -59,6 +59,8 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
         console: Shows what happens.
     """
     from docket import Docket  # noqa: PLC0415  # an extra
+
+    from ..fleet import make_tasks, start  # noqa: PLC0415  # they need docket
 
     gateways = [GwmsEmulator(latency=0.02) for _ in range(accounts)]
     gateways[_REFUSED].refuse_logins = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import sys
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ pytest.importorskip("rich", reason="the command line is an extra")
 from click.testing import CliRunner
 from rich.console import Console
 
+import gwms_async.fleet
 from gwms_async.cli import fleet
 from gwms_async.cli.commands import gwms
 from gwms_async.fleet import EshopResult
@@ -92,11 +94,16 @@ async def test_what_is_as_wanted(gateway: GwmsEmulator) -> None:
 
 
 def test_without_docket(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
+    """The error says what to install; help works."""
+    for name in [name for name in sys.modules if name == "docket" or name.startswith("gwms_async.fleet.docket")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("make_tasks", "start"):
+        monkeypatch.delitem(vars(gwms_async.fleet), name, raising=False)
     monkeypatch.setitem(sys.modules, "docket", None)
-    monkeypatch.setattr(fleet, "find_spec", lambda _: None)
+    importlib.reload(fleet)
 
     result = CliRunner().invoke(gwms, ["fleet", "demo"])
 
     assert result.exit_code == 1
     assert "needs docket: pip install 'gwms-async[fleet]'" in result.stderr
+    assert CliRunner().invoke(gwms, ["fleet", "demo", "--help"]).exit_code == 0

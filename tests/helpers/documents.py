@@ -105,3 +105,4 @@ def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
 README = Document(ROOT / "README.md")
 TESTING = Document(PACKAGE / "testing" / "README.md")
 CLI = Document(PACKAGE / "cli" / "README.md")
+FLEET = Document(PACKAGE / "fleet" / "README.md")

@@ -11,6 +11,7 @@ from gwms_async.testing import GwmsEmulator
 
 from ..helpers.documents import README
 from ..helpers.emulated import client
+from ..helpers.redis_server import RedisServer
 
 
 async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +24,17 @@ async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixtu
 
     assert [hook.url for hook in gateway.webhooks] == ["https://shop.example/gwms/orders"]
     assert "nothing to do" in capsys.readouterr().out
+
+
+async def test_one_login_through_redis(gwms_env: GwmsEmulator, redis: RedisServer) -> None:
+    """Two clients, one login."""
+    pytest.importorskip("redis", reason="the store in Redis is an extra")
+    fernet = pytest.importorskip("cryptography.fernet").Fernet
+    key = fernet.generate_key()
+    for _ in range(2):
+        await README.example("RedisTokenStore.connect")["list_webhooks"](redis.url, key)
+
+    assert gwms_env.logins == 1
 
 
 @pytest.mark.slow
