@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from .receiver import Receiver
 
-_EMPTY = ("Content-Length", "0")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -39,9 +37,12 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
         raw_path: bytes = scope.get("raw_path") or quote(scope["path"], errors="replace").encode()
         path = raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
         answer = await receiver.take(scope["method"], path, read)
-        headers = [(name.lower().encode(), value.encode()) for name, value in (*answer.headers, _EMPTY)]
-        with suppress(OSError):  # the sender has gone
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        headers.append((b"content-length", b"0"))
+        try:
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body"})
+        except OSError:
+            pass  # the sender has gone
 
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -22,7 +23,7 @@ _ID_FIELDS = {
 _ENVELOPE = {"statusCode", "message", "data"}
 
 
-@frozen
+@frozen(slots=False)  # with slots, it would take three times as long to make one
 class Delivery:
     """A delivery: a hint that an entity has changed, to be read again.
 
@@ -57,6 +58,7 @@ def parsed(body: bytes) -> Any:
     return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
 
 
+@lru_cache
 def kind_of(event_type: WebhookType) -> str:
     """Return the kind of entity that an event type is about, or the event type if that is not known."""
     found = _KIND.match(event_type)
@@ -75,5 +77,6 @@ def id_in(data: Any, event_type: WebhookType) -> str:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, str) and value:
-            return value.encode("utf-8", "replace").decode()  # JSON may contain half a character
+            # JSON may contain half a character.
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
     return ""

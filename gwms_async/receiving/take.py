@@ -26,6 +26,7 @@ from .urls import Match, Urls
 
 _logger = logging.getLogger("gwms_async")
 _METHODS: Mapping[str, HttpMethod] = {method.value: method for method in HttpMethod}
+_POST = HttpMethod.POST  # looking up a member of an enumeration takes longer
 _SLOWEST = 30.0  # seconds for a body
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
 
@@ -40,6 +41,9 @@ class Answer:
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+
+
+_HANDLED = Answer(200)
 
 
 class Intake:
@@ -64,15 +68,16 @@ class Intake:
         known = _METHODS.get(method)
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
-        raw_path = redacted(raw_path.encode("utf-8", "backslashreplace").decode())
+        raw_path = redacted(raw_path if raw_path.isascii() else raw_path.encode("utf-8", "backslashreplace").decode())
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # tests may use one receiver in several
             self._loop, self._slowest, self._limit = loop, SharedTimeout(_SLOWEST), SharedTimeout(self._seconds)
         parts: list[bytes] = []
         self.in_flight += 1
         try:
-            refusal = await self._read(read, parts) if known is HttpMethod.POST else None
-            return refusal or await self._deliver(match, known, raw_path, b"".join(parts))
+            refusal = await self._read(read, parts) if known is _POST else None
+            taken = refusal or self._delivery(match, known, raw_path, b"".join(parts))
+            return taken if isinstance(taken, Answer) else await self._handle(taken)
         finally:
             self.in_flight -= 1
             self._bytes -= sum(map(len, parts))
@@ -97,40 +102,40 @@ class Intake:
         parts[:] = [b"".join(parts)]  # kept once, not twice
         return None
 
-    async def _deliver(self, match: Match, method: HttpMethod, raw_path: str, body: bytes) -> Answer:
+    def _delivery(self, match: Match, method: HttpMethod, raw_path: str, body: bytes) -> Delivery | Answer:
+        """Return the delivery to be handled, or the answer if there is nothing to handle."""
         event_type, eshop, tail = match
         now = datetime.fromtimestamp(self._clock.wall(), UTC)
-        self.deliveries[f"{eshop}.{event_type}" if eshop else event_type.value] = now
-        handler = self._handlers.get(event_type)
-        if handler is None:
+        self.deliveries[f"{eshop}.{event_type}" if eshop else str(event_type)] = now
+        if event_type not in self._handlers:
             # A 4xx could make the gateway switch off the other webhooks of this host.
             self._warn_once(event_type, f"{event_type} is delivered but has no handler: run subscribe")
             return Answer(200)
         try:
-            data = parsed(body) if method is HttpMethod.POST else None
+            data = parsed(body) if method is _POST else None
         except ValueError:
             return Answer(400)
-        entity_id = tail if method is HttpMethod.GET else id_in(data, event_type)
+        entity_id = id_in(data, event_type) if method is _POST else tail
         if not entity_id:
             self._warn_once(kind_of(event_type), f"a delivery of {event_type} contains no id that this version knows")
-        return await self._handle(handler, Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now))
+        return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now)
 
-    async def _handle(self, handler: DeliveryHandler, delivery: Delivery) -> Answer:
+    async def _handle(self, delivery: Delivery) -> Answer:
         timer = TimeoutScope(self._limit, self._clock.monotonic())
-        names = delivery.event_type, delivery.entity_id
         try:
             with timer:
-                await handler(delivery)
+                await self._handlers[delivery.event_type](delivery)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
+            names = delivery.event_type, delivery.entity_id
             if timer.is_expired:
                 _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, self._seconds)
                 return Answer(503)
             _logger.exception("%s %r: the handler failed", *names)
             return Answer(500)
-        _logger.debug("%s %r: handled", *names)
-        return Answer(200)
+        _logger.debug("%s %r: handled", delivery.event_type, delivery.entity_id)
+        return _HANDLED
 
     def _warn_once(self, about: str, text: str) -> None:
         if about not in self._warned:

@@ -18,7 +18,7 @@ _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LABEL = "[a-z0-9-]{1,32}"
 _NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
-_FOUND = re.compile(rf"(?:\A|/){_NAME}/(?P<token>{TOKEN})")
+_TOKEN_LENGTH = len("gw1-") + 32
 _OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
 
 
@@ -36,7 +36,7 @@ class Urls:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Secrets are not kept: a prepared MAC can be neither shown nor pickled.
         self._macs = [hmac.new(secret.encode(), _DERIVATION, "sha256") for secret in secrets]
-        self._tokens = {event_type.value: self._derived(event_type) for event_type in WebhookType}
+        self._names = {event_type.value: self._named(event_type) for event_type in WebhookType}
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
@@ -45,19 +45,33 @@ class Urls:
 
     def match(self, raw_path: str) -> Match | None:
         """Find a URL with a valid token in a path, whatever comes before it."""
-        for found in _FOUND.finditer(raw_path):
-            name, token = found["name"], found["token"]
-            if any(hmac.compare_digest(own, token) for own in self._tokens.get(name) or self._derived(name)):
-                tail = raw_path[found.end() :].removeprefix("/").encode("utf-8", "surrogateescape")
-                event_type = WebhookType.unlisted(found["event_type"])
-                return Match(event_type, found["eshop"] or "", unquote_to_bytes(tail).decode("utf-8", "replace"))
+        begin = 0
+        while begin := raw_path.find("/gw1-", begin) + 1:
+            end = begin + _TOKEN_LENGTH
+            name, token = raw_path[raw_path.rfind("/", 0, begin - 1) + 1 : begin - 1], raw_path[begin:end]
+            known = self._names.get(name) or self._named(name)
+            if known is not None and token.isascii():
+                event_type, eshop, tokens = known
+                for own in tokens:
+                    if hmac.compare_digest(own, token):
+                        return Match(event_type, eshop, _decoded(raw_path[end:].removeprefix("/")))
         return None
+
+    def _named(self, name: str) -> tuple[WebhookType, str, list[str]] | None:
+        found = re.fullmatch(_NAME, name)
+        return found and (WebhookType.unlisted(found["event_type"]), found["eshop"] or "", self._derived(name))
 
     def _derived(self, name: str) -> list[str]:
         macs = [mac.copy() for mac in self._macs]
         for mac in macs:
             mac.update(name.encode())
         return ["gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
+
+
+def _decoded(tail: str) -> str:
+    if "%" not in tail and tail.isascii():
+        return tail
+    return unquote_to_bytes(tail.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+import uvicorn
 from aiohttp import web
+from starlette.types import ASGIApp
 
 from gwms_async import WebhookType
 from gwms_async.receiving import Delivery, Receiver
@@ -31,6 +35,21 @@ async def aiohttp_host(app: web.Application) -> AsyncIterator[int]:
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def uvicorn_host(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
+    """Serve an ASGI application; give the port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await task
 
 
 async def exchange(port: int, method: str, path: str, *lines: str, body: bytes = b"") -> bytes:

@@ -25,7 +25,7 @@ pid {folder}/pid;
 error_log {folder}/errors info;
 events {{ worker_connections 512; }}
 http {{
-  access_log off;
+  {http}
   client_body_temp_path {folder}/bodies;
   proxy_temp_path {folder}/proxied;
   fastcgi_temp_path {folder}/fastcgi;
@@ -72,7 +72,11 @@ class Nginx:
 
 @asynccontextmanager
 async def nginx(
-    gateway: GwmsEmulator, folder: Path, directives: str = "", certificate: trustme.LeafCert | None = None
+    gateway: GwmsEmulator,
+    folder: Path,
+    directives: str = "",
+    certificate: trustme.LeafCert | None = None,
+    http: str = "access_log off;",
 ) -> AsyncIterator[Nginx]:
     """Run one in front of a gateway.
 
@@ -81,6 +85,7 @@ async def nginx(
         folder: Where its files may be.
         directives: Further ones of its server.
         certificate: Its own, if it is to speak TLS.
+        http: Directives of all its servers.
     """
     assert NGINX
     tls = ""
@@ -92,7 +97,7 @@ async def nginx(
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         port, upstream = listening.getsockname()[1], gateway.base_url.split(":")[2].split("/")[0]
         configuration = _CONFIGURATION.format(
-            folder=folder, upstream=upstream, port=port, tls=tls, directives=directives
+            folder=folder, upstream=upstream, port=port, tls=tls, directives=directives, http=http
         )
         (folder / "nginx.conf").write_text(configuration)
         process = await asyncio.create_subprocess_exec(

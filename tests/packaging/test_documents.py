@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from ..helpers import eshops
-from ..helpers.documents import CLI, FLEET, README, ROOT, TESTING, Document
+from ..helpers.documents import CLI, FLEET, README, RECEIVING, ROOT, TESTING, Document
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
-DOCUMENTS = [README, TESTING, CLI, FLEET]
-LONGEST = {README: 300, TESTING: 150, CLI: 150, FLEET: 150}
-LONGEST_EXAMPLE = 25
+DOCUMENTS = [README, TESTING, CLI, RECEIVING, FLEET]
+LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150, FLEET: 150}
+LONGEST_EXAMPLE = 26
 CHECKERS = {"mypy": ["mypy", "--strict", "--config-file=", "."], "pyright": ["pyright"]}
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "fleet"])
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "receiving", "fleet"])
 
 
 @each_document

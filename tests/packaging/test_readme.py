@@ -11,7 +11,7 @@ from gwms_async.testing import GwmsEmulator
 
 from ..helpers.documents import README
 from ..helpers.emulated import client
-from ..helpers.redis_server import RedisServer
+from ..helpers.hosts import aiohttp_host
 
 
 async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,17 +26,6 @@ async def test_plan_and_apply(gateway: GwmsEmulator, capsys: pytest.CaptureFixtu
     assert "nothing to do" in capsys.readouterr().out
 
 
-async def test_one_login_through_redis(gwms_env: GwmsEmulator, redis: RedisServer) -> None:
-    """Two clients, one login."""
-    pytest.importorskip("redis", reason="the store in Redis is an extra")
-    fernet = pytest.importorskip("cryptography.fernet").Fernet
-    key = fernet.generate_key()
-    for _ in range(2):
-        await README.example("RedisTokenStore.connect")["list_webhooks"](redis.url, key)
-
-    assert gwms_env.logins == 1
-
-
 @pytest.mark.slow
 def test_testing_a_service(pytester: pytest.Pytester) -> None:
     """The service and its test, each in its file, pass as they stand there."""
@@ -44,6 +33,19 @@ def test_testing_a_service(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(service=README.block("async def lifespan"), test_service=README.block("from service import"))
 
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
+async def test_receiving(gwms_env: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The service subscribes, and reads again what is delivered."""
+    names = README.example("receiver.watch")
+    async with aiohttp_host(names["app"]) as port:
+        gwms_env.route("https://shop.example", f"http://127.0.0.1:{port}")
+        await names["receiver"].subscribe(names["gwms"], "https://shop.example/gwms")
+        gwms_env.emit("UPDATE_ORDER", {"eshopOrderId": "A/1", "status": "packed"})
+        await gwms_env.delivered()
+
+    assert [attempt.status for attempt in gwms_env.deliveries] == [200]
+    assert capsys.readouterr().out == "{'eshopOrderId': 'A/1', 'status': 'packed'}\n"
 
 
 def test_the_first_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-import uvicorn
 import uvicorn.logging
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -20,23 +15,7 @@ from gwms_async.receiving import asgi_app, redact_logs
 from gwms_async.receiving.logs import _redact
 
 from ..helpers.deliveries import Handled, path_of, receiver_of
-from ..helpers.emulated import until
-from ..helpers.hosts import Subject, check_table, exchange
-
-
-@asynccontextmanager
-async def uvicorn_host(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
-    """Serve an ASGI application; give the port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        await until(lambda: server.started)
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await task
+from ..helpers.hosts import Subject, check_table, exchange, uvicorn_host
 
 
 def in_starlette(app: ASGIApp) -> ASGIApp:
