@@ -77,5 +77,4 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
 
 async def reconcile_eshops(account: str, names: list[str]) -> None:
-    """Stand for the task of the workers: to start a run, you need not have it."""
-    raise NotImplementedError
+    """Name the task of the workers: to start a run, you need not have it, and this is never run."""
