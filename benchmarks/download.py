@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 30 * 2**20
+LIMIT = 36 * 2**20
 COMMAND = "uv pip compile --quiet --no-header --group dev --format pylock.toml pyproject.toml"
 
 

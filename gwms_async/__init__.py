@@ -1,7 +1,7 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses.
 
-Public are the names in `__all__`, `FileTokenStore`, and the names of `gwms_async.testing` and `gwms_async.telemetry`.
-Anything else may change.
+Public are the names in `__all__`, `FileTokenStore`, `RedisTokenStore`, and the names of `gwms_async.fleet`,
+`gwms_async.receiving`, `gwms_async.telemetry` and `gwms_async.testing`. Anything else may change.
 """
 
 from importlib import import_module
@@ -11,9 +11,15 @@ from ._version import VERSION as _VERSION
 
 # Names load on first use: the pytest plugin and `gwms --help` import no HTTP library.
 _HOMES = ("errors", "models", "settings", "tokens", "chain", "registration.report", "registration.plan", "client")
+# Left out of `__all__`, so that a star import does not need their extras.
+_EXTRAS = {
+    "FileTokenStore": ("auth.stores.file", "file-store"),
+    "RedisTokenStore": ("auth.stores.redis", "redis"),
+}
 
 if TYPE_CHECKING:
     from .auth.stores.file import FileTokenStore as FileTokenStore
+    from .auth.stores.redis import RedisTokenStore as RedisTokenStore
     from .chain import Handler, Middleware, Request, Response, Telemetry
     from .client import GwmsClient
     from .errors import (
@@ -51,15 +57,15 @@ else:
             homes = (import_module(f".{home}", __name__) for home in _HOMES)
             globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
             return found
-        if name == "FileTokenStore":
+        if name in _EXTRAS:
+            home, extra = _EXTRAS[name]
             try:
-                return import_module(".auth.stores.file", __name__).FileTokenStore
+                return getattr(import_module(f".{home}", __name__), name)
             except ImportError as error:
-                raise ImportError(f"FileTokenStore needs {error.name}: pip install 'gwms-async[file-store]'") from error
+                raise ImportError(f"{name} needs {error.name}: pip install 'gwms-async[{extra}]'") from error
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# `FileTokenStore` is left out, so that a star import does not need its extra.
 __all__ = [
     "PRODUCTION",
     "ApiError",

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest_asyncio
 from gwms_async.testing import GwmsEmulator
 
 from .helpers.emulated import CONTRACT_SEED, until
+from .helpers.redis_server import REDIS, RedisServer, redis_server
 
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 
@@ -56,6 +57,22 @@ async def gateway() -> AsyncIterator[GwmsEmulator]:
     async with GwmsEmulator() as emulator:
         yield emulator
         await until(lambda: not emulator.connections)
+
+
+@pytest.fixture(scope="session")
+def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Run a Redis that tests share: see `redis`."""
+    if REDIS is None:
+        pytest.skip("redis-server is not installed")
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """Give an empty Redis, which the test must leave running."""
+    one_redis.command("FLUSHALL")
+    return one_redis
 
 
 @pytest.fixture

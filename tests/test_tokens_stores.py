@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 import gwms_async
 from gwms_async import MemoryTokenStore, Token, TokenStore
 
 from .helpers.emulated import until
 
-STORES: dict[str, Callable[[Path], TokenStore]] = {"memory": lambda _: MemoryTokenStore()}
+Make = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[TokenStore]]
+STORES: dict[str, Make] = {"memory": lambda _: nullcontext(MemoryTokenStore())}
 if find_spec("filelock") is not None:  # an extra
-    STORES["file"] = lambda directory: gwms_async.FileTokenStore(directory / "tokens")
+    STORES["file"] = lambda request: nullcontext(
+        gwms_async.FileTokenStore(request.getfixturevalue("tmp_path") / "tokens")
+    )
+if find_spec("redis") is not None:  # an extra
+    STORES["redis"] = lambda request: gwms_async.RedisTokenStore.connect(request.getfixturevalue("redis").url)
 
 KEY, OTHER = "0f" * 32, "1e" * 32
 SECRET = "t0ken-of-the-store"
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
+@pytest_asyncio.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[TokenStore]:
     """One of the stores, empty."""
-    return STORES[request.param](tmp_path)
+    async with STORES[request.param](request) as one:
+        yield one
 
 
 def test_it_is_a_store(store: TokenStore) -> None:
@@ -167,6 +174,7 @@ async def locked(store: TokenStore) -> None:
         pass
 
 
+@pytest.mark.parametrize("store", sorted(STORES.keys() - {"redis"}), indirect=True)  # its connections have one loop
 def test_the_event_loops_of_a_process_follow_one_another(store: TokenStore) -> None:
     """A store serves the next one as well, and what it holds stays."""
 

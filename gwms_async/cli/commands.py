@@ -32,6 +32,7 @@ Exit codes:
         "doctor": ("doctor", "Check the settings, the gateway and the webhooks."),
         "emulator": ("emulator", "Run an emulator of the gateway, on its own or for a command."),
         "export": ("export", "Print existing webhooks as a file for `plan` and `apply`."),
+        "fleet": ("fleet", "Work on the e-shops of many accounts, with several workers."),
         "listen": ("listen", "Show deliveries as they come, one line each, until Ctrl-C."),
         "login": ("login", "Log in again and show when the token expires."),
         "logout": ("login", "Delete the cached token."),

@@ -105,4 +105,5 @@ def functions(names: dict[str, Any]) -> list[Callable[..., Any]]:
 README = Document(ROOT / "README.md")
 TESTING = Document(PACKAGE / "testing" / "README.md")
 CLI = Document(PACKAGE / "cli" / "README.md")
+FLEET = Document(PACKAGE / "fleet" / "README.md")
 RECEIVING = Document(PACKAGE / "receiving" / "README.md")

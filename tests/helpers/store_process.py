@@ -6,20 +6,30 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, cast
 
-from gwms_async import Credentials, FileTokenStore, GwmsClient
+import gwms_async
+from gwms_async import Credentials, GwmsClient
 
 
-class TellingStore(FileTokenStore):
-    """Says when it begins to wait for the lock."""
+class Telling:
+    """A store that says when it begins to wait for the lock."""
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
         """Let one process at a time renew the token."""
         tell("locking")
-        async with super().lock(key):
+        async with super().lock(key):  # type: ignore[misc]
             yield
+
+
+def open_store(place: str) -> AbstractAsyncContextManager[Any]:
+    """Open the store in a directory, or in the Redis of a URL."""
+    if place.startswith("redis:"):
+        kind = type("TellingRedis", (Telling, gwms_async.RedisTokenStore), {})
+        return cast("type[gwms_async.RedisTokenStore]", kind).connect(place)
+    return nullcontext(type("TellingFiles", (Telling, gwms_async.FileTokenStore), {})(place))
 
 
 def tell(line: str) -> None:
@@ -28,10 +38,12 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-async def main(base_url: str, directory: str, calls: str, *credentials: str) -> None:
+async def main(base_url: str, place: str, calls: str, *credentials: str) -> None:
     """Make concurrent calls once a line comes in; tell of each step, each warning, and of success."""
-    store = TellingStore(directory)
-    async with GwmsClient(Credentials(*credentials), base_url=base_url, token_store=store) as gwms:
+    async with (
+        open_store(place) as store,
+        GwmsClient(Credentials(*credentials), base_url=base_url, token_store=store) as gwms,
+    ):
         tell("ready")
         await asyncio.to_thread(sys.stdin.readline)
         answers = await asyncio.gather(*(gwms.webhooks.list() for _ in range(int(calls))))

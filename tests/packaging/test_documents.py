@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers.documents import CLI, README, RECEIVING, ROOT, TESTING, Document
+from ..helpers import eshops
+from ..helpers.documents import CLI, FLEET, README, RECEIVING, ROOT, TESTING, Document
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
-DOCUMENTS = [README, TESTING, CLI, RECEIVING]
-LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150}
+DOCUMENTS = [README, TESTING, CLI, RECEIVING, FLEET]
+LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150, FLEET: 150}
 LONGEST_EXAMPLE = 26
 CHECKERS = {"mypy": ["mypy", "--strict", "--config-file=", "."], "pyright": ["pyright"]}
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "receiving"])
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "receiving", "fleet"])
 
 
 @each_document
@@ -77,6 +78,7 @@ def test_types(checker: str, tmp_path: Path) -> None:
         for number, document in enumerate(DOCUMENTS)
         for name, code in document.files().items()
     ]
+    files.append(("eshops.py", Path(eshops.__file__).read_text("utf-8")))  # what the guide to the fleet calls yours
     for name, code in files:
         (tmp_path / name).write_text(code, "utf-8")
     (tmp_path / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))

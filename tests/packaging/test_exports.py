@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import gwms_async
-from gwms_async import errors, receiving, testing
+from gwms_async import errors, fleet, receiving, testing
 
 from ..helpers.emulated import python
 
@@ -44,8 +44,9 @@ DOCUMENTED = {
     "WebhookType",
 }
 EXTRAS = {
-    *("click", "filelock", "opentelemetry", "platformdirs", "pytest", "rich", "aiohttp.web"),
-    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.telemetry", "gwms_async.testing"),
+    *("click", "filelock", "opentelemetry", "platformdirs", "pytest", "redis", "rich", "aiohttp.web"),
+    *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.auth.stores.redis"),
+    *("gwms_async.telemetry", "gwms_async.testing"),
 }
 HEAVY = {"aiohttp", "cattrs", "backoff", "yarl", "multidict"}
 
@@ -81,7 +82,10 @@ def test_no_other_name_is_public() -> None:
     assert set(gwms_async.__all__) == seen - modules - {"Any", "TYPE_CHECKING", "import_module"}
 
 
-@pytest.mark.parametrize("package", [gwms_async, receiving, testing])
+PACKAGES = [gwms_async, receiving, testing, *([fleet] if find_spec("docket") else [])]  # docket is an extra
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
     """Each name is loaded, on first use, from the module that the source imports it from."""
     tree = ast.parse(inspect.getsource(package))
@@ -93,7 +97,8 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    found.pop("FileTokenStore", None)  # needs an extra
+    for name in ("FileTokenStore", "RedisTokenStore"):  # need extras
+        found.pop(name, None)
 
     assert set(found) == set(package.__all__) <= set(dir(package))
     for name, home in found.items():
@@ -102,26 +107,38 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         assert name in vars(package)
 
 
-@pytest.mark.skipif(find_spec("filelock") is None, reason="the store in files is an extra")
-def test_the_store_in_files() -> None:
-    """It is loaded by name, but not by a star import."""
-    from gwms_async.auth.stores.file import FileTokenStore  # noqa: PLC0415  # an extra
+@pytest.mark.parametrize(
+    ("name", "home", "needed"), [("FileTokenStore", "file", "filelock"), ("RedisTokenStore", "redis", "redis")]
+)
+def test_the_stores(name: str, home: str, needed: str) -> None:
+    """They are loaded by name, but not by a star import."""
+    pytest.importorskip(needed, reason="the stores outside the process are extras")
 
-    assert gwms_async.FileTokenStore is FileTokenStore
-    assert "FileTokenStore" not in gwms_async.__all__
+    assert getattr(gwms_async, name) is getattr(import_module(f"gwms_async.auth.stores.{home}"), name)
+    assert name not in gwms_async.__all__
 
 
-@pytest.mark.parametrize("name", ["filelock", "platformdirs"])
-def test_the_store_in_files_without_the_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "home", "extra", "missing"),
+    [
+        ("FileTokenStore", "file", "file-store", "filelock"),
+        ("FileTokenStore", "file", "file-store", "platformdirs"),
+        ("RedisTokenStore", "redis", "redis", "redis"),
+    ],
+)
+def test_the_stores_without_their_extras(
+    name: str, home: str, extra: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error says what to install; all other names work, also in a star import."""
     installed: Any = ModuleType("filelock")
     installed.FileLock = installed.Timeout = object
     monkeypatch.setitem(sys.modules, "filelock", installed)
-    monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "gwms_async.auth.stores.file", raising=False)
+    for module in [module for module in sys.modules if module.partition(".")[0] == missing] or [missing]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"gwms_async.auth.stores.{home}", raising=False)
 
-    with pytest.raises(ImportError, match=rf"^FileTokenStore needs {name}: pip install 'gwms-async\[file-store\]'$"):
-        from gwms_async import FileTokenStore  # noqa: F401, PLC0415  # asked for on purpose
+    with pytest.raises(ImportError, match=rf"^{name} needs {missing}\S*: pip install 'gwms-async\[{extra}\]'$"):
+        getattr(gwms_async, name)
 
     names: dict[str, object] = {}
     exec("from gwms_async import *", names)  # noqa: S102  # functions allow no star import
@@ -150,6 +167,8 @@ def test_other_names_are_unknown() -> None:
         _ = gwms_async.GwmsServer  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'gwms_async.receiving' has no attribute 'Server'$"):
         _ = receiving.Server  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"^module 'gwms_async.fleet' has no attribute 'Server'$"):
+        _ = fleet.Server  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'gwms_async.testing' has no attribute 'Server'$"):
         _ = testing.Server  # type: ignore[attr-defined]
 
@@ -169,13 +188,38 @@ def test_the_client_is_light() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["gwms_async", "gwms_async.receiving", "gwms_async.testing", "pytest, gwms_async.testing.pytest_plugin"]
+    "name",
+    [
+        "gwms_async",
+        "gwms_async.fleet",
+        "gwms_async.receiving",
+        "gwms_async.testing",
+        "pytest, gwms_async.testing.pytest_plugin",
+    ],
 )
 def test_the_package_is_light(name: str) -> None:
     """Importing it, or the pytest plugin, imports no HTTP library."""
     modules = modules_after(f"import {name}")
 
     assert not modules & (HEAVY | {"gwms_async.client", "gwms_async.testing.emulator", "click", "filelock"})
+
+
+def test_the_fleet_needs_no_engine() -> None:
+    """Nor Redis: only `make_tasks` and `start` are docket's."""
+    modules = modules_after("from gwms_async.fleet import Eshop, EshopResult, Fleet")
+
+    assert "gwms_async.client" in modules
+    assert not modules & {"docket", "redis"}
+
+
+def test_the_fleet_without_docket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "docket", None)
+    monkeypatch.delitem(sys.modules, "gwms_async.fleet.docket", raising=False)
+    monkeypatch.delitem(vars(fleet), "start", raising=False)
+
+    with pytest.raises(ImportError, match=r"^start needs docket: pip install 'gwms-async\[fleet\]'$"):
+        _ = fleet.start
 
 
 @pytest.mark.skipif(find_spec("rich") is None, reason="the command line is an extra")

@@ -15,6 +15,7 @@ MIRRORED = [
     "auth",
     "auth/stores",
     "cli",
+    "fleet",
     "middleware",
     "receiving",
     "registration",

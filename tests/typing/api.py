@@ -24,6 +24,7 @@ from gwms_async import (
     Outcome,
     OutcomeStatus,
     OutcomeUnknownError,
+    RedisTokenStore,
     Report,
     Request,
     Response,
@@ -106,6 +107,10 @@ async def clients() -> None:
     in_files: TokenStore = FileTokenStore("directory")
     assert_type(FileTokenStore().directory, Path)
     assert_type(await in_files.load("key"), Token | None)
+    async with RedisTokenStore.connect("redis://localhost", cipher=None) as in_redis:
+        assert_type(in_redis, RedisTokenStore)
+        shared: TokenStore = in_redis
+        assert_type(await shared.load("key"), Token | None)
 
 
 async def mistakes() -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import stat
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +17,7 @@ from platformdirs import user_cache_path
 
 from ...errors import ConfigurationError
 from ...tokens import Token
+from .codec import decode, encode
 
 _KEY = re.compile(r"[0-9a-z_-]{1,100}")
 _LARGEST = 65_536
@@ -155,7 +154,7 @@ def _make_directory(directory: Path) -> None:
 def _read(path: Path) -> Token | None:
     # Neither the content nor json's error, which quotes it, is in a local of a frame that an error keeps.
     try:
-        token = _token_in(_content(path))
+        token = decode(_content(path))
     except FileNotFoundError:
         return None
     if token is None:
@@ -170,27 +169,8 @@ def _content(path: Path) -> bytes:
             raise OSError(f"{path} is not a regular file")
         if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o077):
             raise PermissionError(f"{path} is accessible to other users")
-        return file.read(_LARGEST + 1)
-
-
-def _token_in(content: bytes) -> Token | None:
-    if len(content) > _LARGEST:
-        return None
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    match found:
-        case {"value": str(value), "expires_at": None}:
-            return Token(value)
-        case {"value": str(value), "expires_at": int() | float() as expires_at} if _is_time(expires_at):
-            return Token(value, expires_at)
-    return None
-
-
-def _is_time(number: float) -> bool:
-    """Return whether JSON's number is a finite one that fits a float, and not a boolean."""
-    return not isinstance(number, bool) and abs(number) <= sys.float_info.max
+        content = file.read(_LARGEST + 1)
+        return content if len(content) <= _LARGEST else b""
 
 
 def _write(path: Path, token: Token) -> None:
@@ -199,7 +179,7 @@ def _write(path: Path, token: Token) -> None:
     try:
         with os.fdopen(number, "wb") as file:
             Path(name).chmod(0o600)  # whatever the umask
-            file.write(_json(token))
+            file.write(encode(token))
             file.flush()
             os.fsync(number)
         Path(name).replace(path)
@@ -215,7 +195,3 @@ def _delete(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _json(token: Token) -> bytes:
-    return json.dumps({"value": token.value, "expires_at": token.expires_at}, allow_nan=False).encode()

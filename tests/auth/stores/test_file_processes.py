@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,58 +15,7 @@ from gwms_async.testing import GwmsEmulator, Stall
 from gwms_async.tokens import store_key
 
 from ...helpers.emulated import until
-
-PROGRAM = Path(__file__).parents[2] / "helpers" / "store_process.py"
-
-
-class Process:
-    """A service's process.
-
-    Args:
-        gateway: Whom it calls.
-        directory: Where it keeps tokens.
-        calls: How many calls it makes.
-    """
-
-    def __init__(self, gateway: GwmsEmulator, directory: Path, calls: int) -> None:
-        arguments = [gateway.base_url, str(directory), str(calls), *gateway.credentials]
-        self.popen = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def expect(self, line: str) -> None:
-        """Wait for the next line that it writes."""
-        assert self.popen.stdout is not None
-        assert self.popen.stdout.readline() == f"{line}\n"
-
-    def go(self) -> None:
-        """Let it begin."""
-        assert self.popen.stdin is not None
-        self.popen.stdin.write("\n")
-        self.popen.stdin.flush()
-
-    def kill(self) -> None:
-        """End it as the system would, without a chance to tidy up."""
-        self.popen.kill()
-        self.popen.wait(10)
-
-    def end(self) -> None:
-        """Take its last lines, of which there must be none, and its exit code."""
-        output, _ = self.popen.communicate(timeout=30)
-        assert (output, self.popen.returncode) == ("", 0)
-
-
-@contextmanager
-def processes(count: int, gateway: GwmsEmulator, directory: Path, calls: int) -> Iterator[list[Process]]:
-    """Start processes, all of them ready; those that are still there in the end are killed."""
-    with ExitStack() as stack:
-        started = [Process(gateway, directory, calls) for _ in range(count)]
-        for one in started:
-            stack.enter_context(one.popen)
-            stack.callback(one.popen.kill)
-        for one in started:
-            one.expect("ready")
-        yield started
+from ...helpers.store_processes import processes
 
 
 @pytest.mark.slow

@@ -1,0 +1,180 @@
+"""A token store in Redis, shared by the processes of several machines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol, Self
+from uuid import uuid4
+
+from attrs import field, frozen
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.lock import Lock
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from ...errors import ConfigurationError
+from ...tokens import Token
+from .codec import decode, encode
+
+LEASE = 8.0
+"""Seconds until a killed holder's lock runs out: before the others give up waiting, so that one inherits it."""
+_DAY = 86_400
+
+
+class Cipher(Protocol):
+    """Encrypts what is stored, as cryptography's `Fernet` and, to rotate keys, `MultiFernet` do."""
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return `data` encrypted, as ASCII where the client of Redis decodes responses."""
+        ...
+
+    def decrypt(self, token: bytes) -> bytes:
+        """Return what was encrypted, or raise."""
+        ...
+
+
+@frozen(eq=False)
+class RedisTokenStore:
+    """Keeps tokens in Redis, so that the processes of several machines share one login.
+
+    Anyone who can read that Redis can use the tokens: give it a password and TLS, or pass a cipher.
+
+    Args:
+        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed.
+        cipher: Encrypts the tokens; None to store them as they are.
+        prefix: The start of all keys, for several deployments in one database.
+    """
+
+    _redis: Redis | RedisCluster = field(repr=False)
+    _cipher: Cipher | None = field(default=None, repr=False, kw_only=True)
+    prefix: str = field(default="gwms-async", kw_only=True)
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, url: str, *, cipher: Cipher | None = None, prefix: str = "gwms-async"
+    ) -> AsyncIterator[Self]:
+        """Open a store with connections of its own, for `async with`; a Redis that hangs costs two seconds a step.
+
+        Args:
+            url: For example ``rediss://:password@cache.example/0``; its options take precedence over the time limits.
+            cipher: See the class.
+            prefix: See the class.
+
+        Raises:
+            ConfigurationError: The URL is invalid.
+        """
+        try:
+            redis = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1))
+        except ValueError:
+            redis = None
+        del url  # a frame keeps it, and it may contain a password
+        if redis is None:
+            raise ConfigurationError("the URL of Redis is invalid; it must be like rediss://:password@cache.example/0")
+        try:
+            yield cls(redis, cipher=cipher, prefix=prefix)
+        finally:
+            await redis.aclose()
+
+    async def load(self, key: str) -> Token | None:
+        """Return the token last saved, None if there is none or it has expired.
+
+        Args:
+            key: The key of an account.
+
+        Raises:
+            ValueError: The entry does not contain a token.
+            Exception: Redis failed, or the cipher could not decrypt the entry.
+        """
+        found = await self._redis.get(self._name("token", key))
+        if found is None:
+            return None
+        token = decode(self._decrypted(found))
+        del found
+        if token is None:
+            raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
+        return token
+
+    async def save(self, key: str, token: Token) -> None:
+        """Save a token, replacing what was there; Redis drops it a minute after it expires.
+
+        Args:
+            key: The key of an account.
+            token: The token.
+
+        Raises:
+            Exception: Redis or the cipher failed.
+        """
+        content = encode(token)
+        if self._cipher is not None:
+            content = self._cipher.encrypt(content)
+        await self._redis.set(self._name("token", key), content, ex=_seconds_to_keep(token, time.time()))
+
+    async def forget(self, key: str) -> bool:
+        """Delete the token, once a renewal under way has ended, and return whether there was one.
+
+        Args:
+            key: The key of an account.
+
+        Raises:
+            Exception: Redis failed.
+        """
+        async with self.lock(key):
+            return bool(await self._redis.delete(self._name("token", key)))
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Lock the token for a renewal, for eight seconds at most; waits while someone else holds the lock.
+
+        An older token that is saved after that does no harm: it is still valid.
+
+        Args:
+            key: The key of an account.
+
+        Raises:
+            Exception: Redis failed.
+        """
+        lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex
+        while not await _attempt(lock, owner):  # noqa: ASYNC110  # the holder is another process
+            await asyncio.sleep(0.1)
+        try:
+            yield
+        finally:
+            await asyncio.shield(_release(lock, owner))
+
+    def _name(self, kind: str, key: str) -> str:
+        # The braces put both keys of an account into one slot of a cluster.
+        return f"{self.prefix}:{kind}:{{{key}}}"
+
+    def _decrypted(self, content: bytes | str) -> bytes:
+        if isinstance(content, str):  # a client that decodes responses
+            content = content.encode()
+        return content if self._cipher is None else self._cipher.decrypt(content)
+
+
+async def _attempt(lock: Lock, owner: str) -> bool:
+    """Try once to acquire a lock; after a cancellation, release what Redis may still grant."""
+    # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
+    attempt = asyncio.create_task(lock.acquire(blocking=False, token=owner))
+    try:
+        return await asyncio.shield(attempt)
+    except asyncio.CancelledError:
+        await asyncio.shield(_release(lock, owner, attempt))
+        raise
+
+
+async def _release(lock: Lock, owner: str, attempt: Awaitable[bool] | None = None) -> None:
+    # A failure does no harm, for the lease runs out; left in a task, it would be logged with the host's name.
+    with suppress(Exception):
+        async with asyncio.timeout(2):  # a borrowed client may have no time limits
+            if attempt is None or await attempt:
+                await lock.do_release(owner)  # type: ignore[arg-type]
+
+
+def _seconds_to_keep(token: Token, now: float) -> int:
+    if token.expires_at is None:
+        return _DAY
+    return int(min(max(token.expires_at - now, 0) + 60, 31 * _DAY))

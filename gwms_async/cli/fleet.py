@@ -1,0 +1,137 @@
+"""``gwms fleet``: the e-shops of many accounts; its demo runs on built-in emulators and docket's store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from .. import Credentials, WebhookSpec, WebhookType
+from ..fleet import Eshop, EshopResult, Fleet
+from ..testing import GwmsEmulator, RateLimit
+from .loop import run
+from .output import Exit, handle_errors
+
+if TYPE_CHECKING:
+    from docket import Docket, Execution
+
+_ACCOUNTS, _ESHOPS = 8, 5
+_REFUSED, _THROTTLED = 1, 2
+_TROUBLES = {_REFUSED: "password refused", _THROTTLED: "throttled"}
+_WORKERS = ("worker-1", "worker-2", "worker-3")
+_ENDED = {"completed", "failed", "cancelled"}
+_OK = "\n[green]Checked against the emulators: {} webhooks exist exactly once, and each account logged in once."
+_NOT_OK = "\n[red]The webhooks on the emulators are not as they should be."
+
+
+@click.group()
+def fleet() -> None:
+    """Work on the e-shops of many accounts, with several workers."""
+
+
+@fleet.command()
+@click.pass_context
+def demo(context: click.Context) -> None:
+    """Watch three workers register the webhooks of forty e-shops while one of them stops.
+
+    There are eight accounts, on emulators: the password of one is refused, another is throttled. The worker that stops
+    finishes its task, and the others do the rest. Exits with 0 only if each webhook exists exactly once.
+    """
+    if find_spec("docket") is None:
+        raise click.ClickException("gwms fleet demo needs docket: pip install 'gwms-async[fleet]'")
+    context.exit(run(handle_errors(run_demo(_ACCOUNTS, _ESHOPS, Console()))))
+
+
+async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
+    """Run the demo.
+
+    Args:
+        accounts: How many accounts.
+        eshops: How many e-shops each.
+        console: Shows what happens.
+    """
+    from docket import Docket  # noqa: PLC0415  # an extra
+
+    from ..fleet import make_tasks, start  # noqa: PLC0415  # they need docket
+
+    gateways = [GwmsEmulator(latency=0.02) for _ in range(accounts)]
+    gateways[_REFUSED].refuse_logins = True
+    gateways[_THROTTLED].rate_limit = RateLimit(60, burst=20)
+    names = {f"account-{account}": [f"{account}-{eshop}" for eshop in range(eshops)] for account in range(accounts)}
+    async with AsyncExitStack() as stack:
+        for gateway, keys in zip(gateways, names.values(), strict=True):
+            await stack.enter_async_context(gateway)
+            for key in keys:
+                gateway.add_eshop(key)
+
+        async def find(name: str) -> Eshop:
+            gateway = gateways[int(name.partition("-")[0])]
+            credentials = Credentials(gateway.credentials.username, gateway.credentials.password, name)
+            specs = [WebhookSpec(f"https://{name}.example/gwms", event_type) for event_type in WebhookType]
+            return Eshop(credentials, specs, base_url=gateway.base_url)
+
+        docket = await stack.enter_async_context(Docket(name="gwms-demo", url="memory://"))
+        for task in make_tasks(lambda: Fleet(find)):
+            docket.register(task)
+        console.print(f"{accounts} accounts with {eshops} e-shops each; {len(_WORKERS)} workers, one of which stops.")
+        tasks = await start(docket, names, run="demo")
+        await _work(docket, tasks, gateways, console)
+        results = [await task.get_result() for task in tasks]
+    is_right = all(
+        is_as_wanted(gateway, part, eshops, is_refused=number == _REFUSED)
+        for number, (gateway, part) in enumerate(zip(gateways, results, strict=True))
+    )
+    console.print(_OK.format(sum(len(gateway.webhooks) for gateway in gateways)) if is_right else _NOT_OK)
+    return Exit.DONE if is_right else Exit.FAILED
+
+
+def is_as_wanted(gateway: GwmsEmulator, results: Iterable[EshopResult], eshops: int, *, is_refused: bool) -> bool:
+    """Return whether an account logged in once, and has each webhook once, or none and an error per e-shop."""
+    held = Counter((hook.eshop, hook.url, hook.webhook_type) for hook in gateway.webhooks)
+    errors = [error for result in results for error in result.errors]
+    expected = (0, ["all: LoginError"] * eshops) if is_refused else (eshops * len(WebhookType), [])
+    return gateway.logins == 1 and set(held.values()) <= {1} and (len(held), errors) == expected
+
+
+async def _work(docket: Docket, tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console) -> None:
+    """Let workers do the tasks, stop one after the first of them, and show it all meanwhile."""
+    stopped, *others = [asyncio.create_task(_worker(docket, name)) for name in _WORKERS]
+    try:
+        with Live(console=console) as live:
+            while not all(task.state.value in _ENDED for task in tasks):
+                await asyncio.sleep(0.1)
+                for task in tasks:
+                    await task.sync()
+                if not stopped.cancelling() and any(task.state.value in _ENDED for task in tasks):
+                    stopped.cancel()  # once: a second time it would not finish its task
+                live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
+    finally:
+        for worker in others if stopped.cancelling() else [stopped, *others]:
+            worker.cancel()
+        await asyncio.wait([stopped, *others])
+
+
+async def _worker(docket: Docket, name: str) -> None:
+    from docket import Worker  # noqa: PLC0415  # an extra
+
+    async with Worker(docket, name, concurrency=1) as worker:
+        await worker.run_forever()
+
+
+def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped: str) -> Table:
+    table = Table("account", "worker", "e-shops", "webhooks", "logins", "")
+    for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
+        account, names = task.args
+        worker = (task.worker or "") + " (stopped)" * (task.worker == stopped)
+        done = len(names) if task.state.value in _ENDED else task.progress.current or 0
+        counts = f"{done} of {len(names)}", str(len(gateway.webhooks)), str(gateway.logins)
+        table.add_row(account, worker, *counts, _TROUBLES.get(number, ""))
+    return table

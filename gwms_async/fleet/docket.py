@@ -1,0 +1,80 @@
+"""The fleet as tasks of docket, which workers on several machines take from one Redis."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+
+from docket import ConcurrencyLimit, CurrentExecution, Docket, Execution, ExponentialRetry, Shared, TaskCall
+
+from .fleet import EshopResult, Fleet
+
+_CHUNK, _AT_ONCE = 100, 4
+# Seconds are the client's own retries; docket's are minutes.
+_RETRY = ExponentialRetry(attempts=3, minimum_delay=timedelta(minutes=5), maximum_delay=timedelta(minutes=20))
+
+
+def make_tasks(
+    open_fleet: Callable[[], AbstractAsyncContextManager[Fleet]],
+) -> list[Callable[..., Awaitable[list[EshopResult]]]]:
+    """Return the tasks for ``docket worker --tasks``: they reconcile up to a hundred e-shops, one account at a time.
+
+    A task is repeated after five and ten minutes if something went wrong that may succeed then; its last results stay.
+
+    Args:
+        open_fleet: Opens the fleet of a worker, once.
+    """
+
+    async def reconcile_eshops(
+        account: str,  # noqa: ARG001  # what the limit goes by
+        names: list[str],
+        *,
+        fleet: Fleet = Shared(open_fleet),
+        # Not docket's `Progress`: concurrent tasks of a worker share one, which counts for the last of them.
+        execution: Execution = CurrentExecution(),
+        retry: ExponentialRetry = _RETRY,
+        _limit: ConcurrencyLimit = ConcurrencyLimit("account", 1),
+    ) -> list[EshopResult]:
+        await execution.progress.set_total(len(names))
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def reconcile(name: str) -> EshopResult:
+            async with places:
+                result = await fleet.reconcile(name)
+            await execution.progress.increment()
+            return result
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(reconcile(name)) for name in names]
+        results = [task.result() for task in running]
+        if retry.attempt < (retry.attempts or 0) and any(result.retryable for result in results):
+            retry.after(retry.delay)
+        return results
+
+    return [reconcile_eshops]
+
+
+async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
+    """Add the tasks of a run; those of the same run that are waiting or under way are not added again.
+
+    Args:
+        docket: Where to add them.
+        eshops_by_account: The names of e-shops, by a label of yours for their account. Labels and names stand in Redis
+            and in the logs of workers: use no mail address and no key.
+        run: The name of the run, for example its date.
+
+    Returns:
+        The tasks, to follow their progress and take their results.
+    """
+    calls = []
+    for account, eshops in eshops_by_account.items():
+        names = list(eshops)
+        for first in range(0, len(names), _CHUNK):
+            arguments = account, names[first : first + _CHUNK]
+            key = f"{run}:{account}:{first // _CHUNK}"
+            calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
+    return await docket.add_many(calls)
+
+
+async def reconcile_eshops(account: str, names: list[str]) -> None:
+    """Name the task of the workers: to start a run, you need not have it, and this is never run."""

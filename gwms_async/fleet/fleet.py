@@ -1,0 +1,157 @@
+"""Many e-shops of many accounts, one at a time or some together; no engine is needed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self, Unpack
+
+from attrs import define, field, frozen
+
+from ..client import ClientOptions, GwmsClient
+from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
+from ..models import Webhook, WebhookSpec
+from ..registration.report import Report
+from ..settings import CredentialsLike
+
+_MOST_CLIENTS = 100
+_REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
+
+
+@frozen
+class Eshop:
+    """What an e-shop needs: how to reach it, and the webhooks it should have.
+
+    Args:
+        credentials: The account, and the e-shop's API key.
+        specs: The webhooks.
+        prune: Which others to delete, as for `Webhooks.plan`; by default none.
+        base_url: The gateway's base URL; None for that of the fleet.
+    """
+
+    credentials: CredentialsLike = field(repr=False)
+    specs: Iterable[WebhookSpec] = field(repr=False)
+    prune: str | Callable[[Webhook], object] | None = None
+    base_url: str | None = None
+
+
+@frozen
+class EshopResult:
+    """What became of an e-shop: plain values without URLs and secrets, which any engine can store.
+
+    Args:
+        name: The e-shop.
+        counts: How many webhooks ended with each status, as in `Report.counts`, and how many `copies` there are.
+        errors: What went wrong, for each webhook ``event type: error class``; ``find: …`` and ``all: …`` otherwise.
+        seconds: How long it took.
+        retryable: Whether something went wrong that may succeed in a few minutes.
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    errors: tuple[str, ...]
+    seconds: float
+    retryable: bool = False
+
+
+@define(eq=False)
+class _Account:
+    client: GwmsClient
+    users: int = 0
+
+
+class Fleet:
+    """Reconciles e-shops by name: adopts, (de)activates, creates and deletes their webhooks.
+
+    ::
+
+        async with Fleet(find, token_store=store) as fleet:
+            print(await fleet.reconcile("shop-17"))
+
+    E-shops of an account share one client: one login, one pace, one retry budget. Clients that have not been used for
+    the longest time are closed when there are more than a hundred.
+
+    Args:
+        find: Returns the e-shop of a name, for example from your database.
+        options: The arguments of `GwmsClient` other than its credentials.
+    """
+
+    def __init__(self, find: Callable[[str], Awaitable[Eshop]], **options: Unpack[ClientOptions]) -> None:
+        self._find = find
+        self._options = options
+        self._accounts: dict[tuple[str | None, str, str], _Account] = {}
+
+    async def reconcile(self, name: str) -> EshopResult:
+        """Make the webhooks of an e-shop what they should be; safe to repeat, and to run in several places.
+
+        Args:
+            name: What `find` knows the e-shop by.
+
+        Returns:
+            What became of it. Nothing is raised, whatever fails: texts of errors might contain a secret of yours.
+        """
+        started, step = time.monotonic(), "find"
+        counts: dict[str, int] = {}
+        try:
+            eshop = await self._find(name)
+            step = "all"
+            async with self._client(eshop) as gwms:
+                report = await _reconcile(gwms, eshop)
+            counts = dict(Counter(str(outcome.status) for outcome in report.outcomes))
+            if copies := sum(len(outcome.copies) for outcome in report.outcomes):
+                counts["copies"] = copies
+            errors = tuple(f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures)
+            retryable = any(is_retryable(one.error) for one in report.failures)
+        except Exception as error:  # noqa: BLE001  # see above
+            errors, retryable = (f"{step}: {type(error).__name__}",), step == "find" or is_retryable(error)
+        return EshopResult(name, counts, errors, round(time.monotonic() - started, 3), retryable)
+
+    @asynccontextmanager
+    async def _client(self, eshop: Eshop) -> AsyncIterator[GwmsClient]:
+        options, credentials = self._options.copy(), eshop.credentials
+        if eshop.base_url is not None:
+            options["base_url"] = eshop.base_url
+        key = (eshop.base_url, credentials.username, credentials.password)
+        account = self._accounts.pop(key, None) or _Account(GwmsClient(credentials, **options))
+        self._accounts[key] = account  # the last is the one most recently used
+        account.users += 1
+        try:
+            yield account.client.for_eshop(credentials.api_key)
+        finally:
+            account.users -= 1
+            idle = [key for key, account in self._accounts.items() if not account.users]
+            for key in idle[: max(0, len(self._accounts) - _MOST_CLIENTS)]:
+                await self._accounts.pop(key).client.close()
+
+    async def close(self) -> None:
+        """Close all clients."""
+        async with AsyncExitStack() as stack:
+            while self._accounts:
+                stack.push_async_callback(self._accounts.popitem()[1].client.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+async def _reconcile(gwms: GwmsClient, eshop: Eshop) -> Report:
+    if eshop.prune is None:
+        return await gwms.webhooks.register_many(eshop.specs)
+    return await gwms.webhooks.apply(await gwms.webhooks.plan(eshop.specs, prune=eshop.prune))
+
+
+def is_retryable(error: Exception | None) -> bool:
+    """Return whether what failed may succeed in a few minutes; not so a refused login, or a wrong argument.
+
+    A rejected key may: with a token revoked within a minute of its login, a key used for the first time looks rejected.
+    """
+    match error:
+        case ApiError():
+            return error.status >= 500 or error.status in _REFUSED_FOR_NOW
+        case TransportError():
+            return error.cause is not Cause.MISCONFIGURED
+    return not isinstance(error, LoginError | PlanRefusedError | ValueError | TypeError)

@@ -1,0 +1,142 @@
+"""The token store in Redis: its keys, their lives, its cipher, its lock."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+pytest.importorskip("redis", reason="the store in Redis is an extra")
+
+from redis.asyncio import Redis
+
+from gwms_async import ConfigurationError, RedisTokenStore, Token
+from gwms_async.auth.guarded_store import GuardedStore
+from gwms_async.auth.stores.redis import LEASE
+
+from ...helpers.redis_server import RedisServer
+
+KEY = "0f" * 32
+SECRET = "t0ken-of-the-store"
+
+
+@pytest_asyncio.fixture
+async def client(redis: RedisServer) -> AsyncIterator[Redis]:
+    """Somebody's client of an empty Redis."""
+    async with Redis.from_url(redis.url) as one:
+        yield one
+
+
+def test_a_lock_runs_out_before_the_others_give_up() -> None:
+    """So one of them inherits a killed holder's lock, and the rest its token."""
+    patience = inspect.signature(GuardedStore).parameters["patience"].default
+
+    assert patience - 2 >= LEASE
+
+
+async def test_its_keys(client: Redis) -> None:
+    """Those of an account are in one slot of a cluster; deployments have their own."""
+    store, other = RedisTokenStore(client), RedisTokenStore(client, prefix="stage")
+    async with store.lock(KEY), other.lock(KEY):
+        await store.save(KEY, Token(SECRET))
+        names = sorted(await client.keys())
+
+    assert names == [
+        *(f"gwms-async:lock:{{{KEY}}}".encode(), f"gwms-async:token:{{{KEY}}}".encode()),
+        f"stage:lock:{{{KEY}}}".encode(),
+    ]
+    assert await client.keys("*lock*") == []
+    assert await other.load(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("life", "kept"),
+    [(600, 660), (-600, 60), (10**9, 31 * 86_400), (None, 86_400)],
+    ids=["valid", "expired", "longer than a month", "unknown"],
+)
+async def test_how_long_a_token_is_kept(client: Redis, life: float | None, kept: int) -> None:
+    """A minute longer than it is valid, but a month at most."""
+    await RedisTokenStore(client).save(KEY, Token(SECRET, None if life is None else time.time() + life))
+
+    left = await client.ttl(f"gwms-async:token:{{{KEY}}}")
+    assert kept - 5 <= left <= kept
+
+
+async def test_forget(client: Redis) -> None:
+    """It says whether there was a token."""
+    store = RedisTokenStore(client)
+    await store.save(KEY, Token(SECRET))
+
+    assert await store.forget(KEY)
+    assert not await store.forget(KEY)
+    assert await store.load(KEY) is None
+
+
+@pytest.mark.parametrize("decode_responses", [False, True])
+async def test_a_cipher(redis: RedisServer, *, decode_responses: bool) -> None:
+    """The token is in Redis in encrypted form only, also through a client that decodes responses."""
+    fernet = pytest.importorskip("cryptography.fernet")
+    cipher = fernet.Fernet(fernet.Fernet.generate_key())
+    async with Redis.from_url(redis.url, decode_responses=decode_responses) as client:
+        store = RedisTokenStore(client, cipher=cipher)
+        await store.save(KEY, Token(SECRET, 10**10))
+
+        assert await store.load(KEY) == Token(SECRET, 10**10)
+        assert SECRET not in str(await client.get(f"gwms-async:token:{{{KEY}}}"))
+
+
+async def test_a_borrowed_client_is_not_closed(client: Redis) -> None:
+    """Nor shown: its URL may contain a password."""
+    store = RedisTokenStore(client)
+
+    assert repr(store) == "RedisTokenStore(prefix='gwms-async')"
+    assert await client.ping()
+
+
+async def test_a_lock_that_has_run_out(client: Redis) -> None:
+    """Its holder ends without an error, and leaves the next one's lock alone."""
+    store = RedisTokenStore(client)
+    async with store.lock(KEY):
+        await client.delete(f"gwms-async:lock:{{{KEY}}}")  # as at the end of the lease
+        await client.set(f"gwms-async:lock:{{{KEY}}}", "the next one")
+
+    assert await client.get(f"gwms-async:lock:{{{KEY}}}") == b"the next one"
+
+
+@pytest.mark.parametrize("url", ["https://:hunter2@cache.example", "redis://:hunter2#a@cache.example", "cache.example"])
+async def test_an_invalid_url(url: str) -> None:
+    """The error shows no part of it, for it may contain a password; nor does the frame."""
+    with pytest.raises(ConfigurationError, match=r"^the URL of Redis is invalid") as caught:
+        async with RedisTokenStore.connect(url):
+            pass
+
+    assert "hunter2" not in f"{caught.value}{caught.value.__context__!r}"
+    assert caught.value.__context__ is None
+    frames = [frame.frame.f_locals for frame in caught.traceback if frame.path != Path(__file__)]
+    assert frames
+    assert "hunter2" not in str(frames)
+
+
+async def test_a_lock_granted_to_someone_cancelled(redis: RedisServer, client: Redis) -> None:
+    """It is taken back: the answer of Redis was on its way."""
+    inside = asyncio.Event()
+
+    async def enter() -> None:
+        async with RedisTokenStore(client).lock(KEY):
+            inside.set()
+
+    await client.ping()  # connects
+    waiter = asyncio.create_task(enter())
+    while redis.command("EXISTS", f"gwms-async:lock:{{{KEY}}}") != b":1\r\n":  # noqa: ASYNC110  # it has no events
+        await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+
+    assert waiter.cancelled()
+    assert not inside.is_set()
+    assert await client.keys() == []

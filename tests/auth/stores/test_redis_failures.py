@@ -1,0 +1,194 @@
+"""What a Redis that fails costs: a warning and a login of one's own, never a call."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("redis", reason="the store in Redis is an extra")
+
+from redis.asyncio import Redis
+
+from gwms_async import RedisTokenStore, Token, TokenStore
+from gwms_async.testing import GwmsEmulator
+from gwms_async.tokens import store_key
+
+from ...helpers.emulated import client
+from ...helpers.redis_server import REDIS, RedisServer, redis_server
+
+SECRET = "t0ken-of-the-store"
+
+
+@pytest.fixture(autouse=True)
+def logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Show no token and no address of Redis in any log, ours or another's."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert not re.search("localhost|token-|t0ken|hunter2", caplog.text)
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """List the warnings, without what is common to all."""
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [message.removeprefix("the token store could not ").partition(";")[0] for message in messages]
+
+
+async def list_webhooks(gateway: GwmsEmulator, store: TokenStore) -> None:
+    """Make a call, which must not fail."""
+    async with client(gateway, token_store=store) as gwms:
+        assert await gwms.webhooks.list() == []
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """Be a Redis that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"redis://:hunter2@localhost:{listening.getsockname()[1]}"
+
+
+async def test_it_refuses(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The login comes at once."""
+    with silent() as url:
+        pass  # nobody listens any longer
+    started = time.monotonic()
+    async with RedisTokenStore.connect(url) as store:
+        await list_webhooks(gateway, store)
+
+    assert said(caplog) == ["be locked (ConnectionError)"]
+    assert gateway.logins == 1
+    assert time.monotonic() - started < 1
+
+
+async def hangs(gateway: GwmsEmulator, options: str) -> float:
+    """Make a call while Redis hangs; return how long that took."""
+    with silent() as url:
+        started = time.monotonic()
+        async with RedisTokenStore.connect(url + options) as store:
+            await list_webhooks(gateway, store)
+        return time.monotonic() - started
+
+
+async def test_it_hangs(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The login comes after a time limit, here one that the URL shortens."""
+    assert await hangs(gateway, "?socket_timeout=0.05") < 1
+    assert said(caplog) == ["be locked (TimeoutError)"]
+
+
+@pytest.mark.slow
+async def test_it_hangs_with_the_usual_time_limits(gateway: GwmsEmulator) -> None:
+    """The login comes within a few seconds."""
+    assert 1 < await hangs(gateway, "") < 5
+
+
+@pytest.mark.slow
+async def test_a_borrowed_client_without_time_limits_hangs(
+    gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The login comes when the patience of the client's guard ends; nothing is left behind."""
+    with silent() as url:
+        async with Redis.from_url(url, socket_timeout=None, socket_connect_timeout=None) as endless:
+            started = time.monotonic()
+            await list_webhooks(gateway, RedisTokenStore(endless))
+
+    assert 9 < time.monotonic() - started < 13
+    assert said(caplog) == ["be locked (TimeoutError)"]
+
+
+class Interrupted:
+    """A store that something happens to between its lock and its save."""
+
+    def __init__(self, store: RedisTokenStore, redis: RedisServer) -> None:
+        self.load, self.lock = store.load, store.lock
+        self._save, self._redis = store.save, redis
+
+    async def save(self, key: str, token: Token) -> None:
+        """Save a token where there is no Redis any longer."""
+        self._redis.kill()
+        await self._save(key, token)
+
+
+@pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
+async def test_it_is_killed_between_lock_and_save(
+    gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """The login counts, and nobody waits for the lock."""
+    with redis_server(tmp_path) as redis:
+        async with RedisTokenStore.connect(redis.url) as store:
+            await list_webhooks(gateway, Interrupted(store, redis))
+
+    assert said(caplog) == ["be written (ConnectionError)"]
+    assert gateway.logins == 1
+
+
+def ciphers() -> Any:
+    """Make two ciphers with different keys."""
+    fernet = pytest.importorskip("cryptography.fernet").Fernet
+    return fernet(fernet.generate_key()), fernet(fernet.generate_key())
+
+
+@asynccontextmanager
+async def holding(redis: RedisServer, gateway: GwmsEmulator, content: str) -> AsyncIterator[RedisTokenStore]:
+    """Give a store with something in place of the token."""
+    async with RedisTokenStore.connect(redis.url) as store:
+        key = store_key(gateway.base_url, gateway.credentials.username)
+        redis.command("SET", f"gwms-async:token:{{{key}}}", content)
+        yield store
+
+
+@pytest.mark.parametrize("content", ["", f"{SECRET}", f'{{"value": ["{SECRET}"]}}', "\0" * 10**5])
+async def test_garbage(
+    gateway: GwmsEmulator, redis: RedisServer, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    """It is replaced by the token of the login."""
+    async with holding(redis, gateway, content) as store:
+        for _ in range(2):
+            await list_webhooks(gateway, store)
+
+    assert said(caplog) == ["be read (ValueError)"]
+    assert gateway.logins == 1
+
+
+async def test_an_entry_of_another_type(
+    gateway: GwmsEmulator, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is replaced as well."""
+    async with holding(redis, gateway, "") as store:
+        (key,) = re.findall(rb"gwms-async:\S+", redis.command("KEYS", "*"))
+        redis.command("DEL", key.decode())
+        redis.command("LPUSH", key.decode(), SECRET)
+        for _ in range(2):
+            await list_webhooks(gateway, store)
+
+    assert said(caplog) == ["be read (ResponseError)"]
+    assert gateway.logins == 1
+
+
+async def test_the_wrong_cipher(gateway: GwmsEmulator, redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """A token that cannot be decrypted is replaced; one in plain text too."""
+    one, other = ciphers()
+    for cipher in (None, one, other, other):
+        async with RedisTokenStore.connect(redis.url, cipher=cipher) as store:
+            await list_webhooks(gateway, store)
+
+    assert said(caplog) == ["be read (InvalidToken)"] * 2
+    assert gateway.logins == 3
+
+
+async def test_a_full_redis(gateway: GwmsEmulator, redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """It refuses even the lock."""
+    redis.command("CONFIG", "SET", "maxmemory", "1")
+    try:
+        async with RedisTokenStore.connect(redis.url) as store:
+            await list_webhooks(gateway, store)
+    finally:
+        redis.command("CONFIG", "SET", "maxmemory", "0")
+
+    assert said(caplog) == ["be locked (OutOfMemoryError)"]

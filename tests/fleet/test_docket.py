@@ -1,0 +1,235 @@
+"""The fleet on docket, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+pytest.importorskip("docket", reason="docket is an extra")
+
+from docket import Disposition, Docket, Execution, ExecutionState, Worker
+
+from gwms_async import Credentials
+from gwms_async.fleet import Eshop, EshopResult, Fleet, make_tasks, start
+
+from ..helpers.accounts import Accounts, accounts, find_in
+from ..helpers.emulated import QUICK
+
+QUICKLY = timedelta(milliseconds=10)
+Find = Callable[[str], Awaitable[Eshop]]
+
+
+@pytest_asyncio.fixture
+async def some() -> AsyncIterator[Accounts]:
+    """Three accounts with three e-shops each, which want two webhooks each."""
+    async with accounts(3, 3, events=2) as three:
+        yield three
+
+
+@pytest_asyncio.fixture
+async def docket(request: pytest.FixtureRequest) -> AsyncIterator[Docket]:
+    """A docket of this test's own."""
+    async with Docket(name=request.node.name, url="memory://") as one:
+        yield one
+
+
+def finder(some: Accounts) -> Find:
+    """Find the e-shops of accounts."""
+
+    async def find(name: str) -> Eshop:
+        return find_in(some.as_json(), name)
+
+    return find
+
+
+@asynccontextmanager
+async def worker(docket: Docket, find: Find) -> AsyncIterator[Worker]:
+    """Open a worker, which does not run yet."""
+    for task in make_tasks(lambda: Fleet(find, retry=QUICK)):
+        docket.register(task)
+    async with Worker(docket, minimum_check_interval=QUICKLY, scheduling_resolution=QUICKLY) as one:
+        yield one
+
+
+@asynccontextmanager
+async def running(one: Worker) -> AsyncIterator[None]:
+    """Let a worker run."""
+    task = asyncio.create_task(one.run_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until(executions: list[Execution], condition: Callable[[Execution], bool]) -> None:
+    """Wait for a state of tasks that is bound to come, 10 seconds at most."""
+    async with asyncio.timeout(10):
+        while not all(map(condition, executions)):
+            await asyncio.sleep(0.01)
+            for execution in executions:
+                await execution.sync()
+
+
+async def test_a_run(some: Accounts, docket: Docket) -> None:
+    """A task per account; their results are those of their e-shops."""
+    executions = await start(docket, some.names, run="monday")
+    async with worker(docket, finder(some)) as one:
+        await one.run_until_finished()
+    results: list[list[EshopResult]] = [await execution.get_result() for execution in executions]
+
+    assert [execution.key for execution in executions] == [f"monday:account-{number}:0" for number in range(3)]
+    assert [[result.name for result in part] for part in results] == list(some.names.values())
+    assert {result.counts["created"] for part in results for result in part} == {2}
+    assert some.copies == {1: 3 * 3 * 2}
+    assert [gateway.logins for gateway in some.gateways] == [1, 1, 1]
+
+
+async def test_starting_twice(some: Accounts, docket: Docket) -> None:
+    """The second time adds nothing, whether the tasks are waiting or under way; another run is another run."""
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def find(name: str) -> Eshop:
+        arrived.set()
+        await go.wait()
+        return find_in(some.as_json(), name)
+
+    async def dispositions(run: str) -> set[Disposition | None]:
+        return {execution.disposition for execution in await start(docket, some.names, run=run)}
+
+    assert await dispositions("monday") == {Disposition.SCHEDULED}
+    assert await dispositions("monday") == {Disposition.ALREADY_SCHEDULED}
+    async with worker(docket, find) as one:
+        work = asyncio.create_task(one.run_until_finished())
+        await arrived.wait()
+        assert await dispositions("monday") == {Disposition.ALREADY_SCHEDULED}
+        go.set()
+        await work
+    assert await dispositions("tuesday") == {Disposition.SCHEDULED}
+    assert some.copies == {1: 3 * 3 * 2}
+
+
+async def test_chunks_of_an_account_one_after_another(docket: Docket) -> None:
+    """A task has a hundred e-shops, four of them at a time; the next one of the account waits for it."""
+    inside = most = 0
+
+    async def find(name: str) -> Eshop:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)
+        inside -= 1
+        return Eshop(Credentials("a", "b", "c"), [], base_url="not one")
+
+    executions = await start(docket, {"one": (str(number) for number in range(201))}, run="monday")
+    async with worker(docket, find) as one:
+        await one.run_until_finished()
+    results = [await execution.get_result() for execution in executions]
+
+    assert [len(part) for part in results] == [100, 100, 1]
+    assert {result.errors for part in results for result in part} == {("all: ConfigurationError",)}
+    assert most == 4
+
+
+async def test_progress(some: Accounts, docket: Docket) -> None:
+    """It is counted by e-shop, for each task by itself."""
+    go, done = asyncio.Event(), 0
+
+    async def find(name: str) -> Eshop:
+        nonlocal done
+        done += 1
+        if name.endswith("/2"):
+            await go.wait()
+        return find_in(some.as_json(), name)
+
+    executions = await start(docket, some.names, run="monday")
+    async with worker(docket, find) as one:
+        work = asyncio.create_task(one.run_until_finished())
+        await until(executions, lambda one: one.progress.current == 2)
+        assert {execution.progress.total for execution in executions} == {3}
+        go.set()
+        await work
+
+
+@pytest.mark.parametrize(("attempt", "ends"), [(1, False), (2, False), (3, True)])
+async def test_what_may_succeed_later_is_repeated_in_minutes(
+    some: Accounts, docket: Docket, attempt: int, *, ends: bool
+) -> None:
+    """Twice; then the results tell what went wrong."""
+
+    async def find(name: str) -> Eshop:
+        raise ConnectionError("password=hunter2")
+
+    async with worker(docket, find) as one:
+        function = docket.tasks["reconcile_eshops"]
+        args = "one", ["shop"]
+        execution = Execution(docket, function, args, {}, "monday:one:0", datetime.now(UTC), attempt)
+        await docket.schedule(execution)
+        async with running(one):
+            await until([execution], lambda one: one.state in {ExecutionState.SCHEDULED, ExecutionState.COMPLETED})
+        snapshot = await docket.snapshot()
+
+    if ends:
+        assert [result.errors for result in await execution.get_result()] == [("find: ConnectionError",)]
+    else:
+        (future,) = snapshot.future
+        assert future.attempt == attempt + 1
+        minutes = (future.when - datetime.now(UTC)) / timedelta(minutes=1)
+        assert minutes == pytest.approx(5 * attempt, abs=0.5)
+
+
+async def test_what_cannot_succeed_is_not_repeated(some: Accounts, docket: Docket) -> None:
+    """A refused login ends in the results at once."""
+    some.gateways[0].refuse_logins = True
+    executions = await start(docket, some.names, run="monday")
+    async with worker(docket, finder(some)) as one:
+        await one.run_until_finished()
+
+    results = [result for execution in executions for result in await execution.get_result()]
+    assert [result.errors for result in results] == [("all: LoginError",)] * 3 + [()] * 6
+
+
+async def test_no_secret_is_logged(some: Accounts, docket: Docket, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither by us nor by docket, at any level."""
+    caplog.set_level(logging.DEBUG)
+
+    async def find(name: str) -> Eshop:
+        if name == "1/1":
+            raise ConnectionError("password=hunter2")
+        return find_in(some.as_json(), name)
+
+    executions = await start(docket, some.names, run="monday")
+    async with worker(docket, find) as one, running(one):
+        await until(executions, lambda one: one.state in {ExecutionState.SCHEDULED, ExecutionState.COMPLETED})
+
+    assert "ForcedRetry" in caplog.text
+    for secret in ["hunter2", some.gateways[0].credentials.password, "the-api-key", *some.gateways[0].tokens_issued]:
+        assert secret not in caplog.text
+
+
+async def test_a_fleet_is_opened_once_per_worker(some: Accounts, docket: Docket) -> None:
+    """And closed when it ends."""
+    opened = closed = 0
+
+    @asynccontextmanager
+    async def open_fleet() -> AsyncIterator[Fleet]:
+        nonlocal opened, closed
+        opened += 1
+        async with Fleet(finder(some), retry=QUICK) as fleet:
+            yield fleet
+        closed += 1
+
+    for task in make_tasks(open_fleet):
+        docket.register(task)
+    for run in ("monday", "tuesday"):
+        await start(docket, some.names, run=run)
+    async with Worker(docket, minimum_check_interval=QUICKLY, scheduling_resolution=QUICKLY) as one:
+        await one.run_until_finished()
+
+    assert (opened, closed) == (1, 1)

@@ -1,0 +1,257 @@
+"""Many e-shops without an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gwms_async import (
+    AuthenticationError,
+    BadRequestError,
+    Cause,
+    ConfigurationError,
+    Credentials,
+    DecodeError,
+    GwmsClient,
+    LoginError,
+    OutcomeUnknownError,
+    PlanRefusedError,
+    RetryPolicy,
+    ServerError,
+    ThrottledError,
+    TransportError,
+    WebhookSpec,
+    WebhookType,
+)
+from gwms_async.fleet import Eshop, EshopResult, Fleet, fleet
+from gwms_async.testing import GwmsEmulator, Status
+
+from ..helpers.accounts import Accounts, accounts, find_in
+from ..helpers.emulated import QUICK, specs
+
+Open = Callable[..., Fleet]
+
+
+@pytest_asyncio.fixture
+async def three() -> AsyncIterator[Accounts]:
+    """Three accounts with four e-shops each, which want six webhooks each."""
+    async with accounts(3, 4, events=6) as some:
+        yield some
+
+
+def fleet_of(some: Accounts, **options: Any) -> Fleet:
+    """Open a fleet of accounts."""
+
+    async def find(name: str) -> Eshop:
+        return find_in(some.as_json(), name)
+
+    return Fleet(find, **{"retry": QUICK, **options})
+
+
+async def reconciled(some: Accounts, one: Fleet) -> dict[str, EshopResult]:
+    """Reconcile all e-shops at once."""
+    names = [name for names in some.names.values() for name in names]
+    return {result.name: result for result in await asyncio.gather(*map(one.reconcile, names))}
+
+
+async def test_first_and_second_time(three: Accounts) -> None:
+    """All is created, then found; each account logs in once."""
+    async with fleet_of(three) as one:
+        first, second = await reconciled(three, one), await reconciled(three, one)
+
+    assert {result.counts["created"] for result in first.values()} == {6}
+    assert {tuple(result.counts.items()) for result in second.values()} == {(("existing", 6),)}
+    assert not any(result.errors or result.retryable for result in [*first.values(), *second.values()])
+    assert three.copies == {1: 3 * 4 * 6}
+    assert [gateway.logins for gateway in three.gateways] == [1, 1, 1]
+
+
+async def test_one_refused_account_leaves_the_others_alone(three: Accounts) -> None:
+    """Its e-shops cost one login, and are not worth another attempt soon."""
+    three.gateways[1].refuse_logins = True
+
+    async with fleet_of(three) as one:
+        results = await reconciled(three, one)
+
+    refused = [results[name] for name in three.names["account-1"]]
+    assert {(result.errors, result.retryable) for result in refused} == {(("all: LoginError",), False)}
+    assert three.copies == {1: 2 * 4 * 6}
+    assert [gateway.logins for gateway in three.gateways] == [1, 1, 1]
+
+
+async def test_a_revoked_key(three: Accounts) -> None:
+    """It is one e-shop's trouble; it may be the token's, so it is worth another attempt."""
+    three.gateways[0].remove_eshop("the-api-key-0-2")
+
+    async with fleet_of(three) as one:
+        results = await reconciled(three, one)
+
+    assert [result.name for result in results.values() if result.errors] == ["0/2"]
+    assert results["0/2"].errors == ("all: AuthenticationError",)
+    assert results["0/2"].retryable
+
+
+async def test_errors_of_webhooks(gateway: GwmsEmulator) -> None:
+    """Each says which event type it is about, and nothing of the webhook."""
+    gateway.inject(Status(400), operation="create", at=2)
+    hooks = [WebhookSpec("https://shop.example/t0ken", event) for event in list(WebhookType)[:3]]
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), hooks)
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        result = await one.reconcile("shop")
+
+    assert result.counts == {"created": 2, "failed": 1}
+    (error,) = result.errors
+    assert error in {f"{event}: BadRequestError" for event in WebhookType}
+    assert not result.retryable
+    assert "t0ken" not in repr(result)
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301  # our own
+
+
+async def test_prune(gateway: GwmsEmulator) -> None:
+    """What it claims and nobody wants is deleted."""
+    gateway.add_webhook("https://shop.example/old", "CREATE_ORDER")
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), specs(2), prune="https://shop.example/")
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        result = await one.reconcile("shop")
+
+    assert result.counts == {"created": 2, "deleted": 1}
+
+
+async def test_copies_are_counted(gateway: GwmsEmulator) -> None:
+    """They may come from a process that ran beside its successor."""
+    (spec,) = specs(1)
+    for _ in range(3):
+        gateway.add_webhook(spec.url, spec.webhook_type)
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), [spec])
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        assert (await one.reconcile("shop")).counts == {"existing": 1, "copies": 2}
+
+
+@pytest.mark.parametrize("error", [KeyError("hunter2"), RuntimeError("hunter2"), ConfigurationError("hunter2")])
+async def test_find_raises(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """Its text goes nowhere, for it may contain a password; a database may be back in a minute."""
+
+    async def find(name: str) -> Eshop:
+        raise error
+
+    async with Fleet(find) as one:
+        result = await one.reconcile("shop")
+
+    assert (result.errors, result.counts, result.retryable) == ((f"find: {type(error).__name__}",), {}, True)
+    assert "hunter2" not in caplog.text + repr(result)
+
+
+@pytest.mark.parametrize(
+    "eshop",
+    [None, Eshop(Credentials("a", "b", "c"), specs(1), base_url="http://shop.example"), Eshop(None, [])],  # type: ignore[arg-type]
+)
+async def test_find_returns_nonsense(eshop: Any) -> None:
+    """It is an error of the e-shop."""
+
+    async def find(name: str) -> Eshop:
+        return eshop  # type: ignore[no-any-return]
+
+    async with Fleet(find) as one:
+        result = await one.reconcile("shop")
+
+    assert result.errors in {("all: AttributeError",), ("all: ConfigurationError",)}
+
+
+async def test_a_cancelled_reconcile() -> None:
+    """It ends."""
+
+    async def find(name: str) -> Eshop:
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async with Fleet(find) as one:
+        task = asyncio.create_task(one.reconcile("shop"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_changed_password_makes_a_new_client(gateway: GwmsEmulator) -> None:
+    """The account is served again at once, not when a cool-down ends."""
+    username, password, key = gateway.credentials
+    passwords = iter(["wrong", password])
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(username, next(passwords), key), specs(1))
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        assert (await one.reconcile("shop")).errors == ("all: LoginError",)
+        assert not (await one.reconcile("shop")).errors
+
+
+async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those not used for the longest time are closed, but none that is in use."""
+    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 1)
+    closed: list[str] = []
+
+    class Client(GwmsClient):
+        async def close(self) -> None:
+            closed.append(self._base_url)
+            await super().close()
+
+    monkeypatch.setattr(fleet, "GwmsClient", Client)
+    first, second, third = (gateway.base_url for gateway in three.gateways)
+    for gateway in three.gateways:
+        gateway.latency = 0.02
+    async with fleet_of(three) as one:
+        await one.reconcile("0/0")
+        await one.reconcile("1/0")
+        assert closed == [first]
+        await asyncio.gather(one.reconcile("1/1"), one.reconcile("2/0"))
+        assert closed[1:] in ([second], [third])
+        await one.reconcile({second: "2/2", third: "1/2"}[closed[1]])
+        assert len(closed) == 2
+
+    assert sorted(closed) == sorted([first, second, third])
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (LoginError("", status=401), False),
+        (AuthenticationError(status=401, message="", method="", path="", attempts=1), True),
+        (BadRequestError(status=400, message="", method="", path="", attempts=1), False),
+        (ThrottledError(status=429, message="", method="", path="", attempts=1), True),
+        (ServerError(status=503, message="", method="", path="", attempts=1), True),
+        (TransportError("", cause=Cause.MISCONFIGURED), False),
+        (TransportError("", cause=Cause.NEVER_SENT), True),
+        (OutcomeUnknownError(""), True),
+        (DecodeError(""), True),
+        (PlanRefusedError(""), False),
+        (ConfigurationError(""), False),
+        (TypeError(), False),
+        (OSError(), True),
+    ],
+)
+def test_what_is_worth_another_attempt(error: Exception, *, expected: bool) -> None:
+    """What the gateway refused is not, unless it was too busy."""
+    assert fleet.is_retryable(error) is expected
+
+
+async def test_an_outage_ends_within_the_retry_policy(three: Accounts) -> None:
+    """Its error is worth another attempt."""
+    three.gateways[0].inject(Status(503), operation="list", times=100)
+
+    async with fleet_of(three, retry=RetryPolicy(max_attempts=2, base=0.001)) as one:
+        result = await one.reconcile("0/0")
+
+    assert (result.errors, result.retryable) == (("all: ServerError",), True)
