@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .documents import CLI, README, RECEIVING, TESTING
+from .documents import CLI, README, RECEIVING, TELEMETRY, TESTING
 from .picture import PICTURE, draw
 
 if __name__ == "__main__":
-    for document in (README, TESTING, CLI, RECEIVING):
+    for document in (README, TESTING, CLI, RECEIVING, TELEMETRY):
         with tempfile.TemporaryDirectory() as folder:
             document.path.write_text(document.refreshed(Path(folder)), "utf-8")
     PICTURE.write_text(draw(), "utf-8")

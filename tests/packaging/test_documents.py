@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from ..helpers import eshops
-from ..helpers.documents import CLI, FLEET, README, RECEIVING, ROOT, TESTING, Document
+from ..helpers.documents import CLI, FLEET, README, RECEIVING, ROOT, TELEMETRY, TESTING, Document
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
-DOCUMENTS = [README, TESTING, CLI, RECEIVING, FLEET]
-LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150, FLEET: 150}
+DOCUMENTS = [README, TESTING, CLI, RECEIVING, FLEET, TELEMETRY]
+LONGEST = {README: 300, TESTING: 150, CLI: 150, RECEIVING: 150, FLEET: 150, TELEMETRY: 150}
 LONGEST_EXAMPLE = 26
 CHECKERS = {"mypy": ["mypy", "--strict", "--config-file=", "."], "pyright": ["pyright"]}
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=["README", "testing", "cli", "receiving", "fleet"])
+NAMES = ["README", "testing", "cli", "receiving", "fleet", "telemetry"]
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 
 
 @each_document
@@ -44,6 +45,8 @@ def test_links(document: Document) -> None:
 @each_document
 def test_outputs(document: Document, tmp_path: Path) -> None:
     """What examples and commands print is up to date; else run `python -m tests.helpers.refresh`."""
+    if document is TELEMETRY:
+        pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry is an extra")
     if document.blocks("console"):
         pytest.importorskip("rich", reason="the command line is an extra")
 
