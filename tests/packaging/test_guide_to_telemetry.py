@@ -23,7 +23,7 @@ async def test_prometheus(gwms_env: GwmsEmulator, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(prometheus_client, "start_http_server", lambda _, addr: servers.append(serve(0, addr)))
     await TELEMETRY.example("PrometheusMetricReader")["main"]()
     ((server, thread),) = servers
-    with urlopen(f"http://127.0.0.1:{server.server_port}/metrics") as page:  # noqa: ASYNC210, S310
+    with urlopen(f"http://127.0.0.1:{server.server_port}/metrics") as page:  # noqa: ASYNC210
         text = page.read().decode()
     server.shutdown()
     server.server_close()
