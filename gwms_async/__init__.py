@@ -62,7 +62,7 @@ else:
             try:
                 return getattr(import_module(f".{home}", __name__), name)
             except ImportError as error:
-                raise ImportError(f"{name} needs {error.name}: pip install 'gwms-async[{extra}]'") from error
+                raise ImportError(f"{name} needs {error.name}: install gwms-async with the extra {extra}") from error
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

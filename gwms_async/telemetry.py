@@ -13,7 +13,7 @@ try:
     from opentelemetry import context, metrics, trace
     from opentelemetry.context import Context
 except ImportError as error:
-    raise ImportError(f"gwms_async.telemetry needs {error.name}: pip install 'gwms-async[otel]'") from error
+    raise ImportError(f"gwms_async.telemetry needs {error.name}: install gwms-async with the extra otel") from error
 
 from ._version import VERSION
 from .chain import Handler, Request, Response

@@ -405,6 +405,6 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
 
     with pytest.raises(
-        ImportError, match=r"^gwms_async.telemetry needs opentelemetry: pip install 'gwms-async\[otel\]'$"
+        ImportError, match=r"^gwms_async.telemetry needs opentelemetry: install gwms-async with the extra otel$"
     ):
         import gwms_async.telemetry  # noqa: F401, PLC0415  # asked for on purpose

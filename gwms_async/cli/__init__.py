@@ -12,7 +12,7 @@ def main() -> None:
     """Run the command line."""
     for name in ("click", "rich", "tomli_w", "filelock", "platformdirs"):
         if find_spec(name) is None:
-            sys.exit(f"gwms needs {name}: pip install 'gwms-async[cli]'")
+            sys.exit(f"gwms needs {name}: install gwms-async with the extra cli")
     from .commands import gwms  # noqa: PLC0415  # only once click is known to be there
 
     with forgiving_output():

@@ -15,7 +15,7 @@ Exit codes:
   2    usage error or invalid file
   3    partly failed; run it again
   4    credentials rejected
-  5    plan --exit-code: not as the file says
+  5    plan --exit-code: the gateway differs from the file
   130  interrupted (Ctrl-C)
   143  interrupted (SIGTERM)
 """

@@ -24,7 +24,7 @@ def confirm_delete(count: int) -> Exit | None:
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
     if not is_interactive():
-        raise RefusedError(f"deleting {what} must be confirmed on a terminal. Nothing was changed.")
+        raise RefusedError(f"deleting {what} must be confirmed on a terminal (see --help). Nothing was changed.")
     with _interruptible():
         confirmed = click.confirm(f"Delete {what}?", err=True)
     if confirmed:

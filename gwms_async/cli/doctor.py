@@ -78,7 +78,9 @@ def _stage_of(error: GwmsError) -> str:
 def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
     inactive = [str(one.id) for one in webhooks if not one.active and one.unregistered_at is None]
     hint = f": `gwms webhooks activate {' '.join(inactive[:5])}` resumes deliveries" if inactive else ""
-    return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}"
+    gone = [str(one.id) for one in webhooks if not one.active and one.unregistered_at is not None]
+    rest = f"; {len(gone)} unregistered, which may be deactivated or deleted: {' '.join(gone[:5])}" if gone else ""
+    return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}{rest}"
 
 
 def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:

@@ -30,7 +30,7 @@ _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html", "reset", "revoke-tokens")
 
 
-@click.command()
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8021, show_default=True, help="0 takes a free one.")
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
@@ -44,15 +44,13 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 def emulator(
     context: click.Context, /, command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any
 ) -> None:
-    r"""Run an emulator of the gateway, on its own or for a command.
+    """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests to stderr, until Ctrl-C. With a COMMAND,
-    which stands after --, it runs as long as that does, with the variables in its environment, and returns its exit
-    code. Webhooks are lost when the emulator stops. Its page shows API calls and deliveries live.
+    which stands last, it runs as long as that does, with the variables in its environment, and returns its exit code.
+    Webhooks are lost when the emulator stops. Its page shows API calls and deliveries live.
 
-    \b
-    An app with its gateway, in one line:
-      gwms emulator --deliver-to http://127.0.0.1:8000 --open -- uvicorn app:app
+    To start an app with it: gwms emulator --deliver-to http://127.0.0.1:8000 --open -- uvicorn app:app
 
     A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
     hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3

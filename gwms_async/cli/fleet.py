@@ -46,7 +46,7 @@ def demo(context: click.Context) -> None:
     finishes its task, and the others do the rest. Exits with 0 only if each webhook exists exactly once.
     """
     if find_spec("docket") is None:
-        raise click.ClickException("gwms fleet demo needs docket: pip install 'gwms-async[fleet]'")
+        raise click.ClickException("gwms fleet demo needs docket: install gwms-async with the extra fleet")
     context.exit(run(handle_errors(run_demo(_ACCOUNTS, _ESHOPS, Console()))))
 
 

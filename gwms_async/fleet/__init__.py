@@ -21,7 +21,7 @@ else:
             try:
                 globals()[name] = found = next(getattr(home, name) for home in homes if hasattr(home, name))
             except ImportError as error:
-                raise ImportError(f"{name} needs {error.name}: pip install 'gwms-async[fleet]'") from error
+                raise ImportError(f"{name} needs {error.name}: install gwms-async with the extra fleet") from error
             return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -109,7 +109,9 @@ class Intake:
         self.deliveries[f"{eshop}.{event_type}" if eshop else str(event_type)] = now
         if event_type not in self._handlers:
             # A 4xx could make the gateway switch off the other webhooks of this host.
-            self._warn_once(event_type, f"{event_type} is delivered but has no handler: run subscribe")
+            self._warn_once(
+                event_type, f"{event_type} is delivered but has no handler: `Receiver.subscribe` deletes its webhook"
+            )
             return Answer(200)
         try:
             data = parsed(body) if method is _POST else None

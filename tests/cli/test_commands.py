@@ -40,5 +40,5 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The message says what to install."""
     monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(SystemExit, match=rf"gwms needs {name}: pip install 'gwms-async\[cli\]'"):
+    with pytest.raises(SystemExit, match=rf"gwms needs {name}: install gwms-async with the extra cli"):
         cli.main()

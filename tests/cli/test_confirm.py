@@ -21,7 +21,9 @@ def test_without_a_terminal(gwms_emulator: GwmsEmulator) -> None:
 
     assert (one.exit_code, two.exit_code, as_json.exit_code) == (2, 2, 2)
     assert lines(as_json)[0]["error"]["message"].startswith("deleting 1 webhook must be confirmed")
-    assert one.stderr == "Error: deleting 1 webhook must be confirmed on a terminal. Nothing was changed.\n"
+    assert (
+        one.stderr == "Error: deleting 1 webhook must be confirmed on a terminal (see --help). Nothing was changed.\n"
+    )
     assert "deleting 2 webhooks" in two.stderr
     assert gwms_emulator.requests == []
 

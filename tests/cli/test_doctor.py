@@ -130,6 +130,14 @@ def test_inactive_webhooks(gwms_emulator: GwmsEmulator) -> None:
     )
 
 
+def test_webhooks_that_may_be_gone(gwms_emulator: GwmsEmulator) -> None:
+    """A list does not tell what was deactivated from what was deleted."""
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER")
+    run(gwms_emulator, "webhooks", "deactivate", "1")
+
+    assert "1 unregistered, which may be deactivated or deleted: 1" in run(gwms_emulator, "doctor").stdout
+
+
 @pytest.mark.parametrize(
     ("fault", "operation", "name"),
     [

@@ -282,3 +282,17 @@ async def test_a_command_that_has_just_ended() -> None:
     await process.wait()
 
     assert await emulator._stop(process) == 3
+
+
+def test_options_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows the command is its own, also without --."""
+    seen: list[tuple[str, ...]] = []
+
+    async def serve(_: object, command: tuple[str, ...], **__: object) -> int:
+        seen.append(command)
+        return 0
+
+    monkeypatch.setattr(emulator, "serve", serve)
+    code = CliRunner().invoke(gwms, ["emulator", "--port", "0", "uvicorn", "app:app", "--port", "9000"]).exit_code
+
+    assert (code, seen) == (0, [("uvicorn", "app:app", "--port", "9000")])

@@ -105,5 +105,5 @@ def test_without_docket(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(gwms, ["fleet", "demo"])
 
     assert result.exit_code == 1
-    assert "needs docket: pip install 'gwms-async[fleet]'" in result.stderr
+    assert "needs docket: install gwms-async with the extra fleet" in result.stderr
     assert CliRunner().invoke(gwms, ["fleet", "demo", "--help"]).exit_code == 0

@@ -271,7 +271,7 @@ async def test_no_handler(caplog: pytest.LogCaptureFixture) -> None:
         assert await receiver.take("POST", path, reader(b"no JSON")) == Answer(200)
         assert await receiver.take("GET", path, unread) == Answer(200)
     assert [(one.levelname, one.message) for one in caplog.records] == [
-        ("WARNING", "UPDATE_ORDER is delivered but has no handler: run subscribe")
+        ("WARNING", "UPDATE_ORDER is delivered but has no handler: `Receiver.subscribe` deletes its webhook")
     ]
 
 
