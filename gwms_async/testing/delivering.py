@@ -1,4 +1,4 @@
-"""The side of the emulator that delivers: in order to each webhook, to all of them side by side."""
+"""Delivers events: in order per webhook, webhooks concurrently."""
 
 from __future__ import annotations
 
