@@ -24,6 +24,7 @@ from .logs import REQUESTS
 from .loop import run
 from .output import Exit, handle_errors, json_option, print_json, print_message, print_output
 from .profiles import closest
+from .receiver import VARIABLE
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
@@ -92,7 +93,7 @@ async def serve(
     Args:
         gateway: The emulator to serve.
         command: The command and its arguments, if any.
-        as_json: Whether to print the base URL and the credentials as JSON.
+        as_json: Whether to print the base URL, the credentials and the secret as JSON.
         is_shown: Whether to print where the page is although a command runs.
         opens: Whether to open the page in a browser.
     """
@@ -102,9 +103,9 @@ async def serve(
         raise OSError(f"{error.strerror or error}; --port 0 takes a free port") from None
     username, password, api_key = gateway.credentials
     names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
+    if not os.environ.get(VARIABLE):
+        names["webhook_secret"] = secrets.token_urlsafe(32)
     variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}
-    if not os.environ.get("GWMS_WEBHOOK_SECRET"):
-        variables["GWMS_WEBHOOK_SECRET"] = secrets.token_urlsafe(32)
     try:
         if opens and not await asyncio.to_thread(webbrowser.open, gateway.page_url):
             print_message("Warning: no browser found")

@@ -1,4 +1,4 @@
-"""The side of the emulator that answers API calls: its journal, scripted faults, and the rate limit."""
+"""Serves the emulated API: journal, scripted faults, rate limit."""
 
 from __future__ import annotations
 

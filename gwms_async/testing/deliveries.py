@@ -79,3 +79,8 @@ class DeliveryAttempt:
     def is_success(self) -> bool:
         """Whether it was answered 2xx."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether its receiver is to blame: it was to be made, and was not answered 2xx."""
+        return not self.is_success and self.problem not in {"inactive", "lost"}

@@ -1,4 +1,4 @@
-"""The side of the emulator that delivers: in order to each webhook, to all of them side by side."""
+"""Delivers events: in order per webhook, webhooks concurrently."""
 
 from __future__ import annotations
 
@@ -69,8 +69,7 @@ class Delivering:
             TypeError: The entity cannot be written as JSON.
             RuntimeError: The emulator is not running.
         """
-        if self._session is None:
-            raise RuntimeError("the emulator is not running, so it cannot deliver")
+        self._check_running()
         event, eshop = str(event), eshop or self._gateway.credentials.api_key
         entity_id, content = self._gateway.entities.put(eshop, event, entity, entity_id)
         webhooks = self._gateway.webhooks.subscribed(eshop, event)
@@ -110,7 +109,12 @@ class Delivering:
         self._disturbances.add(disturbance, event, times, at)
 
     def send_again(self, delivery: Delivery) -> None:
-        """Make a delivery again, without its disturbance, to the webhook as it is now."""
+        """Make a delivery again, without its disturbance, to the webhook as it is now.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        self._check_running()
         self._add(evolve(delivery, disturbance=None))
 
     def reset_failures(self) -> None:
@@ -148,15 +152,19 @@ class Delivering:
         no_timeout = aiohttp.ClientTimeout()  # the policy has one
         self._session = aiohttp.ClientSession(connector=connector, timeout=no_timeout)
 
+    def _check_running(self) -> None:
+        if self._session is None:
+            raise RuntimeError("the emulator is not running, so it cannot deliver")
+
     async def _close(self) -> None:
+        session, self._session = self._session, None  # before anything is awaited, so that nothing more is added
         for courier in self._couriers.values():
             courier.cancel()
         await asyncio.gather(*self._couriers.values(), return_exceptions=True)
         for due in (self._couriers, self._due, self._held):
             due.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if session is not None:
+            await session.close()
 
     def _add(self, delivery: Delivery) -> None:
         key = delivery.webhook.id
@@ -220,7 +228,7 @@ class Delivering:
             await self._send(attempt, url)
         attempt.seconds = asyncio.get_running_loop().time() - at
         self.feed.note(row)
-        if not attempt.is_success and attempt.problem not in {"inactive", "lost"}:
+        if attempt.is_failure:
             self.failures[webhook.id] += 1
         return attempt
 

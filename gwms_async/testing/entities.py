@@ -34,7 +34,7 @@ class EntityTable:
         """
         check_event(event)
         places = _PLACES[event.split("_")[1]]
-        ids = {path: str(entity[field]) for field, path in places.items() if entity.get(field) not in {None, ""}}
+        ids = {path: str(entity[field]) for field, path in places.items() if _is_id(entity.get(field))}
         if entity_id is not None:
             ids = {next(iter(places.values())): entity_id, **ids}
         if not ids:
@@ -47,6 +47,10 @@ class EntityTable:
         """Return the entity at a path, as written in the request, or None if the e-shop does not have it."""
         body = self._rows.get((eshop, unquote(path)))
         return None if body is None else json.loads(body)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (str, int)) and value != ""
 
 
 def check_event(event: str) -> None:

@@ -72,7 +72,7 @@ class Feed:
         """Note that a row has got its answer, or that there will be none."""
         self.last += 1
         row.changed, row.text = self.last, ""
-        self.figures["failed"] += isinstance(row.record, DeliveryAttempt) and not row.record.is_success
+        self.figures["failed"] += isinstance(row.record, DeliveryAttempt) and row.record.is_failure
 
     def find(self, row_id: int) -> Row | None:
         """Return a row, or None if it is not kept."""

@@ -89,6 +89,18 @@ def test_the_six_switches(page: Any, gwms_emulator: GwmsEmulator, app: App) -> N
     assert gwms_emulator.faults_left == 0
 
 
+def test_a_refusal_is_said(page: Any, gwms_emulator: GwmsEmulator, app: App, errors: list[str]) -> None:
+    """Until the next click."""
+    page.get_by_label("503: how many").fill("10001")
+    page.get_by_role("switch", name="503", exact=True).click()
+    page.get_by_role("alert").get_by_text("times must be from 0 to 10000").wait_for()
+    page.get_by_label("503: how many").click()
+    wait_for(page, "!document.querySelector('[role=alert]').textContent")
+
+    assert [error for error in errors if "400 (Bad Request)" not in error] == []
+    errors.clear()
+
+
 def test_webhooks(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
     """They appear by event type, and can be switched off and on."""
     assert page.get_by_text("None is registered yet.").is_visible()

@@ -12,6 +12,7 @@ import pytest
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.browser import URL, emit, in_thread, row, wait_for
+from ..helpers.plain_client import logged_in
 from .conftest import App
 
 
@@ -40,6 +41,25 @@ def test_one_row(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
     ):
         assert words in text
     assert not page.get_by_text("Nothing has happened yet").is_visible()
+
+
+def test_details_are_fetched_once(page: Any, gwms_emulator: GwmsEmulator) -> None:
+    """Those of an API call, whatever other calls come."""
+
+    async def call() -> None:
+        async with logged_in(gwms_emulator):
+            pass
+
+    in_thread(call())
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.extend([request.url] if "/rows/" in request.url else []))
+    row(page, "login").click()
+    page.locator("#details-title", has_text="login").wait_for()
+    for count in (2, 3):
+        in_thread(call())
+        wait_for(page, f"document.querySelectorAll('.row').length === {count}")
+
+    assert [url.rpartition("/")[2] for url in fetched] == ["1"]
 
 
 def test_by_keyboard_only(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:

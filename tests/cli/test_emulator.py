@@ -76,8 +76,9 @@ def send(port: int) -> int | None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-async def test_serve(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> None:
-    """It prints how to reach it, and serves until Ctrl-C."""
+async def test_serve(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, as_json: bool) -> None:
+    """It prints how to reach it and a secret for webhooks, and serves until Ctrl-C."""
+    monkeypatch.delenv("GWMS_WEBHOOK_SECRET", raising=False)
     gateway, output, messages = GwmsEmulator(), "", ""
     task = asyncio.create_task(serve(gateway, as_json=as_json))
 
@@ -90,7 +91,10 @@ async def test_serve(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> No
     assert await task is Exit.DONE
     assert base_url in output
     assert ("export GWMS_PASSWORD=" in output) is not as_json
-    if not as_json:
+    if as_json:
+        assert len(json.loads(output)["webhook_secret"]) == 43
+    else:
+        assert "export GWMS_WEBHOOK_SECRET=" in output
         assert messages == f"Emulator running on {gateway.page_url} (open it in a browser). Press Ctrl-C to stop.\n"
     assert capsys.readouterr().err == "stopped\n"
 

@@ -219,6 +219,27 @@ async def test_closing_ends_what_is_on_its_way() -> None:
         assert server.handled == ["A4"]
 
 
+async def test_nothing_is_sent_again_once_it_closes() -> None:
+    """Neither while it closes nor after that."""
+    gateway = GwmsEmulator()
+    async with gateway:
+        gateway.add_webhook("https://shop.example/", "UPDATE_ORDER")
+        emit(gateway, "A1")
+        await gateway.delivered()
+        row = gateway.feed.find(1)
+        assert row is not None
+        assert row.delivery is not None
+        emit(gateway, "A2")
+        closing = asyncio.create_task(gateway.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        with pytest.raises(RuntimeError, match="not running"):
+            gateway.send_again(row.delivery)
+        await closing
+    with pytest.raises(RuntimeError, match="not running"):
+        gateway.send_again(row.delivery)
+
+
 async def test_closing_before_anything_was_sent() -> None:
     """A delivery that has not begun is dropped; after a restart, deliveries are made again."""
     gateway = GwmsEmulator()

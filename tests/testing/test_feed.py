@@ -31,15 +31,17 @@ def test_rows_are_numbered_and_bounded() -> None:
 
 
 def test_figures() -> None:
-    """Calls, deliveries, those that failed, and what was hit by a fault or a disturbance."""
+    """Calls, deliveries, those that failed (not what was never sent), and what was hit by a fault or a disturbance."""
     feed = Feed(10)
     feed.add(call(fault=Status(503)))
     feed.note(feed.add(call(status=500)))
-    for status, disturbance in ((200, None), (500, None), (None, Lose())):
-        attempt = DeliveryAttempt(HOOK, "A1", 1, disturbance, "POST", HOOK.url, b"", 0.0, status)
+    outcomes = [(200, None), (500, None), (None, "timeout"), (None, "lost"), (None, "inactive")]
+    for status, problem in outcomes:
+        disturbance = Lose() if problem == "lost" else None
+        attempt = DeliveryAttempt(HOOK, "A1", 1, disturbance, "POST", HOOK.url, b"", 0.0, status, problem)  # type: ignore[arg-type]
         feed.note(feed.add(attempt, Delivery(HOOK, "A1", b"")))
 
-    assert feed.figures == {"calls": 2, "deliveries": 3, "faults": 2, "failed": 2}
+    assert feed.figures == {"calls": 2, "deliveries": 5, "faults": 2, "failed": 2}
 
 
 async def test_the_emulator_fills_it(gateway: GwmsEmulator) -> None:

@@ -31,7 +31,9 @@ def check(method: str, headers: Mapping[str, str]) -> None:
     host, origin = headers.get("Host", ""), headers.get("Origin")
     if not _is_loopback(host):
         raise ProblemError(403, "Host must be this machine, for example 127.0.0.1")
-    if origin is not None and origin != f"http://{host}":
+    # The plain GET of another website, for an image for example, has no Origin; browsers say whose it is.
+    is_foreign = headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
+    if is_foreign or (origin is not None and origin != f"http://{host}"):
         raise ProblemError(403, "other websites may not use this page")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if method == "POST" and kind != "application/json":

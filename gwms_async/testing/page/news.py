@@ -39,7 +39,7 @@ class State:
         return {**self.rows(text, 0), **self.figures(), "webhooks": self.webhooks(), "samples": samples}
 
     def rows(self, text: str, since: int) -> Mapping[str, object]:
-        """Return what is new in the list since the change of a number."""
+        """Return the rows changed after change number `since`, and how many rows there are."""
         rows, total = self._view.rows(text, since)
         return {"rows": rows, "total": total}
 
@@ -58,7 +58,7 @@ class State:
 
     @property
     def webhooks_version(self) -> tuple[int, int]:
-        """What differs once `webhooks` does."""
+        """Changes whenever `webhooks` would."""
         return self._webhooks.version, self._emulator.failures.total()
 
 

@@ -33,9 +33,7 @@ function sync(parent, items, create, update) {
   }
 }
 
-function schedule() {
-  frame ||= requestAnimationFrame(draw);
-}
+const schedule = () => { frame ||= requestAnimationFrame(draw); };
 
 async function ask(path, fields) {
   const headers = { "Content-Type": "application/json" };
@@ -45,6 +43,8 @@ async function ask(path, fields) {
   if (!response.ok) throw new Error(content.problem);
   return content;
 }
+
+const act = (path, fields) => ask(path, fields).catch(({ message }) => put($("refusal"), message));
 
 // What the server sends
 
@@ -63,9 +63,11 @@ function follow() {
   };
 }
 
-function link(text) {
-  $("link").textContent = $("link").dataset.state = text;
-}
+const link = (text) => { $("link").textContent = $("link").dataset.state = text; };
+
+// Whether a row is the one whose details are shown, or another attempt at its delivery.
+const isAbout = ({ id, kind, webhook, entity }, shown) => id === shown.id
+  || (kind === "delivery" && webhook === shown.webhook && entity === shown.entity);
 
 function take(event) {
   const { rows = [], samples, ...news } = JSON.parse(event.data);
@@ -74,8 +76,7 @@ function take(event) {
   const ids = [...state.rows.keys()].sort((one, other) => other - one);
   for (const id of ids.slice(MOST_ROWS)) state.rows.delete(id);
   if (samples) fillEvents(samples);
-  const shown = state.details;  // its answer may have come, or another attempt
-  if (shown && rows.some((row) => row.webhook === shown.webhook && row.entity === shown.entity)) select(state.selected);
+  if (state.details && rows.some((row) => isAbout(row, state.details))) select(state.selected);
   schedule();
 }
 
@@ -203,7 +204,7 @@ function createHook({ id }) {
   const item = clone("hook");
   const toggle = item.lastElementChild;
   toggle.ariaLabel = `Webhook ${id} active`;
-  toggle.onclick = () => ask("webhooks", { id, active: toggle.ariaChecked !== "true" });
+  toggle.onclick = () => act("webhooks", { id, active: toggle.ariaChecked !== "true" });
   return item;
 }
 
@@ -271,9 +272,8 @@ for (const item of document.querySelectorAll("[data-fault]")) {
   const [times, toggle] = item.querySelectorAll("input, button");
   times.ariaLabel = `${name}: how many`;
   toggle.ariaLabel = name;
-  toggle.onclick = () => {
-    ask("faults", { name, times: toggle.ariaChecked === "true" ? 0 : Math.max(Math.trunc(times.value), 1) });
-  };
+  const due = () => (toggle.ariaChecked === "true" ? 0 : Math.max(Math.trunc(times.value), 1));
+  toggle.onclick = () => act("faults", { name, times: due() });
 }
 for (const panel of document.querySelectorAll(".panel")) panel.open = matchMedia("(min-width: 1000px)").matches;
 let typing = 0;
@@ -283,9 +283,10 @@ $("filter").oninput = () => {
 };
 $("rows").onkeydown = move;
 $("emit").querySelector("form").onsubmit = emit;
-$("again").onclick = () => ask("again", { row: state.details.id });
+$("again").onclick = () => act("again", { row: state.details.id });
 $("close").onclick = close;
-$("reset").onclick = () => ask("reset", {});
+$("reset").onclick = () => act("reset", {});
+document.onclick = () => put($("refusal"), "");
 document.onkeydown = (event) => {
   if (event.key === "Escape" && state.details) close();
   if (event.key === "/" && !event.target.matches("input, textarea, select")) {

@@ -19,7 +19,7 @@ MOST_ROWS = 300
 MOST_WEBHOOKS = 300
 _MOST_TEXT = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
-_USER = re.compile(r'(?<=://)[^/?#@\s"\\]+(?=@)')
+_USER = re.compile(r'(?<=://)(?:[^/?#@\s"\\]|\\+u[0-9a-fA-F]{4})+(?=@)')  # \u00e9 stands for a letter
 _WHY: Mapping[str, str] = {
     "timeout": "The receiver did not answer in time.",
     "no answer": "Nothing listens at this address, or the connection broke before the answer.",
@@ -175,8 +175,9 @@ def _body(record: Exchange | DeliveryAttempt) -> str:
 
 
 def _answer(record: Exchange | DeliveryAttempt) -> str:
-    if isinstance(record, Exchange) and record.operation == "login" and record.status == 200:
-        return "(hidden: it contains the token)"
+    is_refusal = record.status is not None and 400 <= record.status < 500
+    if isinstance(record, Exchange) and record.operation == "login" and record.answer_start and not is_refusal:
+        return "(hidden: it may contain the token)"
     return _pretty(record.answer_start)
 
 

@@ -99,6 +99,7 @@ async def test_failures_are_counted_and_forgotten(gateway: GwmsEmulator) -> None
         ("emit", b'{"entity": "{}"}', 400, "event must be str"),
         ("emit", b'{"entity": "{}", "event": "UPDATE_ODER"}', 400, "did you mean UPDATE_ORDER?"),
         ("emit", b'{"entity": "{}", "event": "UPDATE_ORDER"}', 400, "needs eshopOrderId"),
+        ("emit", b'{"entity": "{\\"eshopOrderId\\": []}", "event": "UPDATE_ORDER"}', 400, "needs eshopOrderId"),
         ("again", b'{"row": 1}', 404, "no longer kept"),
         ("again", b'{"row": true}', 400, "row must be int"),
         ("faults", b'{"name": "503", "times": -1}', 400, "times must be from 0 to 10000"),

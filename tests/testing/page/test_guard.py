@@ -38,6 +38,16 @@ def test_another_origin(method: str, origin: str) -> None:
     assert caught.value.status == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_request_that_another_website_causes(site: str) -> None:
+    """It is refused although it has no origin; what the page itself asks for, or a person opens, is not."""
+    for own in ("same-origin", "none"):
+        check("GET", {"Host": "127.0.0.1:8021", "Sec-Fetch-Site": own})
+    with pytest.raises(ProblemError) as caught:
+        check("GET", {"Host": "127.0.0.1:8021", "Sec-Fetch-Site": site})
+    assert caught.value.status == 403
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
 def test_another_content_type(kind: str | None) -> None:
     """What a form of another website can send is refused."""

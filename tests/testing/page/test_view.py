@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwms_async.testing import DeliveryPolicy, DropAfter, GwmsEmulator, Repeat, Status
+from gwms_async.testing import CutBody, DeliveryPolicy, DropAfter, Fault, GwmsEmulator, Repeat, Status, WrongLength
 from gwms_async.testing.page.view import View, encoded
 
-from ...helpers.plain_client import logged_in
+from ...helpers.plain_client import logged_in, plain
 from ...helpers.webhook_server import webhook_server
 
 TOKEN = "gw1-" + "aB3_-" * 6 + "xy"
@@ -51,9 +51,40 @@ async def test_secrets_are_hidden(gateway: GwmsEmulator) -> None:
     for secret in (*gateway.credentials[1:], *gateway.tokens_issued, TOKEN, TOKEN[4:], "secret-password"):
         assert secret not in shown
     assert sections(gateway, 1)["Request body"] == "(hidden: it contains the password)"
-    assert sections(gateway, 1)["Answer body"] == "(hidden: it contains the token)"
+    assert sections(gateway, 1)["Answer body"] == "(hidden: it may contain the token)"
     assert sections(gateway, 2)["Request headers"]["x-api-key"] == "(hidden)"
     assert sections(gateway, 2)["Request headers"]["authorization"] == "(hidden)"
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), CutBody(), WrongLength(9)])
+async def test_the_token_of_a_login_whose_answer_was_lost(gateway: GwmsEmulator, fault: Fault) -> None:
+    """It is hidden too: it was issued."""
+    gateway.inject(fault, operation="login")
+    async with plain(gateway) as client:
+        with pytest.raises(aiohttp.ClientError):
+            await client.log_in()
+
+    (token,) = gateway.tokens_issued
+    assert token not in encoded(details(gateway, 1))
+    assert sections(gateway, 1)["Answer body"] == "(hidden: it may contain the token)"
+
+
+async def test_the_answer_to_a_refused_login(gateway: GwmsEmulator) -> None:
+    """It is shown, since it has no token."""
+    gateway.inject(Status(401), operation="login")
+    async with plain(gateway) as client:
+        await client.send("POST", "/users/login", {})
+
+    assert "401" in sections(gateway, 1)["Answer body"]
+
+
+@pytest.mark.parametrize("body", [{"url": "https://u:pé@x.example/"}, rb'{"url": "https://u:p\u00E9@x.example/", }'])
+def test_a_password_with_any_letter(body: object) -> None:
+    """It is hidden however its letters are written."""
+    shown = encoded([body.decode() if isinstance(body, bytes) else body])
+
+    assert "https://***@x.example/" in shown
+    assert "u:p" not in shown
 
 
 async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
