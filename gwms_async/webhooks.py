@@ -139,8 +139,9 @@ class Webhooks(Operations):
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
             raise outcome.error or RuntimeError("no error was kept")
-        if outcome.copies:
-            _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, outcome.copies)))
+        copies = [number for number in outcome.copies if not self._coordinator.memory.is_deleted(number)]
+        if copies:
+            _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, copies)))
         return outcome.webhook
 
     async def register_many(

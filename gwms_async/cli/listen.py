@@ -24,7 +24,7 @@ from .receiver import BASE_URL, EVENT_TYPE, VARIABLE, Checked, receiver_of
 from .serving import Respond, answering, forwarding, keep, serving
 
 _CHECK = 60.0  # seconds between two looks at the webhooks
-_CREATED = {OutcomeStatus.CREATED, OutcomeStatus.RECOVERED}
+_CREATED = {OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.FAILED}  # a FAILED one could not be activated
 
 
 def _answer(text: str) -> Respond:
@@ -102,6 +102,7 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
             print_message(f"Warning: {outcome}")
 
     async with access.client() as gwms:
+        before = {webhook.id for webhook in await gwms.webhooks.list()}
         try:
             await gwms.webhooks.register_many(specs, on_outcome=record)
             while True:
@@ -109,9 +110,7 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
                 await asyncio.sleep(_CHECK)
         finally:
             # In a task of its own, because this one is cancelled.
-            await asyncio.create_task(
-                _delete(gwms, [one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED])
-            )
+            await asyncio.create_task(_clean_up(gwms, specs, done, before))
 
 
 async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
@@ -121,6 +120,18 @@ async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
         print_message(f"Warning: {describe(error)}")
         return f"?/{len(specs)}"
     return f"{len(active & {spec.identity for spec in specs})}/{len(specs)}"
+
+
+async def _clean_up(
+    gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]
+) -> None:
+    """Delete what was created, also where the answer was lost or has not come yet."""
+    ends = [done.get(spec.identity) for spec in specs]
+    created = {one.webhook.id for one in ends if one and one.webhook and one.status in _CREATED} - before
+    unsure = {spec.identity for spec, one in zip(specs, ends, strict=True) if one is None or one.webhook is None}
+    if unsure:
+        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure and one.id not in before}
+    await _delete(gwms, sorted(created))
 
 
 async def _delete(gwms: GwmsClient, ids: list[int]) -> None:

@@ -18,7 +18,7 @@ _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LABEL = "[a-z0-9-]{1,32}"
 _NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
-_TOKEN_LENGTH = len("gw1-") + 32
+_TOKEN, _TOKEN_LENGTH = re.compile(TOKEN), len("gw1-") + 32
 _OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
 
 
@@ -49,8 +49,10 @@ class Urls:
         while begin := raw_path.find("/gw1-", begin) + 1:
             end = begin + _TOKEN_LENGTH
             name, token = raw_path[raw_path.rfind("/", 0, begin - 1) + 1 : begin - 1], raw_path[begin:end]
+            if not _TOKEN.fullmatch(token):
+                continue  # deriving one takes a while, and anyone can send anything
             known = self._names.get(name) or self._named(name)
-            if known is not None and token.isascii():
+            if known is not None:
                 event_type, eshop, tokens = known
                 for own in tokens:
                     if hmac.compare_digest(own, token):

@@ -10,7 +10,7 @@ from ..errors import GwmsError, NotFoundError, PlanRefusedError
 from ..models import Identity, Webhook
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
-from .coordinator import Coordinator
+from .coordinator import Coordinator, WebhookApi
 from .plan import Plan, is_refused
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, is_tombstone
@@ -41,7 +41,7 @@ async def apply(
     async def recent() -> Snapshot:
         nonlocal snapshot
         if coordinator.lists.is_old(snapshot):
-            snapshot = await coordinator.lists.refreshed()
+            snapshot = await coordinator.lists.renewed()
         return snapshot
 
     async def delete(deletion: Deletion) -> None:
@@ -73,7 +73,7 @@ class Deletion:
     """
 
     def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
-        self.call = Call()
+        self.call, self._earlier_attempts = Call(), 0
         self._webhook, self._coordinator = webhook, coordinator
         self.refuse("the run ended before")
 
@@ -105,7 +105,7 @@ class Deletion:
             snapshot = await recent()
             listed = snapshot.get(webhook.id)
             if webhook.id in memory.disputed(webhook.identity, snapshot):
-                listed = None if memory.is_deleted(webhook.id) else await self._get(webhook.id)
+                listed = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
             elif listed is None or _is_trace(webhook, listed):
@@ -121,25 +121,25 @@ class Deletion:
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
-        found = await self._get(stays.id)
-        return found is not None and found.identity == stays.identity
+        found = await self._coordinator.read(stays.id, self._api)
+        return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 
-    async def _get(self, webhook_id: int) -> Webhook | None:
+    def _api(self) -> WebhookApi:
+        """Return the operations, for one more call."""
+        self._earlier_attempts += self.call.attempts
         self.call = Call(deadline=self.call.deadline)
-        try:
-            return await self._coordinator.api(self.call).get(webhook_id)
-        except NotFoundError:
-            return None
+        return self._coordinator.api(self.call)
 
     async def _delete(self) -> None:
-        self.call = Call(deadline=self.call.deadline)
         with suppress(NotFoundError):  # another process has deleted it
-            await self._coordinator.api(self.call).delete(self._webhook.id)
+            await self._api().delete(self._webhook.id)
         self._coordinator.memory.note_deleted(self._webhook.id)
         self._end(OutcomeStatus.DELETED)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
-        self.outcome = Outcome(self._webhook.spec, status, self._webhook, error, self.call.attempts)
+        self.outcome = Outcome(
+            self._webhook.spec, status, self._webhook, error, self._earlier_attempts + self.call.attempts
+        )
 
 
 def _is_trace(seen: Webhook, listed: Webhook) -> bool:

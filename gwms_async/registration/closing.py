@@ -9,9 +9,10 @@ from attrs import evolve
 
 from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook
-from .item import PAUSES, UNSETTLED, Item
+from .item import UNSETTLED, Item
 from .reasons import lost_track
 from .report import Outcome, OutcomeStatus
+from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
 
 _logger = logging.getLogger("gwms_async")

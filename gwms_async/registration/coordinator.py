@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import GwmsError, OutcomeUnknownError
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .memory import REMEMBERED, Memory
 from .shared_list import SharedList
@@ -18,6 +19,7 @@ from .snapshot import Snapshot
 
 COMMIT_WINDOW = 3.0
 """Seconds in which the gateway may still carry out a request whose answer was lost."""
+_AGAIN = 1.0  # seconds until a read that contradicts a write is repeated
 
 
 class WebhookApi(Protocol):
@@ -124,6 +126,24 @@ class Coordinator:
             raise
         self.memory.note_created(webhook, by_registration=by_registration)
         return webhook
+
+    async def read(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
+        """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write.
+
+        Args:
+            webhook_id: Its id.
+            api: Returns the operations, for one more call.
+
+        Raises:
+            GwmsError: It could not be read.
+        """
+        while True:
+            webhook: Webhook | None = None
+            with suppress(NotFoundError):
+                webhook = await api().get(webhook_id)
+            if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
+                return webhook
+            await self.clock.sleep(_AGAIN)
 
     async def close(self) -> None:
         """Cancel lists in flight."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from enum import Enum, auto
 from math import inf
 
@@ -15,6 +14,7 @@ from ..models import Webhook, WebhookSpec, check_url
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
 from .reasons import cut_short, misspelt, not_closed, not_switched, replaced
 from .report import Outcome, OutcomeStatus
+from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
 
 
@@ -29,8 +29,6 @@ class State(Enum):
 
 
 UNSETTLED = frozenset({State.CONFLICT, State.IN_DOUBT})
-PAUSES = (1.0, 2.0, 3.0)
-"""Seconds between the looks at lists that may come too early."""
 
 
 @define(eq=False, repr=False)
@@ -261,16 +259,9 @@ class Item:
 
     async def get(self, webhook_id: int) -> Webhook | None:
         """Return a webhook as it is now; None if it is gone, or another one by now."""
-        memory = self.coordinator.memory
-        while True:
-            webhook: Webhook | None = None
-            with suppress(NotFoundError):
-                webhook = await self.api().get(webhook_id)
-            if not memory.is_doubtful(webhook_id, exists=webhook is not None):
-                break
-            await self.coordinator.clock.sleep(PAUSES[0])
+        webhook = await self.coordinator.read(webhook_id, self.api)
         if webhook is None:
-            memory.note_deleted(webhook_id)
+            self.coordinator.memory.note_deleted(webhook_id)
         elif webhook.identity == self.spec.identity:
             return webhook
         elif webhook_id in self.own:

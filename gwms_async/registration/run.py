@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from math import inf
 
 from ..models import Identity, WebhookSpec
 from .coordinator import Coordinator
-from .item import PAUSES, Item, State
+from .item import Item, State
 from .pending import Pending
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
@@ -21,7 +20,6 @@ NextSpec = Callable[[], Awaitable[WebhookSpec | None]]
 Emit = Callable[[Outcome], Awaitable[None]]
 """Takes an outcome as it becomes known; a later one of the same spec replaces it."""
 
-_logger = logging.getLogger("gwms_async")
 _NO_LIST = Snapshot.of(-inf, ())
 
 
@@ -38,7 +36,7 @@ class Run:
 
     def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit, *, is_stream: bool = False) -> None:
         self.workers = Workers(coordinator.clock)
-        self._coordinator, self._clock = coordinator, coordinator.clock
+        self._coordinator = coordinator
         self._concurrency, self._emit, self._is_stream = concurrency, emit, is_stream
         self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
@@ -133,20 +131,10 @@ class Run:
         return refreshing.result()
 
     async def _refresh(self) -> Snapshot:
-        pauses = iter(PAUSES)
         self._had, self._snapshot = {}, _NO_LIST  # two lists at once may take much memory
         try:
             with self.workers.waiting():
-                while True:
-                    try:
-                        self._snapshot = await self._coordinator.lists.refreshed()
-                        break
-                    except Exception as error:  # a user's middleware may raise anything
-                        pause = next(pauses, None)
-                        if pause is None:
-                            raise
-                        _logger.warning("refreshing the list failed, trying again in %g s: %s", pause, error)
-                        await self._clock.sleep(pause)
+                self._snapshot = await self._coordinator.lists.renewed()
         finally:
             self._refreshing = None
         self._pending.use(self._snapshot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -13,8 +14,11 @@ from .snapshot import Snapshot
 
 Listing = asyncio.Future[Snapshot | Exception]
 
+PAUSES = (1.0, 2.0, 3.0)
+"""Seconds until the next look at lists that come too early, or fail."""
 _MAX_AGE = 30.0
 """Seconds after which a list decides nothing any more."""
+_logger = logging.getLogger("gwms_async")
 
 
 class SharedList:
@@ -46,6 +50,23 @@ class SharedList:
             GwmsError: The list failed.
         """
         return await self._end_of(self._current or self._next or self._begin())
+
+    async def renewed(self) -> Snapshot:
+        """Return a list as `refreshed` does; one that fails is asked for again after 1, 2 and 3 seconds.
+
+        Raises:
+            GwmsError: The last one failed.
+        """
+        pauses = iter(PAUSES)
+        while True:
+            try:
+                return await self.refreshed()
+            except Exception as error:  # a user's middleware may raise anything
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                _logger.warning("refreshing the list failed, trying again in %g s: %s", pause, error)
+                await self._clock.sleep(pause)
 
     def is_old(self, snapshot: Snapshot) -> bool:
         """Return whether a list is too old to decide anything."""

@@ -99,11 +99,11 @@ def open_envelope(
 
 def _total_in(content: dict[str, Any]) -> float | None:
     """Return how many items there are in all, as far as an envelope says so; infinity if only that there are more."""
-    for part in (content, *(inner for name in _PAGING if isinstance(inner := content.get(name), dict))):
-        totals = [total for name in _TOTALS if (total := _number_or_digits(part.get(name))) is not None]
-        if totals or any(part.get(name) is True for name in _MORE):
-            return max(totals, default=inf)
-    return None
+    parts = [content, *(inner for name in _PAGING if isinstance(inner := content.get(name), dict))]
+    if any(part.get(name) is True for part in parts for name in _MORE):
+        return inf
+    totals = (_number_or_digits(part.get(name)) for part in parts for name in _TOTALS)
+    return max((total for total in totals if total is not None), default=None)
 
 
 def _status_within(value: object, status: int) -> int:

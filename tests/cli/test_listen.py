@@ -25,7 +25,7 @@ from gwms_async.cli.lines import Lines
 from gwms_async.cli.output import Exit
 from gwms_async.cli.serving import Respond, answering, forwarding, keep
 from gwms_async.receiving import Receiver, aiohttp_app
-from gwms_async.testing import DropAfter, GwmsEmulator, Status
+from gwms_async.testing import DropAfter, GwmsEmulator, OtherState, Status
 
 from ..helpers.command_line import environment, lines, run
 from ..helpers.deliveries import ORDER, SECRET, Handled, path_of, receiver_of
@@ -271,6 +271,35 @@ async def test_a_gateway_that_cannot_reach_this_machine(
         pass
 
     assert "private host: http://127.0.0.1:" in capsys.readouterr().err
+
+
+def test_nothing_is_registered(gwms_emulator: GwmsEmulator) -> None:
+    """Then there is nothing to delete."""
+    gwms_emulator.inject(Status(400, message="no"), operation="create")
+    act = partial(wait_for, lambda: gwms_emulator.count("create"))
+    result = listening(gwms_emulator, act, "--register", "--event", "UPDATE_ORDER")
+
+    assert result.exit_code == 0
+    assert "deleted" not in result.stderr
+
+
+async def test_ctrl_c_while_creates_are_in_doubt(gateway: GwmsEmulator) -> None:
+    """What was created without an answer is deleted too; what was there before is not."""
+    gateway.inject(DropAfter(), operation="create", times=2)
+    async with running(gateway, answering(200, 0), ORDER, WebhookType.CREATE_ORDER):
+        await until(lambda: len(gateway.webhooks) == 2)
+
+    assert gateway.webhooks == []
+
+
+async def test_what_is_created_and_cannot_be_activated(gateway: GwmsEmulator) -> None:
+    """It is deleted too."""
+    gateway.inject(OtherState(), operation="create")
+    gateway.inject(Status(403), operation="activate")
+    async with running(gateway, answering(200, 0), ORDER):
+        await until(lambda: gateway.count("activate") == 1 and gateway.count("list") > 1)
+
+    assert gateway.webhooks == []
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import asyncio
 
 from attrs import evolve
 
-from gwms_async import OutcomeStatus
+from gwms_async import Outcome, OutcomeStatus
 from gwms_async.registration.apply import apply
 from gwms_async.registration.plan import make_plan
 
@@ -39,13 +39,13 @@ def test_what_has_changed_while_others_were_created_is_not_deleted() -> None:
 
 
 def test_a_list_that_fails_before_a_deletion() -> None:
-    """It is the outcome's error, and nothing is deleted."""
+    """It is asked for again three times; then it is the outcome's error, and nothing is deleted."""
 
     async def main() -> None:
         gateway, (spec, doomed) = FakeGateway(), specs(2)
         gateway.add(doomed)
         gateway.fail("create", Fault(takes=60.0))
-        gateway.fail("list", Fault(), Fault(), Fault(), Fault(refused))
+        gateway.fail("list", Fault(), Fault(), Fault(), *[Fault(refused)] * 4)
         plan = make_plan([spec], gateway.listed(), lambda _: True)
 
         _, kept = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
@@ -53,5 +53,26 @@ def test_a_list_that_fails_before_a_deletion() -> None:
         assert kept.status is S.FAILED
         assert str(refused()) == str(kept.error)
         assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())
+
+
+def test_the_copy_that_stays_was_switched_off() -> None:
+    """The gateway has deactivated it since: the active copy is not deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.add(spec)
+        gateway.add(spec)
+        plan = make_plan([spec], gateway.listed(), lambda _: True)
+
+        def switch_off(outcome: Outcome) -> None:
+            if outcome.status is S.EXISTING:
+                gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+
+        report = await apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=switch_off)
+
+        assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.NOT_STARTED]
+        assert list(gateway.webhooks) == [1, 2]
 
     virtual_loop.run(main())

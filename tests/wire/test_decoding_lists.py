@@ -134,6 +134,8 @@ def test_the_next_page_may_stand_in_a_header_of_its_own() -> None:
         b'"meta":{"total":3}',
         b'"pagination":{"totalCount":3}',
         b'"hasMore":true',
+        b'"total":0,"hasMore":true',
+        b'"total":0,"meta":{"total":3}',
         b'"paging":{"hasNextPage":true}',
     ],
 )
