@@ -1,5 +1,7 @@
 """The fleet as tasks of docket, which workers on several machines take from one Redis."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -68,6 +70,8 @@ async def _tell(progress: Awaitable[object]) -> None:
 async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
     """Add the tasks of a run; those of the same run that are waiting or under way are not added again.
 
+    Those that have ended are: they are run again, which finds what exists.
+
     Args:
         docket: Where to add them.
         eshops_by_account: The names of e-shops, by a label of yours for their account. Labels and names stand in Redis
@@ -88,6 +92,7 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
         for first in range(0, len(names), _CHUNK):
             arguments = account, names[first : first + _CHUNK]
             key = f"{run}:{account}:{first // _CHUNK}"
+            # Not by `docket.call`: it would register this stub over the real task.
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
     return await docket.add_many(calls)
 

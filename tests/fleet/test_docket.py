@@ -92,7 +92,7 @@ async def test_a_run(some: Accounts, docket: Docket) -> None:
 
 
 async def test_starting_twice(some: Accounts, docket: Docket) -> None:
-    """The second time adds nothing, whether the tasks are waiting or under way; another run is another run."""
+    """The second time adds nothing while the tasks are waiting or under way; ended ones, and another run, are added."""
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def find(name: str) -> Eshop:
@@ -111,7 +111,7 @@ async def test_starting_twice(some: Accounts, docket: Docket) -> None:
         assert await dispositions("monday") == {Disposition.ALREADY_SCHEDULED}
         go.set()
         await work
-    assert await dispositions("tuesday") == {Disposition.SCHEDULED}
+    assert await dispositions("monday") == await dispositions("tuesday") == {Disposition.SCHEDULED}
     assert some.copies == {1: 3 * 3 * 2}
 
 
