@@ -29,6 +29,7 @@ _TROUBLES = {_REFUSED: "password refused", _THROTTLED: "throttled"}
 _WORKERS = ("worker-1", "worker-2", "worker-3")
 _ENDED = {"completed", "failed", "cancelled"}
 _OK = "\n[green]Checked against the emulators: {} webhooks exist exactly once, and each account logged in once."
+_WORKERS_FAILED = "\n[red]Workers failed: {}."
 _NOT_OK = "\n[red]The webhooks on the emulators are not as they should be."
 
 
@@ -83,7 +84,9 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
             docket.register(task)
         console.print(f"{accounts} accounts with {eshops} e-shops each; {len(_WORKERS)} workers, one of which stops.")
         tasks = await start(docket, names, run="demo")
-        await _work(docket, tasks, gateways, console)
+        if failures := await _work(docket, tasks, gateways, console):
+            console.print(_WORKERS_FAILED.format(", ".join(sorted(failures))))
+            return Exit.FAILED
         results = [await task.get_result() for task in tasks]
     is_right = all(
         is_as_wanted(gateway, part, eshops, is_refused=number == _REFUSED)
@@ -101,22 +104,27 @@ def is_as_wanted(gateway: GwmsEmulator, results: Iterable[EshopResult], eshops: 
     return gateway.logins == 1 and set(held.values()) <= {1} and (len(held), errors) == expected
 
 
-async def _work(docket: Docket, tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console) -> None:
-    """Let workers do the tasks, stop one after the first of them, and show it all meanwhile."""
-    stopped, *others = [asyncio.create_task(_worker(docket, name)) for name in _WORKERS]
+async def _work(
+    docket: Docket, tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console
+) -> set[str]:
+    """Let workers do the tasks, stop one after the first of them, show it all, and return the failures of workers."""
+    workers = stopped, *others = [asyncio.create_task(_worker(docket, name)) for name in _WORKERS]
     try:
         with Live(console=console) as live:
             while not all(task.state.value in _ENDED for task in tasks):
                 await asyncio.sleep(0.1)
                 for task in tasks:
                     await task.sync()
+                if all(worker.done() for worker in workers):
+                    break  # nobody is left to do the rest
                 if not stopped.cancelling() and any(task.state.value in _ENDED for task in tasks):
                     stopped.cancel()  # once: a second time it would not finish its task
                 live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
     finally:
-        for worker in others if stopped.cancelling() else [stopped, *others]:
+        for worker in others if stopped.cancelling() else workers:
             worker.cancel()
-        await asyncio.wait([stopped, *others])
+        ends = await asyncio.gather(*workers, return_exceptions=True)
+    return {type(end).__name__ for end in ends if isinstance(end, Exception)}
 
 
 async def _worker(docket: Docket, name: str) -> None:

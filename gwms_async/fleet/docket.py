@@ -1,6 +1,9 @@
 """The fleet as tasks of docket, which workers on several machines take from one Redis."""
 
+from __future__ import annotations
+
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +15,8 @@ from .fleet import EshopResult, Fleet
 _CHUNK, _AT_ONCE = 100, 4
 # Seconds are the client's own retries; docket's are minutes.
 _RETRY = ExponentialRetry(attempts=3, minimum_delay=timedelta(minutes=5), maximum_delay=timedelta(minutes=20))
+
+_logger = logging.getLogger("gwms_async")
 
 
 def make_tasks(
@@ -35,13 +40,13 @@ def make_tasks(
         retry: ExponentialRetry = _RETRY,
         _limit: ConcurrencyLimit = ConcurrencyLimit("account", 1),
     ) -> list[EshopResult]:
-        await execution.progress.set_total(len(names))
+        await _tell(execution.progress.set_total(len(names)))
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def reconcile(name: str) -> EshopResult:
             async with places:
                 result = await fleet.reconcile(name)
-            await execution.progress.increment()
+            await _tell(execution.progress.increment())
             return result
 
         async with asyncio.TaskGroup() as group:
@@ -54,8 +59,18 @@ def make_tasks(
     return [reconcile_eshops]
 
 
+async def _tell(progress: Awaitable[object]) -> None:
+    """Store progress; if Redis fails, the work goes on."""
+    try:
+        await progress
+    except Exception as error:  # noqa: BLE001  # whatever its client raises
+        _logger.warning("the progress of a task could not be stored (%s)", type(error).__name__)
+
+
 async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
     """Add the tasks of a run; those of the same run that are waiting or under way are not added again.
+
+    Those that have ended are: they are run again, which finds what exists.
 
     Args:
         docket: Where to add them.
@@ -65,16 +80,22 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
     Returns:
         The tasks, to follow their progress and take their results.
+
+    Raises:
+        ValueError: The e-shops of an account are one string instead of several; nothing was added.
     """
     calls = []
     for account, eshops in eshops_by_account.items():
+        if isinstance(eshops, str):
+            raise ValueError(f"the e-shops of {account!r} must be a list of names, not one string")
         names = list(eshops)
         for first in range(0, len(names), _CHUNK):
             arguments = account, names[first : first + _CHUNK]
             key = f"{run}:{account}:{first // _CHUNK}"
+            # Not by `docket.call`: it would register this stub over the real task.
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
     return await docket.add_many(calls)
 
 
 async def reconcile_eshops(account: str, names: list[str]) -> None:
-    """Name the task of the workers: to start a run, you need not have it, and this is never run."""
+    """Stand-in that gives `start` the task's name; workers run the one from `make_tasks`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -14,10 +16,13 @@ from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
 from ..registration.report import Report
-from ..settings import CredentialsLike
+from ..settings import PRODUCTION, CredentialsLike, checked_base_url, checked_middlewares
+from ..timeouts import is_cancelled
 
 _MOST_CLIENTS = 100
 _REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
+
+_logger = logging.getLogger("gwms_async")
 
 
 @frozen
@@ -81,7 +86,10 @@ class Fleet:
     def __init__(self, find: Callable[[str], Awaitable[Eshop]], **options: Unpack[ClientOptions]) -> None:
         self._find = find
         self._options = options
-        self._accounts: dict[tuple[str | None, str, str], _Account] = {}
+        if "middlewares" in options:  # an iterator would do for one client only
+            options["middlewares"] = checked_middlewares(options["middlewares"])
+        self._accounts: dict[tuple[str, str, str], _Account] = {}
+        self._is_closed = False
 
     async def reconcile(self, name: str) -> EshopResult:
         """Make the webhooks of an e-shop what they should be; safe to repeat, and to run in several places.
@@ -90,7 +98,8 @@ class Fleet:
             name: What `find` knows the e-shop by.
 
         Returns:
-            What became of it. Nothing is raised, whatever fails: texts of errors might contain a secret of yours.
+            What became of it. Nothing is raised, whatever fails: texts of errors might contain a secret of yours. On a
+            closed fleet, all fails.
         """
         started, step = time.monotonic(), "find"
         counts: dict[str, int] = {}
@@ -104,16 +113,20 @@ class Fleet:
                 counts["copies"] = copies
             errors = tuple(f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures)
             retryable = any(is_retryable(one.error) for one in report.failures)
-        except Exception as error:  # noqa: BLE001  # see above
+        except (Exception, asyncio.CancelledError) as error:  # see above
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
             errors, retryable = (f"{step}: {type(error).__name__}",), step == "find" or is_retryable(error)
         return EshopResult(name, counts, errors, round(time.monotonic() - started, 3), retryable)
 
     @asynccontextmanager
     async def _client(self, eshop: Eshop) -> AsyncIterator[GwmsClient]:
+        if self._is_closed:
+            raise RuntimeError("the fleet is closed")
         options, credentials = self._options.copy(), eshop.credentials
         if eshop.base_url is not None:
             options["base_url"] = eshop.base_url
-        key = (eshop.base_url, credentials.username, credentials.password)
+        key = checked_base_url(options.get("base_url", PRODUCTION)), credentials.username, credentials.password
         account = self._accounts.pop(key, None) or _Account(GwmsClient(credentials, **options))
         self._accounts[key] = account  # the last is the one most recently used
         account.users += 1
@@ -121,15 +134,20 @@ class Fleet:
             yield account.client.for_eshop(credentials.api_key)
         finally:
             account.users -= 1
-            idle = [key for key, account in self._accounts.items() if not account.users]
-            for key in idle[: max(0, len(self._accounts) - _MOST_CLIENTS)]:
-                await self._accounts.pop(key).client.close()
+            await self._close_idle()
+
+    async def _close_idle(self) -> None:
+        idle = [key for key, account in self._accounts.items() if not account.users]
+        surplus = idle[: max(0, len(self._accounts) - _MOST_CLIENTS)]
+        # All are out of reach before the first is awaited: nobody else closes them, or begins to use them.
+        await _close([self._accounts.pop(key) for key in surplus])
 
     async def close(self) -> None:
-        """Close all clients."""
-        async with AsyncExitStack() as stack:
-            while self._accounts:
-                stack.push_async_callback(self._accounts.popitem()[1].client.close)
+        """Close all clients, for good; one that fails to close is logged."""
+        self._is_closed = True
+        accounts = list(self._accounts.values())
+        self._accounts.clear()
+        await _close(accounts)
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,13 +156,26 @@ class Fleet:
         await self.close()
 
 
+async def _close(accounts: Iterable[_Account]) -> None:
+    async with AsyncExitStack() as stack:  # goes on after a cancellation
+        for account in accounts:
+            stack.push_async_callback(_close_one, account.client)
+
+
+async def _close_one(client: GwmsClient) -> None:
+    try:
+        await client.close()
+    except Exception as error:  # noqa: BLE001  # what the client did counts
+        _logger.warning("a client of the fleet could not be closed (%s)", type(error).__name__)
+
+
 async def _reconcile(gwms: GwmsClient, eshop: Eshop) -> Report:
     if eshop.prune is None:
         return await gwms.webhooks.register_many(eshop.specs)
     return await gwms.webhooks.apply(await gwms.webhooks.plan(eshop.specs, prune=eshop.prune))
 
 
-def is_retryable(error: Exception | None) -> bool:
+def is_retryable(error: BaseException | None) -> bool:
     """Return whether what failed may succeed in a few minutes; not so a refused login, or a wrong argument.
 
     A rejected key may: with a token revoked within a minute of its login, a key used for the first time looks rejected.

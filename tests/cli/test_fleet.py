@@ -65,6 +65,24 @@ async def test_ctrl_c(gateway: GwmsEmulator) -> None:
 
 
 @needs_docket
+async def test_all_workers_fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo ends, and says so."""
+    import docket  # noqa: PLC0415  # an extra
+
+    class Failing(docket.Worker):
+        async def run_forever(self) -> None:
+            raise ConnectionError("hunter2")
+
+    monkeypatch.setattr(docket, "Worker", Failing)
+    async with asyncio.timeout(10):
+        assert await fleet.run_demo(3, 1, Console()) == 1
+
+    output = capsys.readouterr().out
+    assert "Workers failed: ConnectionError." in output
+    assert "hunter2" not in output
+
+
+@needs_docket
 async def test_what_the_emulators_store_decides(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

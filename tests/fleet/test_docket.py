@@ -92,7 +92,7 @@ async def test_a_run(some: Accounts, docket: Docket) -> None:
 
 
 async def test_starting_twice(some: Accounts, docket: Docket) -> None:
-    """The second time adds nothing, whether the tasks are waiting or under way; another run is another run."""
+    """The second time adds nothing while the tasks are waiting or under way; ended ones, and another run, are added."""
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def find(name: str) -> Eshop:
@@ -111,7 +111,7 @@ async def test_starting_twice(some: Accounts, docket: Docket) -> None:
         assert await dispositions("monday") == {Disposition.ALREADY_SCHEDULED}
         go.set()
         await work
-    assert await dispositions("tuesday") == {Disposition.SCHEDULED}
+    assert await dispositions("monday") == await dispositions("tuesday") == {Disposition.SCHEDULED}
     assert some.copies == {1: 3 * 3 * 2}
 
 
@@ -155,6 +155,34 @@ async def test_progress(some: Accounts, docket: Docket) -> None:
         assert {execution.progress.total for execution in executions} == {3}
         go.set()
         await work
+
+
+async def test_progress_that_cannot_be_stored(
+    some: Accounts, docket: Docket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops no work, and is logged without the text of its error."""
+
+    async def fail(*_: object) -> None:
+        raise ConnectionError("hunter2")
+
+    executions = await start(docket, some.names, run="monday")
+    for name in ("set_total", "increment"):
+        monkeypatch.setattr(type(executions[0].progress), name, fail)
+    async with worker(docket, finder(some)) as one:
+        await one.run_until_finished()
+
+    assert some.copies == {1: 3 * 3 * 2}
+    assert [len(await execution.get_result()) for execution in executions] == [3, 3, 3]
+    warning = "the progress of a task could not be stored (ConnectionError)"
+    assert [record.getMessage() for record in caplog.records if record.name == "gwms_async"] == [warning] * (3 + 9)
+
+
+async def test_a_name_instead_of_a_list_of_names(docket: Docket) -> None:
+    """It is not taken for the list of its letters; nothing is added, for the other accounts neither."""
+    with pytest.raises(ValueError, match=r"^the e-shops of 'two' must be a list of names, not one string$"):
+        await start(docket, {"one": ["shop-1"], "two": "shop-2"}, run="monday")
+
+    assert (await docket.snapshot()).total_tasks == 0
 
 
 @pytest.mark.parametrize(("attempt", "ends"), [(1, False), (2, False), (3, True)])

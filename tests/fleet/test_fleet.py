@@ -18,9 +18,12 @@ from gwms_async import (
     Credentials,
     DecodeError,
     GwmsClient,
+    Handler,
     LoginError,
     OutcomeUnknownError,
     PlanRefusedError,
+    Request,
+    Response,
     RetryPolicy,
     ServerError,
     ThrottledError,
@@ -155,6 +158,61 @@ async def test_find_raises(error: Exception, caplog: pytest.LogCaptureFixture) -
     assert "hunter2" not in caplog.text + repr(result)
 
 
+async def test_find_is_cancelled_by_someone_else() -> None:
+    """As by a pool of connections that shuts down: it is an error of the e-shop, like any other."""
+
+    async def find(name: str) -> Eshop:
+        raise asyncio.CancelledError
+
+    async with Fleet(find) as one:
+        result = await one.reconcile("shop")
+
+    assert (result.errors, result.retryable) == (("find: CancelledError",), True)
+
+
+async def test_a_closed_fleet(gateway: GwmsEmulator) -> None:
+    """It opens no client that nobody would close."""
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), specs(1))
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        pass
+
+    assert (await one.reconcile("shop")).errors == ("all: RuntimeError",)
+    assert gateway.logins == 0
+
+
+async def test_middlewares_from_an_iterator(three: Accounts) -> None:
+    """Each client has them."""
+    seen: list[str] = []
+
+    async def middleware(request: Request, call: Handler) -> Response:
+        seen.append(request.path)
+        return await call(request)
+
+    async with fleet_of(three, middlewares=iter([middleware])) as one:
+        await one.reconcile("0/0")
+        before = len(seen)
+        await one.reconcile("1/0")
+
+    assert len(seen) > before > 0
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+async def test_the_fleets_base_url_named_by_an_eshop(gateway: GwmsEmulator, end: str) -> None:
+    """It makes no other client: the account logs in once."""
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), specs(1), base_url={"b": gateway.base_url + end}.get(name))
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        for name in ("a", "b"):
+            assert not (await one.reconcile(name)).errors
+
+    assert gateway.logins == 1
+
+
 @pytest.mark.parametrize(
     "eshop",
     [None, Eshop(Credentials("a", "b", "c"), specs(1), base_url="http://shop.example"), Eshop(None, [])],  # type: ignore[arg-type]
@@ -222,6 +280,53 @@ async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.Monkey
         assert len(closed) == 2
 
     assert sorted(closed) == sorted([first, second, third])
+
+
+async def test_clients_closed_while_others_end(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is closed once, whoever else wants that, and out of reach of those who come meanwhile."""
+    closed: list[str] = []
+    go = asyncio.Event()
+
+    class Client(GwmsClient):
+        async def close(self) -> None:
+            closed.append(self._base_url)
+            await go.wait()
+            await super().close()
+
+    monkeypatch.setattr(fleet, "GwmsClient", Client)
+    async with fleet_of(three) as one:
+        await asyncio.gather(one.reconcile("0/0"), one.reconcile("1/0"))
+        monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+        tasks = [asyncio.create_task(one.reconcile(name)) for name in ("2/0", "2/1")]
+        async with asyncio.timeout(5):
+            while len(closed) < 2:  # noqa: ASYNC110  # both wait for a client to close
+                await asyncio.sleep(0.01)
+        tasks += [asyncio.create_task(one.reconcile(name)) for name in ("0/1", "1/1")]
+        go.set()
+        results = await asyncio.gather(*tasks)
+
+    assert [result.errors for result in results] == [()] * 4
+    first, second, third = (gateway.base_url for gateway in three.gateways)
+    assert sorted(closed) == sorted([first, first, second, second, third])
+
+
+async def test_a_client_that_fails_to_close(
+    three: Accounts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It replaces no result, and is logged without the text of its error."""
+    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+
+    class Client(GwmsClient):
+        async def close(self) -> None:
+            await super().close()
+            raise OSError("hunter2")
+
+    monkeypatch.setattr(fleet, "GwmsClient", Client)
+    async with fleet_of(three) as one:
+        result = await one.reconcile("0/0")
+
+    assert (result.errors, result.counts) == ((), {"created": 6})
+    assert caplog.messages == ["a client of the fleet could not be closed (OSError)"]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class RedisTokenStore:
     async def connect(
         cls, url: str, *, cipher: Cipher | None = None, prefix: str = "gwms-async"
     ) -> AsyncIterator[Self]:
-        """Open a store with connections of its own, for `async with`; a Redis that hangs costs two seconds a step.
+        """Open a store with connections of its own, for `async with`; a Redis that hangs costs four seconds a login.
 
         Args:
             url: For example ``rediss://:password@cache.example/0``; its options take precedence over the time limits.
@@ -156,22 +156,29 @@ class RedisTokenStore:
 
 
 async def _attempt(lock: Lock, owner: str) -> bool:
-    """Try once to acquire a lock; after a cancellation, release what Redis may still grant."""
+    """Try once to acquire a lock; after a failure or cancellation, release what Redis may have granted or still may."""
     # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
-    attempt = asyncio.create_task(lock.acquire(blocking=False, token=owner))
+    attempt = asyncio.create_task(_acquire(lock, owner))
     try:
         return await asyncio.shield(attempt)
-    except asyncio.CancelledError:
+    except BaseException:
         await asyncio.shield(_release(lock, owner, attempt))
         raise
+
+
+async def _acquire(lock: Lock, owner: str) -> bool:
+    # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
+    return await lock.acquire(blocking=False, token=owner) or await lock.redis.get(lock.name) in {owner, owner.encode()}
 
 
 async def _release(lock: Lock, owner: str, attempt: Awaitable[bool] | None = None) -> None:
     # A failure does no harm, for the lease runs out; left in a task, it would be logged with the host's name.
     with suppress(Exception):
         async with asyncio.timeout(2):  # a borrowed client may have no time limits
-            if attempt is None or await attempt:
-                await lock.do_release(owner)  # type: ignore[arg-type]
+            if attempt is not None:
+                with suppress(Exception):
+                    await attempt
+            await lock.do_release(owner)  # type: ignore[arg-type]
 
 
 def _seconds_to_keep(token: Token, now: float) -> int:

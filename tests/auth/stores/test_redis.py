@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest_asyncio
 pytest.importorskip("redis", reason="the store in Redis is an extra")
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gwms_async import ConfigurationError, RedisTokenStore, Token
 from gwms_async.auth.guarded_store import GuardedStore
@@ -139,4 +142,43 @@ async def test_a_lock_granted_to_someone_cancelled(redis: RedisServer, client: R
 
     assert waiter.cancelled()
     assert not inside.is_set()
+    assert await client.keys() == []
+
+
+@asynccontextmanager
+async def losing(redis: RedisServer, answers: int) -> AsyncIterator[str]:
+    """Stand between a client and Redis: carry out the first few SETs, but close their connections without an answer."""
+
+    async def forward(reader: StreamReader, writer: StreamWriter) -> None:
+        nonlocal answers
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", redis.port)
+        with closing(writer), closing(there_writer):
+            while command := await reader.read(65_536):
+                there_writer.write(command)
+                answer = await there_reader.read(65_536)
+                if b"\r\nSET\r\n" in command and answers:
+                    answers -= 1
+                    return
+                writer.write(answer)
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}?protocol=2"
+
+
+async def test_a_lock_whose_answer_is_lost(redis: RedisServer, client: Redis) -> None:
+    """The repetition finds the lock that it was granted, and does not wait for its lease to run out."""
+    async with losing(redis, 1) as url, RedisTokenStore.connect(url) as store, asyncio.timeout(2):
+        async with store.lock(KEY):
+            assert await client.exists(f"gwms-async:lock:{{{KEY}}}")
+
+        assert await client.keys() == []
+
+
+async def test_a_lock_whose_answers_are_all_lost(redis: RedisServer, client: Redis) -> None:
+    """It is released, for nobody knows that he holds it."""
+    async with losing(redis, 2) as url, RedisTokenStore.connect(url) as store:
+        with pytest.raises(RedisConnectionError):
+            async with store.lock(KEY):
+                pass
+
     assert await client.keys() == []
