@@ -44,6 +44,7 @@ def check(gateway: FakeGateway, reports: Iterable[Report], seed: int) -> None:
     assert [outcome for report in reports for outcome in report.failures] == [], seed
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("unique", [False, True])
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("clients", [2, 5, pytest.param(20, marks=pytest.mark.slow)])
