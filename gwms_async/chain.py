@@ -126,10 +126,10 @@ once per attempt, innermost: they see the request with its token, after all wait
 
 
 class Telemetry(Protocol):
-    """What watches the calls of a client and its logins: two middlewares."""
+    """Observes calls and logins: one middleware around each call, one around each attempt."""
 
     async def call(self, request: Request, handler: Handler) -> Response:
-        """Watch one call with all its attempts and waits; it sees the error that the caller gets."""
+        """Watch one call with its attempts and waits; it sees the errors that the caller gets, but those of decoding."""
         ...
 
     async def attempt(self, request: Request, handler: Handler) -> Response:

@@ -1,4 +1,4 @@
-"""What callers must pass; pure. Nothing is sent before it is checked."""
+"""Argument checks of the registration calls; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import isnan
 
 
 def check_iterable(specs: object, *kinds: type) -> None:
-    """Raise `ValueError` unless it is one of the kinds of iterables, and not a string."""
+    """Raise `ValueError` unless it is one of these iterable types, and not a string."""
     if isinstance(specs, str) or not isinstance(specs, kinds):
         raise ValueError(f"specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}")
 

@@ -70,7 +70,7 @@ class Memory:
         return webhook_id in self._written and webhook_id not in self._webhooks
 
     def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
-        """Return whether `get` says the opposite of what this client wrote a moment ago."""
+        """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         written_at = self._written.get(webhook_id)
         if written_at is None or self._clock.monotonic() - written_at >= _READ_LAG:
             return False
