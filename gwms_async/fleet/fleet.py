@@ -48,7 +48,7 @@ class EshopResult:
 
     Args:
         name: The e-shop.
-        counts: How many webhooks ended with each status, as in `Report.counts`, and how many `copies` there are.
+        counts: How many webhooks ended with each status, as in `Report.counts`, and how many `copies` were found.
         errors: What went wrong, for each webhook ``event type: error class``; ``find: …`` and ``all: …`` otherwise.
         seconds: How long it took.
         retryable: Whether something went wrong that may succeed in a few minutes.
