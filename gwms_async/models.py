@@ -287,3 +287,10 @@ class Webhook:
     def spec(self) -> WebhookSpec:
         """The spec that asks for this webhook; a URL that is not valid cannot be registered again."""
         return WebhookSpec(self.url, self.webhook_type, self.active, self.method)
+
+
+def same_identity(one: Webhook | WebhookSpec, other: Webhook | WebhookSpec) -> bool:
+    """Return whether two are the same subscription; where they are spelt alike, no canonical url is needed."""
+    if (one.url, one.webhook_type, one.method) == (other.url, other.webhook_type, other.method):
+        return True
+    return one.identity == other.identity

@@ -102,7 +102,7 @@ class Webhooks(Operations):
         Raises:
             OutcomeUnknownError: It was sent once, and no readable response came back.
         """
-        return await self._coordinator.post(spec, Call(), by_registration=False)
+        return await self._coordinator.create_direct(spec)
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""

@@ -101,7 +101,8 @@ class Coordinator:
         creating[identity] = None  # until another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            webhook = end = await self.post(spec, call, by_registration=True)
+            webhook = end = await self._post(spec, call)
+            self.memory.note_registered(webhook, spec)
         except GwmsError as error:
             end = error
             raise
@@ -112,19 +113,10 @@ class Coordinator:
             end = None  # else an error and this frame keep each other alive
         return webhook, True
 
-    async def post(self, spec: WebhookSpec, call: Call, *, by_registration: bool) -> Webhook:
-        """Send one create, and remember how it ended."""
-        try:
-            webhook = await self.api(call).create(spec)
-        except OutcomeUnknownError:
-            self._doubt(spec, call)
-            raise
-        except GwmsError:
-            raise
-        except BaseException:  # cut short, or lost by a user's middleware
-            self._doubt(spec, call)
-            raise
-        self.memory.note_created(webhook, by_registration=by_registration)
+    async def create_direct(self, spec: WebhookSpec) -> Webhook:
+        """Create a webhook whatever there is; no closing list will delete it."""
+        webhook = await self._post(spec, Call())
+        self.memory.note_created(webhook)
         return webhook
 
     async def read(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
@@ -158,6 +150,19 @@ class Coordinator:
             other = self._creating[identity] = asyncio.get_running_loop().create_future()
         await asyncio.wait([other])
         return other.result()
+
+    async def _post(self, spec: WebhookSpec, call: Call) -> Webhook:
+        """Send one create; remember where it is not known how it ended."""
+        try:
+            return await self.api(call).create(spec)
+        except OutcomeUnknownError:
+            self._doubt(spec, call)
+            raise
+        except GwmsError:
+            raise
+        except BaseException:  # cut short, or lost by a user's middleware
+            self._doubt(spec, call)
+            raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
         """Return what those get who waited for a create; None: they do it themselves."""

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Webhook, WebhookSpec, check_url
+from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
 from .reasons import cut_short, misspelt, not_closed, not_switched, replaced
 from .report import Outcome, OutcomeStatus
@@ -47,7 +47,7 @@ class Item:
         doubt: Why it may or may not exist, once that was so.
         before: Ids of its identity that existed when it was first found missing.
         made: Ids that this run created for it.
-        own: These, what was recovered, and what other runs created and no closing list has decided.
+        adopted: Ids that it recovered, or that other runs created and no closing list has decided.
         gone: Ids that were answered 404, deleted, or are another webhook by now.
         stored_as: One of its own that the gateway stores as another webhook.
         due: Monotonic seconds; a closing list that begins earlier does not decide it.
@@ -64,9 +64,9 @@ class Item:
     deadline: float = field(default=inf, init=False)
     call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
-    before: frozenset[int] | None = field(default=None, init=False)
+    before: tuple[int, ...] | None = field(default=None, init=False)
     made: tuple[int, ...] = field(default=(), init=False)
-    own: tuple[int, ...] = field(default=(), init=False)
+    adopted: tuple[int, ...] = field(default=(), init=False)
     gone: frozenset[int] = field(default=frozenset(), init=False)
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
@@ -80,6 +80,11 @@ class Item:
     def attempts(self) -> int:
         """How many requests for it were on the wire."""
         return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """Ids of which it may delete all but one."""
+        return self.made + self.adopted
 
     @property
     def on_wire(self) -> bool:
@@ -137,11 +142,11 @@ class Item:
 
     async def _decide(self, snapshot: Snapshot) -> None:
         copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
-        if disputed := tuple(self.coordinator.memory.disputed(self.spec.identity, snapshot)):
+        if disputed := self.coordinator.memory.disputed(self.spec.identity, snapshot):
             copies = await self._settled(copies, disputed)
         while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
             if self.before is None:
-                self.before = frozenset(copy.id for copy in copies)
+                self.before = tuple([copy.id for copy in copies])
             if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
                 raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
             try:
@@ -151,7 +156,7 @@ class Item:
                     self._conflict, self.state = error.with_traceback(None), State.CONFLICT
                     self.due, self.looks = self.coordinator.clock.monotonic(), -1
                 return
-            if is_ours or webhook.identity != self.spec.identity:
+            if is_ours or not same_identity(webhook, self.spec):
                 status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
                 await self._accept(webhook, status, snapshot.get(webhook.id))
                 return
@@ -191,9 +196,8 @@ class Item:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
         open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
-        if self.doubt is not None:
-            self.own = (*self.made, webhook.id)
-        self.own = (*self.own, *(number for number in open_ids if number not in self.own))
+        adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
+        self.adopted = tuple(number for number in adopted if number not in self.made)
         self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
@@ -202,7 +206,7 @@ class Item:
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
-        self.made, self.own = (*self.made, webhook.id), (*self.own, webhook.id)
+        self.made = (*self.made, webhook.id)
         accepted = webhook
         if webhook.active is not self.spec.active:
             try:
@@ -262,7 +266,7 @@ class Item:
         webhook = await self.coordinator.read(webhook_id, self.api)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)
-        elif webhook.identity == self.spec.identity:
+        elif same_identity(webhook, self.spec):
             return webhook
         elif webhook_id in self.own:
             self.stored_as = webhook

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 
 from ..clock import Clock
-from ..models import Identity, Webhook
+from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .snapshot import Snapshot
 
 REMEMBERED = 60.0
@@ -31,22 +30,28 @@ class Memory:
         self._open: set[int] = set()
         self._direct: set[int] = set()
         self._ids: dict[Identity, tuple[int, ...]] = {}
+        self._identities: dict[int, Identity] = {}  # of those in `_ids`
         self._unindexed: set[int] = set()
 
-    def note_created(self, webhook: Webhook, *, by_registration: bool) -> None:
-        """Remember a create."""
+    def note_created(self, webhook: Webhook) -> None:
+        """Remember what `Webhooks.create` created."""
         self.note_changed(webhook)
-        (self._open if by_registration else self._direct).add(webhook.id)
+        self._direct.add(webhook.id)
+
+    def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
+        """Remember what a registration created for a spec."""
+        self._note(webhook)
+        self._open.add(webhook.id)
+        self._index(webhook.id, spec.identity if same_identity(webhook, spec) else webhook.identity)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
-        self._note(webhook.id)
-        self._webhooks[webhook.id] = webhook
+        self._note(webhook)
         self._unindexed.add(webhook.id)
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook does not exist any longer."""
-        self._note(webhook_id)
+        self._start(webhook_id)
         self._open.discard(webhook_id)
         self._direct.discard(webhook_id)
 
@@ -76,17 +81,17 @@ class Memory:
             return False
         return exists is not (webhook_id in self._webhooks)
 
-    def disputed(self, identity: Identity, snapshot: Snapshot) -> Iterator[int]:
-        """Yield the ids of an identity about which a list disagrees with what this client wrote."""
+    def disputed(self, identity: Identity, snapshot: Snapshot) -> list[int]:
+        """Return the ids of an identity about which a list disagrees with what this client wrote."""
         self.forget()
-        self._index()
-        listed = snapshot.copies(identity)
-        for webhook in listed:
-            if webhook.id in self._written and not _agree(self._webhooks.get(webhook.id), webhook):
-                yield webhook.id
-        for number in self._ids.get(identity, ()):
-            if all(webhook.id != number for webhook in listed):
-                yield number
+        self._index_all()
+        listed, written = snapshot.copies(identity), self._ids.get(identity, ())
+        wrong = [
+            webhook.id
+            for webhook in listed
+            if webhook.id in self._written and not _agree(self._webhooks.get(webhook.id), webhook)
+        ]
+        return wrong + [number for number in written if all(webhook.id != number for webhook in listed)]
 
     def forget(self) -> None:
         """Drop the writes that are too old."""
@@ -99,31 +104,38 @@ class Memory:
             self._open.discard(webhook_id)
             self._direct.discard(webhook_id)
 
-    def _note(self, webhook_id: int) -> None:
+    def _note(self, webhook: Webhook) -> None:
+        self._start(webhook.id)
+        self._webhooks[webhook.id] = webhook
+
+    def _start(self, webhook_id: int) -> None:
+        """Begin the 60 seconds of a write; what was known of the webhook before is dropped."""
         self.forget()
         if webhook_id in self._written:
             self._drop(webhook_id)
         self._written[webhook_id] = self._clock.monotonic()
 
-    def _index(self) -> None:
+    def _index_all(self) -> None:
         # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.
         for number in self._unindexed:
-            identity = self._webhooks[number].identity
-            self._ids[identity] = (*self._ids.get(identity, ()), number)
+            self._index(number, self._webhooks[number].identity)
         self._unindexed.clear()
+
+    def _index(self, webhook_id: int, identity: Identity) -> None:
+        self._identities[webhook_id] = identity
+        self._ids[identity] = (*self._ids.get(identity, ()), webhook_id)
 
     def _drop(self, webhook_id: int) -> None:
         del self._written[webhook_id]
-        webhook = self._webhooks.pop(webhook_id, None)
-        if webhook is None:
+        self._webhooks.pop(webhook_id, None)
+        self._unindexed.discard(webhook_id)
+        identity = self._identities.pop(webhook_id, None)
+        if identity is None:
             return
-        if webhook_id in self._unindexed:
-            self._unindexed.remove(webhook_id)
-            return
-        ids = tuple(number for number in self._ids.pop(webhook.identity) if number != webhook_id)
+        ids = tuple(number for number in self._ids.pop(identity) if number != webhook_id)
         if ids:
-            self._ids[webhook.identity] = ids
+            self._ids[identity] = ids
 
 
 def _agree(written: Webhook | None, listed: Webhook) -> bool:
-    return written is not None and written.active is listed.active and written.identity == listed.identity
+    return written is not None and written.active is listed.active and same_identity(written, listed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import GwmsError, OutcomeUnknownError
-from ..models import Webhook, WebhookSpec
+from ..models import Webhook, WebhookSpec, same_identity
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -25,7 +25,7 @@ def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownEr
 
 def misspelt(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
     """Return the error of a webhook that was created, and is stored with another identity; None if it is not."""
-    if webhook.identity == spec.identity:
+    if same_identity(webhook, spec):
         return None
     return GwmsError(
         f"webhook {webhook.id} was created, but the gateway stores {_described(webhook)} for {_described(spec)}: a "
@@ -40,7 +40,7 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
         listed: What the list showed under that id before.
         spec: The spec.
     """
-    if listed.identity == spec.identity:
+    if same_identity(listed, spec):
         return None
     return GwmsError(
         f"the gateway answered with webhook {listed.id}, which it had listed as {_described(listed)}: it may have "

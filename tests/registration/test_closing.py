@@ -10,7 +10,6 @@ import pytest
 from attrs import evolve
 
 from gwms_async import GwmsError, NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
-from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
@@ -220,7 +219,7 @@ def test_what_create_made_is_never_deleted() -> None:
 
         async def create() -> None:
             await asyncio.sleep(0.5)
-            await coordinator.post(spec, Call(), by_registration=False)
+            await coordinator.create_direct(spec)
 
         creating = asyncio.create_task(create())
         outcome, _ = await register(coordinator, spec)

@@ -128,7 +128,7 @@ def test_replicas_that_do_not_show_a_create_yet(pause: float) -> None:
     async def main() -> None:
         gateway, (spec,) = FakeGateway(list_lag=LAG, get_lag=LAG), specs(1)
         coordinator = gateway.coordinator()
-        await coordinator.post(spec, Call(), by_registration=pause != 1.0)
+        await (coordinator.create_direct(spec) if pause == 1.0 else coordinator.create(spec, Call()))
         await asyncio.sleep(pause)
 
         (outcome,) = await register(coordinator, spec)

@@ -268,7 +268,7 @@ def test_a_doubt_is_a_doubt_for_other_runs_too() -> None:
         gateway.fail("create", Fault(lost, 0.9))
 
         with pytest.raises(Exception, match="lost"):
-            await coordinator.post(wanted[0], Call(), by_registration=False)
+            await coordinator.create_direct(wanted[0])
         report = await register(coordinator, wanted)
 
         assert statuses(report) == [S.RECOVERED]
@@ -287,7 +287,7 @@ def test_a_doubt_does_not_last() -> None:
 
         for lost_one in wanted:
             with pytest.raises(Exception, match="lost"):
-                await coordinator.post(lost_one, Call(), by_registration=False)
+                await coordinator.create_direct(lost_one)
             await asyncio.sleep(3.0)
         report = await register(coordinator, wanted)
 
@@ -306,7 +306,7 @@ def test_a_direct_create_is_known_to_a_run_under_way() -> None:
         run = asyncio.create_task(register(coordinator, wanted, 1))
         await asyncio.sleep(0.005)
 
-        await coordinator.post(wanted[1], Call(), by_registration=False)
+        await coordinator.create_direct(wanted[1])
         report = await run
 
         assert statuses(report) == [S.CREATED, S.EXISTING]
@@ -342,7 +342,7 @@ def test_doubts_are_dropped_after_a_minute() -> None:
         gateway.fail("create", *[Fault(lost)] * 3)
         for lost_one in wanted:
             with pytest.raises(Exception, match="lost"):
-                await coordinator.post(lost_one, Call(), by_registration=False)
+                await coordinator.create_direct(lost_one)
             await asyncio.sleep(40)
 
         assert list(coordinator._doubts) == [lost_one.identity for lost_one in wanted[1:]]

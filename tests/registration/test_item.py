@@ -18,7 +18,6 @@ from gwms_async import (
     WebhookSpec,
     WebhookType,
 )
-from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.item import Item
@@ -294,7 +293,7 @@ def test_the_copy_that_stays_is_brought_into_its_state(active: bool) -> None:
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(lost, commits_after=2.0), Fault(takes=1.5))
         with pytest.raises(OutcomeUnknownError):
-            await coordinator.post(evolve(spec, active=not active), Call(), by_registration=False)
+            await coordinator.create_direct(evolve(spec, active=not active))
 
         wanted: list[WebhookSpec] = [spec]
         report = await register_many(coordinator, wanted, concurrency=1)

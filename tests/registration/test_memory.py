@@ -28,7 +28,7 @@ def hook(number: int, url: str = "https://shop.example/", *, active: bool = True
 
 def disputed(memory: Memory, *listed: Webhook, of: Webhook | None = None) -> list[int]:
     """Return the ids about which a list and the memory disagree."""
-    return list(memory.disputed((of or hook(1)).identity, Snapshot.of(0.0, listed)))
+    return memory.disputed((of or hook(1)).identity, Snapshot.of(0.0, listed))
 
 
 def test_a_list_that_shows_what_was_written_is_not_disputed() -> None:
@@ -36,7 +36,7 @@ def test_a_list_that_shows_what_was_written_is_not_disputed() -> None:
     memory = Memory(Clock(HandClock()))
     assert disputed(memory, hook(1)) == []
 
-    memory.note_created(hook(1), by_registration=True)
+    memory.note_registered(hook(1), hook(1).spec)
 
     assert disputed(memory, hook(1), hook(2)) == []
 
@@ -44,7 +44,7 @@ def test_a_list_that_shows_what_was_written_is_not_disputed() -> None:
 def test_a_list_that_shows_something_else_is_disputed() -> None:
     """It lacks what was created, shows what was deleted, another state, or another identity."""
     memory = Memory(Clock(HandClock()))
-    memory.note_created(hook(1), by_registration=True)
+    memory.note_registered(hook(1), hook(1).spec)
     memory.note_deleted(2)
     memory.note_changed(hook(3, active=False))
     memory.note_changed(hook(4, "https://shop.example/moved"))
@@ -58,9 +58,9 @@ def test_a_minute_later_nothing_is_remembered() -> None:
     """Each write counts by itself, and what is older is dropped."""
     clock = HandClock()
     memory = Memory(Clock(clock))
-    memory.note_created(hook(1), by_registration=True)
+    memory.note_registered(hook(1), hook(1).spec)
     clock.now += 40
-    memory.note_created(hook(2), by_registration=False)
+    memory.note_created(hook(2))
     clock.now += 21
 
     assert disputed(memory) == [2]
@@ -72,14 +72,16 @@ def test_a_minute_later_nothing_is_remembered() -> None:
 
     clock.now += 40
     memory.forget()
-    assert (len(memory._written), len(memory._webhooks), len(memory._ids), len(memory._direct)) == (0, 0, 0, 0)
+    assert [
+        len(kept) for kept in (memory._written, memory._webhooks, memory._ids, memory._identities, memory._direct)
+    ] == [0] * 5
 
 
 def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
     """Also after it was (de)activated; what `create` made is not open, and says so."""
     memory = Memory(Clock(HandClock()))
-    memory.note_created(hook(1), by_registration=True)
-    memory.note_created(hook(2), by_registration=False)
+    memory.note_registered(hook(1), hook(1).spec)
+    memory.note_created(hook(2))
     memory.note_changed(hook(1, active=False))
     memory.note_changed(evolve(hook(2), active=False))
 
@@ -92,10 +94,22 @@ def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
     assert not memory.is_open(1)
 
 
+def test_what_is_created_in_another_spelling_is_remembered_as_it_is() -> None:
+    """Else a list that shows it so would be disputed."""
+    memory = Memory(Clock(HandClock()))
+    moved = hook(1, "https://shop.example/moved")
+
+    memory.note_registered(moved, hook(1).spec)
+
+    assert disputed(memory) == []
+    assert disputed(memory, moved, of=moved) == []
+    assert disputed(memory, of=moved) == [1]
+
+
 def test_a_deleted_webhook_is_deleted() -> None:
     """Whatever was written before."""
     memory = Memory(Clock(HandClock()))
-    memory.note_created(hook(1), by_registration=True)
+    memory.note_registered(hook(1), hook(1).spec)
     assert not memory.is_deleted(1)
 
     memory.note_deleted(1)
