@@ -98,13 +98,20 @@ def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:
     """
     found: list[str] = []
     for path, data in items:
-        try:
-            DETAILED.structure(data, Webhook)
-        except Exception as error:  # noqa: BLE001  # nested data of any kind
-            found += map(_with_json_names, transform_error(error, path, _describe))
+        found += _mistakes_in(data, path)
         if len(found) >= _MOST_MISTAKES:
             break
     return tuple(found[:_MOST_MISTAKES])
+
+
+def _mistakes_in(data: object, path: str) -> Iterable[str]:
+    if not isinstance(data, dict):
+        return [f"expected object @ {path}"]  # cattrs would tell how it failed to read each field of it
+    try:
+        DETAILED.structure(data, Webhook)
+    except Exception as error:  # noqa: BLE001  # nested data of any kind
+        return map(_with_json_names, transform_error(error, path, _describe))
+    return ()
 
 
 def _with_json_names(mistake: str) -> str:

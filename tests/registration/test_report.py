@@ -235,3 +235,14 @@ def test_what_is_to_be_checked_is_counted() -> None:
 
     assert str(report).splitlines()[0] == "3 webhooks: 2 created (1 to check), 1 failed"
     assert raised(report).message == "2 of 3 webhooks need attention"
+
+
+def test_a_long_text_is_cut() -> None:
+    """Thousands of failures for the same reason would hide it."""
+    outcomes = [Outcome(SPEC, S.FAILED, error=refused()) for _ in range(3000)]
+
+    lines = str(Report(tuple(outcomes))).splitlines()
+
+    assert len(str(Report(tuple(outcomes[:20]))).splitlines()) == 21
+    assert len(lines) == 22
+    assert lines[-1] == "  and 2980 more, see `failures`"

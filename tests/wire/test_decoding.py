@@ -133,13 +133,13 @@ def test_a_webhook_is_never_made_up(data: Any, webhook_id: int | None) -> None:
     with pytest.raises(DecodeError) as caught:
         decoding.decode_webhook(GET, answer(data), webhook_id)
 
-    assert caught.value.paths
+    assert caught.value.paths == (("`data` is missing @ $",) if data is None else ("expected object @ $",))
 
 
 @pytest.mark.parametrize("item", [None, 5, "text", [], [DATA]])
 def test_a_list_of_something_else(item: Any) -> None:
     """Every item must be a webhook."""
-    with pytest.raises(DecodeError, match=r"@ \$\[1\]"):
+    with pytest.raises(DecodeError, match=r"expected object @ \$\[1\]\. "):
         decoding.decode_webhooks(LIST, answer([DATA, item]))
 
 
