@@ -236,17 +236,17 @@ GATEWAYS = {
     #                            rate  burst Retry-After creates halved  time  refused
     "200, Retry-After": (200, 200, True, 2_000, False, 1.15, 0.01),
     "200": (200, 200, False, 1_600, False, 1.08, 0.01),
-    "1,000, Retry-After": (1_000, 1_000, True, 16_000, False, 1.08, 0.01),
     "200 halved, Retry-After": (200, 200, True, 1_600, True, 1.10, 0.02),
     "200 halved": (200, 200, False, 1_600, True, 1.20, 0.02),
     "20, Retry-After": (20, 20, True, 400, False, 1.15, 0.05),
     "200 without burst": (200, 1, False, 1_600, False, 1.5, 0.05),
     "200 without burst, Retry-After": (200, 1, True, 1_600, False, 2.0, 0.05),
     "20 without burst": (20, 1, False, 400, False, 1.5, 0.05),
+    "1,000, Retry-After": (1_000, 1_000, True, 16_000, False, 1.08, 0.01),
 }
 
 
-@pytest.mark.parametrize("name", first(1, GATEWAYS))
+@pytest.mark.parametrize("name", first(8, GATEWAYS))
 def test_a_bulk_through_a_throttling_gateway(name: str) -> None:
     """It takes little longer than the gateway's rate allows, few requests are refused, and no call fails."""
     rate, burst, says_when, creates, is_halved, most_time, most_refused = GATEWAYS[name]
