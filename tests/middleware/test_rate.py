@@ -78,6 +78,19 @@ def test_stragglers_do_not_slow_down() -> None:
     assert rate.due(0.4) == rate.resume_at == 1.2
 
 
+def test_a_straggler_of_a_later_pause_prolongs_the_present_one() -> None:
+    """It says nothing of the rate either."""
+    rate = Rate()
+    rate.push_back(rate.send(0.0), 0.0, 1.0)
+    straggler, refused = rate.send(1.0), rate.send(1.0)
+    rate.push_back(refused, 1.1, 1.0)
+    before = rate.per_second
+
+    rate.push_back(straggler, 1.2, 3.0)
+
+    assert (rate.per_second, rate.resume_at) == (before, 4.2)
+
+
 def test_the_rate_is_measured_between_two_push_backs() -> None:
     """What was sent meanwhile is what the gateway earned meanwhile; a tenth more spends what the pause stored."""
     rate = Rate()
