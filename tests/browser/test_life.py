@@ -69,7 +69,7 @@ def test_hostile_payloads_stay_text(page: Any, gwms_emulator: GwmsEmulator, app:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@pytest.mark.parametrize("width", [360, 800, 1400])
 def test_everybody_can_use_it(
     open_page: Callable[..., Any], gwms_emulator: GwmsEmulator, app: App, scheme: str, width: int
 ) -> None:
