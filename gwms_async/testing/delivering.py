@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
@@ -20,6 +21,7 @@ from .gateway import Gateway
 from .outbound import address_of, headers_of, read_route, send
 from .script import Script
 
+_logger = logging.getLogger("gwms_async.testing")
 _PATH_CHARS = "/!$&'()*+,;=:@"
 
 
@@ -210,7 +212,8 @@ class Delivering:
         found = self._gateway.webhooks.find(delivery.webhook.eshop, delivery.webhook.id)
         webhook = found or delivery.webhook
         disturbance = delivery.disturbance if number == 1 else None
-        message = disturbed(Message(webhook.method, quote(delivery.entity_id, _PATH_CHARS), delivery.body), disturbance)
+        suffix = quote(delivery.entity_id, _PATH_CHARS, errors="replace")  # JSON may contain half a character
+        message = disturbed(Message(webhook.method, suffix, delivery.body), disturbance)
         body, suffix = (None, message.suffix) if message.method == "GET" else (message.body, "")
         url = address_of(webhook.url, suffix, self._routes)
         at = asyncio.get_running_loop().time()
@@ -228,6 +231,8 @@ class Delivering:
             await self._send(attempt, url)
         attempt.seconds = asyncio.get_running_loop().time() - at
         self.feed.note(row)
+        end = attempt.status or attempt.problem
+        _logger.info("%s %r to webhook %d: %s", webhook.webhook_type, delivery.entity_id, webhook.id, end)
         if attempt.is_failure:
             self.failures[webhook.id] += 1
         return attempt

@@ -51,6 +51,37 @@ async def test_an_event_is_delivered(gateway: GwmsEmulator) -> None:
     assert first.at <= second.at <= asyncio.get_running_loop().time()
 
 
+async def test_deliveries_are_logged(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Each attempt, with its end; without the URL, which may hold a secret."""
+    caplog.set_level("INFO", "gwms_async.testing")
+    gateway.delivery_policy = DeliveryPolicy(repeats=(0.0,))
+    async with webhook_server() as server:
+        server.answers[:] = [503]
+        gateway.add_webhook(server.url("/post"), "UPDATE_ORDER")
+        gateway.add_webhook("https://shop.example/gwms", "CREATE_ORDER")
+        gateway.emit("UPDATE_ORDER", ORDER)
+        gateway.emit("CREATE_ORDER", ORDER)
+        await gateway.delivered()
+
+    assert sorted(caplog.messages) == [
+        "CREATE_ORDER 'A1' to webhook 2: undeliverable",
+        "UPDATE_ORDER 'A1' to webhook 1: 200",
+        "UPDATE_ORDER 'A1' to webhook 1: 503",
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_id_with_half_a_character(gateway: GwmsEmulator, method: str) -> None:
+    """JSON may contain one; the delivery is made, and the next one too."""
+    async with webhook_server() as server:
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER", method=method)
+        for entity_id in ("A\ud800", "A1"):
+            gateway.emit("UPDATE_ORDER", {"eshopOrderId": entity_id})
+        await gateway.delivered()
+
+    assert [one.status for one in gateway.deliveries] == [200, 200]
+
+
 async def test_an_event_of_another_eshop(gateway: GwmsEmulator) -> None:
     """It reaches the webhooks of that e-shop only."""
     async with webhook_server() as server:
