@@ -112,6 +112,7 @@ async def test_a_killed_worker(docket: Docket, seed: int) -> None:
         assert some.copies == {1: 3600}
         assert [result for result in results if result.errors or "copies" in result.counts] == []
         assert len(results) == 200
+        assert all_done(await start(docket, some.names, run="monday"))  # which adds nothing
         assert most <= 2 + 2  # one, one for the revocation, and the killed one's of either
 
 
