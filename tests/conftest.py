@@ -7,10 +7,12 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from gwms_async.testing import GwmsEmulator
 
@@ -19,6 +21,10 @@ from .helpers.redis_server import REDIS, RedisServer, redis_server
 
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 
+# The same examples each time; more of them with --hypothesis-profile=many.
+settings.register_profile("few", database=None, derandomize=True, deadline=timedelta(seconds=5), max_examples=60)
+settings.register_profile("many", settings.get_profile("few"), max_examples=400)
+settings.load_profile("few")
 for name in ("FORCE_COLOR", "NO_COLOR"):  # they decide what commands print
     os.environ.pop(name, None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background jobs of a shell
@@ -31,8 +37,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run more tests at once than there are cores: half of what they do is wait."""
-    return 2 * (os.cpu_count() or 1)
+    """Run one test more than there are cores: some only wait."""
+    return 1 + (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and pytest_asyncio.is_async_test(item):
             item.fixturenames.insert(0, "leaves_nothing_behind")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of tests out of each garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest_asyncio.fixture

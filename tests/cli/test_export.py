@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gwms_async import HttpMethod, Webhook, WebhookType
@@ -101,7 +101,6 @@ stored = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(stored, max_size=12, unique_by=lambda webhook: webhook.id))
 def test_a_plan_of_it_changes_nothing(webhooks: list[Webhook]) -> None:
     """Each webhook that a file can express is in it, whatever its URL."""
@@ -114,7 +113,6 @@ def test_a_plan_of_it_changes_nothing(webhooks: list[Webhook]) -> None:
     assert {one.url for one in plan.unchanged} == {one.url for one in specs}
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(our.webhooks, max_size=8, unique_by=lambda webhook: webhook.id))
 @example([evolve(HOOK, url="x\n[defaults]\nprune = 'https://shop.example/'")])
 def test_nothing_escapes_from_a_comment(webhooks: list[Webhook]) -> None:

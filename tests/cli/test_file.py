@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gwms_async import HttpMethod, WebhookSpec, WebhookType
@@ -122,7 +122,6 @@ def test_an_unreadable_file(name: str, words: str, tmp_path: Path) -> None:
     assert f"cannot be read: {words}" in result.stderr.replace("Is a", "").replace("read:  ", "read: ")
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=300)
     | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass"))

@@ -18,6 +18,7 @@ from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, RevokeTokens
 
 from ..helpers.emulated import client, held, specs, until
 from ..helpers.model_world import identity_of
+from ..helpers.slow import first
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 GRACE = 5.0
@@ -168,10 +169,7 @@ async def cut_short(step: int, prepare: Callable[[GwmsEmulator], None], end: End
 
 
 @pytest.mark.parametrize("end", [cancel, close, None], ids=["cancel", "close", "anyio"])
-@pytest.mark.parametrize(
-    "prepare",
-    [calm, pytest.param(troubled, marks=pytest.mark.slow), pytest.param(raced, marks=pytest.mark.slow), raced_at_once],
-)
+@pytest.mark.parametrize("prepare", first(1, [calm, troubled, raced, raced_at_once]))
 def test_cut_short_at_each_step(prepare: Callable[[GwmsEmulator], None], end: End | None) -> None:
     """It ends soon and leaves nothing behind; registered again, each webhook is there once."""
     for step in count():

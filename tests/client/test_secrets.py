@@ -91,7 +91,7 @@ CALLS: list[Callable[[GwmsClient], Awaitable[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("number", range(15))
+@pytest.mark.parametrize("number", [*range(13), pytest.param(13, marks=pytest.mark.slow), 14])
 async def test_errors_of_calls(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture, number: int) -> None:
     """Whatever goes wrong, and even if the gateway echoes what it was sent."""
     caplog.set_level(logging.DEBUG)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gwms_async import AuthenticationError, Request, Response
@@ -130,7 +130,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.frozensets(st.integers(len(GOOD), KEYS - 1)), st.lists(STEPS, max_size=60))
 def test_good_keys_with_a_good_token_succeed(mistyped: frozenset[int], steps: list[tuple[str, Any]]) -> None:
     """At once, without a login of their own; whatever happens to the others, logins are bounded."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gwms_async import OutcomeStatus, Report, WebhookSpec
@@ -17,7 +16,6 @@ from ..helpers import strategies as our
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway
 
-PROFILE = settings(database=None, derandomize=True, deadline=timedelta(seconds=5), max_examples=150)
 START = st.lists(st.tuples(our.few_specs, st.booleans()), max_size=12)
 """What the gateway holds at first, and which of it is only a memory: a change of it is answered 404."""
 
@@ -54,7 +52,6 @@ def identities(gateway: FakeGateway) -> set[Identity]:
     return {webhook.identity for webhook in gateway.webhooks.values()}
 
 
-@PROFILE
 @given(START, WANTED, st.randoms(use_true_random=False), st.integers(1, 20))
 def test_the_order_does_not_matter(
     start: list[tuple[WebhookSpec, bool]], wanted: list[WebhookSpec], chance: random.Random, concurrency: int
@@ -71,7 +68,6 @@ def test_the_order_does_not_matter(
     assert identities(gateways[0]) == {spec.identity for spec, _ in start} | {spec.identity for spec in wanted}
 
 
-@PROFILE
 @given(START, WANTED, st.integers(1, 20))
 def test_a_second_run_changes_nothing(
     start: list[tuple[WebhookSpec, bool]], wanted: list[WebhookSpec], concurrency: int
@@ -92,7 +88,6 @@ def test_a_second_run_changes_nothing(
         assert (one.webhook, one.spec) == (other.webhook, other.spec)
 
 
-@PROFILE
 @given(START, WANTED, st.integers(1, 20))
 def test_what_is_not_asked_for_is_left_alone(
     start: list[tuple[WebhookSpec, bool]], wanted: list[WebhookSpec], concurrency: int

@@ -8,21 +8,19 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from ipaddress import IPv6Address
 from itertools import product
 from unicodedata import normalize
 
 import idna
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gwms_async.models import canonical_url, check_url
 
 from ..helpers import strategies as our
 
-PROFILE = settings(database=None, derandomize=True, deadline=timedelta(seconds=2), max_examples=400)
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
 APPENDIX_B = re.compile(r"(([^:/?#]+):)?(//([^/?#]*))?([^?#]*)(\?([^#]*))?(#(.*))?", re.DOTALL)
 STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -139,14 +137,12 @@ near_urls = st.builds(
 )
 
 
-@PROFILE
 @given(near_urls, near_urls)
 def test_what_is_not_equivalent_is_never_merged(one: str, other: str) -> None:
     """However near two texts are."""
     check_classes([one, other])
 
 
-@PROFILE
 @given(near_urls, st.data())
 def test_a_url_and_its_slip_of_the_pen(url: str, data: st.DataObject) -> None:
     """One character more, less or other in it makes another URL, unless the oracle says that it does not."""
@@ -236,7 +232,6 @@ def urls_with_a_rewriting(draw: st.DrawFn) -> tuple[str, str]:
     return url, other.replace("%C4%8D", "\u010d")
 
 
-@PROFILE
 @given(urls_with_a_rewriting())
 def test_every_rewriting_is_recognised(urls: tuple[str, str]) -> None:
     """Case, default port, empty path, dot segments, percent-encoding, punycode and IRIs make no difference."""
@@ -250,7 +245,6 @@ def test_every_rewriting_is_recognised(urls: tuple[str, str]) -> None:
 TEXTS = our.anything | st.builds(lambda start, rest: start + rest, near_urls, our.anything)
 
 
-@PROFILE
 @given(TEXTS | st.builds(lambda host, rest: f"http://{host}/{rest}", our.anything, our.anything))
 @example("http://[::1")
 @example("http://[")

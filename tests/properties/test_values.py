@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from math import inf, isfinite
 from typing import Any
 
 import pytest
 from cattrs import Converter
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gwms_async import GwmsError, Token, Webhook, WebhookSpec, WebhookType
@@ -25,7 +24,6 @@ from gwms_async.wire.requests import create_request
 
 from ..helpers import strategies as our
 
-PROFILE = settings(database=None, derandomize=True, deadline=timedelta(seconds=2), max_examples=200)
 GET = Request("GET", "/webhooks", idempotent=True)
 DECODERS: list[Callable[[Request, Response], Any]] = [
     decode_webhooks,
@@ -38,7 +36,6 @@ DECODERS: list[Callable[[Request, Response], Any]] = [
 
 
 @pytest.mark.parametrize("converter", [FAST, DETAILED])
-@PROFILE
 @given(our.webhooks)
 def test_a_webhook_is_read_as_it_was_written(converter: Converter, webhook: Webhook) -> None:
     """Through real JSON, whatever its texts, types and moments are; its hash too."""
@@ -51,7 +48,6 @@ def test_a_webhook_is_read_as_it_was_written(converter: Converter, webhook: Webh
 
 
 @pytest.mark.parametrize("converter", [FAST, DETAILED])
-@PROFILE
 @given(our.specs)
 def test_a_spec_is_read_as_it_was_written(converter: Converter, spec: WebhookSpec) -> None:
     """From the very bytes that a create sends."""
@@ -61,7 +57,6 @@ def test_a_spec_is_read_as_it_was_written(converter: Converter, spec: WebhookSpe
     assert converter.structure({"id": 7, **json.loads(body)}, Webhook).spec == spec
 
 
-@PROFILE
 @given(our.specs, st.integers(1, 2**63 - 1))
 def test_a_created_webhook_asks_for_what_was_sent(spec: WebhookSpec, number: int) -> None:
     """An answer that echoes the request, with an id, is a webhook of the same spec and identity."""
@@ -81,7 +76,6 @@ def decode_all(response: Response) -> None:
             assert str(error)  # noqa: PT017  # what it says is made of the answer
 
 
-@PROFILE
 @given(our.statuses, st.binary(max_size=200) | st.none(), st.tuples(our.printable, our.anything))
 @example(200, b"[" * 100_000, ("a", "b"))
 @example(200, b'{"data":' * 50_000, ("a", "b"))
@@ -95,14 +89,12 @@ def test_any_bytes_end_in_a_value_or_an_error_of_ours(
     decode_all(open_envelope(status, "reason", {}, body, secrets))
 
 
-@PROFILE
 @given(our.statuses, our.envelopes | our.trees)
 def test_any_json_ends_in_a_value_or_an_error_of_ours(status: int, content: Any) -> None:
     """Envelopes that are nearly right, and any other tree."""
     decode_all(open_envelope(status, "reason", {}, json.dumps(content).encode()))
 
 
-@PROFILE
 @given(st.lists(our.near_webhooks, max_size=3))
 def test_nothing_is_made_up_and_nothing_left_out(data: list[dict[str, Any]]) -> None:
     """A list is read as a whole or not at all, each entry with the id, url and state that it came with."""
@@ -115,7 +107,6 @@ def test_nothing_is_made_up_and_nothing_left_out(data: list[dict[str, Any]]) -> 
     assert [(one.id, one.url, one.active) for one in read] == [(one["id"], one["url"], one["active"]) for one in data]
 
 
-@PROFILE
 @given(our.header_values)
 @example("Fri, 31 Dec 9999 23:59:59 -2359")
 @example("Mon, 1 Jan 0001 00:00:00 +2359")
@@ -133,7 +124,6 @@ def test_any_text_is_a_date_of_http_or_none(text: str) -> None:
 HEADERS = st.dictionaries(st.sampled_from(["retry-after", "date", "content-type"]), our.header_values)
 
 
-@PROFILE
 @given(HEADERS, st.floats(0, 1e10))
 @example({"retry-after": "1e308", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0)
 @example({"retry-after": "9" * 5000}, 0.0)
@@ -144,7 +134,6 @@ def test_any_retry_after_is_a_wait_or_none(headers: Mapping[str, str], wall: flo
     assert wait is None or (isfinite(wait) and wait >= 0)
 
 
-@PROFILE
 @given(HEADERS, our.statuses, our.envelopes)
 def test_any_headers_end_in_a_value_or_an_error_of_ours(headers: Mapping[str, str], status: int, content: Any) -> None:
     """Also where an error is made of them."""
@@ -164,7 +153,6 @@ JWT_TEXTS = (
 )
 
 
-@PROFILE
 @given(JWT_TEXTS | our.anything, our.trees, st.floats(0, 1e10))
 @example(jwt(b"[" * 100_000), None, 0.0)
 @example(jwt(b'{"exp":' + b"9" * 5000 + b"}"), None, 0.0)
@@ -185,7 +173,6 @@ def test_any_login_ends_in_a_token_or_an_error_of_ours(token: str, expires_in: A
     assert ttl is None or 0 < ttl < inf
 
 
-@PROFILE
 @given(st.floats(1e9, 1e11), st.floats(1, 1e9))
 def test_the_end_of_a_token_survives_its_jwt(now: float, seconds: float) -> None:
     """Where the answer does not say it, the JWT's own end counts."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pickle
 import string
 import time
-from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gwms_async import ConfigurationError, HttpMethod, Webhook, WebhookType
@@ -18,7 +17,6 @@ from gwms_async.receiving.urls import Match, Urls, checked_base, checked_label, 
 from ..helpers.deliveries import BASE, IDS, NEW_SECRET, ORDER, SECRET, wrong_paths
 from ..helpers.strategies import anything, types
 
-PROFILE = settings(database=None, derandomize=True, deadline=timedelta(seconds=2), max_examples=200)
 GET, POST = HttpMethod.GET, HttpMethod.POST
 
 secrets = st.lists(st.text(st.characters(codec="utf-8"), min_size=32), min_size=1, max_size=3)
@@ -41,7 +39,6 @@ def test_no_release_moves_them() -> None:
     assert urls.url(BASE, ORDER, "cz", GET) == f"{BASE}/cz.UPDATE_ORDER/gw1-r8YH62hoaNn9ZBXbzjWMRByjpmCPpc0D/"
 
 
-@PROFILE
 @given(secrets, types | st.just(WebhookType.unlisted("NEW_EVENT_2")), labels, st.sampled_from(HttpMethod), prefixes)
 @example([SECRET], ORDER, "gw1-", POST, "/gw1-" + "x" * 32)
 def test_they_are_found_behind_any_prefix(
@@ -57,7 +54,6 @@ def test_they_are_found_behind_any_prefix(
         assert Urls([NEW_SECRET]).match(place) is None
 
 
-@PROFILE
 @given(types, labels, st.data())
 def test_nothing_similar_is_found(event_type: WebhookType, eshop: str, data: st.DataObject) -> None:
     """No prefix and no suffix of a token, none of another name, and no other case of a letter."""
@@ -92,7 +88,6 @@ def test_ids_in_paths(entity_id: str) -> None:
     assert urls.match(path(urls, method=GET) + plain) == Match(ORDER, "", entity_id)
 
 
-@PROFILE
 @given(anything)
 def test_any_tail(tail: str) -> None:
     """Whatever follows a token, the id can be written as UTF-8."""
@@ -104,7 +99,6 @@ def test_any_tail(tail: str) -> None:
     match.tail.encode()
 
 
-@PROFILE
 @given(anything | st.text("/gw1-UPDATE_ORDER.%a", max_size=200))
 def test_any_path(text: str) -> None:
     """Nothing is an error, and nothing is found without a token."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from gwms_async import Request, WebhookSpec, WebhookType
 from gwms_async.chain import Call
@@ -74,7 +73,6 @@ def test_the_password_of_a_login_is_a_secret() -> None:
     assert requests.login_request("shop", "hunter2").secrets == ("hunter2",)
 
 
-@settings(database=None, derandomize=True, deadline=timedelta(seconds=2), max_examples=200)
 @given(our.specs)
 def test_the_json_of_any_spec(spec: WebhookSpec) -> None:
     """It is written by hand, and reads as the contract's `CreateWebhook`."""
