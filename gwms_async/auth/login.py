@@ -78,7 +78,8 @@ class Login:
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
         """Decide what a 401 means, and log in again if that may help.
 
-        The token stays in use for other keys until its successor is there.
+        The token stays in use for other keys until its successor is there. During a login no key is blamed: the new
+        token shows whether it is wrong.
 
         Args:
             request: The request that was answered 401.
@@ -96,7 +97,8 @@ class Login:
         key.cool_down.check(now)
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
-        if token is self._token and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
+        is_judged = token is self._token and not self._is_refreshing
+        if is_judged and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
             raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             return False

@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
-from docket import ConcurrencyLimit, CurrentExecution, Docket, Execution, ExponentialRetry, Shared, TaskCall
+from docket import (
+    ConcurrencyLimit,
+    CurrentExecution,
+    Docket,
+    Execution,
+    ExecutionState,
+    ExponentialRetry,
+    Shared,
+    TaskCall,
+)
 
 from .fleet import EshopResult, Fleet
 
@@ -68,9 +77,9 @@ async def _tell(progress: Awaitable[object]) -> None:
 
 
 async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
-    """Add the tasks of a run; those of the same run that are waiting or under way are not added again.
+    """Add the tasks of a run; those of the same run that are waiting, under way or done are not added again.
 
-    Those that have ended are: they are run again, which finds what exists.
+    A done one is known as long as docket keeps its result; after that it is run again, which finds what exists.
 
     Args:
         docket: Where to add them.
@@ -94,7 +103,11 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
             key = f"{run}:{account}:{first // _CHUNK}"
             # Not by `docket.call`: it would register this stub over the real task.
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
-    return await docket.add_many(calls)
+    known = [await docket.get_execution(call.key) for call in calls]
+    done = {one.key: one for one in known if one is not None and one.state is ExecutionState.COMPLETED}
+    added = await docket.add_many(call for call in calls if call.key not in done)
+    tasks = done | {one.key: one for one in added}
+    return [tasks[call.key] for call in calls]
 
 
 async def reconcile_eshops(account: str, names: list[str]) -> None:

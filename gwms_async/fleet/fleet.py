@@ -178,7 +178,8 @@ async def _reconcile(gwms: GwmsClient, eshop: Eshop) -> Report:
 def is_retryable(error: BaseException | None) -> bool:
     """Return whether what failed may succeed in a few minutes; not so a refused login, or a wrong argument.
 
-    A rejected key may: with a token revoked within a minute of its login, a key used for the first time looks rejected.
+    A rejected key may: with a token that was revoked within a minute of its login, a key used for the first time looks
+    rejected until a call of a key that was accepted before shows it.
     """
     match error:
         case ApiError():

@@ -106,6 +106,57 @@ async def test_before_any_key_was_accepted_the_token_may_be_to_blame(gateway: Lo
     assert gateway.logins == 2
 
 
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_a_new_key_rejected_during_a_login_waits_for_its_token(
+    gateway: LoginGateway, login: Login, *, is_good: bool
+) -> None:
+    """The token is in doubt already: its successor shows whether the key is wrong, without a login of the key's own."""
+    known, new = ApiKey("known"), ApiKey("new")
+    await accepted(login, known)
+    call, call_of_new = await sent(login, known), await sent(login, new)
+    gateway.gate.clear()
+    relogin = asyncio.create_task(login.on_unauthorized(request_of(call), known))
+    await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(login.on_unauthorized(request_of(call_of_new), new))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    gateway.gate.set()
+    assert await relogin
+    assert await waiting
+
+    if is_good:
+        assert await accepted(login, new) == "token-2"
+    else:
+        await login.acquire(call_of_new, new)
+        error = await failure_of(login.on_unauthorized(request_of(call_of_new), new))
+        assert isinstance(error, AuthenticationError)
+        assert new.cool_down.seconds == 60
+    assert gateway.logins == 2
+
+
+async def test_a_new_key_that_meets_two_revoked_tokens_is_not_blamed(gateway: LoginGateway, login: Login) -> None:
+    """Its call ends with the second 401, for it was sent again once; the next one is sent."""
+    known, new = ApiKey("known"), ApiKey("new")
+    await accepted(login, known)
+    call = await sent(login, new)
+    for _ in range(2):
+        gateway.gate.clear()
+        relogin = asyncio.create_task(login.on_unauthorized(request_of(await sent(login, known)), known))
+        await asyncio.sleep(0)
+        again = asyncio.create_task(login.on_unauthorized(request_of(call), new))
+        await asyncio.sleep(0)
+        gateway.gate.set()
+        assert await relogin
+        if await again:
+            await login.acquire(call, new)
+            await accepted(login, known)
+
+    assert not await again
+    assert await accepted(login, new) == "token-3"
+    assert gateway.logins == 3
+
+
 async def test_one_login_because_of_a_401_serves_all_new_keys(
     gateway: LoginGateway, login: Login, clock: HandClock
 ) -> None:

@@ -315,6 +315,21 @@ async def test_one_mistyped_key_costs_the_others_nothing(gateway: GwmsEmulator) 
     assert gateway.logins == 1
 
 
+async def test_a_key_first_used_with_a_token_that_was_just_revoked(gateway: GwmsEmulator) -> None:
+    """While another key's call logs in because of it, the new key is not held to be wrong."""
+    async with client(gateway) as gwms:
+        await gwms.webhooks.list()
+        gateway.revoke_tokens()
+        gateway.inject(Stall(0.05), operation="login")
+        known = asyncio.create_task(gwms.webhooks.list())
+        await until(lambda: gateway.logins == 2)
+        gateway.add_eshop("new")
+
+        assert await gwms.for_eshop("new").webhooks.list() == await known == []
+
+    assert gateway.logins == 3  # the one that was stalled is sent again
+
+
 async def in_virtual_time(work: Callable[[GwmsEmulator, GwmsClient], Awaitable[None]]) -> None:
     """Run a test with an emulator and a client that go by the time of a virtual loop."""
     loop = asyncio.get_running_loop()

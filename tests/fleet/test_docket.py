@@ -92,7 +92,7 @@ async def test_a_run(some: Accounts, docket: Docket) -> None:
 
 
 async def test_starting_twice(some: Accounts, docket: Docket) -> None:
-    """The second time adds nothing while the tasks are waiting or under way; ended ones, and another run, are added."""
+    """The second time adds nothing that is waiting, under way or done, and returns all tasks; another run is added."""
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def find(name: str) -> Eshop:
@@ -111,8 +111,13 @@ async def test_starting_twice(some: Accounts, docket: Docket) -> None:
         assert await dispositions("monday") == {Disposition.ALREADY_SCHEDULED}
         go.set()
         await work
-    assert await dispositions("monday") == await dispositions("tuesday") == {Disposition.SCHEDULED}
-    assert some.copies == {1: 3 * 3 * 2}
+
+    again = await start(docket, {**some.names, "new": ["0/0"]}, run="monday")
+    assert (await docket.snapshot()).total_tasks == 1  # the new account's
+    assert [execution.key for execution in again] == [f"monday:{account}:0" for account in (*some.names, "new")]
+    results = [result for execution in again[:3] for result in await execution.get_result()]
+    assert [result.counts for result in results] == [{"created": 2}] * 9
+    assert await dispositions("tuesday") == {Disposition.SCHEDULED}
 
 
 async def test_chunks_of_an_account_one_after_another(docket: Docket) -> None:
