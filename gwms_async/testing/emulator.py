@@ -11,6 +11,7 @@ from aiohttp import web
 from .answering import PREFIX, Answering
 from .deliveries import DeliveryPolicy
 from .gateway import ExpiresIn, Gateway
+from .page.controls import Controls
 from .page.serving import Page
 from .server import HttpServer, is_of_page
 from .state import EmulatorCredentials, StoredWebhook, WebhookTable
@@ -67,7 +68,7 @@ class GwmsEmulator(Answering):
         gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
         policy = delivery_policy or DeliveryPolicy()
         super().__init__(gateway, clock, journal, policy, latency=latency, rate_limit=rate_limit)
-        self._page = Page(self, gateway, self._script, self._disturbances)
+        self._page = Page(self, gateway, Controls(self, self._script, self._disturbances))
         self._server = HttpServer(self._handle, port)
         self.list_lag = list_lag
 

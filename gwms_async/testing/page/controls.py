@@ -9,7 +9,6 @@ from typing import TypeVar
 from ..answering import Answering
 from ..disturbances import Disturbance, Lose, Repeat
 from ..faults import DropAfter, Fault, SlowBody, Status
-from ..gateway import Gateway
 from ..script import Script
 from ..wire import ProblemError
 
@@ -30,15 +29,12 @@ class Controls:
 
     Args:
         emulator: The emulator.
-        gateway: Its webhooks.
         faults: Its faults.
         disturbances: Its disturbances.
     """
 
-    def __init__(
-        self, emulator: Answering, gateway: Gateway, faults: Script[Fault], disturbances: Script[Disturbance]
-    ) -> None:
-        self._emulator, self._gateway, self._faults, self._disturbances = emulator, gateway, faults, disturbances
+    def __init__(self, emulator: Answering, faults: Script[Fault], disturbances: Script[Disturbance]) -> None:
+        self._emulator, self._faults, self._disturbances = emulator, faults, disturbances
         self._actions: Mapping[str, Callable[[Mapping[str, object]], Mapping[str, object]]] = {
             "emit": self._emit,
             "again": self._send_again,

@@ -10,10 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..answering import Answering
-from ..disturbances import Disturbance
-from ..faults import Fault
 from ..gateway import Gateway
-from ..script import Script
 from ..server import PAGE
 from ..wire import JSON, ProblemError
 from .controls import Controls
@@ -37,15 +34,12 @@ class Page:
     Args:
         emulator: The emulator.
         gateway: Its webhooks.
-        faults: Its faults.
-        disturbances: Its disturbances.
+        controls: Its switches.
     """
 
-    def __init__(
-        self, emulator: Answering, gateway: Gateway, faults: Script[Fault], disturbances: Script[Disturbance]
-    ) -> None:
-        self._controls = Controls(emulator, gateway, faults, disturbances)
-        self.state = State(emulator, gateway, self._controls)
+    def __init__(self, emulator: Answering, gateway: Gateway, controls: Controls) -> None:
+        self._controls = controls
+        self.state = State(emulator, gateway, controls)
         self.opened = asyncio.Event()
         self._streams = 0
 
