@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
@@ -25,7 +25,7 @@ _logger = logging.getLogger("gwms_async")
 class _Listing:
     """A list to come or in flight, and how many wait for it."""
 
-    task: asyncio.Task[Snapshot | Exception]
+    task: asyncio.Task[Snapshot | Exception] = field(init=False)
     waiting: int = 0
 
 
@@ -81,10 +81,10 @@ class SharedList:
         return self._clock.monotonic() - snapshot.began_at > _MAX_AGE
 
     def _begin(self) -> _Listing:
-        task = asyncio.create_task(self._list(self._current), name="gwms list")
+        listing = self._next = _Listing()
+        listing.task = task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        listing = self._next = _Listing(task)
         return listing
 
     async def _end_of(self, listing: _Listing) -> Snapshot:
@@ -102,7 +102,7 @@ class SharedList:
             return end
         raise end.fresh() if isinstance(end, GwmsError) else end
 
-    def _forget(self, listing: _Listing | None) -> None:
+    def _forget(self, listing: _Listing) -> None:
         if self._next is listing:
             self._next = None
         if self._current is listing:
@@ -120,11 +120,10 @@ class SharedList:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _list(self, before: _Listing | None) -> Snapshot | Exception:
+    async def _list(self, listing: _Listing, before: _Listing | None) -> Snapshot | Exception:
         if before is not None:
             await asyncio.wait([before.task])
-        listing = self._current = self._next
-        self._next = None
+        self._next, self._current = None, listing
         began_at = self._clock.monotonic()
         try:
             return Snapshot.of(began_at, await self._fetch())
