@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict, Unpa
 
 import aiohttp
 
+from .auth.guarded_store import PATIENCE
 from .auth.known_keys import ApiKey, KnownKeys
 from .auth.login import Login
 from .auth.token_source import TokenSource
@@ -137,6 +138,8 @@ class GwmsClient:
             store_key(base_url, credentials.username),
             self._calls_through(login_chain),
             clock,
+            # A call may wait for three steps of the store and the login in between.
+            patience=min(PATIENCE, timeout.total / 4),
         )
         self._login = Login(source, clock)
         self._eshops: KnownKeys[Webhooks] = KnownKeys(clock)

@@ -260,7 +260,7 @@ class Webhooks(Operations):
         """Drop what was written too long ago to matter."""
         self._coordinator.memory.forget()
 
-    def stop(self) -> frozenset[asyncio.Task[None]]:
+    def stop(self) -> frozenset[asyncio.Task[Any]]:
         """Cancel the lists in flight, and return what to wait for."""
         return self._coordinator.lists.stop()
 

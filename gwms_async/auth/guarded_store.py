@@ -15,6 +15,8 @@ from ..wire import decoding, envelope
 
 T = TypeVar("T")
 
+PATIENCE = 10.0
+"""Seconds that each step of a store may take, at most."""
 _logger = logging.getLogger("gwms_async")
 
 
@@ -27,7 +29,7 @@ class GuardedStore:
         patience: How long each step may take, in seconds.
     """
 
-    def __init__(self, store: TokenStore, key: str, patience: float = 10.0) -> None:
+    def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:
         self._store = store
         self._key = key
         self._fields = {"gwms_account": key[:8]}

@@ -12,7 +12,7 @@ from ..tokens import ActiveToken, Token, TokenStore
 from ..wire import decoding, requests
 from ..wire.headers import http_date
 from .cooldown import Cooldown
-from .guarded_store import GuardedStore
+from .guarded_store import PATIENCE, GuardedStore
 
 _logger = logging.getLogger("gwms_async")
 _REFUSALS = frozenset({400, 401, 403, 422})
@@ -28,6 +28,7 @@ class TokenSource:
         store_key: The key of the account's token.
         call: Sends the login request and raises on failure; needs no token.
         clock: The client's clock.
+        patience: How long each step of the store may take, in seconds.
 
     Attributes:
         account: The account in logs: a name that says nothing about its owner.
@@ -35,13 +36,21 @@ class TokenSource:
     """
 
     def __init__(
-        self, credentials: CredentialsLike, store: TokenStore, store_key: str, call: Handler, clock: Clock
+        self,
+        credentials: CredentialsLike,
+        store: TokenStore,
+        store_key: str,
+        call: Handler,
+        clock: Clock,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         self.account = store_key[:8]
         self.cool_down = Cooldown()
         self._credentials = credentials
         self._store = store
         self._store_key = store_key
+        self._patience = patience
         self._call = call
         self._clock = clock
         self._relogins = 0
@@ -58,7 +67,7 @@ class TokenSource:
         Raises:
             GwmsError: The login failed.
         """
-        async with GuardedStore(self._store, self._store_key) as store:
+        async with GuardedStore(self._store, self._store_key, self._patience) as store:
             # A store that offers one refused token after another is not asked a third time.
             if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
                 token = self._from_store(await store.load(), previous)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
+from typing import Any
+
+from attrs import define, field
 
 from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
 from ..models import Webhook
 from .snapshot import Snapshot
-
-Listing = asyncio.Future[Snapshot | Exception]
 
 PAUSES = (1.0, 2.0, 3.0)
 """Seconds until the next look at lists that come too early, or fail."""
@@ -21,8 +21,16 @@ _MAX_AGE = 30.0
 _logger = logging.getLogger("gwms_async")
 
 
+@define(eq=False)
+class _Listing:
+    """A list to come or in flight, and how many wait for it."""
+
+    task: asyncio.Task[Snapshot | Exception] = field(init=False)
+    waiting: int = 0
+
+
 class SharedList:
-    """Lists webhooks; each list serves everyone who asked before it began.
+    """Lists webhooks; each list serves everyone who asked before it began, and is cancelled when nobody waits for it.
 
     Args:
         fetch: Lists once.
@@ -31,9 +39,9 @@ class SharedList:
 
     def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], clock: Clock) -> None:
         self._fetch, self._clock = fetch, clock
-        self._current: Listing | None = None
-        self._next: Listing | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._current: _Listing | None = None
+        self._next: _Listing | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def fresh(self) -> Snapshot:
         """Return a list that begins after this call.
@@ -72,23 +80,35 @@ class SharedList:
         """Return whether a list is too old to decide anything."""
         return self._clock.monotonic() - snapshot.began_at > _MAX_AGE
 
-    def _begin(self) -> Listing:
-        listing = self._next = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
+    def _begin(self) -> _Listing:
+        listing = self._next = _Listing()
+        listing.task = task = asyncio.create_task(self._list(listing, self._current), name="gwms list")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        # A task that is cancelled before its first step never sets a result.
-        task.add_done_callback(partial(_end, listing))
         return listing
 
-    async def _end_of(self, listing: Listing) -> Snapshot:
-        await asyncio.wait([listing])
-        end = listing.result()
+    async def _end_of(self, listing: _Listing) -> Snapshot:
+        task = listing.task
+        listing.waiting += 1
+        try:
+            await asyncio.wait([task])
+        finally:
+            listing.waiting -= 1
+            if not listing.waiting:
+                task.cancel()  # unless it has ended: nobody is to wait behind a list that nobody wants
+                self._forget(listing)
+        end = _closed() if task.cancelled() else task.result()
         if isinstance(end, Snapshot):
             return end
         raise end.fresh() if isinstance(end, GwmsError) else end
 
-    def stop(self) -> frozenset[asyncio.Task[None]]:
+    def _forget(self, listing: _Listing) -> None:
+        if self._next is listing:
+            self._next = None
+        if self._current is listing:
+            self._current = None
+
+    def stop(self) -> frozenset[asyncio.Task[Any]]:
         """Cancel lists in flight, and return what to wait for; who waits for a list gets a `ConfigurationError`."""
         for task in self._tasks:
             task.cancel()
@@ -100,25 +120,17 @@ class SharedList:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _list(self, listing: Listing, before: Listing | None) -> None:
-        end: Snapshot | Exception = _closed()
+    async def _list(self, listing: _Listing, before: _Listing | None) -> Snapshot | Exception:
+        if before is not None:
+            await asyncio.wait([before.task])
+        self._next, self._current = None, listing
+        began_at = self._clock.monotonic()
         try:
-            if before is not None:
-                await asyncio.wait([before])
-            self._next, self._current = None, listing
-            began_at = self._clock.monotonic()
-            end = Snapshot.of(began_at, await self._fetch())
+            return Snapshot.of(began_at, await self._fetch())
         except Exception as error:  # whatever it is, those who wait get it
-            end = error
+            return error
         finally:
-            if self._current is listing:
-                self._current = None
-            listing.set_result(end)
-
-
-def _end(listing: Listing, _: asyncio.Task[None]) -> None:
-    if not listing.done():
-        listing.set_result(_closed())
+            self._forget(listing)
 
 
 def _closed() -> ConfigurationError:

@@ -14,13 +14,23 @@ from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionF
 from ..settings import Timeout
 from ..wire.envelope import masked
 
-_MISCONFIGURED = (
+
+class NotConnectedError(aiohttp.ClientConnectionError):
+    """There was no connection to send anything on."""
+
+
+MISCONFIGURED = (
     aiohttp.ClientSSLError,
     aiohttp.ClientConnectorCertificateError,
     aiohttp.ServerFingerprintMismatch,
     aiohttp.InvalidURL,
 )
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    NotConnectedError,
+)
 _REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
@@ -47,10 +57,10 @@ def map_exception(
     reason, attempts = reason_of(error) or text, request.call.attempts
     details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
-    if isinstance(error, _MISCONFIGURED):
+    if isinstance(error, MISCONFIGURED):
         text = f"{request}: {text}; check base_url, ssl= and proxy="
         return ConnectionFailedError(text, cause=Cause.MISCONFIGURED, **details)
-    never_sent = isinstance(error, _NEVER_SENT)
+    never_sent = isinstance(error, NEVER_SENT)
     is_closed = str(error).startswith("Connector is closed")  # before or while it connects
     cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN
     if isinstance(error, TimeoutError):

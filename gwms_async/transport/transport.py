@@ -20,6 +20,7 @@ from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
 from ..wire.requests import operation_of
 from .borrowed import is_plain, with_middlewares
+from .connector import Connector
 from .exceptions import map_exception
 from .guard import guard
 from .proxies import NO_PROXY, Proxy
@@ -59,9 +60,11 @@ def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mappin
     return options
 
 
-def session_options(timeout: Timeout, proxy: Proxy) -> Mapping[str, Any]:
+def session_options(timeout: Timeout, proxy: Proxy, *, is_borrowed: bool) -> Mapping[str, Any]:
     """Return the options of our own session; a borrowed session gets them with each request."""
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
+    # `connect` covers the name and the proxy too, but in a borrowed session also its pool, where many calls may wait.
+    limit = "sock_connect" if is_borrowed else "connect"
+    limits = aiohttp.ClientTimeout(total=None, **{limit: timeout.connect})
     return {"raise_for_status": False, "proxy": proxy.url, "timeout": limits}
 
 
@@ -70,8 +73,9 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
     content = answer.content
     try:
         if content.is_eof():
-            # A small body comes along with its head. Measured: benchmarks/README.
-            return content.read_nowait()
+            # A small body comes along with its head. Measured: benchmarks/README. Nothing is left of one that a
+            # middleware of a borrowed session has read, but aiohttp keeps it.
+            return content.read_nowait() or await answer.read()
         chunks, size = [], 0
         async for chunk in content.iter_any():
             size += len(chunk)
@@ -122,7 +126,7 @@ class Transport:
         self._notes_sending = is_plain(borrowed)
         self._session = borrowed
         self._close_session: Callable[[], Awaitable[None]] | None = None  # a borrowed one stays open
-        self._session_options = session_options(timeout, proxy)
+        self._session_options = session_options(timeout, proxy, is_borrowed=borrowed is not None)
         # Our own session has its options already: aiohttp copies each option of a request twice.
         self._common_options = {} if borrowed is None else {**self._session_options}
         if ssl is not None:
@@ -220,7 +224,7 @@ class Transport:
 
     async def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=Connector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             **self._session_options,

@@ -294,6 +294,26 @@ def test_patience_can_be_chosen() -> None:
     virtual_loop.run(main())
 
 
+class HangingStore(MemoryTokenStore):
+    """A store that can be locked, and nothing else."""
+
+    async def load(self, _: str) -> None:
+        """Never end."""
+        await hang()
+
+    async def save(self, *_: object) -> None:
+        """Never end."""
+        await hang()
+
+
+async def test_a_store_that_hangs_ends_no_call(gateway: GwmsEmulator) -> None:
+    """Its steps together take no longer than a call may."""
+    async with client(gateway, token_store=HangingStore(), timeout=0.6) as gwms:
+        assert await gwms.webhooks.list() == []
+
+    assert gateway.logins == 1
+
+
 EXPIRIES: list[Any] = ["tomorrow", 10**400, inf, {}]
 
 

@@ -59,3 +59,28 @@ def test_closing_ends_the_lists_under_way() -> None:
                 await waiting
 
     virtual_loop.run(main())
+
+
+def test_nobody_waits_behind_a_list_that_nobody_waits_for() -> None:
+    """Who gives up takes a list that hangs along, unless others wait for it too."""
+
+    async def main() -> None:
+        gateway, spec = FakeGateway(), WebhookSpec("https://shop.example/a", "UPDATE_ORDER")
+        coordinator, now = gateway.coordinator(), asyncio.get_running_loop().time
+        gateway.fail("list", Fault(takes=60.0), Fault(takes=5.0))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await register(coordinator, [spec])
+        await asyncio.sleep(0)
+        assert [task.get_name() for task in asyncio.all_tasks()] == [asyncio.current_task().get_name()]  # type: ignore[union-attr]
+
+        first, second = (asyncio.create_task(register(coordinator, [spec])) for _ in range(2))
+        await asyncio.sleep(1.0)
+        first.cancel()
+        report = await second
+
+        assert statuses(report) == [S.CREATED]
+        assert 6.0 < now() < 7.0
+        assert await asyncio.wait([first]) == ({first}, set())
+
+    virtual_loop.run(main())

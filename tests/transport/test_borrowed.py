@@ -100,3 +100,18 @@ async def test_a_subclass_that_sends_by_other_means(gateway: GwmsEmulator) -> No
             await gwms.webhooks.create(spec())
 
     assert gateway.count("create") == 1
+
+
+async def test_a_body_that_the_sessions_own_middleware_has_read(gateway: GwmsEmulator) -> None:
+    """It is not lost to us: what was created is known."""
+    seen: list[str] = []
+
+    async def log(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        seen.append(await response.text())
+        return response
+
+    async with aiohttp.ClientSession(middlewares=[log]) as session, client(gateway, session=session) as gwms:
+        assert await gwms.webhooks.create(spec()) in await gwms.webhooks.list()
+
+    assert len(seen) == 3

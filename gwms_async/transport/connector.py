@@ -1,0 +1,30 @@
+"""The connector of our own session: it tells a connection that never came about from one that was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.tracing import Trace
+
+
+class Connector(aiohttp.TCPConnector):
+    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request."""
+
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # not ours to name
+    ) -> ResponseHandler:
+        try:
+            return await super()._create_connection(req, traces, timeout)
+        except (*MISCONFIGURED, *NEVER_SENT):
+            raise
+        except aiohttp.ClientError as error:
+            raise NotConnectedError(f"{type(error).__name__}: {error}") from None
