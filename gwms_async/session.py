@@ -71,7 +71,8 @@ class Session:
                 # Cancellation goes on, but without the inner frames: crash reporters keep their locals.
                 raise cancelled.with_traceback(None) from None
             text = f"{request}: something that it waited for was cancelled"
-            return _judged(request, ConnectionFailedError(text, cause=Cause.UNKNOWN))
+            cause = Cause.UNKNOWN if request.call.on_wire else Cause.NEVER_SENT
+            return _judged(request, ConnectionFailedError(text, cause=cause))
         return response if is_success(response) else _end_of(request, response, self._clock.wall())
 
 
