@@ -38,6 +38,7 @@ async def send(answer: Answer, exchange: Exchange, transport: asyncio.Transport,
             transport.write(head + answer.body[:middle])
             await asyncio.sleep(seconds)
             transport.write(answer.body[middle:])
+            exchange.status = answer.status
         case WrongLength(by=by):
             transport.write(answer.head(date, len(answer.body) + by) + answer.body)
         case Garbage(content=content):

@@ -41,7 +41,7 @@ def test_the_form(page: Any, gwms_emulator: GwmsEmulator, errors: list[str]) -> 
     page.get_by_label("Event type").select_option("CREATE_STOCK_MOVEMENT_RETURN")
     assert "sku" in json.loads(page.get_by_label("Entity").input_value())
     page.get_by_role("button", name="Emit", exact=True).click()
-    page.get_by_text("No active webhook for CREATE_STOCK_MOVEMENT_RETURN: register one first.").wait_for()
+    page.get_by_text("No active webhook for CREATE_STOCK_MOVEMENT_RETURN: register one, or switch one on.").wait_for()
     page.get_by_label("Entity").fill('{"id": ""}')
     page.get_by_label("Event type").select_option("UPDATE_ORDER")
     assert page.get_by_label("Entity").input_value() == '{"id": ""}'

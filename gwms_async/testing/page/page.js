@@ -95,7 +95,7 @@ const tags = (row) => [row.number > 1 && `attempt ${row.number}`, row.hit].filte
 
 function createRow(row) {
   const item = clone("row");
-  item.firstElementChild.onclick = () => select(row.id);
+  item.firstElementChild.onclick = () => select(row.id).then(() => $("details").scrollIntoView({ block: "nearest" }));
   item.firstElementChild.onfocus = () => { state.focused = row.id; schedule(); };
   return item;
 }
@@ -260,7 +260,7 @@ async function emit(event) {
   try {
     const { webhooks } = await ask("emit", { event: type, entity: $("entity").value });
     const one = webhooks === 1 ? "webhook" : "webhooks";
-    put($("emitted"), webhooks ? `Sent to ${webhooks} ${one}.` : `No active webhook for ${type}: register one first.`);
+    put($("emitted"), webhooks ? `Sent to ${webhooks} ${one}.` : `No active webhook for ${type}: register one, or switch one on.`);
   } catch (error) {
     put($("emitted"), error.message);
   }

@@ -23,8 +23,8 @@ _USER = re.compile(r'(?<=://)(?:[^/?#@\s"\\]|\\+u[0-9a-fA-F]{4})+(?=@)')  # \u00
 _WHY: Mapping[str, str] = {
     "timeout": "The receiver did not answer in time.",
     "no answer": "Nothing listens at this address, or the connection broke before the answer.",
-    "undeliverable": "This host is not your machine, and nothing else is ever contacted. To deliver it to your app, "
-    "start with --deliver-to http://127.0.0.1:PORT.",
+    "undeliverable": "The emulator delivers only to this machine. To reach your app, start it with "
+    "--deliver-to http://127.0.0.1:PORT.",
     "inactive": "The webhook was deactivated or deleted meanwhile.",
     "lost": "Lost on purpose, so nothing was sent.",
 }
@@ -121,7 +121,8 @@ class View:
 def _text(row: Row) -> str:
     if not row.text:
         words = [str(value) for value in _summary(row).values() if value is not None]
-        row.text = " ".join([*words, *(["fault"] if row.hit else [])]).lower()
+        kinds = {"API call": isinstance(row.record, Exchange), "attempt": row.delivery is not None, "fault": row.hit}
+        row.text = " ".join([*words, *(kind for kind, is_so in kinds.items() if is_so)]).lower()
     return row.text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwms_async.testing import GwmsEmulator, Status
+from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Status
 from gwms_async.testing.page.news import Follower, State
 
 from ...helpers.plain_client import Clock, logged_in
@@ -86,6 +86,18 @@ async def test_a_filter(gateway: GwmsEmulator) -> None:
 
     news = read(follower.next())[1]
     assert ([row["id"] for row in news["rows"]], news["total"]) == ([4], 3)
+
+
+@pytest.mark.parametrize(("text", "rows"), [("api call", 1), ("Delivery", 2), ("attempt a7", 2), ("api delivery", 0)])
+async def test_the_words_of_a_row_are_found(text: str, rows: int) -> None:
+    """Those that the page shows for its kind too."""
+    async with GwmsEmulator(delivery_policy=DeliveryPolicy(repeats=(0.0,))) as gateway:
+        gateway.add_webhook("http://127.0.0.1:1/", "UPDATE_ORDER")
+        async with logged_in(gateway):
+            gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A7"})
+            await gateway.delivered()
+
+        assert len(state(gateway).all(text)["rows"]) == rows  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [299, 301])

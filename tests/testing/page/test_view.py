@@ -118,7 +118,10 @@ async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("https://shop.example/", "start with --deliver-to"), ("http://127.0.0.1:1/", "Nothing listens at this address")],
+    [
+        ("https://shop.example/", "start it with --deliver-to"),
+        ("http://127.0.0.1:1/", "Nothing listens at this address"),
+    ],
 )
 async def test_why_there_is_no_answer(gateway: GwmsEmulator, url: str, words: str) -> None:
     """The page says what to do."""
