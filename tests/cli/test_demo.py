@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,7 +128,12 @@ def test_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
         connection = HTTPConnection(urlsplit(emulators[0].page_url).netloc, timeout=20)
         connection.request("GET", "/emulator/events")
         try:
-            with connection.getresponse() as events:
+            try:
+                response = connection.getresponse()
+            except RemoteDisconnected:  # seldom, on a machine under load; a browser connects again, too
+                connection.request("GET", "/emulator/events")
+                response = connection.getresponse()
+            with response as events:
                 for line in events:
                     if line.startswith(b"data: ") and (news := json.loads(line[6:]).get("announcement")):
                         seen.append(news["text"])
