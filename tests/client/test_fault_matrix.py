@@ -59,7 +59,7 @@ from ..helpers.emulated import client
 
 ATTEMPTS = 3
 POLICY = RetryPolicy(max_attempts=ATTEMPTS, base=0.001, cap=0.01)
-TIMEOUT = Timeout(attempt=0.2, total=5.0)
+TIMEOUT = Timeout(attempt=0.3, total=5.0)
 
 
 class Seen(Enum):
