@@ -48,8 +48,9 @@ def emulator(
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
-    With a COMMAND, which stands last, it runs as long as that does, with the variables in its environment, and returns
-    its exit code. Webhooks are lost when the emulator stops. Its page shows API calls and deliveries live.
+    With a COMMAND, which stands last, it runs as long as that does, with the variables in its environment, logs
+    nothing, and returns its exit code. Webhooks are lost when the emulator stops. Its page shows API calls and
+    deliveries live.
 
     To start an app with it: gwms emulator --deliver-to http://127.0.0.1:8000 --open -- uvicorn app:app
 
