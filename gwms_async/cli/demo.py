@@ -85,8 +85,7 @@ class RunFigures:
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-@click.pass_context
-def demo(context: click.Context, /, seed: int | None, **options: Any) -> None:
+def demo(seed: int | None, **options: Any) -> int:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -94,7 +93,7 @@ def demo(context: click.Context, /, seed: int | None, **options: Any) -> None:
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    context.exit(run(handle_errors(_run_demo(seed=seed, **options))))
+    return run(handle_errors(_run_demo(seed=seed, **options)))
 
 
 async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool, as_json: bool) -> Exit:

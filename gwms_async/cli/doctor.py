@@ -28,8 +28,7 @@ Checks = dict[str, tuple[bool, str]]
 @click.command()
 @common_options
 @json_option
-@click.pass_context
-def doctor(context: click.Context, *, as_json: bool) -> None:
+def doctor(*, as_json: bool) -> int:
     """Check the settings, the gateway and the webhooks.
 
     Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
@@ -37,11 +36,11 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     """
     settings: Settings = {}
     try:
-        settings = find_settings(context)
-        access = make_access(context, settings)
+        settings = find_settings()
+        access = make_access(settings)
     except click.ClickException as error:
-        context.exit(_show(settings, {"settings": (False, describe(error))}, as_json=as_json))
-    context.exit(run(handle_errors(_examine(access, settings, as_json=as_json))))
+        return _show(settings, {"settings": (False, describe(error))}, as_json=as_json)
+    return run(handle_errors(_examine(access, settings, as_json=as_json)))
 
 
 async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit:

@@ -41,10 +41,7 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-@click.pass_context
-def emulator(
-    context: click.Context, /, command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any
-) -> None:
+def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> int:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
@@ -67,7 +64,7 @@ def emulator(
         except ValueError as error:
             raise click.UsageError(f"--deliver-to: {error}") from None
     is_shown = opens or deliver_to is not None
-    context.exit(run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens))))
+    return run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens)))
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:

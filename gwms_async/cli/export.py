@@ -39,8 +39,7 @@ _TEMPLATE = """\
 @click.command()
 @click.option("--prefix", metavar="URL", help="Only webhooks whose URL begins with this; it must end with a slash.")
 @with_access
-@click.pass_context
-def export(context: click.Context, prefix: str | None, access: Access) -> None:
+def export(prefix: str | None, access: Access) -> int:
     """Print existing webhooks as a file for `plan` and `apply`.
 
     Webhooks that a file cannot express are comments, with the reason. Secret URLs are never printed: those that
@@ -48,7 +47,7 @@ def export(context: click.Context, prefix: str | None, access: Access) -> None:
     """
     if prefix is not None and not is_prefix(prefix):
         raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
-    context.exit(run(handle_errors(_export(access, prefix))))
+    return run(handle_errors(_export(access, prefix)))
 
 
 async def _export(access: Access, prefix: str | None) -> Exit:

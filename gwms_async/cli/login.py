@@ -19,13 +19,12 @@ from .output import Exit, handle_errors, json_option, print_json, print_output
 @click.command()
 @with_access
 @json_option
-@click.pass_context
-def login(context: click.Context, access: Access, *, as_json: bool) -> None:
+def login(access: Access, *, as_json: bool) -> int:
     """Log in again and show when the token expires.
 
     Also lists the webhooks, to check the e-shop's API key.
     """
-    context.exit(run(handle_errors(_log_in(access, as_json=as_json))))
+    return run(handle_errors(_log_in(access, as_json=as_json)))
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
@@ -49,16 +48,15 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
 @click.command()
 @common_options
 @json_option
-@click.pass_context
-def logout(context: click.Context, *, as_json: bool) -> None:
+def logout(*, as_json: bool) -> int:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
     """
-    settings = find_settings(context)
+    settings = find_settings()
     if "username" not in settings:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    context.exit(run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json))))
+    return run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json)))
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:

@@ -46,14 +46,13 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def plan(context: click.Context, /, path: str, access: Access, **flags: bool) -> None:
+def plan(path: str, access: Access, **flags: bool) -> int:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
     wanted = _read(path, prune=flags["prune"])
-    context.exit(run(handle_errors(_show_plan(wanted, access, **flags))))
+    return run(handle_errors(_show_plan(wanted, access, **flags)))
 
 
 @click.command()
@@ -66,8 +65,7 @@ def plan(context: click.Context, /, path: str, access: Access, **flags: bool) ->
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: Any) -> None:
+def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> int:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
@@ -78,7 +76,7 @@ def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool
         work = _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"], exit_code=False)
     else:
         work = apply_file(wanted, access, done, **flags)
-    context.exit(run(handle_errors(work, partial(_interrupted, path, done))))
+    return run(handle_errors(work, partial(_interrupted, path, done)))
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
