@@ -34,11 +34,7 @@ class Access:
     ca: str | None = None
 
     def client(self, store: TokenStore | None = None, **options: Any) -> GwmsClient:
-        """Create a client.
-
-        Args:
-            store: Where it keeps tokens; the user's cache directory by default.
-            options: Further arguments of the client.
+        """Create a client, which keeps tokens in the user's cache directory by default.
 
         Raises:
             ConfigurationError: The credentials, the base URL or the certificates are invalid.

@@ -85,15 +85,7 @@ def _inject(gateway: GwmsEmulator, text: str) -> None:
 async def serve(
     gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
 ) -> int:
-    """Serve until cancelled, or while a command runs.
-
-    Args:
-        gateway: The emulator to serve.
-        command: The command and its arguments, if any.
-        as_json: Whether to print the base URL, the credentials and the secret as JSON.
-        is_shown: Whether to print where the page is although a command runs.
-        opens: Whether to open the page in a browser.
-    """
+    """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
     try:
         await gateway.start()
     except OSError as error:

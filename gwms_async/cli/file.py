@@ -83,11 +83,7 @@ def read_file(path: str) -> WebhookFile:
 
 
 def parse_file(content: bytes, name: str) -> WebhookFile:
-    """Parse a file of webhooks; a leading byte order mark is ignored.
-
-    Args:
-        content: The bytes of the file.
-        name: Its name in errors.
+    """Parse a file of webhooks, called `name` in errors; a leading byte order mark is ignored.
 
     Raises:
         WebhookFileError: It contains mistakes.

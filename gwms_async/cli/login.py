@@ -13,7 +13,7 @@ from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
 from .loop import run
 from .options import common_options
-from .output import Exit, handle_errors, json_option, print_json, print_output
+from .output import Exit, handle_errors, json_option, print_result
 
 
 @click.command()
@@ -34,14 +34,13 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
     key = store_key(checked_base_url(access.base_url), access.username)
     token = cast(Token, await fresh.load(key))  # the login has just saved it
     await cache.save(key, token)
-    timestamp = token.expires_at
-    expires_at = timestamp and datetime.fromtimestamp(timestamp, UTC)
-    if as_json:
-        expiry = expires_at and expires_at.isoformat()
-        print_json({"username": access.username, "expires_at": expiry, "webhooks": len(webhooks)})
-    else:
-        validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
-        print_output(f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.")
+    expires_at = token.expires_at and datetime.fromtimestamp(token.expires_at, UTC)
+    validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
+    print_result(
+        {"username": access.username, "expires_at": expires_at and expires_at.isoformat(), "webhooks": len(webhooks)},
+        f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.",
+        as_json=as_json,
+    )
     return Exit.DONE
 
 
@@ -61,8 +60,6 @@ def logout(*, as_json: bool) -> int:
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
-    if as_json:
-        print_json({"username": username, "deleted": deleted})
-    else:
-        print_output(f"Deleted the token of {username}." if deleted else f"No token of {username} is cached.")
+    text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
+    print_result({"username": username, "deleted": deleted}, text, as_json=as_json)
     return Exit.DONE

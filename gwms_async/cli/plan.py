@@ -27,6 +27,7 @@ from .output import (
     print_output,
     progress_bar,
     show_urls_option,
+    spec_json,
     summary,
     webhook_json,
 )
@@ -111,21 +112,12 @@ async def _plan(
 
 
 def _plan_json(planned: Plan, unlisted: int) -> dict[str, Any]:
-    create = [
-        {"url": one.url, "type": one.webhook_type, "active": one.active, "method": one.method} for one in planned.create
-    ]
-    there = {
-        "activate": planned.activate,
-        "deactivate": planned.deactivate,
-        "delete": planned.delete,
-        "unchanged": planned.unchanged,
-    }
+    figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
+    there = {name: getattr(planned, name) for name in ("activate", "deactivate", "delete", "unchanged")}
     return {
-        "changes": planned.changes,
-        "needs_force": planned.needs_force,
-        "claimed": planned.claimed,
+        **figures,
         "unlisted": unlisted,
-        "create": create,
+        "create": [spec_json(spec) for spec in planned.create],
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
 
@@ -141,17 +133,9 @@ async def apply_file(
     concurrency: int,
     as_json: bool,
 ) -> Exit:
-    """Plan, confirm deletions, and apply.
+    """Plan, confirm deletions, and apply; the keyword arguments are the options of the command.
 
-    Args:
-        wanted: The file.
-        access: The gateway and the credentials.
-        done: Receives the outcomes as they become known; a later one of the same webhook replaces the first.
-        prune: Whether to delete webhooks under the file's prefix that it does not list.
-        yes: Whether to delete without asking.
-        force: Whether to allow deleting more than 30% of the webhooks under the prefix.
-        concurrency: How many webhooks to work on at a time.
-        as_json: Whether to print JSON.
+    Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
         planned, _ = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)

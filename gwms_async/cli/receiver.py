@@ -34,12 +34,7 @@ async def _ignore(_: Delivery) -> None:
 
 
 def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, or_random: bool = False) -> Receiver:
-    """Return a receiver with the secrets of the environment.
-
-    Args:
-        event_types: The event types that it gets.
-        handler: Their handler.
-        or_random: Whether to use a random secret if the environment has none.
+    """Return a receiver with the secrets of the environment; `or_random`, with a random one if that has none.
 
     Raises:
         RefusedError: The secret is missing or invalid.

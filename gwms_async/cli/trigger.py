@@ -13,7 +13,7 @@ from .. import HttpMethod, WebhookType
 from ..receiving.delivery import entity_with, parsed
 from .loop import run
 from .options import method_option
-from .output import Exit, handle_errors, json_option, print_json, print_output, show_urls_option
+from .output import Exit, handle_errors, json_option, print_result, show_urls_option
 from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of
 from .sending import send
 
@@ -63,8 +63,6 @@ async def _deliver(method: HttpMethod, url: str, body: bytes | None, *, as_json:
     started = time.monotonic()
     reply = await send(method, url, body, {"Content-Type": "application/json"} if body else {})
     ms = round((time.monotonic() - started) * 1000, 1)
-    if as_json:
-        print_json({"answer": reply.status, "method": method, "url": url, "ms": ms})
-    else:
-        print_output(f"{reply.status}: {method} {url}  {ms:g} ms")
+    result = {"answer": reply.status, "method": method, "url": url, "ms": ms}
+    print_result(result, f"{reply.status}: {method} {url}  {ms:g} ms", as_json=as_json)
     return Exit.DONE if 200 <= reply.status < 300 else Exit.FAILED
