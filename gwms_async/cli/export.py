@@ -87,9 +87,8 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
     tables = []
     if largest:
         base, eshop, method = largest
-        events = [one.webhook_type for one in derived.pop(largest)]
         start = {"base_url": base} | ({"eshop": eshop} if eshop else {})
-        tables.append(_table("[receiver]", start, events, method))
+        tables.append(_table("[receiver]", start, [one.webhook_type for one in derived.pop(largest)], method))
     left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
     for (url, method, active), events in sorted(groups.items()):
         tables.append(_table("[[webhooks]]", {"url": url}, events, method, active=active))

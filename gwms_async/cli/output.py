@@ -84,7 +84,7 @@ def exit_code_for_all(results: Iterable[Outcome | BulkResult]) -> Exit:
 
 
 async def handle_errors(work: Awaitable[int], when_interrupted: Callable[[], str] = lambda: "interrupted") -> int:
-    """Run a command's work; errors and Ctrl-C end it with one line, which may say how to go on."""
+    """Run a command's work; errors and Ctrl-C end it with one line, for Ctrl-C that of `when_interrupted`."""
     started = time.monotonic()
     try:
         return await work
