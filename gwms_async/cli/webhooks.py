@@ -133,10 +133,10 @@ async def _show_one(webhook_id: int, access: Access, changes: dict[str, Any], *,
         webhook = await gwms.webhooks.get(webhook_id)
         if changes:
             webhook = await gwms.webhooks.update(webhook_id, evolve(webhook.spec, **changes))
-    if as_json:
-        print_json(webhook_json(webhook))
-    else:
-        print_webhook(webhook)
+        if as_json:
+            print_json(webhook_json(webhook))
+        else:
+            print_webhook(webhook)
     return Exit.DONE
 
 
