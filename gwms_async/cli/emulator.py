@@ -23,6 +23,7 @@ from .access import is_interactive
 from .logs import REQUESTS
 from .loop import run
 from .output import Exit, handle_errors, json_option, print_json, print_message, print_output
+from .problems import port_error
 from .profiles import closest
 from .receiver import VARIABLE
 
@@ -90,7 +91,7 @@ async def serve(
     try:
         await gateway.start()
     except OSError as error:
-        raise OSError(f"{error.strerror or error}; --port 0 takes a free port") from None
+        raise port_error(error) from None
     username, password, api_key = gateway.credentials
     names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
     if not os.environ.get(VARIABLE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,12 @@ def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]
     kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
     details = {name: getattr(error, name, None) for name in ("status", "path", "attempts", "retry_after")}
     return {"type": kind, "message": message, **details, "hint": hint or None}
+
+
+def port_error(error: OSError) -> OSError:
+    """Return an error that says why a port cannot be used, and what to do."""
+    reason = os.strerror(error.errno) if error.errno else error
+    return OSError(f"the port cannot be used ({reason}); --port 0 takes a free port")
 
 
 def describe(error: Exception, seconds: float | None = None) -> str:

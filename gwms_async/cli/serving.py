@@ -17,6 +17,7 @@ from .. import ConfigurationError, HttpMethod
 from ..receiving import Delivery, Receiver, aiohttp_app
 from ..redaction import TOKEN
 from .output import print_message
+from .problems import port_error
 from .sending import send
 
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
@@ -91,7 +92,7 @@ async def _start(runner: web.AppRunner, port: int) -> None:
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError as error:
-        raise OSError(f"{error.strerror or error}; --port 0 takes a free port") from None
+        raise port_error(error) from None
 
 
 def answering(status: int, seconds: float) -> Respond:

@@ -43,6 +43,17 @@ def test_one_row(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
     assert not page.get_by_text("Nothing has happened yet").is_visible()
 
 
+def test_the_commands_are_copied(open_page: Callable[..., Any], gwms_emulator: GwmsEmulator) -> None:
+    """Those that register a webhook at this emulator."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+
+    lines = page.evaluate("navigator.clipboard.readText()").split("\n")
+    assert lines[0] == f"export GWMS_BASE_URL={gwms_emulator.base_url}"
+    assert lines[-1].startswith("gwms webhooks create ")
+
+
 def test_details_are_fetched_once(page: Any, gwms_emulator: GwmsEmulator) -> None:
     """Those of an API call, whatever other calls come."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
 import json
 import os
@@ -105,8 +106,8 @@ def test_a_port_that_is_taken(gwms_emulator: GwmsEmulator) -> None:
     result = invoke("--port", port, "--rate", "5")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.endswith("; --port 0 takes a free port\n")
+    reason = os.strerror(errno.EADDRINUSE)
+    assert result.stderr == f"Error: the port cannot be used ({reason}); --port 0 takes a free port\n"
     assert "default: 8021" in invoke("--help").stdout
 
 

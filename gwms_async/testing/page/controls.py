@@ -51,7 +51,7 @@ class Controls:
         """
         if action not in self._actions:
             raise ProblemError(404, "There is no such action")
-        fields = _read(body.decode(errors="replace"), "body")
+        fields = _read(body.decode(errors="replace"), "The body")
         return self._actions[action](fields)
 
     def left(self) -> Mapping[str, int]:
@@ -60,7 +60,7 @@ class Controls:
         return faults | {name: self._disturbances.left_of(one) for name, one in DISTURBANCES.items()}
 
     def _emit(self, fields: Mapping[str, object]) -> Mapping[str, object]:
-        entity = _read(_field(fields, "entity", str), "the entity")
+        entity = _read(_field(fields, "entity", str), "The entity")
         try:
             return {"webhooks": self._emulator.emit(_field(fields, "event", str), entity)}
         except ValueError as error:

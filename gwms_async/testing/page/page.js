@@ -72,39 +72,34 @@ function follow() {
 const link = (text) => { $("link").textContent = $("link").dataset.state = text; };
 
 // Whether a row is the one whose details are shown, or another attempt at its delivery.
-const isAbout = ({ id, kind, webhook, entity }, shown) => id === shown.id
-  || (kind === "delivery" && webhook === shown.webhook && entity === shown.entity);
+const isAbout = ({ id, delivery }, shown) => id === shown.id || (delivery !== null && delivery === shown.delivery);
 
 function take(event) {
   const { rows = [], samples, ...news } = JSON.parse(event.data);
+  if (news.webhooks && news.webhooks.total !== state.webhooks.total) hush();
   Object.assign(state, news);
   const known = new Map(state.rows.map((row) => [row.id, row]));
   const again = state.again && rows.find((row) => !known.has(row.id) && isAbout(row, state.again));
   for (const row of rows) known.set(row.id, row);
   state.rows = [...known.values()].sort((one, other) => other.id - one.id).slice(0, MOST_ROWS);
   if (samples) fillEvents(samples);
-  if (again) show(again.id);
-  else if (state.details && rows.some((row) => isAbout(row, state.details))) select(state.selected);
+  if (again) {
+    state.again = null;
+    show(again.id);
+  } else if (state.details && rows.some((row) => isAbout(row, state.details))) select(state.selected);
   schedule();
 }
 
 // Drawing
 
-const tone = (row) => {
-  if (row.ms === null) return "waiting";
-  if (row.status >= 200 && row.status < 300) return "good";
-  return row.kind === "call" && row.status >= 400 && row.status < 500 ? "warn" : "bad";
-};
-const outcome = (row) => String(row.status ?? row.problem ?? (row.ms === null ? "…" : "no answer"));
 const duration = (row) => (row.ms === null ? "" : `${row.ms < 10 ? row.ms : Math.round(row.ms)} ms`);
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
 const clock = (row) => new Date(row.at).toLocaleTimeString("en-GB", CLOCK);
 const number = (value) => value.toLocaleString("en");
-const tags = (row) => [row.number > 1 && `attempt ${row.number}`, row.hit].filter(Boolean).join(", ");
 
 function createRow(row) {
   const item = clone("row");
-  item.firstElementChild.onclick = () => show(row.id).then(() => $("details").scrollIntoView({ block: "nearest" }));
+  item.firstElementChild.onclick = () => show(row.id);
   item.firstElementChild.onfocus = () => { state.focused = row.id; schedule(); };
   return item;
 }
@@ -116,11 +111,8 @@ function updateRow(item, row) {
   const version = `${state.run}:${row.changed}`;
   if (item.dataset.version === version) return;
   item.dataset.version = version;
-  button.dataset.tone = tone(row);
-  const isCall = row.kind === "call";
-  const where = isCall ? `${row.method} ${row.where} ${row.about}` : `${row.entity} → ${row.where}`;
-  const kind = isCall ? "API call" : "Delivery";
-  const texts = [clock(row), kind, row.what, where, tags(row), outcome(row), duration(row)];
+  button.dataset.tone = row.tone;
+  const texts = [clock(row), row.kind, row.what, row.where, row.tags, row.outcome, duration(row)];
   texts.forEach((text, index) => put(button.children[index], text));
 }
 
@@ -156,19 +148,17 @@ function drawDetails() {
   const row = state.details;
   $("details").hidden = !row;
   if (!row) return;
-  put($("details-title"), `${row.what} ${row.entity ?? ""}`);
-  $("again").hidden = row.kind === "call";
-  $("badge").dataset.tone = tone(row);
-  put($("badge"), `${outcome(row)} ${duration(row)}`);
+  put($("details-title"), row.title);
+  $("again").hidden = row.delivery === null;
+  $("badge").dataset.tone = row.tone;
+  put($("badge"), `${row.outcome} ${duration(row)}`);
   put($("why"), row.why);
-  const facts = [["Time", clock(row)], ["Request", `${row.method} ${row.where}`], ["Sent to", row.sent],
-    ["Webhook", row.webhook], ["Hit by", row.hit]];
-  $("facts").replaceChildren(...pairs(facts.filter(([, value]) => value)));
+  $("facts").replaceChildren(...pairs([["Time", clock(row)], ...row.facts]));
   $("attempts").hidden = row.attempts.length < 2;
   $("attempts").replaceChildren(...row.attempts.map((one) => {
     const more = { className: "badge", ariaCurrent: String(one.id === row.id), onclick: () => show(one.id) };
-    const button = make("button", `${clock(one)} ${outcome(one)}`, more);
-    button.dataset.tone = tone(one);
+    const button = make("button", `${clock(one)} ${one.outcome}`, more);
+    button.dataset.tone = one.tone;
     return button;
   }));
   $("sections").replaceChildren(...row.sections.flatMap(({ title, content }) => {
@@ -222,9 +212,10 @@ function updateHook(item, hook) {
 // What people do
 
 // Show the details of a row; the browser's Back closes them.
-function show(id) {
+async function show(id) {
   if (!state.selected) history.pushState(null, "");
-  return select(id);
+  await select(id);
+  $("details").scrollIntoView();
 }
 
 async function select(id) {
@@ -266,14 +257,15 @@ async function emit(event) {
   event.preventDefault();
   const type = $("event").value;
   const sent = await ask("emit", { event: type, entity: $("entity").value }).catch((error) => error);
-  if (sent.webhooks) say("emitted", `On its way to ${sent.webhooks} webhook${sent.webhooks > 1 ? "s" : ""}.`, "hint");
+  if (sent.webhooks) say("emitted", `Queued for ${sent.webhooks} webhook${sent.webhooks > 1 ? "s" : ""}.`, "hint");
   else say("emitted", sent.message ?? `No active webhook for ${type}: register one, or switch one on.`);
 }
 
 for (const item of document.querySelectorAll("[data-fault]")) {
   const [times, toggle] = item.querySelectorAll("input, button");
-  const due = () => (toggle.ariaChecked === "true" ? 0 : Math.max(Math.trunc(times.value), 1));
-  toggle.onclick = () => act("faults", { name: item.dataset.fault, times: due() });
+  const set = (hits) => act("faults", { name: item.dataset.fault, times: hits });
+  toggle.onclick = () => (toggle.ariaChecked === "true" ? set(0) : times.reportValidity() && set(times.valueAsNumber));
+  times.onchange = () => toggle.ariaChecked === "true" && times.reportValidity() && set(times.valueAsNumber);
 }
 put($("origin"), location.origin);
 for (const panel of document.querySelectorAll(".panel")) panel.open = matchMedia("(min-width: 1000px)").matches;
@@ -281,7 +273,12 @@ let typing = 0;
 $("filter").oninput = () => { clearTimeout(typing); typing = setTimeout(follow, 150); };
 $("rows").onkeydown = move;
 $("emit").querySelector("form").onsubmit = emit;
-$("again").onclick = () => { state.again = state.details; act("again", { row: state.again.id }); };
+$("again").onclick = () => {
+  state.again = state.details;
+  put($("why"), "Queued again: its attempt is shown here once it is made.");
+  act("again", { row: state.again.id });
+};
+$("copy").onclick = () => navigator.clipboard.writeText($("setup").textContent).then(() => put($("copy"), "Copied"));
 $("sample").onclick = () => put($("entity"), sample, "value");
 $("close").onclick = close;
 $("reset").onclick = () => act("reset", {});

@@ -28,7 +28,7 @@ _WHY: Mapping[str, str] = {
     "no answer": "Nothing listens at this address, or the connection broke before the answer.",
     "undeliverable": "The emulator delivers only to this machine. To reach your app, start it with "
     "--deliver-to http://127.0.0.1:PORT.",
-    "inactive": "The webhook was deactivated or deleted meanwhile.",
+    "inactive": "The webhook is inactive, or was deleted; nothing was sent.",
     "lost": "Lost on purpose, so nothing was sent.",
 }
 
@@ -93,23 +93,24 @@ class View:
         ]
         return {
             **self._summary(row),
-            "why": self._why(record),
-            "sent": record.url if isinstance(record, DeliveryAttempt) and record.url != record.webhook.url else "",
+            "title": _title(record),
+            "facts": [(name, value) for name, value in _facts(row) if value],
+            "why": self._why(record, is_latest=not attempts or attempts[-1] is row),
             "attempts": [self._summary(one) for one in attempts],
             "sections": [{"title": title, "content": content} for title, content in sections if content],
         }
 
-    def _why(self, record: Exchange | DeliveryAttempt) -> str:
-        """Return what people may ask about how it ended."""
+    def _why(self, record: Exchange | DeliveryAttempt, *, is_latest: bool) -> str:
+        """Return what people may ask about how it ended, and whether that was all."""
         if isinstance(record, Exchange):
             is_lost = record.seconds is not None and record.status is None
             return "The connection was closed without an answer." if is_lost else ""
         why, pauses = _WHY.get(record.problem or "", ""), self._emulator.delivery_policy.repeats
-        if record.seconds is None or not record.is_failure or record.problem == "undeliverable":
+        if record.seconds is None or not record.is_failure or record.problem == "undeliverable" or not is_latest:
             return why
         if record.number > len(pauses):
-            return f"{why} It was the last attempt.".strip()
-        return f"{why} The emulator repeats it after {pauses[record.number - 1]:g} s.".strip()
+            return f"{why} This was the last attempt.".strip()
+        return f"{why} The emulator will try again in {pauses[record.number - 1]:g} s.".strip()
 
     def webhooks(self, rows: Iterable[StoredWebhook]) -> Mapping[str, object]:
         """Return the webhooks by event type; of more than 300 the newest."""
@@ -139,40 +140,67 @@ class View:
         return {"total": len(rows), "events": events}
 
     def _summary(self, row: Row) -> Mapping[str, object]:
-        return {**_summary(row), "at": round((row.record.at + self._emulator.unix_offset) * 1000)}
+        record = row.record
+        return {
+            "id": row.id,
+            "changed": row.changed,
+            "at": round((record.at + self._emulator.unix_offset) * 1000),
+            "ms": None if record.seconds is None else round(record.seconds * 1000, 1),
+            "delivery": None if isinstance(record, Exchange) else f"{record.webhook.id} {record.entity_id}",
+            "tone": _tone(record),
+            "tags": ", ".join(_tags(row)),
+            **_line(record),
+        }
 
 
 def _text(row: Row) -> str:
+    """Return what a filter looks at: what the row shows, and the figures that count it."""
     if not row.text:
-        words = [str(value) for value in _summary(row).values() if value is not None]
-        kinds = {"API call": isinstance(row.record, Exchange), "attempt": row.delivery is not None, "fault": row.hit}
-        text = " ".join([*words, *(kind for kind, is_so in kinds.items() if is_so)])
-        row.text = str(_masked(text)).lower()
+        figures = ["fault" if row.hit else "", "failed" if _tone(row.record) == "bad" else ""]
+        row.text = str(_masked(" ".join([*_line(row.record).values(), *_tags(row), *figures]))).lower()
     return row.text
 
 
-def _summary(row: Row) -> Mapping[str, object]:
-    record = row.record
-    shown: dict[str, object] = {
-        "id": row.id,
-        "changed": row.changed,
-        "method": record.method,
-        "status": record.status,
-        "ms": None if record.seconds is None else round(record.seconds * 1000, 1),
-        "hit": None if row.hit is None else _name(row.hit),
-    }
+def _title(record: Exchange | DeliveryAttempt) -> str:
     if isinstance(record, Exchange):
-        return {**shown, "kind": "call", "what": record.operation, "where": record.path, "about": _about(record)}
-    return {
-        **shown,
-        "kind": "delivery",
-        "what": record.webhook.webhook_type,
-        "where": record.webhook.url,
-        "entity": record.entity_id,
-        "webhook": record.webhook.id,
-        "number": record.number,
-        "problem": record.problem,
-    }
+        return record.operation
+    return f"{record.webhook.webhook_type} {record.entity_id}"
+
+
+def _line(record: Exchange | DeliveryAttempt) -> Mapping[str, str]:
+    if isinstance(record, Exchange):
+        what, where = record.operation, f"{record.method} {record.path} {_about(record)}"
+        return {"kind": "API call", "what": what, "where": where, "outcome": _outcome(record, None)}
+    what, where = record.webhook.webhook_type, f"{record.entity_id} → {record.webhook.url}"
+    return {"kind": "Delivery", "what": what, "where": where, "outcome": _outcome(record, record.problem)}
+
+
+def _outcome(record: Exchange | DeliveryAttempt, problem: str | None) -> str:
+    return str(record.status or problem or ("…" if record.seconds is None else "no answer"))
+
+
+def _tone(record: Exchange | DeliveryAttempt) -> str:
+    status = record.status or 0
+    if record.seconds is None:
+        return "waiting"
+    if 200 <= status < 300:
+        return "good"
+    return "warn" if isinstance(record, Exchange) and 400 <= status < 500 else "bad"
+
+
+def _tags(row: Row) -> list[str]:
+    number = 1 if isinstance(row.record, Exchange) else row.record.number
+    attempt = [f"attempt {number}"] if number > 1 else []
+    return attempt if row.hit is None else [*attempt, _name(row.hit)]
+
+
+def _facts(row: Row) -> list[tuple[str, object]]:
+    record = row.record
+    hit = ("Hit by", "" if row.hit is None else _name(row.hit))
+    if isinstance(record, Exchange):
+        return [("Request", f"{record.method} {record.path}"), hit]
+    webhook, sent = record.webhook, "" if record.url == record.webhook.url else record.url
+    return [("Request", f"{record.method} {webhook.url}"), ("Sent to", sent), ("Webhook", webhook.id), hit]
 
 
 def _about(record: Exchange) -> str:

@@ -82,7 +82,7 @@ async def test_a_filter(gateway: GwmsEmulator) -> None:
     async with logged_in(gateway) as client:
         gateway.inject(Status(503), times=2)
         await client.statuses(2)
-        assert [row["status"] for row in read(follower.next())[1]["rows"]] == [503, 503]
+        assert [row["outcome"] for row in read(follower.next())[1]["rows"]] == ["503", "503"]
         gateway.inject(Status(503))
         await client.statuses(2)
 
@@ -90,9 +90,12 @@ async def test_a_filter(gateway: GwmsEmulator) -> None:
     assert ([row["id"] for row in news["rows"]], news["total"]) == ([4], 3)
 
 
-@pytest.mark.parametrize(("text", "rows"), [("api call", 1), ("Delivery", 2), ("attempt a7", 2), ("api delivery", 0)])
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("api call", 1), ("Delivery", 2), ("attempt a7", 1), ("api delivery", 0), ("Failed", 2), ("fault", 0)],
+)
 async def test_the_words_of_a_row_are_found(text: str, rows: int) -> None:
-    """Those that the page shows for its kind too."""
+    """Those that the page shows, and the names of the figures that count it."""
     async with GwmsEmulator(delivery_policy=DeliveryPolicy(repeats=(0.0,))) as gateway:
         gateway.add_webhook("http://127.0.0.1:1/", "UPDATE_ORDER")
         async with logged_in(gateway):

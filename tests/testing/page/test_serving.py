@@ -121,7 +121,7 @@ async def test_rows(gateway: GwmsEmulator) -> None:
         pass
 
     status, details = await fetch(gateway, "emulator/rows/1")
-    assert (status, details["what"], details["status"]) == (200, "login", 200)
+    assert (status, details["what"], details["outcome"]) == (200, "login", "200")
     assert (await fetch(gateway, "emulator/rows/2"))[0] == 404
 
 

@@ -23,6 +23,7 @@ from gwms_async.testing import (
 )
 from gwms_async.testing.page.view import View, encoded
 
+from ...helpers.emulated import until
 from ...helpers.plain_client import logged_in, plain
 from ...helpers.webhook_server import webhook_server
 
@@ -56,7 +57,7 @@ async def test_secrets_are_hidden(gateway: GwmsEmulator) -> None:
     gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1", "copy": url})
     await gateway.delivered()
 
-    assert details(gateway, 2)["about"] == "UPDATE_ORDER https://***@shop.example/UPDATE_ORDER/gw1-***"
+    assert details(gateway, 2)["where"] == "POST /webhooks UPDATE_ORDER https://***@shop.example/UPDATE_ORDER/gw1-***"
     shown = encoded([gateway._page.state.all(""), *(View(gateway).details(number) for number in (1, 2, 3))])
     assert "shop.example/UPDATE_ORDER/gw1-***" in shown
     for secret in (*gateway.credentials[1:], *gateway.tokens_issued, TOKEN, TOKEN[4:], "secret-password"):
@@ -125,12 +126,17 @@ async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
         await gateway.delivered()
 
         found = details(gateway, 2)
-        assert [(one["id"], one["status"], one["hit"]) for one in found["attempts"]] == [
-            (1, 500, "repeat"),
-            (2, 200, None),
+        assert [(one["id"], one["outcome"], one["tone"], one["tags"]) for one in found["attempts"]] == [
+            (1, "500", "bad", "repeat"),
+            (2, "200", "good", "attempt 2"),
         ]
-        assert (found["what"], found["entity"], found["number"], found["webhook"]) == ("UPDATE_ORDER", "A1", 2, 1)
-        assert (found["where"], found["sent"], found["why"]) == ("https://shop.example/x", server.url("/x"), "")
+        assert (found["title"], found["why"]) == ("UPDATE_ORDER A1", "")
+        assert found["facts"] == [
+            ["Request", "POST https://shop.example/x"],
+            ["Sent to", server.url("/x")],
+            ["Webhook", 1],
+        ]
+        assert details(gateway, 1)["facts"][-1] == ["Hit by", "repeat"]
     assert abs(found["at"] - time.time() * 1000) < 60_000
     assert found["ms"] > 0
     parts = sections(gateway, 2)
@@ -144,7 +150,7 @@ async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
     ("url", "words"),
     [
         ("https://shop.example/", "start it with --deliver-to"),
-        ("http://127.0.0.1:1/", "connection broke before the answer. It was the last attempt."),
+        ("http://127.0.0.1:1/", "connection broke before the answer. This was the last attempt."),
     ],
 )
 async def test_why_there_is_no_answer(gateway: GwmsEmulator, url: str, words: str) -> None:
@@ -164,10 +170,12 @@ async def test_why_there_are_several_attempts(gateway: GwmsEmulator) -> None:
         gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
         server.answers[:] = [500, 500]
         gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+        await until(lambda: gateway.feed.figures["failed"] == 1)
+        assert details(gateway, 1)["why"] == "The emulator will try again in 0.25 s."
         await gateway.delivered()
 
-    assert details(gateway, 1)["why"] == "The emulator repeats it after 0.25 s."
-    assert details(gateway, 2)["why"] == "It was the last attempt."
+    assert details(gateway, 1)["why"] == ""  # the second shows what came of it
+    assert details(gateway, 2)["why"] == "This was the last attempt."
 
 
 @pytest.mark.parametrize(
@@ -180,7 +188,7 @@ async def test_the_names_of_faults(gateway: GwmsEmulator, fault: Fault, name: st
         with suppress(aiohttp.ClientError):
             await client.send("POST", "/users/login", {})
 
-    assert details(gateway, 1)["hit"] == name
+    assert details(gateway, 1)["tags"] == name
 
 
 async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
@@ -192,18 +200,19 @@ async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
         gateway.inject(Status(503))
         await client.send("PUT", "/webhooks/1", b"[" * 70_000)
 
-    assert details(gateway, 1)["about"] == ""
+    assert details(gateway, 1)["where"] == "POST /users/login "
     lost, large = details(gateway, 2), sections(gateway, 3)
-    assert (lost["status"], lost["hit"], lost["why"]) == (
-        None,
+    assert (lost["outcome"], lost["tone"], lost["tags"], lost["why"]) == (
+        "no answer",
+        "bad",
         "lost answer",
         "The connection was closed without an answer.",
     )
-    assert (lost["attempts"], lost["about"]) == ([], "")
+    assert (lost["attempts"], lost["delivery"], lost["title"]) == ([], None, "create")
     assert sections(gateway, 2)["Request body"] == "\ufffdno JSON"
     assert json.loads(sections(gateway, 2)["Answer body"])["statusCode"] == 400
     assert large["Request body"] == "[" * 65_536
-    assert details(gateway, 3)["hit"] == "503"
+    assert (details(gateway, 3)["outcome"], details(gateway, 3)["facts"][-1]) == ("503", ["Hit by", "503"])
     assert View(gateway).details(4) is None
 
 
