@@ -49,13 +49,7 @@ def demo(context: click.Context) -> None:
 
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
-    """Run the demo.
-
-    Args:
-        accounts: How many accounts.
-        eshops: How many e-shops each.
-        console: Shows what happens.
-    """
+    """Run the demo with so many accounts, each of so many e-shops."""
     from docket import Docket, Worker  # noqa: PLC0415  # an extra
 
     from ..fleet import make_tasks, start  # noqa: PLC0415  # they need docket

@@ -15,10 +15,8 @@ from attrs import define, field, frozen
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
-from ..registration.report import Report
 from ..settings import PRODUCTION, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
-from ..webhooks import Webhooks
 
 _MOST_CLIENTS = 100
 _REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
@@ -108,7 +106,11 @@ class Fleet:
             eshop = await self._find(name)
             step = "all"
             async with self._client(eshop) as gwms:
-                report = await _reconcile(gwms.webhooks, eshop)
+                if eshop.prune is None:
+                    report = await gwms.webhooks.register_many(eshop.specs)
+                else:
+                    plan = await gwms.webhooks.plan(eshop.specs, prune=eshop.prune)
+                    report = await gwms.webhooks.apply(plan)
         except (Exception, asyncio.CancelledError) as error:  # see above
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
@@ -158,12 +160,6 @@ class Fleet:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-async def _reconcile(webhooks: Webhooks, eshop: Eshop) -> Report:
-    if eshop.prune is None:
-        return await webhooks.register_many(eshop.specs)
-    return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
 
 
 def is_retryable(error: BaseException | None) -> bool:

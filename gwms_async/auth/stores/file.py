@@ -109,19 +109,15 @@ async def _attempt(lock: FileLock) -> bool:
 
 def _try(lock: FileLock) -> bool:
     _make_directory(Path(lock.lock_file).parent)
-    try:
+    with suppress(Timeout):
         lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    return True
+    return lock.is_locked
 
 
 def _make_directory(directory: Path) -> None:
-    try:
+    with suppress(FileExistsError):
         directory.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        return
-    directory.chmod(0o700)  # whatever the umask
+        directory.chmod(0o700)  # whatever the umask
 
 
 def _read(path: Path) -> Token | None:
