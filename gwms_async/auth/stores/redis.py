@@ -40,8 +40,8 @@ class Cipher(Protocol):
 class RedisTokenStore:
     """Keeps tokens in Redis, so that the processes of several machines share one login.
 
-    Anyone who can read that Redis can use the tokens: give it a password and TLS, or pass a cipher. The methods raise
-    what redis-py and the cipher raise.
+    Anyone who can read that Redis can use the tokens: give it a password and TLS, or pass a cipher. Where Redis or the
+    cipher fails, the methods raise its error.
 
     Args:
         redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed.
@@ -78,7 +78,11 @@ class RedisTokenStore:
             yield cls(redis, cipher=cipher, prefix=prefix)
 
     async def load(self, key: str) -> Token | None:
-        """Return the token last saved, None if there is none or it has expired; a ValueError if it is none."""
+        """Return the token last saved, None if there is none or it has expired.
+
+        Raises:
+            ValueError: The entry does not contain a token.
+        """
         content = await self._redis.get(self._name("token", key))
         if content is None:
             return None
