@@ -87,7 +87,7 @@ class RedisTokenStore:
         if content is None:
             return None
         content = content.encode() if isinstance(content, str) else content  # a client may decode responses
-        token = decode(self._cipher.decrypt(content) if self._cipher else content)
+        token = decode(content if self._cipher is None else self._cipher.decrypt(content))
         del content
         if token is None:
             raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
@@ -95,13 +95,9 @@ class RedisTokenStore:
 
     async def save(self, key: str, token: Token) -> None:
         """Save a token, replacing what was there; Redis drops it a minute after it expires."""
-        content = encode(token)
-        left = _DAY if token.expires_at is None else max(token.expires_at - time.time(), 0) + 60
-        await self._redis.set(
-            self._name("token", key),
-            self._cipher.encrypt(content) if self._cipher else content,
-            ex=int(min(left, 31 * _DAY)),
-        )
+        content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
+        seconds = _DAY if token.expires_at is None else max(token.expires_at - time.time(), 0) + 60
+        await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
 
     async def forget(self, key: str) -> bool:
         """Delete the token, once a renewal under way has ended, and return whether there was one."""
@@ -115,12 +111,10 @@ class RedisTokenStore:
         An older token that is saved after that does no harm: it is still valid.
         """
         lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex.encode()
-        # In tasks of their own: on Python 3.11, redis-py swallows some cancellations.
-        attempt = asyncio.create_task(_acquire(lock, owner))
         try:
-            while not await asyncio.shield(attempt):
+            # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
+            while not await asyncio.shield(attempt := asyncio.create_task(_acquire(lock, owner))):  # noqa: ASYNC110  # the holder is elsewhere
                 await asyncio.sleep(0.1)
-                attempt = asyncio.create_task(_acquire(lock, owner))
             yield
         finally:
             await asyncio.shield(_release(lock, owner, attempt))
