@@ -145,8 +145,9 @@ def check_url(url: str) -> None:
         pass
     else:
         return
+    space = ", which contains a space" if " " in url else ""
     raise ValueError(
-        f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {redacted(url)[:200]!r}"
+        f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {redacted(url)[:200]!r}{space}"
     )
 
 

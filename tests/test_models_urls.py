@@ -164,6 +164,9 @@ def test_the_complaint_shows_what_was_given() -> None:
         check_url("shop.example/x")
     with pytest.raises(ValueError, match=r"; got 'x{200}'$"):
         check_url("x" * 10_000)
+    for text in ("https://shop.example/a b", " https://shop.example/", "https://shop.example/" + "x" * 200 + " "):
+        with pytest.raises(ValueError, match=r"; got '.*', which contains a space$"):
+            check_url(text)
 
 
 def test_an_identity_is_of_the_canonical_url() -> None:

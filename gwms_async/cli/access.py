@@ -34,11 +34,7 @@ class Access:
     ca: str | None = None
 
     def client(self, store: TokenStore | None = None, **options: Any) -> GwmsClient:
-        """Create a client.
-
-        Args:
-            store: Where it keeps tokens; the user's cache directory by default.
-            options: Further arguments of the client.
+        """Create a client, which keeps tokens in the user's cache directory by default.
 
         Raises:
             ConfigurationError: The credentials, the base URL or the certificates are invalid.
@@ -72,20 +68,19 @@ def with_access(command: Callable[..., Any]) -> Any:
     @common_options
     @wraps(command)
     def wrapper(*args: Any, **options: Any) -> Any:
-        context = click.get_current_context()
-        return command(*args, access=make_access(context, find_settings(context)), **options)
+        return command(*args, access=make_access(find_settings()), **options)
 
     return wrapper
 
 
-def find_settings(context: click.Context) -> Settings:
+def find_settings() -> Settings:
     """Return the settings that are known, each from the first source that has it.
 
     Raises:
         click.ClickException: The profile cannot be used.
     """
-    options, profile = context.meta, context.meta.get("gwms.profile") or os.environ.get("GWMS_PROFILE")
-    eshop = options.get("gwms.eshop")
+    options = click.get_current_context().meta
+    profile, eshop = options.get("gwms.profile") or os.environ.get("GWMS_PROFILE"), options.get("gwms.eshop")
     if eshop and not profile:
         raise click.UsageError("--eshop needs a profile: pass --profile or set GWMS_PROFILE")
     values = load_profile(profile, eshop) if profile else {}
@@ -108,7 +103,7 @@ def find_settings(context: click.Context) -> Settings:
     return found
 
 
-def make_access(context: click.Context, settings: Settings) -> Access:
+def make_access(settings: Settings) -> Access:
     """Return the access that settings give; if only the password is missing, ask for it on a terminal.
 
     Raises:
@@ -120,4 +115,5 @@ def make_access(context: click.Context, settings: Settings) -> Access:
     if missing:
         raise click.UsageError(f"set {', '.join(missing)} in the environment, or choose a profile: --profile NAME")
     values: dict[str, Any] = {name: value for name, (value, _) in settings.items()}
-    return Access(**values, timeout=context.meta.get("gwms.timeout", 120.0), ca=context.meta.get("gwms.ca"))
+    options = click.get_current_context().meta
+    return Access(**values, timeout=options.get("gwms.timeout", 120.0), ca=options.get("gwms.ca"))

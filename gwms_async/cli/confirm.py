@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
@@ -25,21 +23,14 @@ def confirm_delete(count: int) -> Exit | None:
     what = "1 webhook" if count == 1 else f"{count} webhooks"
     if not is_interactive():
         raise RefusedError(f"deleting {what} must be confirmed on a terminal (see --help). Nothing was changed.")
-    with _interruptible():
-        confirmed = click.confirm(f"Delete {what}?", err=True)
-    if confirmed:
-        return None
-    print_message("Nothing was changed.")
-    return Exit.FAILED
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals end a prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited."""
+    # Signals must end the prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     before_term = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        yield
+        if click.confirm(f"Delete {what}?", err=True):
+            return None
     finally:
         signal.signal(signal.SIGINT, before)
         signal.signal(signal.SIGTERM, before_term)
+    print_message("Nothing was changed.")
+    return Exit.FAILED

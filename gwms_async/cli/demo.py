@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections import Counter
@@ -32,7 +31,7 @@ from ..testing import (
     StoredWebhook,
 )
 from .loop import run
-from .output import Exit, handle_errors, progress_bar
+from .output import Exit, handle_errors, json_option, print_json, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
@@ -55,14 +54,9 @@ _NOT_OK = "The webhooks on the emulator are not as reported, or some have failed
 
 @frozen
 class RunFigures:
-    """The figures of one run.
+    """The figures of one run: requests by fault and by operation, webhooks by status, and the seconds it took.
 
-    Args:
-        injected: Requests hit by a fault, by kind.
-        requests: Requests that the emulator received, by operation.
-        reported: Webhooks by status, and how many failed.
-        discrepancies: Webhooks that the emulator does not store as reported, and others that it stores.
-        seconds: The duration.
+    `discrepancies` are webhooks that the emulator does not store as reported, and others that it stores.
     """
 
     injected: Mapping[str, int]
@@ -84,9 +78,8 @@ class RunFigures:
 )
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-@click.pass_context
-def demo(context: click.Context, /, seed: int | None, **options: Any) -> None:
+@json_option
+def demo(seed: int | None, **options: Any) -> int:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -94,7 +87,7 @@ def demo(context: click.Context, /, seed: int | None, **options: Any) -> None:
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    context.exit(run(handle_errors(_run_demo(seed=seed, **options))))
+    return run(handle_errors(_run_demo(seed=seed, **options)))
 
 
 async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool, as_json: bool) -> Exit:
@@ -102,21 +95,16 @@ async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool
     first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
     if as_json:
         options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
-        click.echo(json.dumps({**options, "first": asdict(first), "second": asdict(second)}))
+        print_json({**options, "first": asdict(first), "second": asdict(second)})
     return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED
 
 
 async def run_twice(
     webhooks: int, concurrency: int, seed: int, console: Console, *, on_page: bool = False
 ) -> tuple[RunFigures, RunFigures]:
-    """Register the same webhooks twice on an emulator that misbehaves.
+    """Register the same webhooks twice on an emulator that misbehaves; the seed decides which requests are hit.
 
-    Args:
-        webhooks: How many webhooks.
-        concurrency: How many workers.
-        seed: Decides which requests are hit by faults.
-        console: Shows what happens.
-        on_page: Whether to wait until a browser shows the emulator's page, and at the end until it is cancelled.
+    With `on_page`, wait until a browser shows the emulator's page, and at the end until cancelled.
     """
     specs = [
         WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
@@ -194,14 +182,7 @@ async def _measure(
 def figures(
     report: Report, requests: Collection[Exchange], stored: Iterable[StoredWebhook], seconds: float
 ) -> RunFigures:
-    """Count what happened in a run, and compare its report with what the emulator stores.
-
-    Args:
-        report: The report.
-        requests: What the emulator received.
-        stored: What the emulator stores.
-        seconds: The duration.
-    """
+    """Count what happened in a run, and compare its report with what the emulator received and stores."""
     hits = Counter(_FAULTS[request.fault] for request in requests if request.fault)
     received = Counter(_OPERATIONS.get(request.operation, "others") for request in requests)
     others = {webhook.id: (webhook.url, webhook.webhook_type, webhook.method) for webhook in stored}

@@ -13,7 +13,7 @@ from ..wire.headers import http_date
 from .access import Access, Settings, find_settings, make_access
 from .loop import run
 from .options import common_options
-from .output import Exit, exit_code_for, handle_errors, json_option, print_json, print_output
+from .output import Exit, exit_code_for, handle_errors, json_option, print_result
 from .problems import describe, shown
 
 _SKEW = 30.0  # seconds
@@ -28,8 +28,7 @@ Checks = dict[str, tuple[bool, str]]
 @click.command()
 @common_options
 @json_option
-@click.pass_context
-def doctor(context: click.Context, *, as_json: bool) -> None:
+def doctor(*, as_json: bool) -> int:
     """Check the settings, the gateway and the webhooks.
 
     Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
@@ -37,11 +36,11 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     """
     settings: Settings = {}
     try:
-        settings = find_settings(context)
-        access = make_access(context, settings)
+        settings = find_settings()
+        access = make_access(settings)
     except click.ClickException as error:
-        context.exit(_show(settings, {"settings": (False, describe(error))}, as_json=as_json))
-    context.exit(run(handle_errors(_examine(access, settings, as_json=as_json))))
+        return _show(settings, {"settings": (False, describe(error))}, as_json=as_json)
+    return run(handle_errors(_examine(access, settings, as_json=as_json)))
 
 
 async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit:
@@ -86,13 +85,11 @@ def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
 def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:
     versions = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
     values = {name: "***" if name in {"password", "api_key"} else shown(value) for name, (value, _) in settings.items()}
-    if as_json:
-        found = {name: {"value": values[name], "source": source} for name, (_, source) in settings.items()}
-        results = [{"name": name, "ok": is_fine, "message": text} for name, (is_fine, text) in checks.items()]
-        print_json({"versions": versions, "settings": found, "checks": results})
-    else:
-        lines = ["versions: " + ", ".join(f"{name} {number}" for name, number in versions.items())]
-        lines += [f"{name}: {values[name]} ({source})" for name, (_, source) in settings.items()]
-        lines += [f"{'ok' if is_fine else 'failed'}: {name}: {text}" for name, (is_fine, text) in checks.items()]
-        print_output("\n".join(lines))
+    found = {name: {"value": values[name], "source": source} for name, (_, source) in settings.items()}
+    results = [{"name": name, "ok": is_fine, "message": text} for name, (is_fine, text) in checks.items()]
+    lines = ["versions: " + ", ".join(f"{name} {number}" for name, number in versions.items())]
+    lines += [f"{name}: {values[name]} ({source})" for name, (_, source) in settings.items()]
+    lines += [f"{'ok' if is_fine else 'failed'}: {name}: {text}" for name, (is_fine, text) in checks.items()]
+    result = {"versions": versions, "settings": found, "checks": results}
+    print_result(result, "\n".join(lines), as_json=as_json)
     return Exit.DONE if all(is_fine for is_fine, _ in checks.values()) else Exit.FAILED

@@ -41,15 +41,13 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-@click.pass_context
-def emulator(
-    context: click.Context, /, command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any
-) -> None:
+def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> int:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
-    With a COMMAND, which stands last, it runs as long as that does, with the variables in its environment, and returns
-    its exit code. Webhooks are lost when the emulator stops. Its page shows API calls and deliveries live.
+    With a COMMAND, which stands last, it runs as long as that does, with the variables in its environment, logs
+    nothing, and returns its exit code. Webhooks are lost when the emulator stops. Its page shows API calls and
+    deliveries live.
 
     To start an app with it: gwms emulator --deliver-to http://127.0.0.1:8000 --open -- uvicorn app:app
 
@@ -67,7 +65,7 @@ def emulator(
         except ValueError as error:
             raise click.UsageError(f"--deliver-to: {error}") from None
     is_shown = opens or deliver_to is not None
-    context.exit(run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens))))
+    return run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens)))
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:
@@ -88,15 +86,7 @@ def _inject(gateway: GwmsEmulator, text: str) -> None:
 async def serve(
     gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
 ) -> int:
-    """Serve until cancelled, or while a command runs.
-
-    Args:
-        gateway: The emulator to serve.
-        command: The command and its arguments, if any.
-        as_json: Whether to print the base URL, the credentials and the secret as JSON.
-        is_shown: Whether to print where the page is although a command runs.
-        opens: Whether to open the page in a browser.
-    """
+    """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
     try:
         await gateway.start()
     except OSError as error:

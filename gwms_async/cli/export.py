@@ -39,8 +39,7 @@ _TEMPLATE = """\
 @click.command()
 @click.option("--prefix", metavar="URL", help="Only webhooks whose URL begins with this; it must end with a slash.")
 @with_access
-@click.pass_context
-def export(context: click.Context, prefix: str | None, access: Access) -> None:
+def export(prefix: str | None, access: Access) -> int:
     """Print existing webhooks as a file for `plan` and `apply`.
 
     Webhooks that a file cannot express are comments, with the reason. Secret URLs are never printed: those that
@@ -48,7 +47,7 @@ def export(context: click.Context, prefix: str | None, access: Access) -> None:
     """
     if prefix is not None and not is_prefix(prefix):
         raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
-    context.exit(run(handle_errors(_export(access, prefix))))
+    return run(handle_errors(_export(access, prefix)))
 
 
 async def _export(access: Access, prefix: str | None) -> Exit:
@@ -66,12 +65,7 @@ async def _export(access: Access, prefix: str | None) -> Exit:
 
 
 def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> str:
-    """Return the file of the webhooks that a gateway lists, in ASCII: a plan of it changes nothing.
-
-    Args:
-        webhooks: The webhooks.
-        receiver: Derives the URLs of a [receiver] table.
-    """
+    """Return the file of the webhooks that a gateway lists, in ASCII: a plan of it changes nothing."""
     copies: defaultdict[Identity, list[Webhook]] = defaultdict(list)
     for webhook in webhooks:
         copies[webhook.identity].append(webhook)
@@ -90,9 +84,14 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
         for one in others:
             left_out[one.id] = _comment(one, _reason(one) or f"a copy of {first.id}")
     largest = max(derived, key=lambda place: len(derived[place]), default=None)
-    tables = [_receiver_table(*largest, derived.pop(largest))] if largest else []
+    tables = []
+    if largest:
+        base, eshop, method = largest
+        start = {"base_url": base} | ({"eshop": eshop} if eshop else {})
+        tables.append(_table("[receiver]", start, [one.webhook_type for one in derived.pop(largest)], method))
     left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
-    tables += [_table(*group, events) for group, events in sorted(groups.items())]
+    for (url, method, active), events in sorted(groups.items()):
+        tables.append(_table("[[webhooks]]", {"url": url}, events, method, active=active))
     tables = tables or [_TEMPLATE]
     if left_out:
         comments = (comment for _, comment in sorted(left_out.items()))
@@ -129,21 +128,11 @@ def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
     return (base, eshop, webhook.method) if webhook.identity in {spec.identity for spec in specs} else None
 
 
-def _receiver_table(base: str, eshop: str, method: HttpMethod, webhooks: Iterable[Webhook]) -> str:
-    table = {"base_url": base} | ({"eshop": eshop} if eshop else {})
-    return _dumped("[receiver]", table | _rest(method, {one.webhook_type for one in webhooks}))
-
-
-def _table(url: str, method: HttpMethod, active: bool, events: Iterable[WebhookType]) -> str:
-    return _dumped("[[webhooks]]", {"url": url} | _rest(method, events) | ({} if active else {"active": False}))
-
-
-def _rest(method: HttpMethod, events: Iterable[WebhookType]) -> dict[str, Any]:
-    names = [event.value for event in WebhookType if event in events]
-    return {"events": names} | ({} if method is HttpMethod.POST else {"method": method.value})
-
-
-def _dumped(header: str, table: dict[str, Any]) -> str:
+def _table(
+    header: str, start: dict[str, Any], events: Iterable[WebhookType], method: HttpMethod, *, active: bool = True
+) -> str:
+    table = start | {"events": [event.value for event in WebhookType if event in events]}
+    table |= ({} if method is HttpMethod.POST else {"method": method.value}) | ({} if active else {"active": False})
     return "\n".join([header, *map(_ascii, tomli_w.dumps(table).split("\n"))])
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -20,22 +22,15 @@ from .receiver import base_url, label, receiver_of
 LIMIT = 1024 * 1024
 """The maximum size in bytes: enough for thousands of webhooks."""
 
-_TABLES = ("defaults", "receiver", "webhooks")
-_DEFAULTS = ("method", "active", "prune")
-_RECEIVER = ("base_url", "events", "eshop", "method")
-_WEBHOOK = ("url", "events", "method", "active")
-_METHODS = tuple(method.value for method in HttpMethod)
-_EVENTS = tuple(event.value for event in WebhookType)
 _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 _MAX_LENGTH = 60
+_Table = Mapping[str, Any]
+_Fields = Mapping[str, Callable[[Any], Any]]
+"""What reads the value of each key of a table; its `ValueError` is a mistake."""
 
 
 class WebhookFileError(click.ClickException):
-    """A file of webhooks cannot be read or contains mistakes; nothing was sent.
-
-    Attributes:
-        mistakes: One line each: where it is, what is wrong, and the closest valid name.
-    """
+    """A file of webhooks cannot be read or contains mistakes, one line each in `mistakes`; nothing was sent."""
 
     exit_code = 2
 
@@ -88,11 +83,7 @@ def read_file(path: str) -> WebhookFile:
 
 
 def parse_file(content: bytes, name: str) -> WebhookFile:
-    """Parse a file of webhooks; a leading byte order mark is ignored.
-
-    Args:
-        content: The bytes of the file.
-        name: Its name in errors.
+    """Parse a file of webhooks, called `name` in errors; a leading byte order mark is ignored.
 
     Raises:
         WebhookFileError: It contains mistakes.
@@ -125,62 +116,41 @@ class _Parser:
     mistakes: list[str] = field(factory=list)
     _seen: dict[Identity, str] = field(factory=dict)
 
-    def file(self, data: Mapping[str, Any]) -> WebhookFile:
-        self._check_keys("", data, _TABLES)
-        defaults = data.get("defaults", {})
-        if not isinstance(defaults, dict):
-            self._add_mistake("defaults", f"must be a table, [defaults]; got {_type_name(defaults)}")
-            defaults = {}
-        self._check_keys("defaults", defaults, _DEFAULTS)
-        method = self._method("defaults", defaults, "POST")
-        active = self._active("defaults", defaults, default=True)
-        prune = self._prune(defaults)
-        webhooks = data.get("webhooks", [])
+    def file(self, data: _Table) -> WebhookFile:
+        found = self._table("", data, _FILE)
+        defaults = {**_DEFAULT_VALUES, **self._table("defaults", found.get("defaults", {}), _DEFAULTS)}
         if not {"webhooks", "receiver"} & data.keys():
             self._add_mistake("webhooks", "missing: add a [[webhooks]] table with url and events")
-        elif not isinstance(webhooks, list):
-            self._add_mistake("webhooks", f"must be a list of tables, [[webhooks]]; got {_type_name(webhooks)}")
         specs: list[WebhookSpec] = []
-        for number, webhook in enumerate(webhooks if isinstance(webhooks, list) else (), 1):
-            path = f"webhooks[{number}]"
-            if isinstance(webhook, dict):
-                specs += self._webhook(path, webhook, method, active=active)
-            else:
-                self._add_mistake(path, f"must be a table; got {_type_name(webhook)}")
+        for number, value in enumerate(found.get("webhooks", ()), 1):
+            with self._noting(path := f"webhooks[{number}]"):
+                specs += self._webhook(path, _typed(dict, "a table", value), defaults)
+        prune = defaults.get("prune")
         if "receiver" in data:
-            return self._receiver(data["receiver"], specs, prune, method)
+            return self._receiver(found.get("receiver", {}), specs, prune, defaults["method"])
         return WebhookFile(tuple(specs), prune)
 
-    def _webhook(self, path: str, table: Mapping[str, Any], method: str, *, active: bool) -> list[WebhookSpec]:
-        self._check_keys(path, table, _WEBHOOK)
-        url, method = self._url(path, table), self._method(path, table, method)
-        active = self._active(path, table, default=active)
+    def _webhook(self, path: str, data: _Table, defaults: _Table) -> list[WebhookSpec]:
+        table = {**defaults, **self._table(path, data, _WEBHOOK)}
         events = self._events(path, table)
-        if url is None:
+        if "url" not in table:
             return []
-        return self._unique((place, WebhookSpec(url, event, active, method)) for place, event in events)
+        of_url = partial(WebhookSpec, table["url"], active=table["active"], method=table["method"])
+        return self._unique((place, of_url(event)) for place, event in events)
 
-    def _receiver(self, table: object, specs: list[WebhookSpec], prune: str | None, method: str) -> WebhookFile:
+    def _receiver(self, data: _Table, specs: list[WebhookSpec], prune: str | None, method: str) -> WebhookFile:
         """Return the file with the webhooks of a receiver added."""
-        if not isinstance(table, dict):
-            self._add_mistake("receiver", f"must be a table, [receiver]; got {_type_name(table)}")
-            table = {}
-        self._check_keys("receiver", table, _RECEIVER)
-        base, eshop = self._string("receiver", table, "base_url", required=True), table.get("eshop", "")
-        method, events = self._method("receiver", table, method), self._events("receiver", table)
-        for key, text, check in (("base_url", base, base_url), ("eshop", eshop, label)):
-            try:
-                check(text) if text is not None else None
-            except ValueError as error:
-                self._add_mistake(f"receiver.{key}", str(error))
-        if base is None or self.mistakes:
+        table = {"eshop": "", "method": method, **self._table("receiver", data, _RECEIVER)}
+        events = self._events("receiver", table)
+        if self.mistakes:
             return WebhookFile(())
         try:
             receiver = receiver_of(*(event for _, event in events))
         except RefusedError as error:
             self._add_mistake("receiver", error.message)
             return WebhookFile(())
-        derived = {one.webhook_type: one for one in receiver.specs(base, eshop=eshop, method=method)}
+        base, eshop = table["base_url"], table["eshop"]
+        derived = {one.webhook_type: one for one in receiver.specs(base, eshop=eshop, method=table["method"])}
         specs += self._unique((place, derived[event]) for place, event in events)
         return WebhookFile(tuple(specs), prune, f"{base.rstrip('/')}/", receiver.owns(base, eshop=eshop))
 
@@ -188,86 +158,42 @@ class _Parser:
         specs = []
         for place, spec in found:
             first = self._seen.setdefault(spec.identity, place)
-            if first is not place:
+            if first is place:
+                specs.append(spec)
+            else:
                 twice = f"{spec.webhook_type} is listed twice for this url and method"
                 self._add_mistake(place, f"{twice}; first at {first}")
-            else:
-                specs.append(spec)
         return specs
 
-    def _url(self, path: str, table: Mapping[str, Any]) -> str | None:
-        url = self._string(path, table, "url", required=True)
-        if url is not None and not _is_accepted(check_url, url):
-            close = f": did you mean {_quoted(url.strip())}?" if _is_accepted(check_url, url.strip()) else ""
-            self._add_mistake(
-                f"{path}.url", f"{_quoted(url)} is not a valid URL, e.g. https://shop.example/gwms/orders{close}"
-            )
-            return None
-        return url
+    def _events(self, path: str, table: _Table) -> list[tuple[str, WebhookType]]:
+        events = []
+        for number, value in enumerate(table.get("events", ()), 1):
+            with self._noting(place := f"{path}.events[{number}]"):
+                text = _typed(str, "an event type in quotes", value)
+                events.append((place, WebhookType(_listed(WebhookType, "event type", text))))
+        return events
 
-    def _events(self, path: str, table: Mapping[str, Any]) -> list[tuple[str, WebhookType]]:
-        if "events" not in table:
-            self._add_mistake(f"{path}.events", "missing")
-            return []
-        events, found = table["events"], []
-        if not isinstance(events, list) or not events:
-            type_name = "an empty list" if events == [] else _type_name(events)
-            self._add_mistake(
-                f"{path}.events", f'must be a list of event types, e.g. ["CREATE_ORDER"]; got {type_name}'
-            )
-            return []
-        for number, event in enumerate(events, 1):
-            place = f"{path}.events[{number}]"
-            if not isinstance(event, str):
-                self._add_mistake(place, f"must be an event type in quotes; got {_type_name(event)}")
-            elif event not in _EVENTS:
-                self._add_mistake(
-                    place, f"{_quoted(event)} is not a known event type: {closest(event.upper(), _EVENTS)}"
-                )
-            else:
-                found.append((place, WebhookType(event)))
+    def _table(self, path: str, table: _Table, fields: _Fields) -> dict[str, Any]:
+        """Return the values of a table that are as they must be."""
+        prefix, found = f"{path}." if path else "", dict[str, Any]()
+        for key in table:
+            if key not in fields:
+                name = key if re.fullmatch(r"[\w-]{1,60}", key) else _quoted(key)
+                self._add_mistake(prefix + name, f"unknown key: {closest(key, fields)}")
+        for key, read in fields.items():
+            if key in table:
+                with self._noting(prefix + key):
+                    found[key] = read(table[key])
+            elif key in _REQUIRED:
+                self._add_mistake(prefix + key, "missing")
         return found
 
-    def _method(self, path: str, table: Mapping[str, Any], default: str) -> str:
-        method = self._string(path, table, "method")
-        if method is None:
-            return default
-        if method not in _METHODS:
-            self._add_mistake(
-                f"{path}.method", f"{_quoted(method)} is not a known method: {closest(method.upper(), _METHODS)}"
-            )
-            return default
-        return method
-
-    def _active(self, path: str, table: Mapping[str, Any], *, default: bool) -> bool:
-        active = table.get("active", default)
-        if not isinstance(active, bool):
-            self._add_mistake(f"{path}.active", f"must be true or false without quotes; got {_type_name(active)}")
-            return default
-        return active
-
-    def _prune(self, defaults: Mapping[str, Any]) -> str | None:
-        prune = self._string("defaults", defaults, "prune")
-        if prune is not None and not is_prefix(prune):
-            close = f": did you mean {_quoted(prune + '/')}?" if is_prefix(f"{prune}/") else ""
-            self._add_mistake("defaults.prune", f"{_quoted(prune)} must be a URL and must end with a slash{close}")
-        return prune
-
-    def _string(self, path: str, table: Mapping[str, Any], key: str, *, required: bool = False) -> str | None:
-        value = table.get(key)
-        if isinstance(value, str):
-            return value
-        if value is not None:
-            self._add_mistake(f"{path}.{key}", f"must be a string in quotes; got {_type_name(value)}")
-        elif required:
-            self._add_mistake(f"{path}.{key}", "missing")
-        return None
-
-    def _check_keys(self, path: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in known:
-                place = f"{path}.{_quoted_key(key)}" if path else _quoted_key(key)
-                self._add_mistake(place, f"unknown key: {closest(key, known)}")
+    @contextmanager
+    def _noting(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            self._add_mistake(path, str(error))
 
     def _add_mistake(self, path: str, mistake: str) -> None:
         self.mistakes.append(f"{path}: {mistake}")
@@ -286,13 +212,65 @@ def _is_accepted(check: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _type_name(value: object) -> str:
-    return _TYPE_NAMES.get(type(value), "a date or time")
+def _typed(kind: type, wanted: str, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"must be {wanted}; got {_TYPE_NAMES.get(type(value), 'a date or time')}")
+    return value
 
 
-def _quoted_key(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]{1,60}", key) else _quoted(key)
+def _listed(names: Iterable[str], noun: str, text: str) -> str:
+    if text not in tuple(names):
+        raise ValueError(f"{_quoted(text)} is not a known {noun}: {closest(text.upper(), tuple(names))}")
+    return text
+
+
+_string = partial(_typed, str, "a string in quotes")
+
+
+def _url(value: object) -> str:
+    url: str = _string(value)
+    if not _is_accepted(check_url, url):
+        wrong = "contains a space" if " " in url else "is not a valid URL, e.g. https://shop.example/gwms/orders"
+        close = f": did you mean {_quoted(url.strip())}?" if _is_accepted(check_url, url.strip()) else ""
+        raise ValueError(f"{_quoted(url)} {wrong}{close}")
+    return url
+
+
+def _prune(value: object) -> str:
+    prune: str = _string(value)
+    if not is_prefix(prune):
+        close = f": did you mean {_quoted(prune + '/')}?" if is_prefix(f"{prune}/") else ""
+        raise ValueError(f"{_quoted(prune)} must be a URL and must end with a slash{close}")
+    return prune
+
+
+def _events(value: object) -> Any:
+    wanted = 'a list of event types, e.g. ["CREATE_ORDER"]'
+    if value == []:
+        raise ValueError(f"must be {wanted}; got an empty list")
+    return _typed(list, wanted, value)
+
+
+def _base_url(value: object) -> str:
+    return base_url(_string(value))
+
+
+def _method(value: object) -> str:
+    return _listed(HttpMethod, "method", _string(value))
 
 
 def _quoted(text: str) -> str:
     return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…")
+
+
+_active = partial(_typed, bool, "true or false without quotes")
+_FILE: _Fields = {
+    "defaults": partial(_typed, dict, "a table, [defaults]"),
+    "receiver": partial(_typed, dict, "a table, [receiver]"),
+    "webhooks": partial(_typed, list, "a list of tables, [[webhooks]]"),
+}
+_DEFAULTS: _Fields = {"method": _method, "active": _active, "prune": _prune}
+_DEFAULT_VALUES: _Table = {"method": "POST", "active": True}
+_RECEIVER: _Fields = {"base_url": _base_url, "events": _events, "eshop": label, "method": _method}
+_WEBHOOK: _Fields = {"url": _url, "events": _events, "method": _method, "active": _active}
+_REQUIRED = {"url", "base_url", "events"}

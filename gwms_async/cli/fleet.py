@@ -36,8 +36,7 @@ def fleet() -> None:
 
 
 @fleet.command()
-@click.pass_context
-def demo(context: click.Context) -> None:
+def demo() -> int:
     """Watch three workers register the webhooks of forty e-shops while one of them stops.
 
     There are eight accounts, on emulators: the password of one is refused, another is throttled. The worker that stops
@@ -45,11 +44,11 @@ def demo(context: click.Context) -> None:
     """
     if find_spec("docket") is None:
         raise click.ClickException("gwms fleet demo needs docket: install gwms-async with the extra fleet")
-    context.exit(run(handle_errors(run_demo(_ACCOUNTS, _ESHOPS, Console()))))
+    return run(handle_errors(run_demo(_ACCOUNTS, _ESHOPS, Console())))
 
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
-    """Run the demo with so many accounts, each of so many e-shops."""
+    """Run the demo, with so many accounts of so many e-shops each."""
     from docket import Docket, Worker  # noqa: PLC0415  # an extra
 
     from ..fleet import make_tasks, start  # noqa: PLC0415  # they need docket

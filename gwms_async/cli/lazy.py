@@ -17,9 +17,7 @@ INTERRUPTED = 130
 class LazyGroup(click.Group):
     """A group that shows its help without importing its commands, the client or any HTTP library.
 
-    Args:
-        lazy: For each command the module that defines it, and the first sentence of its help.
-        options: Passed on to `click.Group`.
+    For each command, `lazy` has the module that defines it, and the first sentence of its help.
     """
 
     def __init__(self, *, lazy: Mapping[str, tuple[str, str]], **options: Any) -> None:

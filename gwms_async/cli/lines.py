@@ -18,12 +18,7 @@ from .serving import Seen
 
 
 class Lines:
-    """The lines on stdout, and the status line on stderr.
-
-    Args:
-        headers: Whether to show paths and headers too.
-        as_json: Whether to print JSON.
-    """
+    """The lines on stdout, with paths and headers if `headers` is set, and the status line on stderr."""
 
     def __init__(self, *, headers: bool, as_json: bool) -> None:
         self._headers, self._as_json = headers, as_json
@@ -32,11 +27,7 @@ class Lines:
         self.update()
 
     def update(self, active: str = "") -> None:
-        """Bring the status line up to date.
-
-        Args:
-            active: How many webhooks are active, if that is new.
-        """
+        """Bring the status line up to date; `active` says how many webhooks are, if that is new."""
         self._active = f", webhooks active {active}" if active else self._active
         self.text = f"listening since {self._since:%H:%M:%S}, last delivery {self._last}{self._active}"
         self._spinner.update(text=self.text)

@@ -13,7 +13,6 @@ from .. import GwmsClient, GwmsError, NotFoundError, Outcome, OutcomeStatus, Web
 from ..models import Identity
 from ..receiving import Receiver
 from .access import Access, find_settings, make_access
-from .completion import complete_event_types
 from .hosts import warning
 from .lines import Lines
 from .loop import run
@@ -37,19 +36,14 @@ def _answer(text: str) -> Respond:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=8022, show_default=True, help="0 takes a free one.")
 @click.option("--public-url", type=BASE_URL, help="The base URL that leads here; this machine's by default.")
-@click.option(
-    "--event", "events", type=EVENT_TYPE, multiple=True, shell_complete=complete_event_types, help="Only this one."
-)
+@click.option("--event", "events", type=EVENT_TYPE, multiple=True, help="Only this one.")
 @click.option("--register", is_flag=True, help="Register webhooks, and delete those it created at the end.")
 @click.option("--forward-to", type=BASE_URL, help="Pass deliveries on to this base URL, and its answers back.")
 @click.option("--answer", type=Checked("answer", _answer), help="A status, or slow:SECONDS; 200 by default.")
 @click.option("--headers", is_flag=True, help="Show the headers of deliveries.")
 @common_options
 @json_option
-@click.pass_context
 def listen(
-    context: click.Context,
-    /,
     events: tuple[WebhookType, ...],
     forward_to: str | None,
     answer: Respond | None,
@@ -58,7 +52,7 @@ def listen(
     headers: bool,
     as_json: bool,
     **where: Any,
-) -> None:
+) -> int:
     """Show deliveries as they come, one line each, until Ctrl-C.
 
     The URLs are derived from GWMS_WEBHOOK_SECRET, or with --register from a random secret if that is not set. Only
@@ -68,11 +62,11 @@ def listen(
         raise click.UsageError("--forward-to and --answer exclude each other")
     if not register and not os.environ.get(VARIABLE):
         raise RefusedError(f"no delivery can come: set {VARIABLE}, or pass --register")
-    access = make_access(context, find_settings(context)) if register else None
+    access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
     lines = Lines(headers=headers, as_json=as_json)
-    context.exit(run(handle_errors(_listen(receiver, respond, lines, access=access, **where))))
+    return run(handle_errors(_listen(receiver, respond, lines, access=access, **where)))
 
 
 async def _listen(

@@ -13,19 +13,18 @@ from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
 from .loop import run
 from .options import common_options
-from .output import Exit, handle_errors, json_option, print_json, print_output
+from .output import Exit, handle_errors, json_option, print_result
 
 
 @click.command()
 @with_access
 @json_option
-@click.pass_context
-def login(context: click.Context, access: Access, *, as_json: bool) -> None:
+def login(access: Access, *, as_json: bool) -> int:
     """Log in again and show when the token expires.
 
     Also lists the webhooks, to check the e-shop's API key.
     """
-    context.exit(run(handle_errors(_log_in(access, as_json=as_json))))
+    return run(handle_errors(_log_in(access, as_json=as_json)))
 
 
 async def _log_in(access: Access, *, as_json: bool) -> Exit:
@@ -35,36 +34,32 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
     key = store_key(checked_base_url(access.base_url), access.username)
     token = cast(Token, await fresh.load(key))  # the login has just saved it
     await cache.save(key, token)
-    timestamp = token.expires_at
-    expires_at = timestamp and datetime.fromtimestamp(timestamp, UTC)
-    if as_json:
-        expiry = expires_at and expires_at.isoformat()
-        print_json({"username": access.username, "expires_at": expiry, "webhooks": len(webhooks)})
-    else:
-        validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
-        print_output(f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.")
+    expires_at = token.expires_at and datetime.fromtimestamp(token.expires_at, UTC)
+    validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
+    print_result(
+        {"username": access.username, "expires_at": expires_at and expires_at.isoformat(), "webhooks": len(webhooks)},
+        f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.",
+        as_json=as_json,
+    )
     return Exit.DONE
 
 
 @click.command()
 @common_options
 @json_option
-@click.pass_context
-def logout(context: click.Context, *, as_json: bool) -> None:
+def logout(*, as_json: bool) -> int:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
     """
-    settings = find_settings(context)
+    settings = find_settings()
     if "username" not in settings:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    context.exit(run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json))))
+    return run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json)))
 
 
 async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
-    if as_json:
-        print_json({"username": username, "deleted": deleted})
-    else:
-        print_output(f"Deleted the token of {username}." if deleted else f"No token of {username} is cached.")
+    text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
+    print_result({"username": username, "deleted": deleted}, text, as_json=as_json)
     return Exit.DONE

@@ -9,14 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any
 
 import click
+from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook
+from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook, WebhookSpec
 from ..redaction import displayed, urls_shown
 from .lazy import INTERRUPTED
 from .problems import describe, problem_of
@@ -51,23 +52,17 @@ class Exit(IntEnum):
     INTERRUPTED = INTERRUPTED
 
 
-class Result(Protocol):
-    """The result for one webhook: an `Outcome`, or something like it."""
+@frozen
+class BulkResult:
+    """What became of one webhook of several: updated, deleted or failed, and the error if it has failed."""
 
-    @property
-    def status(self) -> OutcomeStatus:
-        """How it ended."""
-        ...
-
-    @property
-    def error(self) -> Exception | None:
-        """What went wrong."""
-        ...
+    status: OutcomeStatus
+    error: Exception | None = None
 
     @property
     def is_failure(self) -> bool:
-        """Whether the webhook is not known to be in the desired state."""
-        ...
+        """Whether the operation failed."""
+        return self.error is not None
 
 
 def exit_code_for(error: Exception) -> Exit:
@@ -77,7 +72,7 @@ def exit_code_for(error: Exception) -> Exit:
     return Exit.USAGE if isinstance(error, ValueError) else Exit.FAILED
 
 
-def exit_code_for_all(results: Iterable[Result]) -> Exit:
+def exit_code_for_all(results: Iterable[Outcome | BulkResult]) -> Exit:
     """Return the exit code for the results of several webhooks."""
     results = tuple(results)
     failures = [result for result in results if result.is_failure]
@@ -89,12 +84,7 @@ def exit_code_for_all(results: Iterable[Result]) -> Exit:
 
 
 async def handle_errors(work: Awaitable[int], when_interrupted: Callable[[], str] = lambda: "interrupted") -> int:
-    """Run a command's work; errors and Ctrl-C end it with one line.
-
-    Args:
-        work: The work.
-        when_interrupted: Returns the line for Ctrl-C: what was done, and how to go on.
-    """
+    """Run a command's work; errors and Ctrl-C end it with one line, for Ctrl-C that of `when_interrupted`."""
     started = time.monotonic()
     try:
         return await work
@@ -142,36 +132,42 @@ def print_json(value: object) -> None:
     click.echo(displayed(json.dumps(value)))
 
 
+def print_result(value: object, text: object, *, as_json: bool) -> None:
+    """Print a result as one line of JSON, or as text."""
+    if as_json:
+        print_json(value)
+    else:
+        print_output(text)
+
+
+def spec_json(spec: WebhookSpec | Webhook) -> dict[str, Any]:
+    """Return what a spec asks for as a JSON object."""
+    return {"url": spec.url, "type": spec.webhook_type, "active": spec.active, "method": spec.method}
+
+
 def webhook_json(webhook: Webhook) -> dict[str, Any]:
     """Return a webhook as a JSON object."""
     times = {"registered_at": webhook.registered_at, "unregistered_at": webhook.unregistered_at}
     return {
         "id": webhook.id,
-        "url": webhook.url,
-        "type": webhook.webhook_type,
-        "active": webhook.active,
-        "method": webhook.method,
+        **spec_json(webhook),
         **{name: time and time.isoformat() for name, time in times.items()},
     }
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as a JSON object."""
-    spec = outcome.spec
     return {
         "status": outcome.status,
         "id": outcome.webhook and outcome.webhook.id,
-        "url": spec.url,
-        "type": spec.webhook_type,
-        "active": spec.active,
-        "method": spec.method,
+        **spec_json(outcome.spec),
         "error": str(outcome.error) if outcome.error else None,
         "attempts": outcome.attempts,
         "copies": outcome.copies,
     }
 
 
-def summary(results: Iterable[Result]) -> str:
+def summary(results: Iterable[Outcome | BulkResult]) -> str:
     """Count results by status: "2 created, 1 failed"."""
     counts = Counter(result.status for result in results)
     return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status]) or "nothing was done"

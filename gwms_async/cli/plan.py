@@ -27,6 +27,7 @@ from .output import (
     print_output,
     progress_bar,
     show_urls_option,
+    spec_json,
     summary,
     webhook_json,
 )
@@ -46,14 +47,13 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def plan(context: click.Context, /, path: str, access: Access, **flags: bool) -> None:
+def plan(path: str, access: Access, **flags: bool) -> int:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
     wanted = _read(path, prune=flags["prune"])
-    context.exit(run(handle_errors(_show_plan(wanted, access, **flags))))
+    return run(handle_errors(_show_plan(wanted, access, **flags)))
 
 
 @click.command()
@@ -66,8 +66,7 @@ def plan(context: click.Context, /, path: str, access: Access, **flags: bool) ->
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool, **flags: Any) -> None:
+def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> int:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
@@ -78,7 +77,7 @@ def apply(context: click.Context, /, path: str, access: Access, *, dry_run: bool
         work = _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"], exit_code=False)
     else:
         work = apply_file(wanted, access, done, **flags)
-    context.exit(run(handle_errors(work, partial(_interrupted, path, done))))
+    return run(handle_errors(work, partial(_interrupted, path, done)))
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
@@ -113,21 +112,12 @@ async def _plan(
 
 
 def _plan_json(planned: Plan, unlisted: int) -> dict[str, Any]:
-    create = [
-        {"url": one.url, "type": one.webhook_type, "active": one.active, "method": one.method} for one in planned.create
-    ]
-    there = {
-        "activate": planned.activate,
-        "deactivate": planned.deactivate,
-        "delete": planned.delete,
-        "unchanged": planned.unchanged,
-    }
+    figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
+    there = {name: getattr(planned, name) for name in ("activate", "deactivate", "delete", "unchanged")}
     return {
-        "changes": planned.changes,
-        "needs_force": planned.needs_force,
-        "claimed": planned.claimed,
+        **figures,
         "unlisted": unlisted,
-        "create": create,
+        "create": [spec_json(spec) for spec in planned.create],
         **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
     }
 
@@ -143,17 +133,9 @@ async def apply_file(
     concurrency: int,
     as_json: bool,
 ) -> Exit:
-    """Plan, confirm deletions, and apply.
+    """Plan, confirm deletions, and apply; the keyword arguments are the options of the command.
 
-    Args:
-        wanted: The file.
-        access: The gateway and the credentials.
-        done: Receives the outcomes as they become known; a later one of the same webhook replaces the first.
-        prune: Whether to delete webhooks under the file's prefix that it does not list.
-        yes: Whether to delete without asking.
-        force: Whether to allow deleting more than 30% of the webhooks under the prefix.
-        concurrency: How many webhooks to work on at a time.
-        as_json: Whether to print JSON.
+    Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
         planned, _ = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)

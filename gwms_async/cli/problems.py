@@ -25,12 +25,7 @@ class RefusedError(click.ClickException):
 
 
 def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
-    """Describe an error as `--json` prints it.
-
-    Args:
-        error: The error.
-        seconds: How long it took; None to leave it out.
-    """
+    """Describe an error, which took so many seconds, as `--json` prints it."""
     message, hint = map(shown, _describe(error, seconds))
     kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
     details = {name: getattr(error, name, None) for name in ("status", "path", "attempts", "retry_after")}

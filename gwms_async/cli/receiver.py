@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import ConfigurationError, WebhookType
 from ..receiving import Delivery, Receiver
@@ -33,12 +34,7 @@ async def _ignore(_: Delivery) -> None:
 
 
 def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, or_random: bool = False) -> Receiver:
-    """Return a receiver with the secrets of the environment.
-
-    Args:
-        event_types: The event types that it gets.
-        handler: Their handler.
-        or_random: Whether to use a random secret if the environment has none.
+    """Return a receiver with the secrets of the environment; `or_random`, with a random one if that has none.
 
     Raises:
         RefusedError: The secret is missing or invalid.
@@ -76,11 +72,12 @@ class Checked(click.ParamType[Any]):
     Args:
         name: What the help calls a value.
         read: Returns the value; its `ValueError` is a usage error.
+        values: What shells complete, in upper case.
     """
 
-    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, read: Callable[[str], Any], values: Iterable[str] = ()) -> None:
         self.name = name
-        self._read = read
+        self._read, self._values = read, values
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read a value."""
@@ -89,5 +86,10 @@ class Checked(click.ParamType[Any]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def shell_complete(self, _: object, __: object, incomplete: str) -> list[CompletionItem]:
+        """Return the values that start with what has been typed."""
+        return [CompletionItem(value) for value in self._values if value.startswith(incomplete.upper())]
 
-EVENT_TYPE, BASE_URL, LABEL = Checked("event", WebhookType), Checked("url", base_url), Checked("label", label)
+
+EVENT_TYPE = Checked("event", WebhookType, WebhookType)
+BASE_URL, LABEL = Checked("url", base_url), Checked("label", label)

@@ -24,13 +24,7 @@ class Reply(NamedTuple):
 
 
 async def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-    """Send a request as it is, through the environment's proxy unless the receiver is on this machine.
-
-    Args:
-        method: The HTTP method.
-        url: The URL, percent-encoded.
-        body: The body, if any.
-        headers: The headers, without those of the connection.
+    """Send a request as it is, its URL percent-encoded, through the proxy unless the receiver is on this machine.
 
     Raises:
         OSError: There was no answer.

@@ -31,23 +31,15 @@ Respond = Callable[[web.Request, Delivery], Awaitable[web.Response]]
 
 @frozen
 class Seen:
-    """A request and what was answered.
-
-    Args:
-        path: With the token.
-        delivery: None if it was refused.
-        size: That of the body in bytes, as far as is known.
-        status: That of the answer; None if the other side hung up before.
-        ms: How long the answer took, in milliseconds.
-    """
+    """A request and what was answered."""
 
     at: datetime
     method: str
-    path: str
-    delivery: Delivery | None
-    size: int
+    path: str  # with the token
+    delivery: Delivery | None  # None if it was refused
+    size: int  # of the body in bytes, as far as is known
     headers: tuple[tuple[str, str], ...]
-    status: int | None
+    status: int | None  # of the answer; None if the other side hung up before
     ms: float
 
 
@@ -60,16 +52,7 @@ async def keep(delivery: Delivery) -> None:
 async def serving(
     receiver: Receiver, port: int, respond: Respond, report: Callable[[Seen], object]
 ) -> AsyncIterator[int]:
-    """Serve a receiver on this machine.
-
-    Args:
-        receiver: The receiver, whose handlers are all `keep`.
-        port: 0 for a free one.
-        respond: Answers a delivery.
-        report: Called after each request.
-
-    Yields:
-        The port.
+    """Serve a receiver, whose handlers are all `keep`, on a port of this machine (0 for a free one); yield the port.
 
     Raises:
         OSError: The port cannot be used.

@@ -11,16 +11,15 @@ import click
 
 from .. import HttpMethod, WebhookType
 from ..receiving.delivery import entity_with, parsed
-from .completion import complete_event_types
 from .loop import run
 from .options import method_option
-from .output import Exit, handle_errors, json_option, print_json, print_output, show_urls_option
+from .output import Exit, handle_errors, json_option, print_result, show_urls_option
 from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of
 from .sending import send
 
 
 @click.command()
-@click.argument("event", type=EVENT_TYPE, shell_complete=complete_event_types)
+@click.argument("event", type=EVENT_TYPE)
 @click.option("--id", "entity_id", help="The id of the entity.")
 @click.option("--data", type=click.File("rb"), help="A file with the entity as JSON; - is standard input.")
 @click.option("--to", type=BASE_URL, required=True, help="The receiver's base URL, e.g. https://shop.example/gwms")
@@ -28,10 +27,7 @@ from .sending import send
 @method_option
 @show_urls_option
 @json_option
-@click.pass_context
 def trigger(
-    context: click.Context,
-    /,
     event: WebhookType,
     *,
     entity_id: str | None,
@@ -40,7 +36,7 @@ def trigger(
     eshop: str,
     method: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Deliver an event to a receiver, as the gateway would.
 
     The URL is derived from GWMS_WEBHOOK_SECRET. Exits with 0 if the answer is 2xx, else with 1.
@@ -60,15 +56,13 @@ def trigger(
             parsed(body)
         except ValueError:
             raise click.UsageError("--data must be JSON") from None
-    context.exit(run(handle_errors(_deliver(how, url, body, as_json=as_json))))
+    return run(handle_errors(_deliver(how, url, body, as_json=as_json)))
 
 
 async def _deliver(method: HttpMethod, url: str, body: bytes | None, *, as_json: bool) -> Exit:
     started = time.monotonic()
     reply = await send(method, url, body, {"Content-Type": "application/json"} if body else {})
     ms = round((time.monotonic() - started) * 1000, 1)
-    if as_json:
-        print_json({"answer": reply.status, "method": method, "url": url, "ms": ms})
-    else:
-        print_output(f"{reply.status}: {method} {url}  {ms:g} ms")
+    result = {"answer": reply.status, "method": method, "url": url, "ms": ms}
+    print_result(result, f"{reply.status}: {method} {url}  {ms:g} ms", as_json=as_json)
     return Exit.DONE if 200 <= reply.status < 300 else Exit.FAILED

@@ -9,27 +9,28 @@ from typing import Any
 import click
 from attrs import evolve
 
-from .. import HttpMethod, Outcome, Webhook, WebhookSpec, WebhookType
+from .. import GwmsError, Outcome, OutcomeStatus, Webhook, WebhookSpec, WebhookType
+from ..redaction import redacted
 from .access import Access, with_access
-from .bulk import BulkResult, run_bulk
-from .completion import complete_event_types
 from .confirm import confirm_delete
 from .loop import run
 from .options import concurrency_option, method_option
 from .output import (
+    BulkResult,
     Exit,
-    Result,
     exit_code_for_all,
     handle_errors,
     json_option,
     outcome_json,
     print_json,
     print_message,
-    print_output,
+    print_result,
     show_urls_option,
     summary,
     webhook_json,
 )
+from .problems import describe
+from .receiver import EVENT_TYPE
 from .table import print_matrix, print_table, print_webhook, states
 
 _ids = click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
@@ -46,10 +47,9 @@ def webhooks() -> None:
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def list_webhooks(context: click.Context, access: Access, *, matrix: bool, as_json: bool) -> None:
+def list_webhooks(access: Access, *, matrix: bool, as_json: bool) -> int:
     """List all webhooks of the e-shop."""
-    context.exit(run(handle_errors(_list(access, matrix=matrix, as_json=as_json))))
+    return run(handle_errors(_list(access, matrix=matrix, as_json=as_json)))
 
 
 async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
@@ -72,57 +72,40 @@ async def _list(access: Access, *, matrix: bool, as_json: bool) -> Exit:
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def get(context: click.Context, webhook_id: int, access: Access, *, as_json: bool) -> None:
+def get(webhook_id: int, access: Access, *, as_json: bool) -> int:
     """Show one webhook."""
-    context.exit(run(handle_errors(_get(webhook_id, access, as_json=as_json))))
-
-
-async def _get(webhook_id: int, access: Access, *, as_json: bool) -> Exit:
-    async with access.client() as gwms:
-        _show_one(await gwms.webhooks.get(webhook_id), as_json=as_json)
-    return Exit.DONE
+    return run(handle_errors(_show_one(webhook_id, access, {}, as_json=as_json)))
 
 
 @webhooks.command()
 @click.argument("url")
-@click.argument("events", metavar="EVENT...", nargs=-1, required=True, shell_complete=complete_event_types)
+@click.argument("events", metavar="EVENT...", type=EVENT_TYPE, nargs=-1, required=True)
 @method_option
 @click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
 @concurrency_option
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
 def create(
-    context: click.Context,
-    url: str,
-    events: tuple[str, ...],
-    method: str | None,
-    access: Access,
-    *,
-    inactive: bool,
-    concurrency: int,
-    as_json: bool,
-) -> None:
+    access: Access, url: str, events: tuple[WebhookType, ...], method: str | None, *, inactive: bool, **options: Any
+) -> int:
     """Create webhooks for a URL, one per event type.
 
     Webhooks that already exist are kept.
     """
-    try:
-        unique = dict.fromkeys(map(WebhookType, events))
-        specs = [WebhookSpec(url, one, not inactive, HttpMethod(method or "POST")) for one in unique]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    specs = [WebhookSpec(url, event, not inactive, method or "POST") for event in dict.fromkeys(events)]
     done = dict[object, Outcome]()
-    work = _create(specs, access, done, concurrency, as_json=as_json)
-    context.exit(run(handle_errors(work, lambda: _interrupted(done.values()))))
+    return run(handle_errors(_create(specs, access, done, **options), lambda: _interrupted(done.values())))
 
 
 async def _create(
-    specs: list[WebhookSpec], access: Access, done: dict[object, Outcome], concurrency: int, *, as_json: bool
+    specs: list[WebhookSpec], access: Access, done: dict[object, Outcome], *, concurrency: int, as_json: bool
 ) -> Exit:
-    record = partial(_record, done, as_json=as_json)
+    def record(outcome: Outcome) -> None:
+        done[outcome.spec.identity] = outcome
+        webhook_id = f" (id {outcome.webhook.id})" if outcome.webhook else ""
+        print_result(outcome_json(outcome), f"{outcome}{webhook_id}", as_json=as_json)
+
     async with access.client() as gwms:
         report = await gwms.webhooks.register_many(specs, concurrency=concurrency, on_outcome=record)
     return exit_code_for_all(report.outcomes)
@@ -131,28 +114,29 @@ async def _create(
 @webhooks.command()
 @_id
 @click.option("--url", help="The URL that receives deliveries.")
-@click.option("--event", help="The event type.", shell_complete=complete_event_types)
+@click.option("--event", "webhook_type", type=EVENT_TYPE, help="The event type.")
 @method_option
 @click.option("--active/--inactive", default=None, help="Resume or pause deliveries.")
 @with_access
 @show_urls_option
 @json_option
-@click.pass_context
-def update(context: click.Context, /, webhook_id: int, access: Access, *, as_json: bool, **changes: Any) -> None:
+def update(webhook_id: int, access: Access, *, as_json: bool, **changes: Any) -> int:
     """Update a webhook; fields you leave out are unchanged."""
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
         raise click.UsageError("nothing to update: pass --url, --event, --method, --active or --inactive")
-    context.exit(run(handle_errors(_update(webhook_id, access, changes, as_json=as_json))))
+    return run(handle_errors(_show_one(webhook_id, access, changes, as_json=as_json)))
 
 
-async def _update(webhook_id: int, access: Access, changes: dict[str, Any], *, as_json: bool) -> Exit:
-    if "event" in changes:
-        changes["webhook_type"] = WebhookType(changes.pop("event"))
+async def _show_one(webhook_id: int, access: Access, changes: dict[str, Any], *, as_json: bool) -> Exit:
     async with access.client() as gwms:
-        found = await gwms.webhooks.get(webhook_id)
-        spec = evolve(found.spec, **changes)
-        _show_one(await gwms.webhooks.update(webhook_id, spec), as_json=as_json)
+        webhook = await gwms.webhooks.get(webhook_id)
+        if changes:
+            webhook = await gwms.webhooks.update(webhook_id, evolve(webhook.spec, **changes))
+        if as_json:
+            print_json(webhook_json(webhook))
+        else:
+            print_webhook(webhook)
     return Exit.DONE
 
 
@@ -161,11 +145,8 @@ def _bulk_command(name: str, text: str) -> None:
     @_ids
     @with_access
     @json_option
-    @click.pass_context
-    def command(context: click.Context, ids: tuple[int, ...], access: Access, *, as_json: bool) -> None:
-        results = list[BulkResult]()
-        work = run_bulk(name, ids, access, results, as_json=as_json)
-        context.exit(run(handle_errors(work, partial(_interrupted, results))))
+    def command(ids: tuple[int, ...], access: Access, *, as_json: bool) -> int:
+        return _run_bulk(name, ids, access, as_json=as_json)
 
 
 _bulk_command("activate", "Resume deliveries.")
@@ -177,42 +158,46 @@ _bulk_command("deactivate", "Pause deliveries.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @with_access
 @json_option
-@click.pass_context
-def delete(context: click.Context, ids: tuple[int, ...], access: Access, *, yes: bool, as_json: bool) -> None:
+def delete(ids: tuple[int, ...], access: Access, *, yes: bool, as_json: bool) -> int:
     """Delete webhooks."""
     refusal = None if yes else confirm_delete(len(set(ids)))
-    if refusal:
-        context.exit(refusal)
+    return refusal or _run_bulk("delete", ids, access, as_json=as_json)
+
+
+def _run_bulk(operation: str, ids: Iterable[int], access: Access, *, as_json: bool) -> int:
+    """Run activate, deactivate or delete; an id that is repeated counts once."""
     results = list[BulkResult]()
-    work = run_bulk("delete", ids, access, results, as_json=as_json)
-    context.exit(run(handle_errors(work, partial(_interrupted, results))))
+    work = _change_each(operation, dict.fromkeys(ids), access, results, as_json=as_json)
+    return run(handle_errors(work, partial(_interrupted, results)))
+
+
+async def _change_each(
+    operation: str, ids: Iterable[int], access: Access, results: list[BulkResult], *, as_json: bool
+) -> Exit:
+    success = OutcomeStatus.DELETED if operation == "delete" else OutcomeStatus.UPDATED
+    async with access.client() as gwms:
+        for webhook_id in ids:
+            try:
+                webhook: Webhook | None = await getattr(gwms.webhooks, operation)(webhook_id)
+                if operation == "deactivate" and webhook and redacted(webhook.url) != webhook.url:
+                    again = f"will activate webhook {webhook_id} again"
+                    print_message(f"Warning: a running `watch` of its receiver {again}")
+                results.append(BulkResult(success))
+            except GwmsError as error:
+                results.append(BulkResult(OutcomeStatus.FAILED, error))
+            result = results[-1]
+            text = describe(result.error) if result.error else None
+            line = f"{result.status}: {webhook_id}" + (f": {text}" if text else "")
+            print_result({"status": result.status, "id": webhook_id, "error": text}, line, as_json=as_json)
+    return exit_code_for_all(results)
 
 
 @webhooks.command()
 @json_option
 def types(*, as_json: bool) -> None:
     """List the event types."""
-    if as_json:
-        print_json({"types": [*WebhookType]})
-    else:
-        print_output("\n".join(WebhookType))
+    print_result({"types": [*WebhookType]}, "\n".join(WebhookType), as_json=as_json)
 
 
-def _show_one(webhook: Webhook, *, as_json: bool) -> None:
-    if as_json:
-        print_json(webhook_json(webhook))
-    else:
-        print_webhook(webhook)
-
-
-def _record(done: dict[object, Outcome], outcome: Outcome, *, as_json: bool) -> None:
-    done[outcome.spec.identity] = outcome
-    if as_json:
-        print_json(outcome_json(outcome))
-    else:
-        webhook_id = f" (id {outcome.webhook.id})" if outcome.webhook else ""
-        print_output(f"{outcome}{webhook_id}")
-
-
-def _interrupted(results: Iterable[Result]) -> str:
+def _interrupted(results: Iterable[Outcome | BulkResult]) -> str:
     return f"interrupted: {summary(results)}; run the command again for the rest"

@@ -44,6 +44,7 @@ class Answering(Delivering):
         self._script: Script[Fault] = Script()
         self._throttle = Throttle()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.unix_offset = 0.0  # the seconds from the event loop's clock to Unix time
         self._late: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,16 +105,12 @@ class Answering(Delivering):
             self._gateway.webhooks.switch(row, self._clock(), active=active)
         return row is not None
 
-    @property
-    def unix_offset(self) -> float:
-        """The seconds from the event loop's clock to Unix time."""
-        return time.time() - self._now()
-
     def _start_clock(self) -> None:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # its clock may be a different one
             self._loop, self._throttle = loop, Throttle()
             self._gateway.webhooks.listing.catch_up()
+            self.unix_offset = time.time() - loop.time()
 
     async def _drop_late(self) -> None:
         for task in self._late:

@@ -33,7 +33,7 @@ class Delivering:
         self._gateway = gateway
         self._clock = clock
         self._attempts: deque[DeliveryAttempt] = deque(maxlen=size)
-        self._routes: dict[str, str] = {}
+        self.routes: dict[str, str] = {}
         self._disturbances: Script[Disturbance] = Script()
         self._session: aiohttp.ClientSession | None = None
         self._due: defaultdict[int, deque[Delivery]] = defaultdict(deque)
@@ -92,7 +92,7 @@ class Delivering:
             ValueError: One of them is not just that, or the target is not on this machine.
         """
         origin, target = read_route(origin, target)
-        self._routes[origin] = target
+        self.routes[origin] = target
 
     def disturb(self, disturbance: Disturbance, *, event: str | None = None, times: int = 1, at: int = 1) -> None:
         """Make a disturbance hit future deliveries; an event is one delivery to each of its webhooks.
@@ -123,6 +123,7 @@ class Delivering:
         """Forget which deliveries have failed, so that `deactivate_after` counts from 0."""
         self.failures.clear()
         self._given_up.clear()
+        self.feed.figures["failed"] = 0
 
     @property
     def deliveries(self) -> list[DeliveryAttempt]:
@@ -215,7 +216,7 @@ class Delivering:
         suffix = quote(delivery.entity_id, _PATH_CHARS, errors="replace")  # JSON may contain half a character
         message = disturbed(Message(webhook.method, suffix, delivery.body), disturbance)
         body, suffix = (None, message.suffix) if message.method == "GET" else (message.body, "")
-        url = address_of(webhook.url, suffix, self._routes)
+        url = address_of(webhook.url, suffix, self.routes)
         at = asyncio.get_running_loop().time()
         where = str(url or webhook.url)
         attempt = DeliveryAttempt(webhook, delivery.entity_id, number, disturbance, message.method, where, body, at)

@@ -38,7 +38,7 @@ class EntityTable:
         if entity_id is not None:
             ids = {next(iter(places.values())): entity_id, **ids}
         if not ids:
-            raise ValueError(f"the entity of {event} needs {' or '.join(places)}; or pass entity_id")
+            raise ValueError(f"the entity of {event} needs {' or '.join(places)}")
         body = json.dumps(entity).encode()
         self._rows |= {(eshop, f"{path}/{own_id}"): body for path, own_id in ids.items()}
         return next(iter(ids.values())) if entity_id is None else entity_id, body

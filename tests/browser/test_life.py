@@ -20,16 +20,24 @@ def test_the_emulator_restarts(open_page: Callable[..., Any], errors: list[str])
     """The page says that it is gone, comes back by itself, and shows the new one's state."""
     with emulator_in_thread() as first:
         first.announce("the first run")
+        first.add_webhook(URL, "CREATE_ORDER")
+        first.emit("CREATE_ORDER", {"eshopOrderId": "A1"})
         port = int(first.page_url.split(":")[2].strip("/"))
         page = open_page(first)
         page.get_by_text("the first run").wait_for()
+        row(page, "CREATE_ORDER").click()
+        page.locator("#details-title", has_text="CREATE_ORDER").wait_for()
     page.locator("#link", has_text="offline").wait_for()
+    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("alert").get_by_text("The emulator does not answer. Was it stopped?").wait_for()
     with emulator_in_thread(port=port) as second:
         second.add_webhook(URL, "UPDATE_ORDER")
         emit(second, 1)
         page.locator("#link", has_text="live").wait_for()
-        row(page, "A1").wait_for()
+        row(page, "UPDATE_ORDER").wait_for()
         assert page.locator("#announcement").is_hidden()
+        page.locator("#details").wait_for(state="hidden")
+        assert page.get_by_role("alert").text_content() == ""
         page.close()
 
     assert all("ERR_" in error for error in errors)  # that nobody answered

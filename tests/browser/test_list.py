@@ -81,10 +81,29 @@ def test_by_keyboard_only(page: Any, gwms_emulator: GwmsEmulator, app: App) -> N
     assert page.evaluate("document.activeElement.id") == "again"
     page.keyboard.press("Enter")
     wait_for(page, "document.querySelectorAll('.row').length === 4")
+    wait_for(page, "document.querySelector('.row').ariaCurrent === 'true'")
     page.keyboard.press("Escape")
+    page.locator("#details").wait_for(state="hidden")
 
-    assert page.locator("#details").is_hidden()
     assert "A1" in page.evaluate("document.activeElement.textContent")
+
+
+def test_back_closes_the_details(page: Any, gwms_emulator: GwmsEmulator) -> None:
+    """It leaves the page only when there are none."""
+
+    async def call() -> None:
+        async with logged_in(gwms_emulator) as client:
+            await client.create()
+
+    in_thread(call())
+    for _ in range(2):
+        row(page, "login").click()
+        page.locator("#details-title", has_text="login").wait_for()
+        row(page, "create").click()
+        page.locator("#details-title", has_text="create").wait_for()
+        page.go_back()
+        page.locator("#details").wait_for(state="hidden")
+    assert page.url == gwms_emulator.page_url
 
 
 def test_focus_stays_while_rows_arrive(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
@@ -113,6 +132,7 @@ def test_a_hundred_rows(page: Any, gwms_emulator: GwmsEmulator, app: App) -> Non
         page.get_by_label("Filter").fill(text)
         wait_for(page, f"document.querySelectorAll('.row').length === {count}")
     assert page.get_by_text("Nothing matches.").is_visible()
+    assert page.get_by_text("0 of 100", exact=True).is_visible()
     emit(gwms_emulator, 1, first=500)
     page.get_by_label("Filter").fill("a500")
     row(page, "A500").wait_for()

@@ -228,7 +228,7 @@ def test_where_to_deliver(monkeypatch: pytest.MonkeyPatch) -> None:
     routes: list[dict[str, str]] = []
 
     async def look(gateway: GwmsEmulator, *_: object, **__: object) -> int:
-        routes.append(gateway._routes)
+        routes.append(gateway.routes)
         return 0
 
     monkeypatch.setattr(emulator, "serve", look)

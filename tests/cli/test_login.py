@@ -34,6 +34,18 @@ def test_a_login_is_always_new(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.logins == 2
 
 
+@pytest.mark.parametrize("command", ["login", "doctor"])
+def test_a_wrong_password_beside_a_cached_token(gwms_emulator: GwmsEmulator, command: str) -> None:
+    """It is rejected, and the cached token stays; other commands use that token and do not send the password."""
+    run(gwms_emulator, "login")
+    rejected = run(gwms_emulator, command, GWMS_PASSWORD="wrong")
+    listed = run(gwms_emulator, "webhooks", "list", GWMS_PASSWORD="wrong")
+
+    assert rejected.exit_code == (4 if command == "login" else 1)
+    assert "Wrong username or password" in rejected.output
+    assert (listed.exit_code, listed.stderr, gwms_emulator.logins) == (0, "no webhooks yet\n", 2)
+
+
 def test_logout(gwms_emulator: GwmsEmulator) -> None:
     """The cached token is deleted, so that the next command logs in; it needs neither password nor API key."""
     anonymous = {"GWMS_PASSWORD": None, "GWMS_API_KEY": None}

@@ -82,3 +82,14 @@ def test_a_url_that_cannot_be_registered(gwms_emulator: GwmsEmulator) -> None:
     assert created.exit_code == 2
     assert created.stderr.endswith("e.g. https://shop.example/hook; got 'shop.example/x'\n")
     assert not gwms_emulator.requests
+
+
+def test_a_url_with_a_space(gwms_emulator: GwmsEmulator) -> None:
+    """The error says so: a space at the end is hard to see."""
+    gwms_emulator.add_webhook(URL, "CREATE_ORDER")
+    created = run(gwms_emulator, "webhooks", "create", "https://shop.example/a b", "CREATE_ORDER")
+    updated = run(gwms_emulator, "webhooks", "update", "1", "--url", f"{URL} ")
+
+    assert (created.exit_code, updated.exit_code) == (2, 2)
+    assert created.stderr.endswith("; got 'https://shop.example/a b', which contains a space\n")
+    assert updated.stderr.endswith(f"; got '{URL} ', which contains a space\n")

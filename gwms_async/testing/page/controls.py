@@ -107,8 +107,10 @@ def _read(text: str, what: str) -> Mapping[str, object]:
         content = json.loads(text)
     except RecursionError:
         raise ProblemError(400, f"{what} is nested too deeply") from None
-    except ValueError as error:
-        raise ProblemError(400, f"{what} is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise ProblemError(400, f"{what} is not JSON: see line {error.lineno}, column {error.colno}") from None
+    except ValueError:  # a number with too many digits
+        raise ProblemError(400, f"{what} is not JSON") from None
     if not isinstance(content, dict):
         raise ProblemError(400, f"{what} must be a JSON object")
     return content

@@ -41,12 +41,16 @@ class State:
     def rows(self, text: str, since: int) -> Mapping[str, object]:
         """Return the rows changed after change number `since`, and how many rows there are."""
         rows, total = self._view.rows(text, since)
-        return {"rows": rows, "total": total}
+        return {"rows": rows, "total": total, "kept": len(self.feed)}
 
     def figures(self) -> Mapping[str, object]:
-        """Return the figures, the switches, and the line at the top."""
-        figures = {**self.feed.figures, "logins": self._emulator.logins}
-        return {"figures": figures, "faults": self._controls.left(), "announcement": self.announcement}
+        """Return the figures, the switches, the routes of deliveries, and the line at the top."""
+        return {
+            "figures": {**self.feed.figures, "logins": self._emulator.logins},
+            "faults": self._controls.left(),
+            "routes": dict(self._emulator.routes),
+            "announcement": self.announcement,
+        }
 
     def details(self, row_id: int) -> Mapping[str, object] | None:
         """Return all about a row, or None if it is not kept."""

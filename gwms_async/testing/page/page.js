@@ -3,7 +3,8 @@
 
 const MOST_ROWS = 300;
 const $ = (id) => document.getElementById(id);
-const state = { rows: new Map(), total: 0, selected: null, details: null, webhooks: { total: 0, events: {} } };
+const state = { rows: [], total: 0, kept: 0, run: "", selected: null, details: null, again: null, figures: {},
+  faults: {}, routes: {}, announcement: null, webhooks: { total: 0, events: {} } };
 let source = null;
 let frame = 0;
 let sample = "";
@@ -11,9 +12,7 @@ let sample = "";
 const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
 
-function put(node, value, name = "textContent") {
-  if (node[name] !== value) node[name] = value;
-}
+const put = (node, value, name = "textContent") => { if (node[name] !== value) node[name] = value; };
 
 // Make the children of a node those of the items, moving as few as possible, so that focus stays where it is.
 function sync(parent, items, create, update) {
@@ -38,13 +37,17 @@ const schedule = () => { frame ||= requestAnimationFrame(draw); };
 async function ask(path, fields) {
   const headers = { "Content-Type": "application/json" };
   const options = fields && { method: "POST", headers, body: JSON.stringify(fields) };
-  const response = await fetch(`/emulator/${path}`, options);
+  const gone = () => Response.json({ problem: "The emulator does not answer. Was it stopped?" }, { status: 503 });
+  const response = await fetch(`/emulator/${path}`, options).catch(gone);
   const content = await response.json();
   if (!response.ok) throw new Error(content.problem);
   return content;
 }
 
-const act = (path, fields) => ask(path, fields).catch(({ message }) => put($("refusal"), message));
+const say = (id, text, className = "bad") => { Object.assign($(id), { textContent: text, className }); };
+const hush = () => ["refusal", "emitted"].forEach((id) => say(id, ""));
+
+const act = (path, fields) => ask(path, fields).catch(({ message }) => say("refusal", message));
 
 // What the server sends
 
@@ -52,7 +55,10 @@ function follow() {
   source?.close();
   source = new EventSource(`/emulator/events?filter=${encodeURIComponent($("filter").value)}`);
   source.addEventListener("reset", (event) => {
-    state.rows.clear();
+    const [run] = event.lastEventId.split(":");
+    if (run !== state.run && state.selected) close(); // another emulator, whose rows have the same numbers
+    Object.assign(state, { run, rows: [], again: null });
+    hush();
     take(event);
   });
   source.addEventListener("news", take);
@@ -72,11 +78,13 @@ const isAbout = ({ id, kind, webhook, entity }, shown) => id === shown.id
 function take(event) {
   const { rows = [], samples, ...news } = JSON.parse(event.data);
   Object.assign(state, news);
-  for (const row of rows) state.rows.set(row.id, row);
-  const ids = [...state.rows.keys()].sort((one, other) => other - one);
-  for (const id of ids.slice(MOST_ROWS)) state.rows.delete(id);
+  const known = new Map(state.rows.map((row) => [row.id, row]));
+  const again = state.again && rows.find((row) => !known.has(row.id) && isAbout(row, state.again));
+  for (const row of rows) known.set(row.id, row);
+  state.rows = [...known.values()].sort((one, other) => other.id - one.id).slice(0, MOST_ROWS);
   if (samples) fillEvents(samples);
-  if (state.details && rows.some((row) => isAbout(row, state.details))) select(state.selected);
+  if (again) show(again.id);
+  else if (state.details && rows.some((row) => isAbout(row, state.details))) select(state.selected);
   schedule();
 }
 
@@ -91,11 +99,12 @@ const outcome = (row) => String(row.status ?? row.problem ?? (row.ms === null ? 
 const duration = (row) => (row.ms === null ? "" : `${row.ms < 10 ? row.ms : Math.round(row.ms)} ms`);
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
 const clock = (row) => new Date(row.at).toLocaleTimeString("en-GB", CLOCK);
+const number = (value) => value.toLocaleString("en");
 const tags = (row) => [row.number > 1 && `attempt ${row.number}`, row.hit].filter(Boolean).join(", ");
 
 function createRow(row) {
   const item = clone("row");
-  item.firstElementChild.onclick = () => select(row.id).then(() => $("details").scrollIntoView({ block: "nearest" }));
+  item.firstElementChild.onclick = () => show(row.id).then(() => $("details").scrollIntoView({ block: "nearest" }));
   item.firstElementChild.onfocus = () => { state.focused = row.id; schedule(); };
   return item;
 }
@@ -104,8 +113,9 @@ function updateRow(item, row) {
   const button = item.firstElementChild;
   put(button, String(row.id === state.selected), "ariaCurrent");
   put(button, row.id === state.reached ? 0 : -1, "tabIndex");
-  if (item.dataset.changed === String(row.changed)) return;
-  item.dataset.changed = row.changed;
+  const version = `${state.run}:${row.changed}`;
+  if (item.dataset.version === version) return;
+  item.dataset.version = version;
   button.dataset.tone = tone(row);
   const isCall = row.kind === "call";
   const where = isCall ? `${row.method} ${row.where} ${row.about}` : `${row.entity} → ${row.where}`;
@@ -116,29 +126,28 @@ function updateRow(item, row) {
 
 function draw() {
   frame = 0;
-  const rows = [...state.rows.values()].sort((one, other) => other.id - one.id);
-  state.reached = state.rows.has(state.focused) ? state.focused : rows[0]?.id;
+  const { rows } = state;
+  state.reached = (rows.find((row) => row.id === state.focused) ?? rows[0])?.id;
   sync($("rows"), rows, createRow, updateRow);
   const older = state.total - rows.length;
   $("older").hidden = older <= 0;
-  put($("older"), `${older.toLocaleString("en")} older`);
+  put($("older"), `${number(older)} older, which the filter finds too`);
   const isFiltered = $("filter").value.trim() !== "";
+  put($("shown"), isFiltered ? `${number(state.total)} of ${number(state.kept)}` : "");
   $("empty").hidden = rows.length > 0 || isFiltered;
   $("nothing").hidden = rows.length > 0 || !isFiltered;
-  for (const node of document.querySelectorAll("[data-figure]")) {
-    put(node, (state.figures?.[node.dataset.figure] ?? 0).toLocaleString("en"));
+  for (const node of document.querySelectorAll("[data-figure]")) put(node, number(state.figures[node.dataset.figure] ?? 0));
+  const { text = "", done = 0, total = 0 } = state.announcement ?? {};
+  const [line, bar] = $("announcement").children;
+  $("announcement").hidden = !text;
+  put(line, text);
+  Object.assign(bar, { hidden: !total, max: total || 1, value: done });
+  for (const item of document.querySelectorAll("[data-fault]")) {
+    const left = state.faults[item.dataset.fault] ?? 0;
+    put(item.querySelector("[role=switch]"), String(left > 0), "ariaChecked");
+    put(item.querySelector("output"), left ? `${number(left)} left` : "");
   }
-  drawAnnouncement(state.announcement);
-  drawFaults();
   drawWebhooks();
-}
-
-function drawAnnouncement(news) {
-  $("announcement").hidden = !news;
-  if (!news) return;
-  const [text, bar] = $("announcement").children;
-  put(text, news.text);
-  Object.assign(bar, { hidden: !news.total, max: news.total || 1, value: news.done });
 }
 
 const pairs = (list) => list.flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
@@ -157,7 +166,7 @@ function drawDetails() {
   $("facts").replaceChildren(...pairs(facts.filter(([, value]) => value)));
   $("attempts").hidden = row.attempts.length < 2;
   $("attempts").replaceChildren(...row.attempts.map((one) => {
-    const more = { className: "badge", ariaCurrent: String(one.id === row.id), onclick: () => select(one.id) };
+    const more = { className: "badge", ariaCurrent: String(one.id === row.id), onclick: () => show(one.id) };
     const button = make("button", `${clock(one)} ${outcome(one)}`, more);
     button.dataset.tone = tone(one);
     return button;
@@ -170,21 +179,15 @@ function drawDetails() {
   }));
 }
 
-function drawFaults() {
-  for (const item of document.querySelectorAll("[data-fault]")) {
-    const left = state.faults?.[item.dataset.fault] ?? 0;
-    put(item.querySelector("[role=switch]"), String(left > 0), "ariaChecked");
-    put(item.querySelector("output"), left ? `${left.toLocaleString("en")} left` : "");
-  }
-}
-
 function drawWebhooks() {
   const { total, events } = state.webhooks;
   put($("webhook-count"), String(total || ""));
+  put($("routes"), Object.entries(state.routes).map(routed).join(" "));
   const groups = Object.entries(events).map(([id, group]) => ({ id, ...group }));
   sync($("events"), groups, createGroup, updateGroup);
 }
 
+const routed = ([origin, target]) => `${origin === "*" ? "Any other host" : origin} is delivered to ${target}.`;
 const failed = (count) => (count ? `${count} failed` : "");
 
 function createGroup({ id }) {
@@ -195,7 +198,8 @@ function createGroup({ id }) {
 
 function updateGroup(group, { total, active, failures, hooks }) {
   const [summary, list] = group.children;
-  put(summary.children[1], `${active} of ${total} active${hooks.length < total ? `, ${hooks.length} shown` : ""}`);
+  const cut = hooks.length < total ? `, the newest ${hooks.length} shown` : "";
+  put(summary.children[1], `${active} of ${total} active${cut}`);
   put(summary.children[2], failed(failures));
   sync(list, hooks, createHook, updateHook);
 }
@@ -217,10 +221,16 @@ function updateHook(item, hook) {
 
 // What people do
 
+// Show the details of a row; the browser's Back closes them.
+function show(id) {
+  if (!state.selected) history.pushState(null, "");
+  return select(id);
+}
+
 async function select(id) {
   state.selected = id;
   schedule();
-  const details = id && (await ask(`rows/${id}`).catch(() => null));
+  const details = id && (await act(`rows/${id}`));
   if (state.selected !== id) return;
   state.details = details;
   drawDetails();
@@ -233,60 +243,50 @@ function move(event) {
   if (!to) return;
   event.preventDefault();
   to.firstElementChild.focus();
-  if (state.details) select(Number(to.dataset.key));
+  if (state.details) show(Number(to.dataset.key));
 }
 
 function close() {
   $("rows").querySelector('[aria-current="true"]')?.focus();
-  select(null);
+  history.back();
 }
 
 function fillEvents(samples) {
-  const show = () => {
-    if (["", sample].includes($("entity").value)) $("entity").value = samples[$("event").value];
+  const names = $("event").options.length ? [] : Object.keys(samples);
+  $("event").append(...names.map((name) => make("option", name, { selected: name === "UPDATE_ORDER" })));
+  $("event").onchange = () => {
+    const isTheirs = !["", sample].includes($("entity").value);
     sample = samples[$("event").value];
+    if (!isTheirs) $("entity").value = sample;
   };
-  if (!$("event").children.length) {
-    $("event").append(...Object.keys(samples).map((name) => make("option", name)));
-    $("event").value = "UPDATE_ORDER";
-  }
-  $("event").onchange = show;
-  show();
+  $("event").onchange();
 }
 
 async function emit(event) {
   event.preventDefault();
   const type = $("event").value;
-  try {
-    const { webhooks } = await ask("emit", { event: type, entity: $("entity").value });
-    const one = webhooks === 1 ? "webhook" : "webhooks";
-    put($("emitted"), webhooks ? `Sent to ${webhooks} ${one}.` : `No active webhook for ${type}: register one, or switch one on.`);
-  } catch (error) {
-    put($("emitted"), error.message);
-  }
+  const sent = await ask("emit", { event: type, entity: $("entity").value }).catch((error) => error);
+  if (sent.webhooks) say("emitted", `On its way to ${sent.webhooks} webhook${sent.webhooks > 1 ? "s" : ""}.`, "hint");
+  else say("emitted", sent.message ?? `No active webhook for ${type}: register one, or switch one on.`);
 }
 
 for (const item of document.querySelectorAll("[data-fault]")) {
-  const name = item.dataset.fault;
-  item.append(clone("fault"));
   const [times, toggle] = item.querySelectorAll("input, button");
-  times.ariaLabel = `${name}: how many`;
-  toggle.ariaLabel = name;
   const due = () => (toggle.ariaChecked === "true" ? 0 : Math.max(Math.trunc(times.value), 1));
-  toggle.onclick = () => act("faults", { name, times: due() });
+  toggle.onclick = () => act("faults", { name: item.dataset.fault, times: due() });
 }
+put($("origin"), location.origin);
 for (const panel of document.querySelectorAll(".panel")) panel.open = matchMedia("(min-width: 1000px)").matches;
 let typing = 0;
-$("filter").oninput = () => {
-  clearTimeout(typing);
-  typing = setTimeout(follow, 150);
-};
+$("filter").oninput = () => { clearTimeout(typing); typing = setTimeout(follow, 150); };
 $("rows").onkeydown = move;
 $("emit").querySelector("form").onsubmit = emit;
-$("again").onclick = () => act("again", { row: state.details.id });
+$("again").onclick = () => { state.again = state.details; act("again", { row: state.again.id }); };
+$("sample").onclick = () => put($("entity"), sample, "value");
 $("close").onclick = close;
 $("reset").onclick = () => act("reset", {});
-document.onclick = () => put($("refusal"), "");
+document.onclick = hush;
+window.onpopstate = () => select(null);
 document.onkeydown = (event) => {
   if (event.key === "Escape" && state.details) close();
   if (event.key === "/" && !event.target.matches("input, textarea, select")) {

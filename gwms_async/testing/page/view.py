@@ -9,17 +9,20 @@ from itertools import islice
 
 from ..answering import Answering
 from ..deliveries import DeliveryAttempt
-from ..faults import Status
+from ..disturbances import Disturbance
+from ..faults import Fault, Status
 from ..feed import Row
 from ..journal import Exchange
 from ..state import StoredWebhook
 from ..wire import ProblemError, read_webhook, without_tokens
+from .controls import DISTURBANCES, FAULTS
 
 MOST_ROWS = 300
 MOST_WEBHOOKS = 300
 _MOST_TEXT = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
-_USER = re.compile(r'(?<=://)(?:[^/?#@\s"\\]|\\+u[0-9a-fA-F]{4})+(?=@)')  # \u00e9 stands for a letter
+_USER = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 _WHY: Mapping[str, str] = {
     "timeout": "The receiver did not answer in time.",
     "no answer": "Nothing listens at this address, or the connection broke before the answer.",
@@ -32,7 +35,19 @@ _WHY: Mapping[str, str] = {
 
 def encoded(content: object) -> str:
     """Return JSON in which the tokens and passwords of URLs are hidden."""
-    return _USER.sub("***", without_tokens(json.dumps(content)))
+    return json.dumps(_masked(content))
+
+
+def _masked(content: object) -> object:
+    match content:
+        case str():
+            return _USER.sub("***", without_tokens(content))
+        case Mapping():
+            return {_masked(name): _masked(value) for name, value in content.items()}
+        case list() | tuple():
+            return [_masked(value) for value in content]
+        case _:
+            return content
 
 
 class View:
@@ -71,21 +86,30 @@ class View:
             attempts = [one for one in feed.newest_first() if one.delivery is row.delivery][::-1]
         record = row.record
         sections = [
-            ("Request headers", _headers(record.headers)),
+            ("Answer body", _answer(record)),
             ("Request body", _body(record)),
             ("Answer headers", _headers(record.answer_headers)),
-            ("Answer body", _answer(record)),
+            ("Request headers", _headers(record.headers)),
         ]
-        why = _WHY.get(record.problem or "", "") if isinstance(record, DeliveryAttempt) else ""
-        if isinstance(record, Exchange) and record.seconds is not None and record.status is None:
-            why = "The connection was closed without an answer."
         return {
             **self._summary(row),
-            "why": why,
+            "why": self._why(record),
             "sent": record.url if isinstance(record, DeliveryAttempt) and record.url != record.webhook.url else "",
             "attempts": [self._summary(one) for one in attempts],
             "sections": [{"title": title, "content": content} for title, content in sections if content],
         }
+
+    def _why(self, record: Exchange | DeliveryAttempt) -> str:
+        """Return what people may ask about how it ended."""
+        if isinstance(record, Exchange):
+            is_lost = record.seconds is not None and record.status is None
+            return "The connection was closed without an answer." if is_lost else ""
+        why, pauses = _WHY.get(record.problem or "", ""), self._emulator.delivery_policy.repeats
+        if record.seconds is None or not record.is_failure or record.problem == "undeliverable":
+            return why
+        if record.number > len(pauses):
+            return f"{why} It was the last attempt.".strip()
+        return f"{why} The emulator repeats it after {pauses[record.number - 1]:g} s.".strip()
 
     def webhooks(self, rows: Iterable[StoredWebhook]) -> Mapping[str, object]:
         """Return the webhooks by event type; of more than 300 the newest."""
@@ -122,7 +146,8 @@ def _text(row: Row) -> str:
     if not row.text:
         words = [str(value) for value in _summary(row).values() if value is not None]
         kinds = {"API call": isinstance(row.record, Exchange), "attempt": row.delivery is not None, "fault": row.hit}
-        row.text = " ".join([*words, *(kind for kind, is_so in kinds.items() if is_so)]).lower()
+        text = " ".join([*words, *(kind for kind, is_so in kinds.items() if is_so)])
+        row.text = str(_masked(text)).lower()
     return row.text
 
 
@@ -134,7 +159,7 @@ def _summary(row: Row) -> Mapping[str, object]:
         "method": record.method,
         "status": record.status,
         "ms": None if record.seconds is None else round(record.seconds * 1000, 1),
-        "hit": _name(row),
+        "hit": None if row.hit is None else _name(row.hit),
     }
     if isinstance(record, Exchange):
         return {**shown, "kind": "call", "what": record.operation, "where": record.path, "about": _about(record)}
@@ -159,9 +184,12 @@ def _about(record: Exchange) -> str:
     return "" if new is None else f"{new.webhook_type} {new.url[:200]}"
 
 
-def _name(row: Row) -> str | None:
-    hit = row.hit
-    return None if hit is None else f"Status {hit.status}" if isinstance(hit, Status) else type(hit).__name__
+def _name(hit: Fault | Disturbance) -> str:
+    """Return what the switches call it; what they do not have is called by its class."""
+    if isinstance(hit, Status):
+        return str(hit.status)
+    switches = {type(one): name for name, one in {**FAULTS, **DISTURBANCES}.items()}
+    return switches.get(type(hit)) or _CAPITAL.sub(" ", type(hit).__name__).lower()
 
 
 def _headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:

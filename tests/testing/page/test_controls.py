@@ -81,8 +81,10 @@ async def test_failures_are_counted_and_forgotten(gateway: GwmsEmulator) -> None
             do(gateway, "emit", event="UPDATE_ORDER", entity=ORDER)
             await gateway.delivered()
             assert gateway.failures == {hook.id: 2}
+            assert gateway.feed.figures["failed"] == 2
             do(gateway, "reset")
             assert gateway.failures == {}
+            assert gateway.feed.figures["failed"] == 0
     assert gateway.webhooks[0].active
 
 
@@ -94,7 +96,8 @@ async def test_failures_are_counted_and_forgotten(gateway: GwmsEmulator) -> None
         ("emit", b"[" * 100_000, 400, "body is nested too deeply"),
         ("emit", b"[]", 400, "body must be a JSON object"),
         ("emit", b"{}", 400, "entity must be str"),
-        ("emit", b'{"entity": "{"}', 400, "the entity is not JSON"),
+        ("emit", b'{"entity": "{"}', 400, "the entity is not JSON: see line 1, column 2"),
+        ("emit", b'{"entity": "' + b"9" * 5_000 + b'"}', 400, "the entity is not JSON"),
         ("emit", b'{"entity": "7"}', 400, "the entity must be a JSON object"),
         ("emit", b'{"entity": "{}"}', 400, "event must be str"),
         ("emit", b'{"entity": "{}", "event": "UPDATE_ODER"}', 400, "did you mean UPDATE_ORDER?"),

@@ -31,7 +31,7 @@ async def test_everything_first_then_what_is_new(gateway: GwmsEmulator) -> None:
     """A row comes again once it has its answer; figures and switches come when they change."""
     follower = Follower(state(gateway), "", "")
     name, first = read(follower.next())
-    assert (name, first["rows"], first["total"], first["webhooks"]["total"]) == ("reset", [], 0, 0)
+    assert (name, first["rows"], first["total"], first["kept"], first["webhooks"]["total"]) == ("reset", [], 0, 0, 0)
     assert first["samples"].keys() >= {"UPDATE_ORDER"}
     assert follower.next() is None
 
@@ -42,7 +42,9 @@ async def test_everything_first_then_what_is_new(gateway: GwmsEmulator) -> None:
     assert news["figures"] == {"calls": 2, "faults": 0, "failed": 0, "logins": 1}
     assert "webhooks" not in news  # so soon after the last news of them
     gateway.inject(Status(503))
-    assert read(follower.next())[1].keys() == {"figures", "faults", "announcement"}
+    assert read(follower.next())[1].keys() == {"figures", "faults", "routes", "announcement"}
+    gateway.route("*", "http://127.0.0.1:8000")
+    assert read(follower.next())[1]["routes"] == {"*": "http://127.0.0.1:8000"}
     gateway.announce("half", 1, 2)
     assert read(follower.next())[1]["announcement"] == {"text": "half", "done": 1, "total": 2}
     assert follower.next() is None

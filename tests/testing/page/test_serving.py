@@ -66,6 +66,15 @@ async def test_files(gateway: GwmsEmulator, path: str, content: str) -> None:
     assert (await fetch(gateway, "emulator/view.py"))[0] == 404
 
 
+async def test_the_commands_of_the_page(gateway: GwmsEmulator) -> None:
+    """They hold what the emulator accepts."""
+    async with aiohttp.ClientSession() as session, session.get(gateway.page_url) as response:
+        page = await response.text()
+
+    for name, value in zip(("USERNAME", "PASSWORD", "API_KEY"), gateway.credentials, strict=True):
+        assert f"GWMS_{name}={value}" in page
+
+
 async def test_the_page_is_not_part_of_the_api(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """It is neither journaled nor logged, and no fault hits it."""
     with caplog.at_level("INFO", "gwms_async.testing"):

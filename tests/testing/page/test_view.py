@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 
-from gwms_async.testing import CutBody, DeliveryPolicy, DropAfter, Fault, GwmsEmulator, Repeat, Status, WrongLength
+from gwms_async.testing import (
+    CutBody,
+    DeliveryPolicy,
+    DropAfter,
+    Fault,
+    GwmsEmulator,
+    Repeat,
+    Reset,
+    Status,
+    WrongLength,
+)
 from gwms_async.testing.page.view import View, encoded
 
 from ...helpers.plain_client import logged_in, plain
@@ -78,13 +89,26 @@ async def test_the_answer_to_a_refused_login(gateway: GwmsEmulator) -> None:
     assert "401" in sections(gateway, 1)["Answer body"]
 
 
-@pytest.mark.parametrize("body", [{"url": "https://u:pé@x.example/"}, rb'{"url": "https://u:p\u00E9@x.example/", }'])
-def test_a_password_with_any_letter(body: object) -> None:
-    """It is hidden however its letters are written."""
-    shown = encoded([body.decode() if isinstance(body, bytes) else body])
+@pytest.mark.parametrize("password", ["pé", r"p\u00E9", 'p"', "p\\", r"p\\"])
+def test_a_password_with_any_letter(password: str) -> None:
+    """It is hidden however its letters are written, also as the key of an object."""
+    url = f"https://u:{password}@x.example/"
 
-    assert "https://***@x.example/" in shown
-    assert "u:p" not in shown
+    assert json.loads(encoded([url, {url: (url, 1, None)}])) == [
+        "https://***@x.example/",
+        {"https://***@x.example/": ["https://***@x.example/", 1, None]},
+    ]
+
+
+async def test_the_filter_finds_what_is_shown(gateway: GwmsEmulator) -> None:
+    """Not what is hidden."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=())
+    gateway.add_webhook(f"https://user:password@shop.example/UPDATE_ORDER/{TOKEN}", "UPDATE_ORDER")
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+    await gateway.delivered()
+
+    assert View(gateway).rows("shop.example gw1-*** A1", 0)[1] == 1
+    assert View(gateway).rows(TOKEN, 0)[1] == View(gateway).rows("password", 0)[1] == 0
 
 
 async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
@@ -102,7 +126,7 @@ async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
 
         found = details(gateway, 2)
         assert [(one["id"], one["status"], one["hit"]) for one in found["attempts"]] == [
-            (1, 500, "Repeat"),
+            (1, 500, "repeat"),
             (2, 200, None),
         ]
         assert (found["what"], found["entity"], found["number"], found["webhook"]) == ("UPDATE_ORDER", "A1", 2, 1)
@@ -120,7 +144,7 @@ async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
     ("url", "words"),
     [
         ("https://shop.example/", "start it with --deliver-to"),
-        ("http://127.0.0.1:1/", "Nothing listens at this address"),
+        ("http://127.0.0.1:1/", "connection broke before the answer. It was the last attempt."),
     ],
 )
 async def test_why_there_is_no_answer(gateway: GwmsEmulator, url: str, words: str) -> None:
@@ -131,6 +155,32 @@ async def test_why_there_is_no_answer(gateway: GwmsEmulator, url: str, words: st
     await gateway.delivered()
 
     assert words in details(gateway, 1)["why"]
+
+
+async def test_why_there_are_several_attempts(gateway: GwmsEmulator) -> None:
+    """The page says when the next one is made, and which was the last."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=(0.25,))
+    async with webhook_server() as server:
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        server.answers[:] = [500, 500]
+        gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+        await gateway.delivered()
+
+    assert details(gateway, 1)["why"] == "The emulator repeats it after 0.25 s."
+    assert details(gateway, 2)["why"] == "It was the last attempt."
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"), [(Status(502), "502"), (DropAfter(), "lost answer"), (CutBody(), "cut body"), (Reset(), "reset")]
+)
+async def test_the_names_of_faults(gateway: GwmsEmulator, fault: Fault, name: str) -> None:
+    """They are those of the switches, where there is one."""
+    gateway.inject(fault, operation="login")
+    async with plain(gateway) as client:
+        with suppress(aiohttp.ClientError):
+            await client.send("POST", "/users/login", {})
+
+    assert details(gateway, 1)["hit"] == name
 
 
 async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
@@ -146,14 +196,14 @@ async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
     lost, large = details(gateway, 2), sections(gateway, 3)
     assert (lost["status"], lost["hit"], lost["why"]) == (
         None,
-        "DropAfter",
+        "lost answer",
         "The connection was closed without an answer.",
     )
     assert (lost["attempts"], lost["about"]) == ([], "")
     assert sections(gateway, 2)["Request body"] == "\ufffdno JSON"
     assert json.loads(sections(gateway, 2)["Answer body"])["statusCode"] == 400
     assert large["Request body"] == "[" * 65_536
-    assert details(gateway, 3)["hit"] == "Status 503"
+    assert details(gateway, 3)["hit"] == "503"
     assert View(gateway).details(4) is None
 
 
