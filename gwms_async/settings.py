@@ -198,10 +198,8 @@ def check_methods(name: str, value: object, *methods: str) -> None:
         ConfigurationError: It lacks one, or is a class.
     """
     if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
-        wanted, got = (
-            " and ".join((", ".join(methods[:-1]), methods[-1])),
-            value if isinstance(value, type) else type(value),
-        )
+        got = value if isinstance(value, type) else type(value)
+        wanted = f"{', '.join(methods[:-1])} and {methods[-1]}"
         raise ConfigurationError(f"{name} must be an object with {wanted}; got {got.__name__}")
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 try:
     from opentelemetry import context, metrics, trace
-    from opentelemetry.context import Context
 except ImportError as error:
     raise ImportError(f"gwms_async.telemetry needs {error.name}: install gwms-async with the extra otel") from error
 
@@ -20,39 +16,14 @@ from .chain import Handler, Request, Response
 from .registration.report import Outcome
 from .wire.requests import operation_of
 
-Attributes = Mapping[str, str | int]
+Attributes = dict[str, str | int]
 
 _NAME = "gwms_async"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # prescribed, in seconds
+_STATUS = "http.response.status_code"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 # It has no public name, but instrumentations of HTTP clients read it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
-
-
-class _Observation:
-    """A span and a measurement of one block of code; both note the class of the error it ends with."""
-
-    def __init__(
-        self, span: trace.Span, durations: metrics.Histogram, attributes: Attributes, within: Context | None = None
-    ) -> None:
-        self.attributes, self.error = dict(attributes), ""
-        self._span, self._durations, self._within = span, durations, within
-
-    def __enter__(self) -> Self:
-        self._token = context.attach(trace.set_span_in_context(self._span, self._within))
-        self._began = perf_counter()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if kind is not None:
-            self.error = kind.__name__
-        if self.error:
-            self.attributes["error.type"] = self.error
-            self._span.set_attribute("error.type", self.error)
-            self._span.set_status(trace.StatusCode.ERROR)
-        self._durations.record(perf_counter() - self._began, self.attributes)
-        context.detach(self._token)
-        self._span.end()
 
 
 class OpenTelemetry:
@@ -70,40 +41,42 @@ class OpenTelemetry:
     """
 
     def __init__(
-        self,
-        tracer_provider: trace.TracerProvider | None = None,
-        meter_provider: metrics.MeterProvider | None = None,
+        self, tracer_provider: trace.TracerProvider | None = None, meter_provider: metrics.MeterProvider | None = None
     ) -> None:
         self._tracer = trace.get_tracer(_NAME, VERSION, tracer_provider)
         meter = metrics.get_meter(_NAME, VERSION, meter_provider)
         self._attempts = meter.create_histogram(
             "http.client.request.duration",
-            unit="s",
-            description="Duration of HTTP client requests.",
+            "s",
+            "Duration of HTTP client requests.",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
         self._calls = meter.create_histogram(
             "gwms.client.call.duration",
-            unit="s",
-            description="Duration of calls, with all attempts and waits.",
+            "s",
+            "Duration of calls, with all attempts and waits.",
             explicit_bucket_boundaries_advisory=(*_BUCKETS, 30.0, 60.0, 120.0),
         )
-        self._outcomes = meter.create_counter(
-            "gwms.client.outcomes", unit="{outcome}", description="Outcomes of registrations."
-        )
+        self._outcomes = meter.create_counter("gwms.client.outcomes", "{outcome}", "Outcomes of registrations.")
 
     async def call(self, request: Request, handler: Handler) -> Response:
         """Trace and measure a call."""
         operation, _ = operation_of(request.method, request.path)
-        span = self._tracer.start_span(f"gwms.{operation}")
-        with _Observation(span, self._calls, {"gwms.operation": operation}) as observation:
-            try:
-                response = await handler(request)
-            finally:
-                span.set_attribute("gwms.attempts", request.call.attempts)
+        span, error = self._tracer.start_span(f"gwms.{operation}"), ""
+        within, began = context.attach(trace.set_span_in_context(span)), perf_counter()
+        try:
+            response = await handler(request)
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        else:
             if not response.readable:
-                observation.error = "DecodeError"  # the caller gets it from the decoder
-        return response
+                error = "DecodeError"  # the caller gets it from the decoder
+            return response
+        finally:
+            span.set_attribute("gwms.attempts", request.call.attempts)
+            _end(span, self._calls, began, {"gwms.operation": operation}, error)
+            context.detach(within)
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
         """Trace and measure an attempt."""
@@ -111,28 +84,46 @@ class OpenTelemetry:
         _, template = operation_of(request.method, request.path)
         name, attributes, dimensions = _described(call.base_url, request.method, template)
         if call.attempts:
-            attributes = {**attributes, "http.request.resend_count": call.attempts}
-        span = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes)
+            attributes = attributes | {"http.request.resend_count": call.attempts}
+        span, error = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes), ""
         # aiohttp's own instrumentation would double the span, and send a header of its own.
-        within = context.set_value(_SUPPRESSED, value=True)
-        with _Observation(span, self._attempts, dimensions, within) as observation:
+        within = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
+        began = perf_counter()
+        try:
             response = await handler(request)
-            observation.attributes["http.response.status_code"] = response.status
-            span.set_attribute("http.response.status_code", response.status)
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        else:
+            span.set_attribute(_STATUS, response.status)
+            dimensions = dimensions | {_STATUS: response.status}
             if response.status >= 400:
-                observation.error = str(response.status)
-        return response
+                error = str(response.status)
+            return response
+        finally:
+            _end(span, self._attempts, began, dimensions, error)
+            context.detach(within)
 
     def outcome(self, outcome: Outcome) -> None:
         """Count an outcome by its status: ``register_many(specs, on_outcome=telemetry.outcome)``."""
         self._outcomes.add(1, {"gwms.outcome.status": outcome.status.value})
 
 
+def _end(span: trace.Span, durations: metrics.Histogram, began: float, dimensions: Attributes, error: str) -> None:
+    """Measure what a span was about, while it is current so that exemplars lead to it, and end it."""
+    if error:
+        dimensions = dimensions | {"error.type": error}
+        span.set_attribute("error.type", error)
+        span.set_status(trace.StatusCode.ERROR)
+    durations.record(perf_counter() - began, dimensions)
+    span.end()
+
+
 @lru_cache(maxsize=256)
 def _described(base_url: str, method: str, template: str) -> tuple[str, Attributes, Attributes]:
     """Return the name of an attempt's span, its attributes, and those of its measurement."""
     parts, known = urlsplit(base_url), method if method in _METHODS else "_OTHER"
-    dimensions: dict[str, str | int] = {
+    dimensions: Attributes = {
         "http.request.method": known,
         "server.address": parts.hostname or "",
         "server.port": parts.port or (443 if parts.scheme == "https" else 80),

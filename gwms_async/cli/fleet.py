@@ -21,16 +21,13 @@ from .loop import run
 from .output import Exit, handle_errors
 
 if TYPE_CHECKING:
-    from docket import Docket, Execution
+    from docket import Execution, Worker
 
 _ACCOUNTS, _ESHOPS = 8, 5
 _REFUSED, _THROTTLED = 1, 2
 _TROUBLES = {_REFUSED: "password refused", _THROTTLED: "throttled"}
 _WORKERS = ("worker-1", "worker-2", "worker-3")
-_ENDED = {"completed", "failed", "cancelled"}
 _OK = "\n[green]Checked against the emulators: {} webhooks exist exactly once, and each account logged in once."
-_WORKERS_FAILED = "\n[red]Workers failed: {}."
-_NOT_OK = "\n[red]The webhooks on the emulators are not as they should be."
 
 
 @click.group()
@@ -52,7 +49,7 @@ def demo() -> int:
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
     """Run the demo, with so many accounts of so many e-shops each."""
-    from docket import Docket  # noqa: PLC0415  # an extra
+    from docket import Docket, Worker  # noqa: PLC0415  # an extra
 
     from ..fleet import make_tasks, start  # noqa: PLC0415  # they need docket
 
@@ -60,33 +57,34 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
     gateways[_REFUSED].refuse_logins = True
     gateways[_THROTTLED].rate_limit = RateLimit(60, burst=20)
     names = {f"account-{account}": [f"{account}-{eshop}" for eshop in range(eshops)] for account in range(accounts)}
+
+    async def find(name: str) -> Eshop:
+        gateway = gateways[int(name.partition("-")[0])]
+        credentials = Credentials(gateway.credentials.username, gateway.credentials.password, name)
+        specs = [WebhookSpec(f"https://{name}.example/gwms", event_type) for event_type in WebhookType]
+        return Eshop(credentials, specs, base_url=gateway.base_url)
+
     async with AsyncExitStack() as stack:
         for gateway, keys in zip(gateways, names.values(), strict=True):
             await stack.enter_async_context(gateway)
             for key in keys:
                 gateway.add_eshop(key)
-
-        async def find(name: str) -> Eshop:
-            gateway = gateways[int(name.partition("-")[0])]
-            credentials = Credentials(gateway.credentials.username, gateway.credentials.password, name)
-            specs = [WebhookSpec(f"https://{name}.example/gwms", event_type) for event_type in WebhookType]
-            return Eshop(credentials, specs, base_url=gateway.base_url)
-
         docket = await stack.enter_async_context(Docket(name="gwms-demo", url="memory://"))
         for task in make_tasks(lambda: Fleet(find)):
             docket.register(task)
         console.print(f"{accounts} accounts with {eshops} e-shops each; {len(_WORKERS)} workers, one of which stops.")
         tasks = await start(docket, names, run="demo")
-        if failures := await _work(docket, tasks, gateways, console):
-            console.print(_WORKERS_FAILED.format(", ".join(sorted(failures))))
+        workers = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
+        if failures := await _work(workers, tasks, gateways, console):
+            console.print(f"\n[red]Workers failed: {', '.join(sorted(failures))}.")
             return Exit.FAILED
         results = [await task.get_result() for task in tasks]
-    is_right = all(
-        is_as_wanted(gateway, part, eshops, is_refused=number == _REFUSED)
-        for number, (gateway, part) in enumerate(zip(gateways, results, strict=True))
-    )
-    console.print(_OK.format(sum(len(gateway.webhooks) for gateway in gateways)) if is_right else _NOT_OK)
-    return Exit.DONE if is_right else Exit.FAILED
+    parts = enumerate(zip(gateways, results, strict=True))
+    if not all(is_as_wanted(gateway, part, eshops, is_refused=number == _REFUSED) for number, (gateway, part) in parts):
+        console.print("\n[red]The webhooks on the emulators are not as they should be.")
+        return Exit.FAILED
+    console.print(_OK.format(sum(len(gateway.webhooks) for gateway in gateways)))
+    return Exit.DONE
 
 
 def is_as_wanted(gateway: GwmsEmulator, results: Iterable[EshopResult], eshops: int, *, is_refused: bool) -> bool:
@@ -98,33 +96,25 @@ def is_as_wanted(gateway: GwmsEmulator, results: Iterable[EshopResult], eshops: 
 
 
 async def _work(
-    docket: Docket, tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console
+    workers: Iterable[Worker], tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console
 ) -> set[str]:
     """Let workers do the tasks, stop one after the first of them, show it all, and return the failures of workers."""
-    workers = stopped, *others = [asyncio.create_task(_worker(docket, name)) for name in _WORKERS]
+    running = stopped, *_ = [asyncio.create_task(worker.run_forever()) for worker in workers]
     try:
         with Live(console=console) as live:
-            while not all(task.state.value in _ENDED for task in tasks):
+            while not all(map(_has_ended, tasks)) and not all(worker.done() for worker in running):
                 await asyncio.sleep(0.1)
                 for task in tasks:
                     await task.sync()
-                if all(worker.done() for worker in workers):
-                    break  # nobody is left to do the rest
-                if not stopped.cancelling() and any(task.state.value in _ENDED for task in tasks):
-                    stopped.cancel()  # once: a second time it would not finish its task
+                if any(map(_has_ended, tasks)) and not stopped.cancelling():
+                    stopped.cancel()
                 live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
     finally:
-        for worker in others if stopped.cancelling() else workers:
-            worker.cancel()
-        ends = await asyncio.gather(*workers, return_exceptions=True)
+        for worker in running:
+            if not worker.cancelling():  # a second time it would not finish its task
+                worker.cancel()
+        ends = await asyncio.gather(*running, return_exceptions=True)
     return {type(end).__name__ for end in ends if isinstance(end, Exception)}
-
-
-async def _worker(docket: Docket, name: str) -> None:
-    from docket import Worker  # noqa: PLC0415  # an extra
-
-    async with Worker(docket, name, concurrency=1) as worker:
-        await worker.run_forever()
 
 
 def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped: str) -> Table:
@@ -132,7 +122,11 @@ def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped
     for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
         account, names = task.args
         worker = (task.worker or "") + " (stopped)" * (task.worker == stopped)
-        done = len(names) if task.state.value in _ENDED else task.progress.current or 0
+        done = len(names) if _has_ended(task) else task.progress.current or 0
         counts = f"{done} of {len(names)}", str(len(gateway.webhooks)), str(gateway.logins)
         table.add_row(account, worker, *counts, _TROUBLES.get(number, ""))
     return table
+
+
+def _has_ended(task: Execution) -> bool:
+    return task.state.value in {"completed", "failed", "cancelled"}

@@ -31,9 +31,9 @@ _logger = logging.getLogger("gwms_async")
 def make_tasks(
     open_fleet: Callable[[], AbstractAsyncContextManager[Fleet]],
 ) -> list[Callable[..., Awaitable[list[EshopResult]]]]:
-    """Return the tasks for ``docket worker --tasks``: they reconcile up to a hundred e-shops, one account at a time.
+    """Return the tasks for ``docket worker --tasks``: each reconciles up to a hundred e-shops of one account.
 
-    A task is repeated after five and ten minutes if something went wrong that may succeed then; its last results stay.
+    It is repeated after five and ten minutes if something went wrong that may succeed then; its last results stay.
 
     Args:
         open_fleet: Opens the fleet of a worker, once.
@@ -58,9 +58,7 @@ def make_tasks(
             await _tell(execution.progress.increment())
             return result
 
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(reconcile(name)) for name in names]
-        results = [task.result() for task in running]
+        results = await asyncio.gather(*map(reconcile, names))
         if retry.attempt < (retry.attempts or 0) and any(result.retryable for result in results):
             retry.after(retry.delay)
         return results
@@ -99,14 +97,12 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
             raise ValueError(f"the e-shops of {account!r} must be a list of names, not one string")
         names = list(eshops)
         for first in range(0, len(names), _CHUNK):
-            arguments = account, names[first : first + _CHUNK]
-            key = f"{run}:{account}:{first // _CHUNK}"
+            key, arguments = f"{run}:{account}:{first // _CHUNK}", (account, names[first : first + _CHUNK])
             # Not by `docket.call`: it would register this stub over the real task.
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
     known = [await docket.get_execution(call.key) for call in calls]
-    done = {one.key: one for one in known if one is not None and one.state is ExecutionState.COMPLETED}
-    added = await docket.add_many(call for call in calls if call.key not in done)
-    tasks = done | {one.key: one for one in added}
+    tasks = {one.key: one for one in known if one is not None and one.state is ExecutionState.COMPLETED}
+    tasks |= {one.key: one for one in await docket.add_many(call for call in calls if call.key not in tasks)}
     return [tasks[call.key] for call in calls]
 
 

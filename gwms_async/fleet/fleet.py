@@ -15,7 +15,6 @@ from attrs import define, field, frozen
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
-from ..registration.report import Report
 from ..settings import PRODUCTION, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
 
@@ -102,22 +101,26 @@ class Fleet:
             closed fleet, all fails.
         """
         started, step = time.monotonic(), "find"
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         try:
             eshop = await self._find(name)
             step = "all"
             async with self._client(eshop) as gwms:
-                report = await _reconcile(gwms, eshop)
-            counts = dict(Counter(str(outcome.status) for outcome in report.outcomes))
-            if copies := sum(len(outcome.copies) for outcome in report.outcomes):
-                counts["copies"] = copies
-            errors = tuple(f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures)
-            retryable = any(is_retryable(one.error) for one in report.failures)
+                if eshop.prune is None:
+                    report = await gwms.webhooks.register_many(eshop.specs)
+                else:
+                    plan = await gwms.webhooks.plan(eshop.specs, prune=eshop.prune)
+                    report = await gwms.webhooks.apply(plan)
         except (Exception, asyncio.CancelledError) as error:  # see above
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            errors, retryable = (f"{step}: {type(error).__name__}",), step == "find" or is_retryable(error)
-        return EshopResult(name, counts, errors, round(time.monotonic() - started, 3), retryable)
+            errors, retryable = [f"{step}: {type(error).__name__}"], step == "find" or is_retryable(error)
+        else:
+            for outcome in report.outcomes:
+                counts.update({outcome.status.value: 1, "copies": len(outcome.copies)})
+            errors = [f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures]
+            retryable = any(is_retryable(one.error) for one in report.failures)
+        return EshopResult(name, dict(+counts), tuple(errors), round(time.monotonic() - started, 3), retryable)
 
     @asynccontextmanager
     async def _client(self, eshop: Eshop) -> AsyncIterator[GwmsClient]:
@@ -134,45 +137,29 @@ class Fleet:
             yield account.client.for_eshop(credentials.api_key)
         finally:
             account.users -= 1
-            await self._close_idle()
+            idle = [key for key, account in self._accounts.items() if not account.users]
+            await self._close(idle[: max(0, len(self._accounts) - _MOST_CLIENTS)])
 
-    async def _close_idle(self) -> None:
-        idle = [key for key, account in self._accounts.items() if not account.users]
-        surplus = idle[: max(0, len(self._accounts) - _MOST_CLIENTS)]
+    async def _close(self, keys: Iterable[tuple[str, str, str]]) -> None:
         # All are out of reach before the first is awaited: nobody else closes them, or begins to use them.
-        await _close([self._accounts.pop(key) for key in surplus])
+        accounts = [self._accounts.pop(key) for key in keys]
+        try:
+            async with AsyncExitStack() as stack:  # closes the others after an error or a cancellation too
+                for account in accounts:
+                    stack.push_async_callback(account.client.close)
+        except Exception as error:  # noqa: BLE001  # what the client did counts
+            _logger.warning("a client of the fleet could not be closed (%s)", type(error).__name__)
 
     async def close(self) -> None:
-        """Close all clients, for good; one that fails to close is logged."""
+        """Close all clients, for good; if one fails to close, that is logged."""
         self._is_closed = True
-        accounts = list(self._accounts.values())
-        self._accounts.clear()
-        await _close(accounts)
+        await self._close([*self._accounts])
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-async def _close(accounts: Iterable[_Account]) -> None:
-    async with AsyncExitStack() as stack:  # goes on after a cancellation
-        for account in accounts:
-            stack.push_async_callback(_close_one, account.client)
-
-
-async def _close_one(client: GwmsClient) -> None:
-    try:
-        await client.close()
-    except Exception as error:  # noqa: BLE001  # what the client did counts
-        _logger.warning("a client of the fleet could not be closed (%s)", type(error).__name__)
-
-
-async def _reconcile(gwms: GwmsClient, eshop: Eshop) -> Report:
-    if eshop.prune is None:
-        return await gwms.webhooks.register_many(eshop.specs)
-    return await gwms.webhooks.apply(await gwms.webhooks.plan(eshop.specs, prune=eshop.prune))
 
 
 def is_retryable(error: BaseException | None) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from ...tokens import Token
+from ...wire.envelope import number
 
 
 def encode(token: Token) -> bytes:
@@ -22,11 +22,6 @@ def decode(content: bytes) -> Token | None:
     match found:
         case {"value": str(value), "expires_at": None}:
             return Token(value)
-        case {"value": str(value), "expires_at": int() | float() as expires_at} if _is_time(expires_at):
+        case {"value": str(value), "expires_at": expires_at} if number(expires_at) is not None:
             return Token(value, expires_at)
     return None
-
-
-def _is_time(number: float) -> bool:
-    """Return whether JSON's number is a finite one that fits a float, and not a boolean."""
-    return not isinstance(number, bool) and abs(number) <= sys.float_info.max

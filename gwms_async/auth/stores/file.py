@@ -44,7 +44,8 @@ class FileTokenStore:
     """Keeps tokens in a directory, so that processes share one login, at the same time or one after another.
 
     Each key has a file of mode 0600, replaced atomically, and a lock file beside it, which stays. When a process ends,
-    in whatever way, its lock is free at once. Safe for tasks, threads and processes.
+    in whatever way, its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100
+    of a-z, 0-9, - and _, raise ValueError for others, and OSError where the system refuses something.
 
     Args:
         directory: The directory; by default the user's cache directory. Created with mode 0700 if missing, otherwise
@@ -59,52 +60,24 @@ class FileTokenStore:
     async def load(self, key: str) -> Token | None:
         """Return the token last saved, None if there is no file.
 
-        Args:
-            key: Up to 100 of a-z, 0-9, - and _.
-
         Raises:
-            ValueError: The key cannot be a file name, or the file does not contain a token.
-            OSError: The file cannot be read, is not a regular file, or is accessible to other users.
+            ValueError: The file does not contain a token.
+            OSError: It cannot be read, is not a regular file, or is accessible to other users.
         """
         return await asyncio.to_thread(_read, self._path(key, "json"))
 
     async def save(self, key: str, token: Token) -> None:
-        """Save a token, replacing what was there; if that fails, the old one stays.
-
-        Args:
-            key: As for `load`.
-            token: The token.
-
-        Raises:
-            ValueError: The key cannot be a file name.
-            OSError: The file cannot be written.
-        """
+        """Save a token, replacing what was there; if that fails, the old one stays."""
         await asyncio.to_thread(_write, self._path(key, "json"), token)
 
     async def forget(self, key: str) -> bool:
-        """Delete the token, once a renewal under way has ended, and return whether there was one.
-
-        Args:
-            key: As for `load`.
-
-        Raises:
-            ValueError: The key cannot be a file name.
-            OSError: The file cannot be deleted.
-        """
+        """Delete the token, once a renewal under way has ended, and return whether there was one."""
         async with self.lock(key):
             return await asyncio.to_thread(_delete, self._path(key, "json"))
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
-        """Lock the token for a renewal; waits while someone else holds the lock.
-
-        Args:
-            key: As for `load`.
-
-        Raises:
-            ValueError: The key cannot be a file name.
-            OSError: The lock file cannot be created.
-        """
+        """Lock the token for a renewal; waits while someone else holds the lock."""
         # One attempt at a time: a waiting thread cannot be cancelled. And many versions of filelock's own
         # AsyncFileLock keep a lock acquired for a task that was cancelled meanwhile.
         lock = FileLock(self._path(key, "lock"), mode=0o600, thread_local=False)
@@ -136,19 +109,15 @@ async def _attempt(lock: FileLock) -> bool:
 
 def _try(lock: FileLock) -> bool:
     _make_directory(Path(lock.lock_file).parent)
-    try:
+    with suppress(Timeout):
         lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    return True
+    return lock.is_locked
 
 
 def _make_directory(directory: Path) -> None:
-    try:
+    with suppress(FileExistsError):
         directory.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        return
-    directory.chmod(0o700)  # whatever the umask
+        directory.chmod(0o700)  # whatever the umask
 
 
 def _read(path: Path) -> Token | None:

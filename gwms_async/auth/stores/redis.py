@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, Self
 from uuid import uuid4
@@ -40,7 +40,8 @@ class Cipher(Protocol):
 class RedisTokenStore:
     """Keeps tokens in Redis, so that the processes of several machines share one login.
 
-    Anyone who can read that Redis can use the tokens: give it a password and TLS, or pass a cipher.
+    Anyone who can read that Redis can use the tokens: give it a password and TLS, or pass a cipher. Where Redis or the
+    cipher fails, the methods raise its error.
 
     Args:
         redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed.
@@ -67,61 +68,39 @@ class RedisTokenStore:
         Raises:
             ConfigurationError: The URL is invalid.
         """
-        try:
+        redis = None
+        with suppress(ValueError):
             redis = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1))
-        except ValueError:
-            redis = None
         del url  # a frame keeps it, and it may contain a password
         if redis is None:
             raise ConfigurationError("the URL of Redis is invalid; it must be like rediss://:password@cache.example/0")
-        try:
+        async with redis:
             yield cls(redis, cipher=cipher, prefix=prefix)
-        finally:
-            await redis.aclose()
 
     async def load(self, key: str) -> Token | None:
         """Return the token last saved, None if there is none or it has expired.
 
-        Args:
-            key: The key of an account.
-
         Raises:
             ValueError: The entry does not contain a token.
-            Exception: Redis failed, or the cipher could not decrypt the entry.
         """
-        found = await self._redis.get(self._name("token", key))
-        if found is None:
+        content = await self._redis.get(self._name("token", key))
+        if content is None:
             return None
-        token = decode(self._decrypted(found))
-        del found
+        content = content.encode() if isinstance(content, str) else content  # a client may decode responses
+        token = decode(content if self._cipher is None else self._cipher.decrypt(content))
+        del content
         if token is None:
             raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
         return token
 
     async def save(self, key: str, token: Token) -> None:
-        """Save a token, replacing what was there; Redis drops it a minute after it expires.
-
-        Args:
-            key: The key of an account.
-            token: The token.
-
-        Raises:
-            Exception: Redis or the cipher failed.
-        """
-        content = encode(token)
-        if self._cipher is not None:
-            content = self._cipher.encrypt(content)
-        await self._redis.set(self._name("token", key), content, ex=_seconds_to_keep(token, time.time()))
+        """Save a token, replacing what was there; Redis drops it a minute after it expires."""
+        content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
+        seconds = _DAY if token.expires_at is None else max(token.expires_at - time.time(), 0) + 60
+        await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
 
     async def forget(self, key: str) -> bool:
-        """Delete the token, once a renewal under way has ended, and return whether there was one.
-
-        Args:
-            key: The key of an account.
-
-        Raises:
-            Exception: Redis failed.
-        """
+        """Delete the token, once a renewal under way has ended, and return whether there was one."""
         async with self.lock(key):
             return bool(await self._redis.delete(self._name("token", key)))
 
@@ -130,58 +109,29 @@ class RedisTokenStore:
         """Lock the token for a renewal, for eight seconds at most; waits while someone else holds the lock.
 
         An older token that is saved after that does no harm: it is still valid.
-
-        Args:
-            key: The key of an account.
-
-        Raises:
-            Exception: Redis failed.
         """
-        lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex
-        while not await _attempt(lock, owner):  # noqa: ASYNC110  # the holder is another process
-            await asyncio.sleep(0.1)
+        lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex.encode()
         try:
+            # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
+            while not await asyncio.shield(attempt := asyncio.create_task(_acquire(lock, owner))):  # noqa: ASYNC110  # the holder is elsewhere
+                await asyncio.sleep(0.1)
             yield
         finally:
-            await asyncio.shield(_release(lock, owner))
+            await asyncio.shield(_release(lock, owner, attempt))
 
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.
         return f"{self.prefix}:{kind}:{{{key}}}"
 
-    def _decrypted(self, content: bytes | str) -> bytes:
-        if isinstance(content, str):  # a client that decodes responses
-            content = content.encode()
-        return content if self._cipher is None else self._cipher.decrypt(content)
 
-
-async def _attempt(lock: Lock, owner: str) -> bool:
-    """Try once to acquire a lock; after a failure or cancellation, release what Redis may have granted or still may."""
-    # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
-    attempt = asyncio.create_task(_acquire(lock, owner))
-    try:
-        return await asyncio.shield(attempt)
-    except BaseException:
-        await asyncio.shield(_release(lock, owner, attempt))
-        raise
-
-
-async def _acquire(lock: Lock, owner: str) -> bool:
+async def _acquire(lock: Lock, owner: bytes) -> bool:
     # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
-    return await lock.acquire(blocking=False, token=owner) or await lock.redis.get(lock.name) in {owner, owner.encode()}
+    return await lock.acquire(blocking=False, token=owner) or await lock.redis.get(lock.name) in {owner, owner.decode()}
 
 
-async def _release(lock: Lock, owner: str, attempt: Awaitable[bool] | None = None) -> None:
+async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> None:
     # A failure does no harm, for the lease runs out; left in a task, it would be logged with the host's name.
     with suppress(Exception):
         async with asyncio.timeout(2):  # a borrowed client may have no time limits
-            if attempt is not None:
-                with suppress(Exception):
-                    await attempt
-            await lock.do_release(owner)  # type: ignore[arg-type]
-
-
-def _seconds_to_keep(token: Token, now: float) -> int:
-    if token.expires_at is None:
-        return _DAY
-    return int(min(max(token.expires_at - now, 0) + 60, 31 * _DAY))
+            await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
+            await lock.do_release(owner)
