@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import cast
@@ -14,7 +15,7 @@ from .deliveries import DeliveryPolicy
 from .delivering import Delivering
 from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens
 from .gateway import Gateway
-from .journal import KEPT, Exchange, Journal
+from .journal import KEPT, Exchange
 from .script import Script, check_operation
 from .sending import send
 from .server import hang_up
@@ -40,7 +41,9 @@ class Answering(Delivering):
         super().__init__(gateway, clock, size, policy)
         self.latency = latency
         self._rate_limit = rate_limit
-        self._journal = Journal(size)
+        self._size = size
+        self._requests: list[Exchange] = []
+        self._counts: Counter[str] = Counter()
         self._script: Script[Fault] = Script()
         self._throttle = Throttle()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -49,7 +52,7 @@ class Answering(Delivering):
     @property
     def requests(self) -> list[Exchange]:
         """The latest requests, oldest first."""
-        return self._journal.exchanges
+        return self._requests
 
     def count(self, operation: str) -> int:
         """Return how many requests of an operation, named as in `Exchange`, have arrived.
@@ -58,7 +61,7 @@ class Answering(Delivering):
             ValueError: There is no operation of this name.
         """
         check_operation(operation)
-        return self._journal.counts[operation]
+        return self._counts[operation]
 
     @property
     def logins(self) -> int:
@@ -127,7 +130,10 @@ class Answering(Delivering):
         headers = {name.lower(): value for name, value in request.headers.items()}
         exchange = Exchange(route.operation, request.method, path.removeprefix(PREFIX), headers, b"", self._now())
         exchange.fault = self._script.next(route.operation)
-        self._journal.add(exchange)
+        self._counts[route.operation] += 1
+        self._requests.append(exchange)
+        if len(self._requests) > self._size:
+            del self._requests[0]
         row = self.feed.add(exchange)
         try:
             return await self._answered(request, exchange, route)
