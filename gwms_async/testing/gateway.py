@@ -56,11 +56,8 @@ class Gateway:
             raise ProblemError(401, "Wrong username or password")
         expiry = now + self.token_ttl
         user = {"id": 1, "name": "Emulated", "surname": "User", "email": "user@shop.example"}
-        data = {
-            "token": self.tokens.issue(username, now, expiry),
-            "expiresIn": self._expires_in(expiry, now),
-            "user": user,
-        }
+        token = self.tokens.issue(username, now, expiry)
+        data = {"token": token, "expiresIn": self._expires_in(expiry, now), "user": user}
         return {name: value for name, value in data.items() if value is not None}
 
     def _eshop_of(self, headers: Mapping[str, str], now: float) -> str:
