@@ -26,21 +26,12 @@ PREFIX = "/v21"
 
 
 class Answering(Delivering):
-    """The base of `GwmsEmulator` that answers; see there for `latency`, `rate_limit` and the rest."""
+    """The base of `GwmsEmulator` that answers; see there for `latency` and `rate_limit`."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        clock: Callable[[], float],
-        size: int,
-        policy: DeliveryPolicy,
-        *,
-        latency: float,
-        rate_limit: RateLimit | None,
-    ) -> None:
+    def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         super().__init__(gateway, clock, size, policy)
-        self.latency = latency
-        self._rate_limit = rate_limit
+        self.latency = 0.0
+        self._rate_limit: RateLimit | None = None
         self._size = size
         self._requests: list[Exchange] = []
         self._counts: Counter[str] = Counter()
@@ -157,8 +148,7 @@ class Answering(Delivering):
         """Carry a request out, unless its fault or the rate limit prevents it, and return its answer."""
         fault = exchange.fault
         if fault is None:
-            refusal = self._throttled(route)
-            return refusal or self._carry_out(exchange, route)
+            return self._throttled(route) or self._carry_out(exchange, route)
         if isinstance(fault, RevokeTokens):
             self._gateway.tokens.revoke()
             return self._carry_out(exchange, route)
@@ -181,10 +171,7 @@ class Answering(Delivering):
 
     def _throttled(self, route: Route) -> Answer | None:
         limit = self.rate_limit
-        if limit is None or route.operation == "login":
-            return None
-        wait = self._throttle.admit(limit, self._now())
-        if not wait:
+        if limit is None or route.operation == "login" or not (wait := self._throttle.admit(limit, self._now())):
             return None
         return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))
 
