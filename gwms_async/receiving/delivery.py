@@ -34,7 +34,8 @@ class Delivery:
         method: How it came.
         entity_id: Its `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (else `guid`) or, for a stock
             movement, `id`; "" if it is absent.
-        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
+        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id. With the extra
+            `speed`, integers beyond 64 bits are floats.
         body: The bytes that `data` was read from.
         raw_path: The path of the request as it came, without the token.
         received_at: When it was received, in UTC.
