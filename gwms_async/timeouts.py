@@ -83,9 +83,9 @@ class TimeoutScope:
         limit = self._limit
         task = asyncio.current_task(limit.loop)
         if task is None:  # the event loop is another one now
-            limit.forget()
             task = asyncio.current_task()
             assert task is not None  # noqa: S101  # a coroutine runs in one
+            limit.forget()
         self._task, self._cancelling = task, task.cancelling()
         limit.running[self] = None
         if limit.timer is None:
