@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..models import HttpMethod, WebhookType
+from ..wire.parsing import parse
 
 _KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
 _ID_FIELDS = {
@@ -33,7 +34,8 @@ class Delivery:
         method: How it came.
         entity_id: Its `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (else `guid`) or, for a stock
             movement, `id`; "" if it is absent.
-        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
+        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id. With the extra
+            `speed`, integers beyond 64 bits are floats.
         body: The bytes that `data` was read from.
         raw_path: The path of the request as it came, without the token.
         received_at: When it was received, in UTC.
@@ -52,10 +54,17 @@ class Delivery:
 def parsed(body: bytes) -> Any:
     """Return the entity in a body, out of its envelope if it has one; `ValueError`: it is not readable as JSON."""
     try:
-        content = json.loads(body)
+        content = parse(body)
+    except (ValueError, RecursionError):
+        content = _in_any_encoding(body)
+    return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
+
+
+def _in_any_encoding(body: bytes) -> Any:
+    try:
+        return json.loads(body)  # UTF-16 too, and with a byte order mark
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
 
 
 @lru_cache
@@ -72,11 +81,12 @@ def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:
 
 def id_in(data: Any, event_type: WebhookType) -> str:
     """Return the id of an entity; "" if it is absent."""
-    entity = data if isinstance(data, dict) else {}
-    for value in map(entity.get, _ID_FIELDS.get(kind_of(event_type), ())):
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if isinstance(value, str) and value:
-            # JSON may contain half a character.
-            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(data, dict):
+        for name in _ID_FIELDS.get(kind_of(event_type), ()):
+            value = data.get(name)
+            if value and isinstance(value, str):
+                # JSON may contain half a character.
+                return value if value.isascii() else value.encode("utf-8", "replace").decode()
+            if isinstance(value, int) and not isinstance(value, bool):
+                return str(value)
     return ""
