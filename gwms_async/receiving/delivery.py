@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..models import HttpMethod, WebhookType
-from ..wire.parsing import parse
+from ..wire.parsing import parse_with_json
 
 _KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
 _ID_FIELDS = {
@@ -34,8 +34,7 @@ class Delivery:
         method: How it came.
         entity_id: Its `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (else `guid`) or, for a stock
             movement, `id`; "" if it is absent.
-        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id. With the extra
-            `speed`, integers beyond 64 bits are floats.
+        data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
         body: The bytes that `data` was read from.
         raw_path: The path of the request as it came, without the token.
         received_at: When it was received, in UTC.
@@ -54,7 +53,7 @@ class Delivery:
 def parsed(body: bytes) -> Any:
     """Return the entity in a body, out of its envelope if it has one; `ValueError`: it is not readable as JSON."""
     try:
-        content = parse(body)
+        content = parse_with_json(body)  # orjson makes floats of the largest integers, and an id may be one
     except (ValueError, RecursionError):
         content = _in_any_encoding(body)
     return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from gwms_async.wire import parsing
 
@@ -26,9 +27,10 @@ def parse(request: pytest.FixtureRequest) -> Callable[[bytes], Any]:
 
 @given(trees)
 def test_both_read_the_same(tree: Any) -> None:
-    """Whatever `json` writes."""
+    """Whatever `json` writes, but for integers beyond 64 bits."""
     pytest.importorskip("orjson")
     body = json.dumps(tree).encode()
+    assume(not re.search(rb"\d{19}", body))
 
     assert repr(parsing.parse_with_orjson(body)) == repr(parsing.parse_with_json(body)) == repr(json.loads(body))
 
