@@ -208,7 +208,7 @@ class ForbiddenError(ApiError):
 class NotFoundError(ApiError):
     """404: it does not exist in this e-shop."""
 
-    hint = "list what exists; is this the right e-shop's API key?"
+    hint = "it is gone, or belongs to the API key of another e-shop"
 
 
 class ConflictError(ApiError):

@@ -240,7 +240,7 @@ def checked_base_url(base_url: str) -> str:
         raise invalid_base_url(base_url)
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
-            f"base_url must be https, because the password would be sent in clear text; got {base_url!r}"
+            f"base_url must use https; over http, the password would be sent in clear text; got {base_url!r}"
         )
     return base_url.rstrip("/")
 

@@ -200,7 +200,7 @@ def test_good_addresses(given: str, expected: str) -> None:
 def test_no_password_in_clear_text(address: str) -> None:
     """Http to another machine is refused, also to one whose name only looks like this machine."""
     with pytest.raises(
-        ConfigurationError, match=r"^base_url must be https, because the password would be sent in clear"
+        ConfigurationError, match=r"^base_url must use https; over http, the password would be sent in clear text"
     ):
         checked_base_url(address)
 

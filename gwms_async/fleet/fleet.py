@@ -105,6 +105,9 @@ class Fleet:
         try:
             eshop = await self._find(name)
             step = "all"
+            if not isinstance(eshop, Eshop):
+                _logger.error("find returned %s, not an Eshop", type(eshop).__name__)  # type: ignore[unreachable]
+                raise TypeError
             async with self._client(eshop) as gwms:
                 if eshop.prune is None:
                     report = await gwms.webhooks.register_many(eshop.specs)
@@ -173,4 +176,4 @@ def is_retryable(error: BaseException | None) -> bool:
             return error.status >= 500 or error.status in _REFUSED_FOR_NOW
         case TransportError():
             return error.cause is not Cause.MISCONFIGURED
-    return not isinstance(error, LoginError | PlanRefusedError | ValueError | TypeError)
+    return not isinstance(error, LoginError | PlanRefusedError | ValueError | TypeError | AttributeError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -87,8 +88,12 @@ class Receiver:
 
         Raises:
             ValueError: An event type is unknown.
-            ConfigurationError: None is named, one has a handler already, or the function is not async.
+            ConfigurationError: None is named, one has a handler already, or the function is not async or does not take
+                one argument.
         """
+        for one in types:
+            if callable(one):
+                raise ConfigurationError(f"write @receiver.on(*WebhookType), or name event types; got {one!r}")
         wanted = {one if isinstance(one, WebhookType) else WebhookType(one): None for one in types}
 
         def register(handler: H) -> H:
@@ -98,6 +103,10 @@ class Receiver:
                 raise ConfigurationError(f"{taken} has a handler already")
             if not is_async(handler):
                 raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
+            try:
+                inspect.signature(handler).bind(None)
+            except TypeError:
+                raise ConfigurationError(f"a handler must take one argument, the delivery; got {handler!r}") from None
             self._handlers.update(dict.fromkeys(wanted, handler))
             return handler
 
@@ -154,7 +163,7 @@ class Receiver:
     ) -> AsyncIterator[None]:
         """Keep registered and active what has a handler, as `specs` returns it; nothing is deleted.
 
-        The first look is one second after entering, then `every` so many seconds. What fails is logged and tried again.
+        The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.
         `on_lapse` is awaited when webhooks are active again that were inactive or missing; if it raises, once more.
 
         Raises:

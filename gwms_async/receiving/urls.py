@@ -101,5 +101,5 @@ def checked_base(base: str) -> str:
     try:
         return checked_base_url(base) + "/"
     except ConfigurationError:
-        wanted = "https://host/path (http on this machine only), without username, query and fragment"
+        wanted = "https://host/path (http on this machine only), without a username, query or fragment"
         raise ConfigurationError(f"base must be {wanted}") from None

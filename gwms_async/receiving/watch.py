@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -44,7 +44,8 @@ class Lapse:
     found_at: datetime
 
 
-class Round(NamedTuple):
+@frozen
+class Round:
     """When a round of a watch ended, and what went wrong, if anything did."""
 
     at: datetime

@@ -71,7 +71,10 @@ class Answering(Delivering):
 
         Raises:
             ValueError: The operation does not exist, or a number is below 1.
+            TypeError: It is no fault.
         """
+        if not isinstance(fault, Fault):
+            raise TypeError(f"expected a fault, e.g. Status(503); got {fault!r}")
         if operation is not None:
             check_operation(operation)
         self._script.add(fault, operation, times, at)

@@ -30,9 +30,11 @@ class EntityTable:
 
         Raises:
             ValueError: The event type does not exist (the closest is named), or the entity has no id.
-            TypeError: The entity cannot be written as JSON.
+            TypeError: The entity is no mapping, or cannot be written as JSON.
         """
         check_event(event)
+        if not isinstance(entity, Mapping):
+            raise TypeError(f"an entity must be a mapping, e.g. a dict; got {entity!r}")
         places = _PLACES[event.split("_")[1]]
         ids = {path: str(entity[field]) for field, path in places.items() if _is_id(entity.get(field))}
         if entity_id is not None:

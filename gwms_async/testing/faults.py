@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
-from attrs.validators import ge
+from attrs.validators import ge, instance_of
 
 from .wire import HTML, JSON, Answer, Route, envelope, envelope_body, merged
 
@@ -134,7 +134,7 @@ class Status(Fault):
         headers: Further headers; they replace the usual ones.
     """
 
-    status: int
+    status: int = field(validator=instance_of(int))
     retry_after: str | None = None
     carry_out: bool = False
     message: str | Sequence[object] | Mapping[str, object] = _MESSAGE

@@ -60,6 +60,9 @@ def map_exception(
     if isinstance(error, MISCONFIGURED):
         text = f"{request}: {text}; check base_url, ssl= and proxy="
         return ConnectionFailedError(text, cause=Cause.MISCONFIGURED, **details)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        text = f"cannot connect to {error.host}:{error.port} after {times}: {reason}"
     never_sent = isinstance(error, NEVER_SENT)
     is_closed = str(error).startswith("Connector is closed")  # before or while it connects
     cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN

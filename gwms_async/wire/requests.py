@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from functools import lru_cache
@@ -107,9 +108,10 @@ def _request(method: str, path: str, call: Call, body: bytes | None = None) -> R
     return Request(method, path, idempotent=True, body=body, call=call)
 
 
-def _path(webhook_id: int) -> str:
+def _path(webhook_id: object) -> str:
     if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
-        raise ValueError(f"expected a Webhook or its id, an integer; got {redacted(repr(webhook_id))[:200]}")
+        hint = "; was `await` forgotten?" if inspect.isawaitable(webhook_id) else ""
+        raise ValueError(f"expected a Webhook or its id, an integer; got {redacted(repr(webhook_id))[:200]}{hint}")
     return f"/webhooks/{webhook_id}"
 
 

@@ -80,7 +80,7 @@ BROKEN: list[tuple[dict[str, str | None], str, str]] = [
     ({"GWMS_BASE_URL": f"{HERE}/v21"}, "gateway", f"cannot reach {HERE} (connection refused), 5 attempts"),
     ({"GWMS_BASE_URL": "http://HOST"}, "login", "did you mean the base URL http://HOST/v21?"),
     ({"GWMS_BASE_URL": "https://HOST/v21"}, "gateway", "(wrong version number), 1 attempt; does it speak https?"),
-    ({"GWMS_BASE_URL": "http://gw.example"}, "settings", "the base URL must be https"),
+    ({"GWMS_BASE_URL": "http://gw.example"}, "settings", "the base URL must use https"),
     ({"GWMS_USERNAME": None, "GWMS_API_KEY": None}, "settings", "set GWMS_USERNAME, GWMS_API_KEY in the environment"),
     ({"GWMS_PROFILE": "nobody"}, "settings", "profile 'nobody' is unknown: did you mean somebody?"),
     ({"GWMS_BASE_URL": FAR, "https_proxy": "socks5://127.0.0.1:9"}, "settings", "the proxy of the environment must be"),

@@ -217,8 +217,8 @@ async def test_the_fleets_base_url_named_by_an_eshop(gateway: GwmsEmulator, end:
     "eshop",
     [None, Eshop(Credentials("a", "b", "c"), specs(1), base_url="http://shop.example"), Eshop(None, [])],  # type: ignore[arg-type]
 )
-async def test_find_returns_nonsense(eshop: Any) -> None:
-    """It is an error of the e-shop."""
+async def test_find_returns_nonsense(eshop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is an error of the e-shop, which trying again would not heal; what is no `Eshop` is logged."""
 
     async def find(name: str) -> Eshop:
         return eshop  # type: ignore[no-any-return]
@@ -226,7 +226,11 @@ async def test_find_returns_nonsense(eshop: Any) -> None:
     async with Fleet(find) as one:
         result = await one.reconcile("shop")
 
-    assert result.errors in {("all: AttributeError",), ("all: ConfigurationError",)}
+    assert not result.retryable
+    if eshop is None:
+        assert (result.errors, caplog.messages) == (("all: TypeError",), ["find returned NoneType, not an Eshop"])
+    else:
+        assert result.errors in {("all: AttributeError",), ("all: ConfigurationError",)}
 
 
 async def test_a_cancelled_reconcile() -> None:

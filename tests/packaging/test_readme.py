@@ -10,7 +10,7 @@ import pytest
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.documents import README
-from ..helpers.emulated import client
+from ..helpers.emulated import client, until
 from ..helpers.hosts import aiohttp_host
 
 
@@ -38,9 +38,9 @@ def test_testing_a_service(pytester: pytest.Pytester) -> None:
 async def test_receiving(gwms_env: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
     """The service subscribes, and reads again what is delivered."""
     names = README.example("receiver.watch")
-    async with aiohttp_host(names["app"]) as port:
+    async with aiohttp_host(names["make_app"]()) as port:
         gwms_env.route("https://shop.example", f"http://127.0.0.1:{port}")
-        await names["receiver"].subscribe(names["gwms"], "https://shop.example/gwms")
+        await until(lambda: len(gwms_env.webhooks) == 2)
         gwms_env.emit("UPDATE_ORDER", {"eshopOrderId": "A/1", "status": "packed"})
         await gwms_env.delivered()
 

@@ -6,14 +6,17 @@ import copy
 import pickle
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from attrs import asdict
 
 from gwms_async import ConfigurationError, HttpMethod, OutcomeStatus, PlanRefusedError, WebhookSpec, WebhookType
 from gwms_async.receiving import Delivery, Health, Receiver
+from gwms_async.receiving.watch import Round
 from gwms_async.testing import GwmsEmulator, Status
 
 from ..helpers.deliveries import BASE, NEW_SECRET, ORDER, SECRET, Handled, path_of, post, receiver_of, without_token
@@ -81,16 +84,29 @@ def test_what_is_not_an_async_function(handler: Any) -> None:
         Receiver(SECRET).on(ORDER)(handler)
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_handler_that_cannot_take_a_delivery(count: int) -> None:
+    """It is refused at once too."""
+
+    async def none() -> None: ...
+
+    async def two(_: Delivery, __: str) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"^a handler must take one argument, the delivery; got <function"):
+        Receiver(SECRET).on(ORDER)(two if count else none)  # type: ignore[type-var]
+
+
 def test_wrong_event_types() -> None:
     """The error names the closest; none at all would never be called."""
     with pytest.raises(ValueError, match=r"did you mean UPDATE_ORDER"):
         Receiver(SECRET).on("UPDATE_ORDRE")
     with pytest.raises(ConfigurationError, match=r"^name the event types of the handler$"):
         Receiver(SECRET).on()(nothing)
-    with pytest.raises(
-        ValueError, match=r"function nothing at .* is not a known event type: choose from CREATE_ORDER, "
-    ):
-        Receiver(SECRET).on(nothing)  # type: ignore[arg-type]  # the brackets were forgotten
+    for one in (nothing, WebhookType):  # the brackets, the star were forgotten
+        with pytest.raises(
+            ConfigurationError, match=r"^write @receiver\.on\(\*WebhookType\), or name event types; got <"
+        ):
+            Receiver(SECRET).on(one)  # type: ignore[arg-type]
 
 
 async def test_an_event_type_that_is_not_listed() -> None:
@@ -312,6 +328,18 @@ async def test_texts_show_no_token(gateway: GwmsEmulator) -> None:
         assert token not in text
     assert "/UPDATE_ORDER/gw1-*** is not welcome" in str(error)
     assert f"+ UPDATE_ORDER  POST {BASE}/UPDATE_ORDER/gw1-***" in str(plan)
+
+
+def test_health_as_a_dict() -> None:
+    """For a response: `attrs.asdict` makes one of it, rounds included."""
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    health = Health(1, {"UPDATE_ORDER": at}, {"": Round(at, None)})
+
+    assert asdict(health) == {
+        "in_flight": 1,
+        "deliveries": {"UPDATE_ORDER": at},
+        "rounds": {"": {"at": at, "error": None}},
+    }
 
 
 def test_health_at_first() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit
+from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit, Status
 
 from ..helpers.emulated import statuses, until
 from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
@@ -188,3 +189,24 @@ def test_lists_show_what_was_added_before_the_start() -> None:
     for factory, expected in ((AheadLoop, [1]), (asyncio.SelectorEventLoop, [1, 2])):
         with asyncio.Runner(loop_factory=factory) as runner:
             assert runner.run(main()) == expected
+
+
+@pytest.mark.parametrize("fault", ["503", 503, Status, None])
+def test_what_is_no_fault(fault: Any) -> None:
+    """It is refused where it is passed, and not at the next request."""
+    with pytest.raises(TypeError, match=r"^expected a fault, e\.g\. Status\(503\); got "):
+        GwmsEmulator().inject(fault)
+    with pytest.raises(TypeError, match=r"^expected a disturbance, e\.g\. Lose\(\); got "):
+        GwmsEmulator().disturb(fault)
+
+
+def test_a_status_that_is_no_number() -> None:
+    """It is refused too."""
+    with pytest.raises(TypeError, match="'status' must be <class 'int'>"):
+        Status("503")  # type: ignore[arg-type]
+
+
+async def test_an_entity_that_is_no_mapping(gateway: GwmsEmulator) -> None:
+    """It is refused, and nothing is delivered."""
+    with pytest.raises(TypeError, match=r"^an entity must be a mapping, e\.g\. a dict; got 'A1'$"):
+        gateway.emit("UPDATE_ORDER", "A1")  # type: ignore[arg-type]

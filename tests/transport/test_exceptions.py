@@ -129,3 +129,12 @@ def test_the_reason_in_a_few_words(error: Exception, reason: str) -> None:
 
     assert isinstance(end, TransportError)
     assert (end.reason, end.path, end.attempts) == (reason, "/webhooks", 3)
+
+
+def test_a_connection_that_could_not_be_opened() -> None:
+    """The text says where to, how often, and why."""
+    error = connector(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"))
+
+    assert str(map_exception(error, evolve(GET, call=Call(attempts=2)), Timeout())).endswith(
+        ": cannot connect to gw.example:443 after 2 attempts: connection refused"
+    )
