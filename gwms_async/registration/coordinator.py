@@ -14,6 +14,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .memory import REMEMBERED, Memory
+from .reasons import other_answered
 from .shared_list import SharedList
 from .snapshot import Snapshot
 
@@ -127,12 +128,14 @@ class Coordinator:
             api: Returns the operations, for one more call.
 
         Raises:
-            GwmsError: It could not be read.
+            GwmsError: It could not be read, or another one was answered.
         """
         while True:
             webhook: Webhook | None = None
             with suppress(NotFoundError):
                 webhook = await api().get(webhook_id)
+            if webhook is not None and webhook.id != webhook_id:
+                raise other_answered(webhook_id, webhook)
             if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
                 return webhook
             await self.clock.sleep(_AGAIN)
