@@ -246,3 +246,17 @@ async def test_a_list_in_another_shape(gateway: GwmsEmulator, data: object) -> N
                 await call
 
     assert gateway.count("create") == 0
+
+
+async def test_a_switch_that_is_answered_with_another_webhook(gateway: GwmsEmulator) -> None:
+    """It says nothing of the one that was to be switched: the outcome has that one, and the error both."""
+    held = gateway.add_webhook(spec().url, spec().webhook_type, active=False)
+    gateway.inject(answer(hook_with(id=99, url="https://shop.example/other")), operation="activate")
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.register_many([spec()])
+
+    (outcome,) = report.outcomes
+    assert outcome.status is OutcomeStatus.FAILED
+    assert outcome.webhook is not None
+    assert outcome.webhook.id == held.id
+    assert f"asked about webhook {held.id}, the gateway answered with 99" in str(outcome.error)

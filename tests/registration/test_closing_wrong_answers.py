@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from gwms_async import OutcomeStatus, Webhook, WebhookSpec
+from gwms_async import GwmsError, OutcomeStatus, Webhook, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
@@ -189,6 +189,57 @@ def test_a_delete_without_effect() -> None:
         (outcome,) = await register(coordinator, spec)
 
         assert outcome.status is S.EXISTING
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+def test_a_second_id_for_one_webhook() -> None:
+    """A create is answered with an id that no list shows, under which the gateway knows it too: it is not deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(aliases={1001: 1}), specs(1)
+        gateway.answer = lambda webhook: evolve(webhook, id=1001)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert outcome.is_failure
+        assert "asked about webhook 1001, the gateway answered with 1" in str(outcome.error)
+
+    run(main)
+
+
+def test_lists_that_cut_urls() -> None:
+    """By its id it is as it was created: the error says that a later run, which looks at lists, will not know it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.lists_as = lambda webhook: evolve(webhook, url=webhook.url[:-1])
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[1])
+        assert f"the gateway stores '{spec.url[:-1]}'" in str(outcome.error)
+
+    run(main)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_list_that_contradicts_itself(both: bool) -> None:
+    """It shows an id as two webhooks, so that either may be there: nothing is created."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        held = gateway.add(spec)
+        gateway.stale = [held, evolve(held, url=other.url) if both else held]
+
+        if both:
+            with pytest.raises(GwmsError, match=f"lists webhook 1 as '{spec.url}' .* and as '{other.url}'"):
+                await register(gateway.coordinator(), spec)
+        else:
+            assert [one.status for one in await register(gateway.coordinator(), spec)] == [S.EXISTING]
+
         assert list(gateway.webhooks) == [1]
 
     run(main)
