@@ -281,7 +281,7 @@ class Item:
         """
         api = self.api()
         switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
-        if not same_identity(switched, self.spec):
+        if switched.id != webhook.id or not same_identity(switched, self.spec):
             raise other_answered(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)
         if switched.active is self.spec.active:
