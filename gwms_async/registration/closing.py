@@ -66,7 +66,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     is_last = item.looks >= len(PAUSES)
     copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
     hidden = _hidden(snapshot, item)
-    if hidden:
+    if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
     if is_last:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)

@@ -69,7 +69,7 @@ class Coordinator:
 
     @property
     def has_lagged(self) -> bool:
-        """Whether a list of the last minute did not show what this client had created."""
+        """Whether a list of the last minute did not show what this client had created, also where that was in doubt."""
         return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
     def note_lag(self) -> None:

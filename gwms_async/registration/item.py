@@ -198,6 +198,8 @@ class Item:
         open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
         adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
         self.adopted = tuple(number for number in adopted if number not in self.made)
+        if self.doubt is not None and self.looks:
+            self.coordinator.note_lag()  # earlier lists did not show it; what was created since may be as late
         self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:

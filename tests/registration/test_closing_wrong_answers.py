@@ -15,7 +15,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.report import Outcome
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, specs
 
 S = OutcomeStatus
 LAG = 2.0
@@ -241,5 +241,23 @@ def test_a_list_that_contradicts_itself(both: bool) -> None:
             assert [one.status for one in await register(gateway.coordinator(), spec)] == [S.EXISTING]
 
         assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+@pytest.mark.parametrize("commits_after", [0.0, 1.5, 2.9])
+@pytest.mark.parametrize("list_lag", [0.0, 1.5, 3.2, 4.5, 5.9])
+def test_creates_that_are_never_answered_where_lists_lag(list_lag: float, commits_after: float) -> None:
+    """No answer has an id that a list could lack: what is found late shows that the others may be late, too."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=list_lag), specs(1)
+        gateway.fail("create", *[Fault(lost, commits_after=commits_after)] * 4)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert list(gateway.webhooks) == [1]
+        assert (outcome.status, outcome.webhook) == (S.RECOVERED, gateway.webhooks[1])
 
     run(main)
