@@ -51,13 +51,10 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def unlisted(cls, value: str) -> Self:
-        """Return the member with a value, listed or not.
+        """Return the listed member with a value, or else a value that equals any other of the same text.
 
         Args:
             value: The text on the wire.
-
-        Returns:
-            The listed member if there is one, otherwise a value that equals any other of the same text.
         """
         listed = cls._value2member_map_.get(value)
         if isinstance(listed, cls):
@@ -70,6 +67,11 @@ class OpenEnum(StrEnum):
     def is_listed(self) -> bool:
         """Whether the contract lists this value."""
         return self.value in type(self)._value2member_map_
+
+    @property
+    def in_upper_case(self) -> Self:
+        """The value as the contract spells it; a gateway that answers in other letters means the same."""
+        return self if self.isupper() else type(self).unlisted(self.upper())
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
         # An unlisted value cannot be looked up; it is made again.
@@ -114,8 +116,8 @@ class Identity(NamedTuple):
 
     Args:
         url: The canonical url.
-        webhook_type: The event type.
-        method: How the gateway delivers.
+        webhook_type: The event type, in upper case.
+        method: How the gateway delivers, in upper case.
     """
 
     url: str
@@ -248,7 +250,7 @@ class WebhookSpec:
     @cached_property
     def identity(self) -> Identity:
         """The subscription that it asks for."""
-        return Identity(canonical_url(self.url), self.webhook_type, self.method)
+        return Identity(canonical_url(self.url), self.webhook_type.in_upper_case, self.method.in_upper_case)
 
 
 def check_is_spec(value: object) -> None:
@@ -282,7 +284,7 @@ class Webhook:
     @cached_property
     def identity(self) -> Identity:
         """The subscription that it is."""
-        return Identity(canonical_url(self.url), self.webhook_type, self.method)
+        return Identity(canonical_url(self.url), self.webhook_type.in_upper_case, self.method.in_upper_case)
 
     @property
     def spec(self) -> WebhookSpec:

@@ -26,6 +26,13 @@ def displayed(text: str) -> str:
     return text if _are_shown.get() else redacted(text)
 
 
+def escaped(text: str) -> str:
+    """Return a text with letters escaped that are not printable: a terminal obeys some, and no encoding has others."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
 @contextmanager
 def urls_shown() -> Iterator[None]:
     """Let `displayed` hide nothing meanwhile."""

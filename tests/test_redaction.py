@@ -23,7 +23,7 @@ from gwms_async import (
 )
 from gwms_async.chain import Call
 from gwms_async.models import check_is_spec, check_url
-from gwms_async.redaction import displayed, redacted, urls_shown
+from gwms_async.redaction import displayed, escaped, redacted, urls_shown
 from gwms_async.registration.plan import claimed_by
 from gwms_async.testing import GwmsEmulator, RawBody, Status
 from gwms_async.wire.requests import any_request, delete_request
@@ -142,3 +142,12 @@ async def test_a_gateway_that_repeats_urls(gateway: GwmsEmulator, caplog: pytest
         assert "UPDATE_ORDER/gw1-***" in shown
         assert TOKEN not in shown
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ""), ("\u010d \U0001f4e6", "\u010d \U0001f4e6"), ("a\x1b[2J\ud83db\n", "a\\x1b[2J\\ud83db\\n")],
+)
+def test_what_is_not_printable_is_escaped(text: str, expected: str) -> None:
+    """Half of an emoji, where a gateway cut a text, cannot be encoded; a terminal would obey control characters."""
+    assert escaped(text) == expected

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook, WebhookSpec
-from ..redaction import displayed, urls_shown
+from ..redaction import displayed, escaped, urls_shown
 from .lazy import INTERRUPTED
 from .problems import describe, problem_of
 
@@ -106,8 +106,7 @@ def _print_error(error: Exception, seconds: float | None = None, prefix: str = "
 
 def printable(text: object) -> str:
     """Hide tokens, and escape control characters: a gateway can send anything, and the terminal must not obey it."""
-    letters = displayed(str(text))
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in letters)
+    return escaped(displayed(str(text)))
 
 
 def print_message(text: object) -> None:

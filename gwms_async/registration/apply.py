@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 
 from ..chain import Call
 from ..errors import GwmsError, NotFoundError, PlanRefusedError
@@ -131,9 +130,15 @@ class Deletion:
         return self._coordinator.api(self.call)
 
     async def _delete(self) -> None:
-        with suppress(NotFoundError):  # another process has deleted it
-            await self._api().delete(self._webhook.id)
-        self._coordinator.memory.note_deleted(self._webhook.id)
+        webhook, memory = self._webhook, self._coordinator.memory
+        try:
+            await self._api().delete(webhook.id)
+        except NotFoundError:  # another process has deleted it, or this is no delete that the gateway knows
+            memory.note_deleted(webhook.id)
+            found = await self._coordinator.read(webhook.id, self._api)
+            if found is not None and _is_unchanged(webhook, found):
+                raise
+        memory.note_deleted(webhook.id)
         self._end(OutcomeStatus.DELETED)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:

@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import NotFoundError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import lost_track
+from .reasons import lost_track, misspelt
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -66,7 +66,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     is_last = item.looks >= len(PAUSES)
     copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
     hidden = _hidden(snapshot, item)
-    if hidden:
+    if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
     if is_last:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
@@ -77,7 +77,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden)
     if keep is not None:
-        return await _keep(item, keep, copies, hidden)
+        return await _keep(item, keep, copies, hidden, snapshot.get(keep.id))
     if hidden:
         return _later(item)
     if item.own:
@@ -121,14 +121,18 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int]) ->
     return None
 
 
-async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int]) -> float | None:
+async def _keep(
+    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], listed: Webhook | None
+) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
     # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
     existing = [number for number in hidden if await item.get(number) is not None]
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
-    status, error = _status(item, keep), None
+    status = _status(item, keep)
+    # By its id it is as it was created, and lists show something else: a later run decides by lists.
+    error: Exception | None = None if listed is None else misspelt(listed, item.spec)
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)

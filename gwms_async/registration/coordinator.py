@@ -14,6 +14,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .memory import REMEMBERED, Memory
+from .reasons import other_answered
 from .shared_list import SharedList
 from .snapshot import Snapshot
 
@@ -68,7 +69,7 @@ class Coordinator:
 
     @property
     def has_lagged(self) -> bool:
-        """Whether a list of the last minute did not show what this client had created."""
+        """Whether a list of the last minute did not show what this client had created, also where that was in doubt."""
         return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
     def note_lag(self) -> None:
@@ -127,12 +128,14 @@ class Coordinator:
             api: Returns the operations, for one more call.
 
         Raises:
-            GwmsError: It could not be read.
+            GwmsError: It could not be read, or another one was answered.
         """
         while True:
             webhook: Webhook | None = None
             with suppress(NotFoundError):
                 webhook = await api().get(webhook_id)
+            if webhook is not None and webhook.id != webhook_id:
+                raise other_answered(webhook_id, webhook)
             if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
                 return webhook
             await self.clock.sleep(_AGAIN)

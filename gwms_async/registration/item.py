@@ -12,7 +12,7 @@ from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
-from .reasons import cut_short, misspelt, not_closed, not_switched, replaced
+from .reasons import cut_short, misspelt, not_closed, not_switched, other_answered, replaced
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
@@ -198,6 +198,8 @@ class Item:
         open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
         adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
         self.adopted = tuple(number for number in adopted if number not in self.made)
+        if self.doubt is not None and self.looks:
+            self.coordinator.note_lag()  # earlier lists did not show it; what was created since may be as late
         self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
@@ -277,10 +279,12 @@ class Item:
         """Activate or deactivate a webhook as the spec asks.
 
         Raises:
-            GwmsError: It failed, or had no effect.
+            GwmsError: It failed, had no effect, or was answered with another webhook.
         """
         api = self.api()
         switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
+        if switched.id != webhook.id or not same_identity(switched, self.spec):
+            raise other_answered(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)
         if switched.active is self.spec.active:
             return switched

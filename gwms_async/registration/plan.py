@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
-from ..redaction import displayed, redacted
+from ..redaction import displayed, escaped, redacted
 from .checks import check_function
 from .snapshot import Snapshot, is_tombstone, preferred_first, unique
 
@@ -121,8 +121,9 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     Raises:
         ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
-    webhooks = tuple({webhook.id: webhook for webhook in webhooks}.values())  # a list may show one twice
+    webhooks = tuple(webhooks)
     snapshot, kept = Snapshot.of(0.0, webhooks), set[int]()
+    webhooks = tuple({webhook.id: webhook for webhook in webhooks}.values())  # a list may show one twice
     create: list[WebhookSpec] = []
     activate: list[Webhook] = []
     deactivate: list[Webhook] = []
@@ -158,4 +159,4 @@ def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
 def _line(one: WebhookSpec | Webhook, change: str) -> str:
     state = change or ("" if one.active else "inactive")
     number = f"(id {one.id})" if isinstance(one, Webhook) else ""
-    return "  ".join(filter(None, (one.webhook_type, f"{one.method} {displayed(one.url)}", state, number)))
+    return escaped("  ".join(filter(None, (one.webhook_type, f"{one.method} {displayed(one.url)}", state, number))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
+from ..redaction import escaped
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -65,5 +66,21 @@ def not_switched(webhook: Webhook) -> GwmsError:
     return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
 
 
+def other_answered(webhook_id: int, webhook: Webhook) -> GwmsError:
+    """Return the error of a request about one webhook that was answered with another.
+
+    Args:
+        webhook_id: The id that was asked for.
+        webhook: The answer.
+    """
+    return GwmsError(f"asked about webhook {webhook_id}, the gateway answered with {webhook.id}, {_described(webhook)}")
+
+
+def contradictory(one: Webhook, other: Webhook) -> GwmsError:
+    """Return the error of a list that shows two webhooks under one id."""
+    text = f"{_described(one)} and as {_described(other)}"
+    return GwmsError(f"the gateway lists webhook {one.id} as {text}: a list that contradicts itself decides nothing")
+
+
 def _described(one: Webhook | WebhookSpec) -> str:
-    return f"{one.url!r} on {one.webhook_type} by {one.method}"
+    return escaped(f"{one.url!r} on {one.webhook_type} by {one.method}")

@@ -112,6 +112,8 @@ class Run:
             item.duplicates += 1
             if item.emitted is not None:
                 await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
+            else:
+                await asyncio.sleep(0)  # else a source that never waits, and repeats itself, stops the event loop
 
     async def _list(self) -> Snapshot:
         """Return a list that may be in flight already; it decides what comes from now on."""

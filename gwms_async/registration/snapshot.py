@@ -7,8 +7,9 @@ from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url
+from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url, same_identity
 from .checks import check_iterable
+from .reasons import contradictory
 
 
 @frozen(eq=False, repr=False)
@@ -29,10 +30,17 @@ class Snapshot:
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
-        """Index a list."""
+        """Index a list.
+
+        Raises:
+            GwmsError: It shows two webhooks under one id.
+        """
         first: dict[Identity, Webhook] = {}
         further: dict[Identity, list[Webhook]] = {}
+        webhooks = tuple(webhooks)
         by_id = {webhook.id: webhook for webhook in webhooks}
+        if len(by_id) < len(webhooks):
+            _check_repeated(webhooks, by_id)
         for number in sorted(by_id):
             webhook = by_id[number]
             identity = webhook.identity
@@ -48,6 +56,13 @@ class Snapshot:
     def get(self, webhook_id: int) -> Webhook | None:
         """Return one webhook; None if it is not listed."""
         return self._by_id.get(webhook_id)
+
+
+def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -> None:
+    """Raise `GwmsError` where a list that shows an id more than once contradicts itself."""
+    for webhook in webhooks:
+        if not same_identity(webhook, by_id[webhook.id]):
+            raise contradictory(webhook, by_id[webhook.id])
 
 
 def is_tombstone(webhook: Webhook) -> bool:

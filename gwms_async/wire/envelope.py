@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
-from ..redaction import redacted
+from ..redaction import escaped, redacted
 from .headers import retry_after
 from .parsing import parse
 
@@ -27,9 +27,11 @@ _LETTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON
 _LONGEST_ESCAPE = 12  # a letter beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
 _ENVELOPE = frozenset({"statusCode", "message", "data"})
-_PAGING = ("meta", "pagination", "paging")
+_PAGING = ("meta", "pagination", "paging", "links", "_links")
 _TOTALS = ("totalCount", "total_count", "total")
 _MORE = ("hasMore", "has_more", "hasNext", "hasNextPage")
+_NEXT = ("next", "nextPage", "next_page", "nextCursor", "next_cursor")  # null where there is none
+_PAGES = ("totalPages", "total_pages", "pageCount", "page_count", "lastPage", "last_page")
 
 
 def open_envelope(
@@ -77,10 +79,15 @@ def open_envelope(
 def _total_in(content: dict[str, Any]) -> float | None:
     """Return how many items there are in all, as far as an envelope says so; infinity if only that there are more."""
     parts = [content, *(inner for name in _PAGING if isinstance(inner := content.get(name), dict))]
-    if any(part.get(name) is True for part in parts for name in _MORE):
+    if any(map(_has_more, parts)):
         return inf
     totals = (_number_or_digits(part.get(name)) for part in parts for name in _TOTALS)
     return max((total for total in totals if total is not None), default=None)
+
+
+def _has_more(part: dict[str, Any]) -> bool:
+    pages = max(_number_or_digits(part.get(name)) or 0 for name in _PAGES)
+    return pages > 1 or any(part.get(name) for name in _NEXT) or any(part.get(name) is True for name in _MORE)
 
 
 def _status_within(value: object, status: int) -> int:
@@ -163,7 +170,7 @@ def _beginning(text: str, most: int) -> str:
 def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
     """Return the beginning of a text in one line, with secrets and the tokens of URLs masked."""
     text = text[: _window(length, secrets)]
-    return " ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length]
+    return escaped(" ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length])[:length]
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:

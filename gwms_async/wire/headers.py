@@ -12,6 +12,7 @@ from ..chain import Response
 
 _TOTALS = {
     "x-total-count": re.compile(r"\s*([0-9]{1,15})\s*"),
+    "x-total": re.compile(r"\s*([0-9]{1,15})\s*"),
     "content-range": re.compile(r"[^/]*/\s*([0-9]{1,15})\s*"),
 }
 # Targets and other parameters are matched to be skipped: they may contain anything.

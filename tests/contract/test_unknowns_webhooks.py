@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -246,3 +247,18 @@ async def test_a_list_in_another_shape(gateway: GwmsEmulator, data: object) -> N
                 await call
 
     assert gateway.count("create") == 0
+
+
+@pytest.mark.parametrize("changes", [{"id": 99, "url": spec().url}, {"id": 1, "url": "https://shop.example/other"}])
+async def test_a_switch_that_is_answered_with_another_webhook(gateway: GwmsEmulator, changes: dict[str, Any]) -> None:
+    """It says nothing of the one that was to be switched: the outcome has that one, and the error both."""
+    held = gateway.add_webhook(spec().url, spec().webhook_type, active=False)
+    gateway.inject(answer(hook_with(**changes)), operation="activate")
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.register_many([spec()])
+
+    (outcome,) = report.outcomes
+    assert outcome.status is OutcomeStatus.FAILED
+    assert outcome.webhook is not None
+    assert outcome.webhook.id == held.id
+    assert f"asked about webhook {held.id}, the gateway answered with {changes['id']}, " in str(outcome.error)

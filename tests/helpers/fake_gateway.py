@@ -66,6 +66,8 @@ class FakeGateway:
     list_lag: float = 0.0
     get_lag: float = 0.0
     answer: Callable[[Webhook], Webhook] = field(default=lambda webhook: webhook)  # to a create
+    lists_as: Callable[[Webhook], Webhook] = field(default=lambda webhook: webhook)
+    aliases: dict[int, int] = field(factory=dict)  # further ids of webhooks
     unique: bool = False
     without_effect: set[str] = field(factory=set)
     stale: list[Webhook] | None = None  # what lists show, once
@@ -93,7 +95,7 @@ class FakeGateway:
         if self.stale is not None:
             stale, self.stale = self.stale, None
             return stale
-        return list(self.seen(self.list_lag).values())
+        return [self.lists_as(webhook) for webhook in self.seen(self.list_lag).values()]
 
     def seen(self, lag: float) -> dict[int, Webhook]:
         """Return what a replica shows that is so many seconds behind."""
@@ -170,9 +172,10 @@ class FakeOperations:
 
         def act() -> Webhook:
             seen = self._gateway.seen(self._gateway.get_lag)
-            if webhook_id not in seen:
+            number = self._gateway.aliases.get(webhook_id, webhook_id)
+            if number not in seen:
                 raise not_found(webhook_id)
-            return seen[webhook_id]
+            return seen[number]
 
         return await self._gateway.handle(self._call, "get", webhook_id, act)
 
@@ -188,7 +191,8 @@ class FakeOperations:
         """Delete a webhook."""
 
         def act() -> None:
-            if self._gateway.webhooks.pop(webhook_id, None) is None:
+            number = self._gateway.aliases.get(webhook_id, webhook_id)
+            if self._gateway.webhooks.pop(number, None) is None:
                 raise not_found(webhook_id)
             self._gateway.changed()
 

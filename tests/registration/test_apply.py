@@ -88,6 +88,7 @@ async def test_deletes_that_fail_or_come_too_late(gateway: GwmsEmulator) -> None
     gateway.add_webhook("", "CREATE_ORDER")
     gateway.inject(Status(501), operation="delete")
     gateway.inject(Status(404), operation="delete", at=2)
+    gateway.inject(Status(404), operation="get")
     async with client(gateway) as gwms:
         plan = await gwms.webhooks.plan([], prune=lambda _: True)
         report = await gwms.webhooks.apply(plan, concurrency=1)

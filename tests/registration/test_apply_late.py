@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from attrs import evolve
 
 from gwms_async import Outcome, OutcomeStatus
@@ -11,7 +12,7 @@ from gwms_async.registration.apply import apply
 from gwms_async.registration.plan import make_plan
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, refused, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, not_found, refused, specs
 
 S = OutcomeStatus
 
@@ -74,5 +75,26 @@ def test_the_copy_that_stays_was_switched_off() -> None:
 
         assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.NOT_STARTED]
         assert list(gateway.webhooks) == [1, 2]
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_delete_that_is_answered_404(is_there: bool) -> None:
+    """Another client was faster, or the gateway has no such route: `get` tells, which may lag for six seconds."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(), specs(1)
+        gateway.add(doomed)
+        plan = make_plan([], gateway.listed(), lambda _: True)
+        gateway.fail("delete", Fault(lambda: not_found(1)))
+        if not is_there:
+            gateway.later(4, gateway.webhooks.clear)
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert outcome.status is (S.FAILED if is_there else S.DELETED)
+        assert outcome.is_failure is is_there
+        assert gateway.count("delete") == 1
 
     virtual_loop.run(main())

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from gwms_async import OutcomeStatus, Webhook, WebhookSpec
+from gwms_async import GwmsError, OutcomeStatus, Webhook, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.report import Outcome
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, specs
 
 S = OutcomeStatus
 LAG = 2.0
@@ -190,5 +190,74 @@ def test_a_delete_without_effect() -> None:
 
         assert outcome.status is S.EXISTING
         assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+def test_a_second_id_for_one_webhook() -> None:
+    """A create is answered with an id that no list shows, under which the gateway knows it too: it is not deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(aliases={1001: 1}), specs(1)
+        gateway.answer = lambda webhook: evolve(webhook, id=1001)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1]
+        assert outcome.is_failure
+        assert "asked about webhook 1001, the gateway answered with 1" in str(outcome.error)
+
+    run(main)
+
+
+def test_lists_that_cut_urls() -> None:
+    """By its id it is as it was created: the error says that a later run, which looks at lists, will not know it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.lists_as = lambda webhook: evolve(webhook, url=webhook.url[:-1])
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[1])
+        assert f"the gateway stores '{spec.url[:-1]}'" in str(outcome.error)
+
+    run(main)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_list_that_contradicts_itself(both: bool) -> None:
+    """It shows an id as two webhooks, so that either may be there: nothing is created."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        held = gateway.add(spec)
+        gateway.stale = [held, evolve(held, url=other.url) if both else held]
+
+        if both:
+            with pytest.raises(GwmsError, match=f"lists webhook 1 as '{spec.url}' .* and as '{other.url}'"):
+                await register(gateway.coordinator(), spec)
+        else:
+            assert [one.status for one in await register(gateway.coordinator(), spec)] == [S.EXISTING]
+
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+@pytest.mark.parametrize("commits_after", [0.0, 1.5, 2.9])
+@pytest.mark.parametrize("list_lag", [0.0, 1.5, 3.2, 4.5, 5.9])
+def test_creates_that_are_never_answered_where_lists_lag(list_lag: float, commits_after: float) -> None:
+    """No answer has an id that a list could lack: what is found late shows that the others may be late, too."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=list_lag), specs(1)
+        gateway.fail("create", *[Fault(lost, commits_after=commits_after)] * 4)
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert list(gateway.webhooks) == [1]
+        assert (outcome.status, outcome.webhook) == (S.RECOVERED, gateway.webhooks[1])
 
     run(main)

@@ -99,6 +99,9 @@ def test_a_plan_reads_like_a_diff() -> None:
     ]
     assert str(plan).isascii()
     assert str(Plan()) == "nothing to do, 0 unchanged"
+    assert str(Plan(delete=(hook(4, "\x1b[2J\ud83d"),))).startswith(
+        "- CREATE_ORDER  POST https://shop.example/\\x1b[2J\\ud83d"
+    )
 
 
 def test_a_prefix_claims_what_begins_with_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import cycle, islice
 
 import pytest
 from attrs import evolve
@@ -55,6 +56,24 @@ def test_an_asynchronous_source() -> None:
 
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 20
         assert len(gateway.webhooks) == 20
+
+    virtual_loop.run(main())
+
+
+def test_a_source_that_repeats_itself_without_end() -> None:
+    """Although it never waits, creates are sent and answered meanwhile."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", Fault(takes=0.0))
+        source = islice(cycle(specs(1)), 100_000)  # ended, for a test that fails must end too
+
+        stream = register_stream(gateway.coordinator(), source, concurrency=4)
+        first = await anext(stream)
+        await stream.aclose()
+
+        assert first.status is S.CREATED
+        assert next(source, None) is not None
 
     virtual_loop.run(main())
 

@@ -137,6 +137,13 @@ def test_the_next_page_may_stand_in_a_header_of_its_own() -> None:
         b'"total":0,"hasMore":true',
         b'"total":0,"meta":{"total":3}',
         b'"paging":{"hasNextPage":true}',
+        b'"next":"/v21/webhooks?page=2"',
+        b'"links":{"next":"/v21/webhooks?page=2","last":"/v21/webhooks?page=3"}',
+        b'"_links":{"next":{"href":"/v21/webhooks?page=2"}}',
+        b'"nextPage":2',
+        b'"meta":{"nextCursor":"YWJj"}',
+        b'"meta":{"page":1,"totalPages":2}',
+        b'"meta":{"current_page":1,"last_page":"2"}',
     ],
 )
 def test_envelopes_that_say_there_is_more(more: bytes) -> None:
@@ -148,7 +155,17 @@ def test_envelopes_that_say_there_is_more(more: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "whole", [b'"total":0', b'"meta":{"total":null}', b'"hasMore":false', b'"meta":[],"total":"?"']
+    "whole",
+    [
+        b'"total":0',
+        b'"meta":{"total":null}',
+        b'"hasMore":false',
+        b'"meta":[],"total":"?"',
+        b'"links":{"next":null,"last":"/v21/webhooks?page=1"}',
+        b'"nextCursor":"","nextPage":0,"next":{}',
+        b'"meta":{"page":1,"totalPages":1}',
+        b'"meta":{"last_page":null}',
+    ],
 )
 def test_envelopes_of_whole_lists(whole: bytes) -> None:
     """Other fields do no harm."""
@@ -163,6 +180,7 @@ def test_envelopes_of_whole_lists(whole: bytes) -> None:
         (206, {}),
         (206, {"content-range": "items 0-1/3"}),
         (200, {"x-total-count": " 3"}),
+        (200, {"x-total": "3"}),
         (200, {"content-range": "a/3"}),
     ],
 )

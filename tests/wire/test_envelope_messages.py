@@ -34,6 +34,7 @@ def explained(message: Any, *secrets: str) -> str:
         ({"": ""}, ":"),
         (["a\nERROR forged", "b"], "a ERROR forged; b"),
         (["; "], ";"),
+        ("\x1b[31mred \ud83d", "\\x1b[31mred \\ud83d"),
     ],
 )
 def test_all_parts_of_a_message_are_shown(message: Any, text: str) -> None:
