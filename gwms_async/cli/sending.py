@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-async def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+async def send(method: str, url: str, body: bytes | None, headers: Sequence[tuple[str, str]]) -> Reply:
     """Send a request as it is, its URL percent-encoded, through the proxy unless the receiver is on this machine.
 
     Raises:

@@ -110,7 +110,9 @@ def forwarding(base: str) -> Respond:
 
     async def respond(request: web.Request, delivery: Delivery) -> web.Response:
         url = f"{base.rstrip('/')}/{_BEFORE_NAME.sub('', request.raw_path, count=1)}"
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
+        # In lower case: of a name that is repeated in another spelling, aiohttp would keep the last value only.
+        named = [(name.lower(), value) for name, value in request.headers.items()]
+        headers = [(name, value) for name, value in named if name not in _OWN_HEADERS]
         body = delivery.body if delivery.method is HttpMethod.POST else None
         try:
             reply = await send(request.method, url, body, headers)

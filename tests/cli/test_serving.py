@@ -108,11 +108,12 @@ async def test_forwarding_to_an_application() -> None:
 
 
 async def test_headers_of_forwarded_deliveries() -> None:
-    """Those of the connection are its own; what says how to go on is handed back."""
-    headers = []
+    """Those of the connection are its own, repeated ones stay apart; what says how to go on is handed back."""
+    headers, repeated = [], list[str]()
 
     async def answer(request: web.Request) -> web.Response:
         headers.append({name.lower(): value for name, value in request.headers.items()})
+        repeated.extend(request.headers.getall("X-Own"))
         assert await request.read() == b"{}"
         return web.Response(status=503, body=b"later", headers={"Retry-After": "7", "Server": "theirs"})
 
@@ -122,14 +123,16 @@ async def test_headers_of_forwarded_deliveries() -> None:
         aiohttp_host(app) as app_port,
         listener(forwarding(f"http://127.0.0.1:{app_port}")) as (port, _),
     ):
-        lines = ("X-Own: 1", "Transfer-Encoding: chunked", "TE: trailers", "Content-Type: text/x")
-        response = await exchange(port, "POST", PATH, *lines, body=b"2\r\n{}\r\n0\r\n\r\n")
+        lines = ("Transfer-Encoding: chunked", "TE: trailers", "Content-Type: text/x")
+        own = ("X-Own: 1", "X-Own: 2, 3", "x-own: 4")
+        response = await exchange(port, "POST", PATH, *lines, *own, body=b"2\r\n{}\r\n0\r\n\r\n")
 
     assert response.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 7\r\n" in response
     assert b"theirs" not in response
     (seen,) = headers
-    assert (seen["host"], seen["x-own"], seen["content-type"]) == (f"127.0.0.1:{app_port}", "1", "text/x")
+    assert (seen["host"], seen["content-type"]) == (f"127.0.0.1:{app_port}", "text/x")
+    assert repeated == ["1", "2, 3", "4"]
     assert (seen["content-length"], seen.keys() & {"te", "transfer-encoding"}) == ("2", set())
 
 
