@@ -11,13 +11,11 @@ from .output import Exit, print_message
 from .problems import RefusedError
 
 
-def confirm_delete(count: int) -> Exit | None:
+def confirm_delete(count: int) -> None:
     """Ask whether to delete webhooks.
 
-    Returns:
-        None to go ahead, else the exit code to end with.
-
     Raises:
+        click.exceptions.Exit: The answer is no.
         RefusedError: There is no terminal.
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
@@ -27,10 +25,10 @@ def confirm_delete(count: int) -> Exit | None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     before_term = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        if click.confirm(f"Delete {what}?", err=True):
-            return None
+        is_confirmed = click.confirm(f"Delete {what}?", err=True)
     finally:
         signal.signal(signal.SIGINT, before)
         signal.signal(signal.SIGTERM, before_term)
-    print_message("Nothing was changed.")
-    return Exit.FAILED
+    if not is_confirmed:
+        print_message("Nothing was changed.")
+        raise click.exceptions.Exit(Exit.FAILED)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import cycle, islice
-from typing import Any
 
 import click
 from attrs import asdict, frozen
@@ -30,8 +29,8 @@ from ..testing import (
     Status,
     StoredWebhook,
 )
-from .loop import run
-from .output import Exit, handle_errors, json_option, print_json, progress_bar
+from .loop import asynchronous
+from .output import Exit, json_option, print_json, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
@@ -79,7 +78,8 @@ class RunFigures:
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @json_option
-def demo(seed: int | None, **options: Any) -> int:
+@asynchronous
+async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool, as_json: bool) -> Exit:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -87,10 +87,6 @@ def demo(seed: int | None, **options: Any) -> int:
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    return run(handle_errors(_run_demo(seed=seed, **options)))
-
-
-async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool, as_json: bool) -> Exit:
     console = Console(stderr=as_json)
     first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
     if as_json:

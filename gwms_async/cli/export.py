@@ -18,8 +18,8 @@ from ..registration.plan import claimed_by
 from ..registration.snapshot import is_tombstone, preferred_first
 from .access import Access, with_access
 from .file import LIMIT, is_prefix
-from .loop import run
-from .output import Exit, handle_errors, print_message
+from .loop import asynchronous
+from .output import print_message
 from .problems import RefusedError
 from .receiver import receiver_of
 
@@ -39,7 +39,8 @@ _TEMPLATE = """\
 @click.command()
 @click.option("--prefix", metavar="URL", help="Only webhooks whose URL begins with this; it must end with a slash.")
 @with_access
-def export(prefix: str | None, access: Access) -> int:
+@asynchronous
+async def export(prefix: str | None, access: Access) -> None:
     """Print existing webhooks as a file for `plan` and `apply`.
 
     Webhooks that a file cannot express are comments, with the reason. Secret URLs are never printed: those that
@@ -47,10 +48,6 @@ def export(prefix: str | None, access: Access) -> int:
     """
     if prefix is not None and not is_prefix(prefix):
         raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
-    return run(handle_errors(_export(access, prefix)))
-
-
-async def _export(access: Access, prefix: str | None) -> Exit:
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
     try:
@@ -61,7 +58,6 @@ async def _export(access: Access, prefix: str | None) -> Exit:
     click.echo(text, nl=False)
     if len(text) > LIMIT:
         print_message(f"Warning: `plan` and `apply` read files of at most {LIMIT:,} bytes; use --prefix to split it")
-    return Exit.DONE
 
 
 def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> str:

@@ -11,23 +11,20 @@ from .. import FileTokenStore, MemoryTokenStore, Token
 from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
-from .loop import run
+from .loop import asynchronous
 from .options import common_options
-from .output import Exit, handle_errors, json_option, print_result
+from .output import json_option, print_result
 
 
 @click.command()
 @with_access
 @json_option
-def login(access: Access, *, as_json: bool) -> int:
+@asynchronous
+async def login(access: Access, *, as_json: bool) -> None:
     """Log in again and show when the token expires.
 
     Also lists the webhooks, to check the e-shop's API key.
     """
-    return run(handle_errors(_log_in(access, as_json=as_json)))
-
-
-async def _log_in(access: Access, *, as_json: bool) -> Exit:
     fresh, cache = MemoryTokenStore(), cached_tokens()
     async with access.client(fresh) as gwms:
         webhooks = await gwms.webhooks.list()
@@ -41,13 +38,13 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
         f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.",
         as_json=as_json,
     )
-    return Exit.DONE
 
 
 @click.command()
 @common_options
 @json_option
-def logout(*, as_json: bool) -> int:
+@asynchronous
+async def logout(*, as_json: bool) -> None:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
@@ -55,11 +52,7 @@ def logout(*, as_json: bool) -> int:
     settings = find_settings()
     if "username" not in settings:
         raise click.UsageError("set GWMS_USERNAME in the environment")
-    return run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json)))
-
-
-async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
+    username, base_url = settings["username"][0], settings["base_url"][0]
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
     print_result({"username": username, "deleted": deleted}, text, as_json=as_json)
-    return Exit.DONE

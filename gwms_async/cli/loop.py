@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 from .lazy import INTERRUPTED
 from .logs import shown_logs
+from .output import handle_errors
 
 _TERMINATED = 143
 _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
 
 
-def run(command: Coroutine[Any, Any, int]) -> int:
+def asynchronous(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int | None]:
+    """Make a command of a coroutine function, which must not wait for a key: errors and Ctrl-C end it with one line."""
+
+    @wraps(command)
+    def wrapper(*args: Any, **options: Any) -> int | None:
+        return run(handle_errors(command(*args, **options)))
+
+    return wrapper
+
+
+def run(command: Coroutine[Any, Any, int | None]) -> int | None:
     """Run a command to its end, on uvloop where it is installed; SIGTERM or Ctrl-Break interrupts it, as Ctrl-C does.
 
     Returns:
@@ -24,7 +36,7 @@ def run(command: Coroutine[Any, Any, int]) -> int:
         return runner.run(_stoppable(command))
 
 
-async def _stoppable(command: Coroutine[Any, Any, int]) -> int:
+async def _stoppable(command: Coroutine[Any, Any, int | None]) -> int | None:
     loop, task, signals = asyncio.get_running_loop(), asyncio.ensure_future(command), list[int]()
 
     def stop(number: int, _: object) -> None:

@@ -7,7 +7,8 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -83,13 +84,13 @@ def exit_code_for_all(results: Iterable[Outcome | BulkResult]) -> Exit:
     return Exit.REJECTED if all(isinstance(one.error, _REJECTIONS) for one in failures) else Exit.FAILED
 
 
-async def handle_errors(work: Awaitable[int], when_interrupted: Callable[[], str] = lambda: "interrupted") -> int:
-    """Run a command's work; errors and Ctrl-C end it with one line, for Ctrl-C that of `when_interrupted`."""
+async def handle_errors(work: Awaitable[int | None]) -> int | None:
+    """Run a command's work; errors and Ctrl-C end it with one line."""
     started = time.monotonic()
     try:
         return await work
-    except asyncio.CancelledError:
-        _print_error(InterruptedError(when_interrupted()), prefix="")
+    except asyncio.CancelledError as error:
+        _print_error(InterruptedError(str(error) or "interrupted"), prefix="")
         return Exit.INTERRUPTED
     except (GwmsError, OSError, ValueError) as error:  # ValueError: a webhook that cannot be registered
         _print_error(error, time.monotonic() - started)
@@ -171,6 +172,15 @@ def summary(results: Iterable[Outcome | BulkResult]) -> str:
     """Count results by status: "2 created, 1 failed"."""
     counts = Counter(result.status for result in results)
     return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status]) or "nothing was done"
+
+
+@contextmanager
+def counted(results: Iterable[Outcome | BulkResult], advice: str) -> Iterator[None]:
+    """Let Ctrl-C meanwhile end the command with a line that counts the results, as they are then, and gives advice."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise asyncio.CancelledError(f"interrupted: {summary(results)}; {advice}") from None
 
 
 def progress_bar(console: Console) -> Progress:

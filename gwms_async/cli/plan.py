@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from .loop import run
 from .options import concurrency_option
 from .output import (
     Exit,
+    counted,
     exit_code_for_all,
     handle_errors,
     json_option,
@@ -28,7 +28,6 @@ from .output import (
     progress_bar,
     show_urls_option,
     spec_json,
-    summary,
     webhook_json,
 )
 
@@ -47,13 +46,12 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-def plan(path: str, access: Access, **flags: bool) -> int:
+def plan(path: str, access: Access, **flags: bool) -> int | None:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
-    wanted = _read(path, prune=flags["prune"])
-    return run(handle_errors(_show_plan(wanted, access, **flags)))
+    return run(handle_errors(_show_plan(_read(path, prune=flags["prune"]), access, **flags)))
 
 
 @click.command()
@@ -66,18 +64,13 @@ def plan(path: str, access: Access, **flags: bool) -> int:
 @with_access
 @show_urls_option
 @json_option
-def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> int:
+def apply(path: str, access: Access, **flags: Any) -> int | None:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    wanted, done = _read(path, prune=flags["prune"]), dict[object, Outcome]()
-    if dry_run:
-        work = _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"], exit_code=False)
-    else:
-        work = apply_file(wanted, access, done, **flags)
-    return run(handle_errors(work, partial(_interrupted, path, done)))
+    return run(handle_errors(_show_or_apply(_read(path, prune=flags["prune"]), path, access, **flags)))
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
@@ -87,7 +80,17 @@ def _read(path: str, *, prune: bool) -> WebhookFile:
     return wanted
 
 
-async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool, exit_code: bool) -> Exit:
+async def _show_or_apply(wanted: WebhookFile, path: str, access: Access, *, dry_run: bool, **flags: Any) -> Exit:
+    if dry_run:
+        return await _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"])
+    done = dict[object, Outcome]()
+    with counted(done.values(), f"run `gwms apply {path}` again to continue"):
+        return await apply_file(wanted, access, done, **flags)
+
+
+async def _show_plan(
+    wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool, exit_code: bool = False
+) -> Exit:
     async with access.client() as gwms:
         planned, unlisted = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
     if as_json:
@@ -148,8 +151,8 @@ async def apply_file(
                 f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
                 "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
             )
-        if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
-            return refusal
+        if planned.delete and not yes:
+            confirm_delete(len(planned.delete))
         report = await _apply(gwms, planned, done, as_json=as_json, force=force, concurrency=concurrency)
     if not as_json:
         print_output(report)
@@ -172,7 +175,3 @@ async def _apply(
 
     with bar:
         return await gwms.webhooks.apply(planned, on_outcome=record, **options)
-
-
-def _interrupted(path: str, done: dict[object, Outcome]) -> str:
-    return f"interrupted: {summary(done.values())}; run `gwms apply {path}` again to continue"

@@ -40,7 +40,7 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualIoLoop)
         monkeypatch.setattr(demo, "GwmsClient", virtual_client(loop))
-        monkeypatch.setattr(demo, "run", runner.run)
+        monkeypatch.setattr("gwms_async.cli.loop.run", runner.run)
         yield
 
 

@@ -203,7 +203,7 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     gateway.latency = 0.01
     access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
     done = dict[object, Outcome]()
-    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **FLAGS), lambda: str(len(done))))
+    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **FLAGS)))
     await until(lambda: done)
     task.cancel()
 
