@@ -84,23 +84,21 @@ def find_settings() -> Settings:
     if eshop and not profile:
         raise click.UsageError("--eshop needs a profile: pass --profile or set GWMS_PROFILE")
     values = load_profile(profile, eshop) if profile else {}
-    chosen = values if "gwms.profile" in options else {"api_key": values["api_key"]} if eshop else {}
-    found: Settings = {}
+    in_profile = {name: (value, f"profile {profile}") for name, value in values.items()}
+    chosen = [name for name in values if "gwms.profile" in options or (eshop and name == "api_key")]
+    found: Settings = {"base_url": (PRODUCTION, "default"), **in_profile}
     for name in SETTINGS:
         option, variable = f"--{name.replace('_', '-')}", f"GWMS_{name.upper()}"
-        sources = (
-            (options.get(f"gwms.{name}"), option),
-            (chosen.get(name), f"profile {profile}"),
-            (os.environ.get(variable), variable),
-            (values.get(name), f"profile {profile}"),
-            (PRODUCTION if name == "base_url" else None, "default"),
-        )
-        known = [(value, source) for value, source in sources if value]
-        found |= {name: known[0]} if known else {}
-        if name in {"password", "api_key"} and options.get(f"gwms.{name}"):
-            print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
-    options["gwms.settings"] = found
-    return found
+        if value := os.environ.get(variable):
+            found[name] = value, variable
+        if name in chosen:
+            found[name] = in_profile[name]
+        if value := options.get(f"gwms.{name}"):
+            found[name] = value, option
+            if name in {"password", "api_key"}:
+                print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
+    options["gwms.settings"] = {name: found[name] for name in SETTINGS if name in found}
+    return options["gwms.settings"]
 
 
 def make_access(settings: Settings) -> Access:

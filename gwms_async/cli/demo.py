@@ -30,7 +30,8 @@ from ..testing import (
     StoredWebhook,
 )
 from .loop import asynchronous
-from .output import Exit, json_option, print_json, progress_bar
+from .options import json_option
+from .output import Exit, is_json, print_json, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
@@ -79,7 +80,7 @@ class RunFigures:
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @json_option
 @asynchronous
-async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool, as_json: bool) -> Exit:
+async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool) -> Exit:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -87,9 +88,9 @@ async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bo
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    console = Console(stderr=as_json)
+    console = Console(stderr=is_json())
     first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
-    if as_json:
+    if is_json():
         options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
         print_json({**options, "first": asdict(first), "second": asdict(second)})
     return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED

@@ -21,8 +21,9 @@ from .. import testing
 from ..testing import Fault, GwmsEmulator, RateLimit, Status
 from .access import is_interactive
 from .logs import REQUESTS
-from .loop import asynchronous
-from .output import Exit, json_option, print_json, print_message, print_output
+from .loop import run
+from .options import json_option
+from .output import Exit, is_json, print_json, print_message, print_output
 from .problems import port_error
 from .profiles import closest
 from .receiver import VARIABLE
@@ -42,17 +43,7 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-@asynchronous
-async def emulator(
-    command: tuple[str, ...],
-    rate: float | None,
-    faults: tuple[str, ...],
-    deliver_to: str | None,
-    *,
-    opens: bool,
-    as_json: bool,
-    **options: Any,
-) -> int:
+def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> int | None:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
@@ -65,6 +56,7 @@ async def emulator(
     A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
     hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3
     """
+    deliver_to, opens = options.pop("deliver_to"), options.pop("opens")
     limit = None if rate is None else RateLimit(rate, ceil(rate))
     gateway = GwmsEmulator(rate_limit=limit, **options)
     for text in faults:
@@ -75,7 +67,7 @@ async def emulator(
         except ValueError as error:
             raise click.UsageError(f"--deliver-to: {error}") from None
     is_shown = opens or deliver_to is not None
-    return await serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens)
+    return run(serve(gateway, command, as_json=is_json(), is_shown=is_shown, opens=opens))
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:

@@ -16,8 +16,8 @@ from .access import Access, find_settings, make_access
 from .hosts import warning
 from .lines import Lines
 from .loop import run
-from .options import common_options
-from .output import Exit, handle_errors, json_option, print_message
+from .options import common_options, json_option
+from .output import Exit, is_json, print_message
 from .problems import RefusedError, describe
 from .receiver import BASE_URL, EVENT_TYPE, VARIABLE, Checked, receiver_of
 from .serving import Respond, answering, forwarding, keep, serving
@@ -50,9 +50,8 @@ def listen(
     *,
     register: bool,
     headers: bool,
-    as_json: bool,
     **where: Any,
-) -> int:
+) -> int | None:
     """Show deliveries as they come, one line each, until Ctrl-C.
 
     The URLs are derived from GWMS_WEBHOOK_SECRET, or with --register from a random secret if that is not set. Only
@@ -65,8 +64,8 @@ def listen(
     access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
-    lines = Lines(headers=headers, as_json=as_json)
-    return run(handle_errors(_listen(receiver, respond, lines, access=access, **where)))
+    lines = Lines(headers=headers, as_json=is_json())
+    return run(_listen(receiver, respond, lines, access=access, **where))
 
 
 async def _listen(

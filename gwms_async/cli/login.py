@@ -12,15 +12,15 @@ from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
 from .loop import asynchronous
-from .options import common_options
-from .output import json_option, print_result
+from .options import common_options, json_option
+from .output import print_result
 
 
 @click.command()
 @with_access
 @json_option
 @asynchronous
-async def login(access: Access, *, as_json: bool) -> None:
+async def login(access: Access) -> None:
     """Log in again and show when the token expires.
 
     Also lists the webhooks, to check the e-shop's API key.
@@ -34,9 +34,8 @@ async def login(access: Access, *, as_json: bool) -> None:
     expires_at = token.expires_at and datetime.fromtimestamp(token.expires_at, UTC)
     validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
     print_result(
-        {"username": access.username, "expires_at": expires_at and expires_at.isoformat(), "webhooks": len(webhooks)},
+        {"username": access.username, "expires_at": expires_at, "webhooks": len(webhooks)},
         f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.",
-        as_json=as_json,
     )
 
 
@@ -44,7 +43,7 @@ async def login(access: Access, *, as_json: bool) -> None:
 @common_options
 @json_option
 @asynchronous
-async def logout(*, as_json: bool) -> None:
+async def logout() -> None:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
@@ -55,4 +54,4 @@ async def logout(*, as_json: bool) -> None:
     username, base_url = settings["username"][0], settings["base_url"][0]
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
-    print_result({"username": username, "deleted": deleted}, text, as_json=as_json)
+    print_result({"username": username, "deleted": deleted}, text)

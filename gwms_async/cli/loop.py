@@ -17,23 +17,25 @@ _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Brea
 
 
 def asynchronous(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int | None]:
-    """Make a command of a coroutine function, which must not wait for a key: errors and Ctrl-C end it with one line."""
+    """Make a command of a coroutine function, which must not wait for input."""
 
     @wraps(command)
     def wrapper(*args: Any, **options: Any) -> int | None:
-        return run(handle_errors(command(*args, **options)))
+        return run(command(*args, **options))
 
     return wrapper
 
 
 def run(command: Coroutine[Any, Any, int | None]) -> int | None:
-    """Run a command to its end, on uvloop where it is installed; SIGTERM or Ctrl-Break interrupts it, as Ctrl-C does.
+    """Run a command to its end, on uvloop where it is installed; errors and Ctrl-C end it with one line.
+
+    SIGTERM or Ctrl-Break interrupts it as Ctrl-C does.
 
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
     """
     with shown_logs(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_stoppable(command))
+        return runner.run(_stoppable(handle_errors(command)))
 
 
 async def _stoppable(command: Coroutine[Any, Any, int | None]) -> int | None:

@@ -14,22 +14,8 @@ from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .hosts import warning
 from .loop import run
-from .options import concurrency_option
-from .output import (
-    Exit,
-    counted,
-    exit_code_for_all,
-    handle_errors,
-    json_option,
-    outcome_json,
-    print_json,
-    print_message,
-    print_output,
-    progress_bar,
-    show_urls_option,
-    spec_json,
-    webhook_json,
-)
+from .options import concurrency_option, json_option, show_urls_option
+from .output import Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar
 
 _file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 _prune = click.option(
@@ -51,7 +37,7 @@ def plan(path: str, access: Access, **flags: bool) -> int | None:
 
     FILE may be - for standard input.
     """
-    return run(handle_errors(_show_plan(_read(path, prune=flags["prune"]), access, **flags)))
+    return run(_show_plan(_read(path, prune=flags["prune"]), access, **flags))
 
 
 @click.command()
@@ -70,7 +56,7 @@ def apply(path: str, access: Access, **flags: Any) -> int | None:
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    return run(handle_errors(_show_or_apply(_read(path, prune=flags["prune"]), path, access, **flags)))
+    return run(_apply(_read(path, prune=flags["prune"]), access, path, **flags))
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
@@ -80,88 +66,66 @@ def _read(path: str, *, prune: bool) -> WebhookFile:
     return wanted
 
 
-async def _show_or_apply(wanted: WebhookFile, path: str, access: Access, *, dry_run: bool, **flags: Any) -> Exit:
-    if dry_run:
-        return await _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"])
-    done = dict[object, Outcome]()
-    with counted(done.values(), f"run `gwms apply {path}` again to continue"):
-        return await apply_file(wanted, access, done, **flags)
-
-
-async def _show_plan(
-    wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool, exit_code: bool = False
-) -> Exit:
+async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, exit_code: bool = False) -> Exit:
     async with access.client() as gwms:
-        planned, unlisted = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
-    if as_json:
-        print_json(_plan_json(planned, unlisted))
+        planned, unlisted = await _plan(gwms, wanted, access, prune=prune)
+    if is_json():
+        figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
+        parts = {name: getattr(planned, name) for name in ("create", "activate", "deactivate", "delete", "unchanged")}
+        print_json({**figures, "unlisted": unlisted, **parts})
     return Exit.DIFFERS if exit_code and planned.changes else Exit.DONE
 
 
-async def _plan(
-    gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool
-) -> tuple[Plan, int]:
+async def _plan(gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool) -> tuple[Plan, int]:
     """Make the plan, show it unless as JSON, and count what the file does not list: under its prefix, if it has one."""
     if text := warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
     pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
     planned, unlisted = pruned if prune else evolve(pruned, delete=(), claimed=0), len(pruned.delete)
-    if not as_json:
-        print_output(planned)
-    if unlisted and not as_json and not prune:
+    if is_json():
+        return planned, unlisted
+    print_output(planned)
+    if unlisted and not prune:
         under = f"under {wanted.scope}; --prune would delete {'it' if unlisted == 1 else 'them'}"
         print_output(f"{unlisted} more {under if wanted.scope else 'in the e-shop that the file does not list'}")
     return planned, unlisted
 
 
-def _plan_json(planned: Plan, unlisted: int) -> dict[str, Any]:
-    figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
-    there = {name: getattr(planned, name) for name in ("activate", "deactivate", "delete", "unchanged")}
-    return {
-        **figures,
-        "unlisted": unlisted,
-        "create": [spec_json(spec) for spec in planned.create],
-        **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
-    }
+async def _apply(wanted: WebhookFile, access: Access, path: str, *, dry_run: bool, **flags: Any) -> Exit:
+    if dry_run:
+        return await _show_plan(wanted, access, prune=flags["prune"])
+    done = dict[object, Outcome]()
+    with counted(done.values(), f"run `gwms apply {path}` again to continue"):
+        return await apply_file(wanted, access, done, **flags)
 
 
 async def apply_file(
-    wanted: WebhookFile,
-    access: Access,
-    done: dict[object, Outcome],
-    *,
-    prune: bool,
-    yes: bool,
-    force: bool,
-    concurrency: int,
-    as_json: bool,
+    wanted: WebhookFile, access: Access, done: dict[object, Outcome], *, prune: bool, yes: bool, **options: Any
 ) -> Exit:
     """Plan, confirm deletions, and apply; the keyword arguments are the options of the command.
 
     Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
-        planned, _ = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
+        planned, _ = await _plan(gwms, wanted, access, prune=prune)
         if not planned.changes:
-            for webhook in planned.unchanged if as_json else ():
-                print_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
+            for webhook in planned.unchanged if is_json() else ():
+                print_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook))
             return Exit.DONE
-        if planned.needs_force and not force:
+        if planned.needs_force and not options["force"]:
             raise PlanRefusedError(
                 f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
                 "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
             )
         if planned.delete and not yes:
             confirm_delete(len(planned.delete))
-        report = await _apply(gwms, planned, done, as_json=as_json, force=force, concurrency=concurrency)
-    if not as_json:
+        report = await _carry_out(gwms, planned, done, **options)
+    if not is_json():
         print_output(report)
     return exit_code_for_all(report.outcomes)
 
 
-async def _apply(
-    gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *, as_json: bool, **options: Any
-) -> Report:
+async def _carry_out(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], **options: Any) -> Report:
     bar = progress_bar(Console(stderr=True))
     task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
     unwanted = {webhook.id for webhook in planned.delete}
@@ -170,8 +134,8 @@ async def _apply(
         webhook_id = outcome.webhook and outcome.webhook.id
         done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
         bar.update(task, completed=len(done))
-        if as_json:
-            print_json(outcome_json(outcome))
+        if is_json():
+            print_json(outcome)
 
     with bar:
         return await gwms.webhooks.apply(planned, on_outcome=record, **options)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .. import Webhook, WebhookType
 from ..redaction import displayed
-from .output import print_result, printable, webhook_json
+from .output import print_result, printable
 
 _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
 """For each state its mark, the mark where the encoding may lack that, and its style."""
@@ -47,11 +47,11 @@ def print_table(webhooks: Iterable[Webhook]) -> None:
     console.print(table)
 
 
-def print_webhook(webhook: Webhook, *, as_json: bool) -> None:
+def print_webhook(webhook: Webhook) -> None:
     """Print one webhook, as JSON or a field per line; those without a value are left out."""
     fields = {**_fields(webhook), "unregistered (UTC)": _utc(webhook.unregistered_at)}
     text = "\n".join(f"{name}: {text}" for name, text in fields.items() if text)
-    print_result(webhook_json(webhook), text, as_json=as_json)
+    print_result(webhook, text)
 
 
 def states(webhooks: Iterable[Webhook]) -> States:

@@ -13,20 +13,8 @@ from ..redaction import redacted
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .loop import asynchronous
-from .options import concurrency_option, method_option
-from .output import (
-    BulkResult,
-    Exit,
-    counted,
-    exit_code_for_all,
-    json_option,
-    outcome_json,
-    print_json,
-    print_message,
-    print_result,
-    show_urls_option,
-    webhook_json,
-)
+from .options import concurrency_option, json_option, method_option, show_urls_option
+from .output import BulkResult, Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_result
 from .problems import describe
 from .receiver import EVENT_TYPE
 from .table import print_matrix, print_table, print_webhook, states
@@ -47,15 +35,13 @@ def webhooks() -> None:
 @show_urls_option
 @json_option
 @asynchronous
-async def list_webhooks(access: Access, *, matrix: bool, as_json: bool) -> None:
+async def list_webhooks(access: Access, *, matrix: bool) -> None:
     """List all webhooks of the e-shop."""
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
-    if as_json and matrix:
-        print_json(states(found))
-    elif as_json:
-        for webhook in found:
-            print_json(webhook_json(webhook))
+    if is_json():
+        for one in [states(found)] if matrix else found:
+            print_json(one)
     elif not found:
         print_message("no webhooks yet")
     else:
@@ -68,10 +54,10 @@ async def list_webhooks(access: Access, *, matrix: bool, as_json: bool) -> None:
 @show_urls_option
 @json_option
 @asynchronous
-async def get(webhook_id: int, access: Access, *, as_json: bool) -> None:
+async def get(webhook_id: int, access: Access) -> None:
     """Show one webhook."""
     async with access.client() as gwms:
-        print_webhook(await gwms.webhooks.get(webhook_id), as_json=as_json)
+        print_webhook(await gwms.webhooks.get(webhook_id))
 
 
 @webhooks.command()
@@ -85,14 +71,7 @@ async def get(webhook_id: int, access: Access, *, as_json: bool) -> None:
 @json_option
 @asynchronous
 async def create(
-    access: Access,
-    url: str,
-    events: tuple[WebhookType, ...],
-    method: str | None,
-    concurrency: int,
-    *,
-    inactive: bool,
-    as_json: bool,
+    access: Access, url: str, events: tuple[WebhookType, ...], method: str | None, concurrency: int, *, inactive: bool
 ) -> Exit:
     """Create webhooks for a URL, one per event type.
 
@@ -104,7 +83,7 @@ async def create(
     def record(outcome: Outcome) -> None:
         done[outcome.spec.identity] = outcome
         webhook_id = f" (id {outcome.webhook.id})" if outcome.webhook else ""
-        print_result(outcome_json(outcome), f"{outcome}{webhook_id}", as_json=as_json)
+        print_result(outcome, f"{outcome}{webhook_id}")
 
     with counted(done.values(), _AGAIN):
         async with access.client() as gwms:
@@ -122,14 +101,14 @@ async def create(
 @show_urls_option
 @json_option
 @asynchronous
-async def update(webhook_id: int, access: Access, *, as_json: bool, **changes: Any) -> None:
+async def update(webhook_id: int, access: Access, **changes: Any) -> None:
     """Update a webhook; fields you leave out are unchanged."""
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
         raise click.UsageError("nothing to update: pass --url, --event, --method, --active or --inactive")
     async with access.client() as gwms:
         webhook = await gwms.webhooks.get(webhook_id)
-        print_webhook(await gwms.webhooks.update(webhook_id, evolve(webhook.spec, **changes)), as_json=as_json)
+        print_webhook(await gwms.webhooks.update(webhook_id, evolve(webhook.spec, **changes)))
 
 
 def _bulk_command(name: str, text: str) -> None:
@@ -138,8 +117,8 @@ def _bulk_command(name: str, text: str) -> None:
     @with_access
     @json_option
     @asynchronous
-    async def command(ids: tuple[int, ...], access: Access, *, as_json: bool) -> Exit:
-        return await _change_each(name, ids, access, as_json=as_json)
+    async def command(ids: tuple[int, ...], access: Access) -> Exit:
+        return await _change_each(name, ids, access)
 
 
 _bulk_command("activate", "Resume deliveries.")
@@ -152,14 +131,14 @@ _bulk_command("deactivate", "Pause deliveries.")
 @with_access
 @json_option
 @asynchronous
-async def delete(ids: tuple[int, ...], access: Access, *, yes: bool, as_json: bool) -> Exit:
+async def delete(ids: tuple[int, ...], access: Access, *, yes: bool) -> Exit:
     """Delete webhooks."""
     if not yes:
         confirm_delete(len(set(ids)))
-    return await _change_each("delete", ids, access, as_json=as_json)
+    return await _change_each("delete", ids, access)
 
 
-async def _change_each(operation: str, ids: Iterable[int], access: Access, *, as_json: bool) -> Exit:
+async def _change_each(operation: str, ids: Iterable[int], access: Access) -> Exit:
     """Activate, deactivate or delete webhooks; an id that is repeated counts once."""
     results = list[BulkResult]()
     with counted(results, _AGAIN):
@@ -169,7 +148,7 @@ async def _change_each(operation: str, ids: Iterable[int], access: Access, *, as
                 results.append(result)
                 text = describe(result.error) if result.error else None
                 line = f"{result.status}: {webhook_id}" + (f": {text}" if text else "")
-                print_result({"status": result.status, "id": webhook_id, "error": text}, line, as_json=as_json)
+                print_result({"status": result.status, "id": webhook_id, "error": text}, line)
     return exit_code_for_all(results)
 
 
@@ -185,6 +164,6 @@ async def _change(gwms: GwmsClient, operation: str, webhook_id: int) -> BulkResu
 
 @webhooks.command()
 @json_option
-def types(*, as_json: bool) -> None:
+def types() -> None:
     """List the event types."""
-    print_result({"types": [*WebhookType]}, "\n".join(WebhookType), as_json=as_json)
+    print_result({"types": [*WebhookType]}, "\n".join(WebhookType))

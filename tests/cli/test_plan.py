@@ -25,7 +25,7 @@ from ..helpers.command_line import FILE, URL, environment, lines, run
 from ..helpers.emulated import client, held, spec, specs, until
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-FLAGS: dict[str, Any] = {"prune": False, "yes": False, "force": False, "concurrency": 32, "as_json": True}
+FLAGS: dict[str, Any] = {"prune": False, "yes": False, "force": False, "concurrency": 32}
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_hosts_that_a_gateway_cannot_reach(gateway: GwmsEmulator, capfd: p
     wanted = WebhookFile((WebhookSpec("https://localhost/a", WebhookType.CREATE_ORDER),))
     async with client(gateway) as gwms:
         for base_url in (gateway.base_url, "https://gw.example/v21"):
-            await _plan(gwms, wanted, Access(*gateway.credentials, base_url), prune=False, as_json=True)
+            await _plan(gwms, wanted, Access(*gateway.credentials, base_url), prune=False)
 
     assert capfd.readouterr().err == "Warning: the gateway may not reach a private host: https://localhost/a\n"
 

@@ -122,10 +122,10 @@ def test_times_are_in_utc(on_terminal: Callable[..., str]) -> None:
 
 def test_one_webhook(capsys: pytest.CaptureFixture[str]) -> None:
     """A field per line; one without a value is left out, and a time that UTC cannot express is shown as it is."""
-    print_webhook(webhook(17), as_json=False)
+    print_webhook(webhook(17))
     time = datetime(1, 1, 1, tzinfo=NOON_IN_PRAGUE.tzinfo)
     off = Webhook(18, NASTY, WebhookType.CREATE_ORDER, active=False, method=HttpMethod.GET, unregistered_at=time)
-    print_webhook(off, as_json=False)
+    print_webhook(off)
 
     assert capsys.readouterr().out.splitlines() == [
         "id: 17",
