@@ -14,37 +14,26 @@ from itertools import cycle, islice
 import click
 from attrs import asdict, frozen
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType
-from ..testing import (
-    CutBody,
-    DropAfter,
-    DropBefore,
-    Exchange,
-    Fault,
-    GwmsEmulator,
-    Html,
-    RevokeTokens,
-    Status,
-    StoredWebhook,
-)
+from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType, testing
+from ..testing import Exchange, Fault, GwmsEmulator, StoredWebhook
 from .loop import asynchronous
 from .options import json_option
 from .output import Exit, is_json, print_json, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
-    DropBefore(): "dropped connections",
-    DropAfter(): "dropped connections",
-    DropAfter(commit_delay=0.4): "dropped connections",
-    CutBody(): "truncated responses",
-    Html(): "HTML pages",
-    Status(503): "503s",
-    Status(503, carry_out=True): "503s",
+    testing.DropBefore(): "dropped connections",
+    testing.DropAfter(): "dropped connections",
+    testing.DropAfter(commit_delay=0.4): "dropped connections",
+    testing.CutBody(): "truncated responses",
+    testing.Html(): "HTML pages",
+    testing.Status(503): "503s",
+    testing.Status(503, carry_out=True): "503s",
 }
 """Faults that leave a create without a readable response, whether it is carried out or not."""
-_THROTTLING, _REVOCATION = Status(429, retry_after="1"), RevokeTokens()
+_THROTTLING, _REVOCATION = testing.Status(429, retry_after="1"), testing.RevokeTokens()
 _FAULTS: Mapping[Fault, str] = {_THROTTLING: "429s", _REVOCATION: "token revocations", **_LOSSES}
 _OPERATIONS = {"login": "logins", "list": "lists", "create": "creates"}
 _STATUSES = OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.EXISTING
@@ -103,10 +92,8 @@ async def run_twice(
 
     With `on_page`, wait until a browser shows the emulator's page, and at the end until cancelled.
     """
-    specs = [
-        WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
-        for number, webhook_type in enumerate(islice(cycle(WebhookType), webhooks))
-    ]
+    types = islice(cycle(WebhookType), webhooks)
+    specs = [WebhookSpec(f"https://shop.example/gwms/{number}", one) for number, one in enumerate(types)]
     async with GwmsEmulator(latency=_LATENCY, journal=3 * webhooks + 1_000) as gateway:
         lost = _arrange_faults(gateway, webhooks, random.Random(seed))  # noqa: S311  # repeatable, not secret
         console.print(
@@ -118,15 +105,14 @@ async def run_twice(
         if on_page:
             console.print(f"Open {gateway.page_url} in a browser; it starts then.", highlight=False)
             await gateway.page_opened()
-        credentials = Credentials(*gateway.credentials)
-        async with GwmsClient(credentials, base_url=gateway.base_url) as gwms:
-            register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
+        async with GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
             waits = {
                 webhooks - lost: f"Waiting 1 s before looking for the {lost} webhooks whose responses were lost",
                 webhooks: "Waiting 3 s for the closing list, which shows whether late creates left copies",
             }
-            first = await _measure("first run", register, gateway, webhooks, console, waits=waits)
-            second = await _measure("second run", register, gateway, webhooks, console, waits={})
+            register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
+            first = await _run("first run", register, gateway, webhooks, console, waits)
+            second = await _run("second run", register, gateway, webhooks, console, {})
         verdict = _OK if first.is_exact and second.is_exact else _NOT_OK
         console.print(table(first, second))
         console.print(verdict, style=None if verdict is _OK else "red")
@@ -147,30 +133,27 @@ def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) ->
     return lost
 
 
-async def _measure(
+async def _run(
     title: str,
     register: Callable[..., Awaitable[Report]],
     gateway: GwmsEmulator,
     webhooks: int,
     console: Console,
-    *,
-    waits: Mapping[int, str],
+    waits: dict[int, str],
 ) -> RunFigures:
     """Run once; say what the client waits for when so many webhooks are done."""
-    received, started = len(gateway.requests), time.monotonic()
+    received, started, done = len(gateway.requests), time.monotonic(), set[object]()
     with progress_bar(console) as progress:
         task = progress.add_task(title, total=webhooks)
-        done, waits = set[object](), dict(waits)
 
         def record(outcome: Outcome) -> None:
             done.add(outcome.spec.identity)
-            progress.update(task, completed=len(done))
-            gateway.announce(
-                f"{title.capitalize()}: {len(done)} of {webhooks} webhooks registered", len(done), webhooks
-            )
-            if wait := waits.pop(len(done), None):
+            count = len(done), webhooks
+            progress.update(task, completed=count[0])
+            gateway.announce(f"{title.capitalize()}: {count[0]} of {count[1]} webhooks registered", *count)
+            if wait := waits.pop(count[0], None):
                 console.print(wait, highlight=False)
-                gateway.announce(wait, len(done), webhooks)
+                gateway.announce(wait, *count)
 
         report = await register(on_outcome=record)
     return figures(report, gateway.requests[received:], gateway.webhooks, time.monotonic() - started)
@@ -198,9 +181,7 @@ def figures(
 
 def table(first: RunFigures, second: RunFigures) -> Table:
     """Return a table of both runs."""
-    result = Table("", "first run", "second run")
-    for column in result.columns[1:]:
-        column.justify = "right"
+    result = Table("", Column("first run", justify="right"), Column("second run", justify="right"))
     for title, values in asdict(first).items():
         others = getattr(second, title)
         if isinstance(values, Mapping):
