@@ -111,8 +111,8 @@ async def run_twice(
                 webhooks: "Waiting 3 s for the closing list, which shows whether late creates left copies",
             }
             register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
-            first = await _run("first run", register, gateway, webhooks, console, waits)
-            second = await _run("second run", register, gateway, webhooks, console, {})
+            first = await _run("first run", register, gateway, webhooks, console, waits=waits)
+            second = await _run("second run", register, gateway, webhooks, console, waits={})
         verdict = _OK if first.is_exact and second.is_exact else _NOT_OK
         console.print(table(first, second))
         console.print(verdict, style=None if verdict is _OK else "red")
@@ -139,6 +139,7 @@ async def _run(
     gateway: GwmsEmulator,
     webhooks: int,
     console: Console,
+    *,
     waits: dict[int, str],
 ) -> RunFigures:
     """Run once; say what the client waits for when so many webhooks are done."""

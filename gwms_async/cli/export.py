@@ -79,20 +79,22 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
             groups[first.url, first.method, first.active].append(first.webhook_type)
         for one in others:
             left_out[one.id] = _comment(one, _reason(one) or f"a copy of {first.id}")
-    largest = max(derived, key=lambda place: len(derived[place]), default=None)
-    tables = []
-    if largest:
-        base, eshop, method = largest
-        start = {"base_url": base} | ({"eshop": eshop} if eshop else {})
-        tables.append(_table("[receiver]", start, [one.webhook_type for one in derived.pop(largest)], method))
+    tables: dict[str, Any] = {}
+    if derived:
+        base, eshop, method = largest = max(derived, key=lambda place: len(derived[place]))
+        types = [one.webhook_type for one in derived.pop(largest)]
+        label = {"eshop": eshop} if eshop else {}
+        tables["receiver"] = {"base_url": base, **label, **_how(types, method)}
     left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
-    for (url, method, active), events in sorted(groups.items()):
-        tables.append(_table("[[webhooks]]", {"url": url}, events, method, active=active))
-    tables = tables or [_TEMPLATE]
+    if groups:
+        tables["webhooks"] = [
+            {"url": url, **_how(types, method, active=active)}
+            for (url, method, active), types in sorted(groups.items())
+        ]
+    text = "\n".join(map(_ascii, tomli_w.dumps(tables).split("\n"))) or _TEMPLATE
     if left_out:
-        comments = (comment for _, comment in sorted(left_out.items()))
-        tables.append("".join(["# Left out:\n", *comments]))
-    return "\n".join(tables)
+        text += "\n# Left out:\n" + "".join(left_out[number] for number in sorted(left_out))
+    return text
 
 
 def _reason(webhook: Webhook) -> str | None:
@@ -124,12 +126,11 @@ def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
     return (base, eshop, webhook.method) if webhook.identity in {spec.identity for spec in specs} else None
 
 
-def _table(
-    header: str, start: dict[str, Any], events: Iterable[WebhookType], method: HttpMethod, *, active: bool = True
-) -> str:
-    table = start | {"events": [event.value for event in WebhookType if event in events]}
-    table |= ({} if method is HttpMethod.POST else {"method": method.value}) | ({} if active else {"active": False})
-    return "\n".join([header, *map(_ascii, tomli_w.dumps(table).split("\n"))])
+def _how(types: Iterable[WebhookType], method: HttpMethod, *, active: bool = True) -> dict[str, Any]:
+    """Return what a table has beside its URL; what is a default is left out."""
+    table: dict[str, Any] = {"events": [one.value for one in WebhookType if one in types]}
+    table |= {} if method is HttpMethod.POST else {"method": method.value}
+    return table | ({} if active else {"active": False})
 
 
 def _comment(webhook: Webhook, reason: str) -> str:
