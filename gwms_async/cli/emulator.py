@@ -24,7 +24,7 @@ from .logs import REQUESTS
 from .loop import run
 from .options import json_option
 from .output import Exit, is_json, print_json, print_message, print_output
-from .problems import port_error
+from .problems import port_errors
 from .profiles import closest
 from .receiver import VARIABLE
 
@@ -89,10 +89,8 @@ async def serve(
     gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
 ) -> int:
     """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
-    try:
+    with port_errors():
         await gateway.start()
-    except OSError as error:
-        raise port_error(error) from None
     username, password, api_key = gateway.credentials
     names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
     if not os.environ.get(VARIABLE):

@@ -119,16 +119,11 @@ async def _clean_up(
     gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]
 ) -> None:
     """Delete what was created, also where the answer was lost or has not come yet."""
-    ends = [done.get(spec.identity) for spec in specs]
-    created = {one.webhook.id for one in ends if one and one.webhook and one.status in _CREATED} - before
-    unsure = {spec.identity for spec, one in zip(specs, ends, strict=True) if one is None or one.webhook is None}
+    created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED}
+    unsure = {spec.identity for spec in specs} - {identity for identity, one in done.items() if one.webhook}
     if unsure:
-        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure and one.id not in before}
-    await _delete(gwms, sorted(created))
-
-
-async def _delete(gwms: GwmsClient, ids: list[int]) -> None:
-    left = []
+        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure}
+    ids, left = sorted(created - before), []
     for webhook_id in ids:
         try:
             await gwms.webhooks.delete(webhook_id)

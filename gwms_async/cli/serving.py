@@ -11,13 +11,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from attrs import frozen
 
 from .. import ConfigurationError, HttpMethod
 from ..receiving import Delivery, Receiver, aiohttp_app
 from ..redaction import TOKEN
 from .output import print_message
-from .problems import port_error
+from .problems import port_errors
 from .sending import send
 
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
@@ -60,9 +61,7 @@ async def serving(
     """
 
     @web.middleware
-    async def observe(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         at, started, status = datetime.now(UTC), time.monotonic(), None
         _current.set(None)
         try:
@@ -70,29 +69,23 @@ async def serving(
             if (delivery := _current.get()) is not None:
                 response = await respond(request, delivery)
             status = response.status
+            return response
         finally:
             delivery, ms = _current.get(), (time.monotonic() - started) * 1000
             size = len(delivery.body) if delivery else request.content_length or 0
             headers = tuple(request.headers.items())
             report(Seen(at, request.method, request.raw_path, delivery, size, headers, status, round(ms, 1)))
-        return response
 
     app = aiohttp_app(receiver)
     app.middlewares.append(observe)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
-        await _start(runner, port)
+        with port_errors():
+            await web.TCPSite(runner, "127.0.0.1", port).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-async def _start(runner: web.AppRunner, port: int) -> None:
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError as error:
-        raise port_error(error) from None
 
 
 def answering(status: int, seconds: float) -> Respond:

@@ -28,13 +28,7 @@ from .sending import send
 @show_urls_option
 @json_option
 def trigger(
-    event: WebhookType,
-    *,
-    entity_id: str | None,
-    data: BinaryIO | None,
-    to: str,
-    eshop: str,
-    method: str | None,
+    event: WebhookType, *, entity_id: str | None, data: BinaryIO | None, to: str, eshop: str, method: str | None
 ) -> int | None:
     """Deliver an event to a receiver, as the gateway would.
 
