@@ -18,7 +18,6 @@ from rich.table import Column, Table
 
 from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType, testing
 from ..testing import Exchange, Fault, GwmsEmulator, StoredWebhook
-from .loop import asynchronous
 from .options import json_option
 from .output import Exit, is_json, print_json, progress_bar
 
@@ -68,7 +67,6 @@ class RunFigures:
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @json_option
-@asynchronous
 async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool) -> Exit:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 

@@ -11,7 +11,7 @@ import click
 from .. import ConfigurationError, GwmsError, Handler, LoginError, MemoryTokenStore, Request, Response, Webhook
 from ..wire.headers import http_date
 from .access import Access, Settings, find_settings, make_access
-from .loop import run
+from .lazy import Work
 from .options import common_options, json_option
 from .output import Exit, exit_code_for, print_result
 from .problems import describe, shown
@@ -28,7 +28,7 @@ Checks = dict[str, tuple[bool, str]]
 @click.command()
 @common_options
 @json_option
-def doctor() -> int | None:
+def doctor() -> Work | Exit:
     """Check the settings, the gateway and the webhooks.
 
     Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
@@ -40,7 +40,7 @@ def doctor() -> int | None:
         access = make_access(settings)
     except click.ClickException as error:
         return _show(settings, {"settings": (False, describe(error))})
-    return run(_examine(access, settings))
+    return _examine(access, settings)
 
 
 async def _examine(access: Access, settings: Settings) -> Exit:

@@ -20,8 +20,8 @@ import click
 from .. import testing
 from ..testing import Fault, GwmsEmulator, RateLimit, Status
 from .access import is_interactive
+from .lazy import Work
 from .logs import REQUESTS
-from .loop import run
 from .options import json_option
 from .output import Exit, is_json, print_json, print_message, print_output
 from .problems import port_errors
@@ -43,7 +43,7 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> int | None:
+def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> Work:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
@@ -67,7 +67,7 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
         except ValueError as error:
             raise click.UsageError(f"--deliver-to: {error}") from None
     is_shown = opens or deliver_to is not None
-    return run(serve(gateway, command, as_json=is_json(), is_shown=is_shown, opens=opens))
+    return serve(gateway, command, as_json=is_json(), is_shown=is_shown, opens=opens)
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:

@@ -18,7 +18,6 @@ from ..registration.plan import claimed_by
 from ..registration.snapshot import is_tombstone, preferred_first
 from .access import Access, with_access
 from .file import LIMIT, is_prefix
-from .loop import asynchronous
 from .output import print_message
 from .problems import RefusedError
 from .receiver import receiver_of
@@ -39,7 +38,6 @@ _TEMPLATE = """\
 @click.command()
 @click.option("--prefix", metavar="URL", help="Only webhooks whose URL begins with this; it must end with a slash.")
 @with_access
-@asynchronous
 async def export(prefix: str | None, access: Access) -> None:
     """Print existing webhooks as a file for `plan` and `apply`.
 
@@ -47,7 +45,7 @@ async def export(prefix: str | None, access: Access) -> None:
     GWMS_WEBHOOK_SECRET gives become a [receiver] table.
     """
     if prefix is not None and not is_prefix(prefix):
-        raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
+        raise RefusedError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
     try:

@@ -17,7 +17,6 @@ from rich.table import Table
 from .. import Credentials, WebhookSpec, WebhookType
 from ..fleet import Eshop, EshopResult, Fleet
 from ..testing import GwmsEmulator, RateLimit
-from .loop import asynchronous
 from .output import Exit
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ def fleet() -> None:
 
 
 @fleet.command()
-@asynchronous
 async def demo() -> Exit:
     """Watch three workers register the webhooks of forty e-shops while one of them stops.
 

@@ -14,8 +14,8 @@ from ..models import Identity
 from ..receiving import Receiver
 from .access import Access, find_settings, make_access
 from .hosts import warning
+from .lazy import Work
 from .lines import Lines
-from .loop import run
 from .options import common_options, json_option
 from .output import Exit, is_json, print_message
 from .problems import RefusedError, describe
@@ -51,7 +51,7 @@ def listen(
     register: bool,
     headers: bool,
     **where: Any,
-) -> int | None:
+) -> Work:
     """Show deliveries as they come, one line each, until Ctrl-C.
 
     The URLs are derived from GWMS_WEBHOOK_SECRET, or with --register from a random secret if that is not set. Only
@@ -65,7 +65,7 @@ def listen(
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
     lines = Lines(headers=headers, as_json=is_json())
-    return run(_listen(receiver, respond, lines, access=access, **where))
+    return _listen(receiver, respond, lines, access=access, **where)
 
 
 async def _listen(

@@ -11,15 +11,14 @@ from .. import FileTokenStore, MemoryTokenStore, Token
 from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
-from .loop import asynchronous
 from .options import common_options, json_option
 from .output import print_result
+from .problems import RefusedError
 
 
 @click.command()
 @with_access
 @json_option
-@asynchronous
 async def login(access: Access) -> None:
     """Log in again and show when the token expires.
 
@@ -42,7 +41,6 @@ async def login(access: Access) -> None:
 @click.command()
 @common_options
 @json_option
-@asynchronous
 async def logout() -> None:
     """Delete the cached token.
 
@@ -50,7 +48,7 @@ async def logout() -> None:
     """
     settings = find_settings()
     if "username" not in settings:
-        raise click.UsageError("set GWMS_USERNAME in the environment")
+        raise RefusedError("set GWMS_USERNAME in the environment")
     username, base_url = settings["username"][0], settings["base_url"][0]
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."

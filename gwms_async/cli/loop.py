@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any
+from collections.abc import Callable
 
-from .lazy import INTERRUPTED
+from .lazy import INTERRUPTED, Work
 from .logs import shown_logs
 from .output import handle_errors
 
@@ -16,17 +14,7 @@ _TERMINATED = 143
 _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
 
 
-def asynchronous(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int | None]:
-    """Make a command of a coroutine function, which must not wait for input."""
-
-    @wraps(command)
-    def wrapper(*args: Any, **options: Any) -> int | None:
-        return run(command(*args, **options))
-
-    return wrapper
-
-
-def run(command: Coroutine[Any, Any, int | None]) -> int | None:
+def run(command: Work) -> int | None:
     """Run a command to its end, on uvloop where it is installed; errors and Ctrl-C end it with one line.
 
     SIGTERM or Ctrl-Break interrupts it as Ctrl-C does.
@@ -38,7 +26,7 @@ def run(command: Coroutine[Any, Any, int | None]) -> int | None:
         return runner.run(_stoppable(handle_errors(command)))
 
 
-async def _stoppable(command: Coroutine[Any, Any, int | None]) -> int | None:
+async def _stoppable(command: Work) -> int | None:
     loop, task, signals = asyncio.get_running_loop(), asyncio.ensure_future(command), list[int]()
 
     def stop(number: int, _: object) -> None:

@@ -16,7 +16,7 @@ def _remember(context: click.Context, option: click.Parameter, value: Any) -> No
 
 def _show_urls(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        context.with_resource(urls_shown())
+        context.find_root().with_resource(urls_shown())
 
 
 concurrency_option = click.option(

@@ -13,7 +13,7 @@ from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .hosts import warning
-from .loop import run
+from .lazy import Work
 from .options import concurrency_option, json_option, show_urls_option
 from .output import Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar
 
@@ -32,12 +32,12 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-def plan(path: str, access: Access, **flags: bool) -> int | None:
+def plan(path: str, access: Access, **flags: bool) -> Work:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
-    return run(_show_plan(_read(path, prune=flags["prune"]), access, **flags))
+    return _show_plan(_read(path, prune=flags["prune"]), access, **flags)
 
 
 @click.command()
@@ -50,13 +50,13 @@ def plan(path: str, access: Access, **flags: bool) -> int | None:
 @with_access
 @show_urls_option
 @json_option
-def apply(path: str, access: Access, **flags: Any) -> int | None:
+def apply(path: str, access: Access, **flags: Any) -> Work:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    return run(_apply(_read(path, prune=flags["prune"]), access, path, **flags))
+    return _apply(_read(path, prune=flags["prune"]), access, path, **flags)
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:

@@ -11,7 +11,7 @@ import click
 
 from .. import HttpMethod, WebhookType
 from ..receiving.delivery import entity_with, parsed
-from .loop import run
+from .lazy import Work
 from .options import json_option, method_option, show_urls_option
 from .output import Exit, print_result
 from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of
@@ -29,7 +29,7 @@ from .sending import send
 @json_option
 def trigger(
     event: WebhookType, *, entity_id: str | None, data: BinaryIO | None, to: str, eshop: str, method: str | None
-) -> int | None:
+) -> Work:
     """Deliver an event to a receiver, as the gateway would.
 
     The URL is derived from GWMS_WEBHOOK_SECRET. Exits with 0 if the answer is 2xx, else with 1.
@@ -49,7 +49,7 @@ def trigger(
             parsed(body)
         except ValueError:
             raise click.UsageError("--data must be JSON") from None
-    return run(_deliver(how, url, body))
+    return _deliver(how, url, body)
 
 
 async def _deliver(method: HttpMethod, url: str, body: bytes | None) -> Exit:

@@ -12,10 +12,9 @@ from .. import GwmsClient, GwmsError, Outcome, OutcomeStatus, Webhook, WebhookSp
 from ..redaction import redacted
 from .access import Access, with_access
 from .confirm import confirm_delete
-from .loop import asynchronous
 from .options import concurrency_option, json_option, method_option, show_urls_option
 from .output import BulkResult, Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_result
-from .problems import describe
+from .problems import RefusedError, describe
 from .receiver import EVENT_TYPE
 from .table import print_matrix, print_table, print_webhook, states
 
@@ -34,7 +33,6 @@ def webhooks() -> None:
 @with_access
 @show_urls_option
 @json_option
-@asynchronous
 async def list_webhooks(access: Access, *, matrix: bool) -> None:
     """List all webhooks of the e-shop."""
     async with access.client() as gwms:
@@ -53,7 +51,6 @@ async def list_webhooks(access: Access, *, matrix: bool) -> None:
 @with_access
 @show_urls_option
 @json_option
-@asynchronous
 async def get(webhook_id: int, access: Access) -> None:
     """Show one webhook."""
     async with access.client() as gwms:
@@ -69,7 +66,6 @@ async def get(webhook_id: int, access: Access) -> None:
 @with_access
 @show_urls_option
 @json_option
-@asynchronous
 async def create(
     access: Access, url: str, events: tuple[WebhookType, ...], method: str | None, concurrency: int, *, inactive: bool
 ) -> Exit:
@@ -100,12 +96,11 @@ async def create(
 @with_access
 @show_urls_option
 @json_option
-@asynchronous
 async def update(webhook_id: int, access: Access, **changes: Any) -> None:
     """Update a webhook; fields you leave out are unchanged."""
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
-        raise click.UsageError("nothing to update: pass --url, --event, --method, --active or --inactive")
+        raise RefusedError("nothing to update: pass --url, --event, --method, --active or --inactive")
     async with access.client() as gwms:
         webhook = await gwms.webhooks.get(webhook_id)
         print_webhook(await gwms.webhooks.update(webhook_id, evolve(webhook.spec, **changes)))
@@ -116,7 +111,6 @@ def _bulk_command(name: str, text: str) -> None:
     @_ids
     @with_access
     @json_option
-    @asynchronous
     async def command(ids: tuple[int, ...], access: Access) -> Exit:
         return await _change_each(name, ids, access)
 
@@ -130,7 +124,6 @@ _bulk_command("deactivate", "Pause deliveries.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @with_access
 @json_option
-@asynchronous
 async def delete(ids: tuple[int, ...], access: Access, *, yes: bool) -> Exit:
     """Delete webhooks."""
     if not yes:
