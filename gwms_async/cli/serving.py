@@ -108,11 +108,11 @@ def forwarding(base: str) -> Respond:
         headers = [(name, value) for name, value in named if name not in _OWN_HEADERS]
         body = delivery.body if delivery.method is HttpMethod.POST else None
         try:
-            reply = await send(request.method, url, body, headers)
+            reply, body = await send(request.method, url, body, headers)
         except (OSError, ConfigurationError) as error:
             print_message(f"Warning: {error}")
             return web.Response(status=502)
         kept = {name: reply.headers[name] for name in _HANDED_BACK if name in reply.headers}
-        return web.Response(status=reply.status, body=reply.body, headers=kept)
+        return web.Response(status=reply.status, body=body, headers=kept)
 
     return respond

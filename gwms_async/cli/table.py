@@ -19,6 +19,7 @@ from .output import print_result, printable
 
 _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
 """For each state its mark, the mark where the encoding may lack that, and its style."""
+_STATES = {True: "active", False: "inactive", None: "missing"}
 _GIVE_WAY = ("registered (UTC)", "method")
 """The columns left out of a table, in this order, where others have less than enough room."""
 _ENOUGH = 40
@@ -61,13 +62,7 @@ def states(webhooks: Iterable[Webhook]) -> States:
         found[one.webhook_type, displayed(one.url)] |= one.active
     urls = sorted({url for _, url in found})
     types = [*WebhookType, *sorted({event_type for event_type, _ in found} - set(WebhookType))]
-    return {
-        str(event_type): {
-            url: ("active" if found[event_type, url] else "inactive") if (event_type, url) in found else "missing"
-            for url in urls
-        }
-        for event_type in types
-    }
+    return {str(name): {url: _STATES[found.get((name, url))] for url in urls} for name in types}
 
 
 def print_matrix(webhooks: Iterable[Webhook]) -> None:

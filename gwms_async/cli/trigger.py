@@ -54,7 +54,7 @@ def trigger(
 
 async def _deliver(method: HttpMethod, url: str, body: bytes | None) -> Exit:
     started = time.monotonic()
-    reply = await send(method, url, body, [("Content-Type", "application/json")] if body else [])
+    reply, _ = await send(method, url, body, [("Content-Type", "application/json")] if body else [])
     ms = round((time.monotonic() - started) * 1000, 1)
     result = {"answer": reply.status, "method": method, "url": url, "ms": ms}
     print_result(result, f"{reply.status}: {method} {url}  {ms:g} ms")
