@@ -8,7 +8,7 @@ import click
 from attrs import evolve
 from rich.console import Console
 
-from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
@@ -50,13 +50,16 @@ def plan(path: str, access: Access, **flags: bool) -> Work:
 @with_access
 @show_urls_option
 @json_option
-def apply(path: str, access: Access, **flags: Any) -> Work:
+def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> Work:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    return _apply(_read(path, prune=flags["prune"]), access, path, **flags)
+    wanted = _read(path, prune=flags["prune"])
+    if dry_run:
+        return _show_plan(wanted, access, prune=flags["prune"])
+    return apply_file(wanted, access, path, {}, **flags)
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
@@ -91,51 +94,39 @@ async def _plan(gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune:
     return planned, unlisted
 
 
-async def _apply(wanted: WebhookFile, access: Access, path: str, *, dry_run: bool, **flags: Any) -> Exit:
-    if dry_run:
-        return await _show_plan(wanted, access, prune=flags["prune"])
-    done = dict[object, Outcome]()
-    with counted(done.values(), f"run `gwms apply {path}` again to continue"):
-        return await apply_file(wanted, access, done, **flags)
-
-
 async def apply_file(
-    wanted: WebhookFile, access: Access, done: dict[object, Outcome], *, prune: bool, yes: bool, **options: Any
+    wanted: WebhookFile, access: Access, path: str, done: dict[object, Outcome], *, prune: bool, yes: bool, **how: Any
 ) -> Exit:
     """Plan, confirm deletions, and apply; the keyword arguments are the options of the command.
 
     Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
-        planned, _ = await _plan(gwms, wanted, access, prune=prune)
-        if not planned.changes:
-            for webhook in planned.unchanged if is_json() else ():
-                print_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook))
-            return Exit.DONE
-        if planned.needs_force and not options["force"]:
-            raise PlanRefusedError(
-                f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
-                "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
-            )
-        if planned.delete and not yes:
-            confirm_delete(len(planned.delete))
-        report = await _carry_out(gwms, planned, done, **options)
+        with counted(done.values(), f"run `gwms apply {path}` again to continue"):
+            planned, _ = await _plan(gwms, wanted, access, prune=prune)
+            if not planned.changes:
+                for webhook in planned.unchanged if is_json() else ():
+                    print_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook))
+                return Exit.DONE
+            if planned.needs_force and not how["force"]:
+                raise PlanRefusedError(
+                    f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
+                    "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
+                )
+            if planned.delete and not yes:
+                confirm_delete(len(planned.delete))
+            unwanted = {webhook.id for webhook in planned.delete}
+
+            def record(outcome: Outcome) -> None:
+                webhook_id = outcome.webhook and outcome.webhook.id
+                done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
+                bar.update(task, completed=len(done))
+                if is_json():
+                    print_json(outcome)
+
+            with progress_bar(Console(stderr=True)) as bar:
+                task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
+                report = await gwms.webhooks.apply(planned, on_outcome=record, **how)
     if not is_json():
         print_output(report)
     return exit_code_for_all(report.outcomes)
-
-
-async def _carry_out(gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], **options: Any) -> Report:
-    bar = progress_bar(Console(stderr=True))
-    task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
-    unwanted = {webhook.id for webhook in planned.delete}
-
-    def record(outcome: Outcome) -> None:
-        webhook_id = outcome.webhook and outcome.webhook.id
-        done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
-        bar.update(task, completed=len(done))
-        if is_json():
-            print_json(outcome)
-
-    with bar:
-        return await gwms.webhooks.apply(planned, on_outcome=record, **options)

@@ -133,7 +133,7 @@ async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
     gateway.inject(nothing, operation="list", times=3)
     access, done = Access(*gateway.credentials, gateway.base_url), dict[object, Outcome]()
 
-    code = await apply_file(WebhookFile((spec(),)), access, done, **FLAGS)
+    code = await apply_file(WebhookFile((spec(),)), access, "x", done, **FLAGS)
 
     assert code is Exit.DONE
     assert [outcome.status for outcome in done.values()] == ["existing"]
@@ -203,14 +203,14 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     gateway.latency = 0.01
     access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
     done = dict[object, Outcome]()
-    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **FLAGS)))
+    task = asyncio.create_task(handle_errors(apply_file(wanted, access, "x", done, **FLAGS)))
     await until(lambda: done)
     task.cancel()
 
     assert await task is Exit.INTERRUPTED
     assert len(done) > 0
     assert len(gateway.webhooks) < 100
-    assert await apply_file(wanted, access, {}, **FLAGS) is Exit.DONE
+    assert await apply_file(wanted, access, "x", {}, **FLAGS) is Exit.DONE
     assert set(held(gateway).values()) == {1}
     assert len(gateway.webhooks) == 100
 
