@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from attrs import frozen
 
-from .. import ConfigurationError, HttpMethod
+from .. import ConfigurationError, HttpMethod, WebhookType
 from ..receiving import Delivery, Receiver, aiohttp_app
 from ..redaction import TOKEN
 from .output import print_message
@@ -33,16 +33,18 @@ Respond = Callable[[web.Request, Delivery], Awaitable[web.Response]]
 
 @frozen
 class Seen:
-    """A request and what was answered."""
+    """A request and what was answered, as ``gwms listen --json`` shows it."""
 
     at: datetime
+    event: WebhookType | None  # None if it was refused, like the next and the id
+    eshop: str | None
     method: str
-    path: str  # with the token
-    delivery: Delivery | None  # None if it was refused
+    id: str | None
     size: int  # of the body in bytes, as far as is known
-    headers: tuple[tuple[str, str], ...]
-    status: int | None  # of the answer; None if the other side hung up before
+    answer: int | None  # its status; None if the other side hung up before
     ms: float
+    path: str  # with the token
+    headers: tuple[tuple[str, str], ...]
 
 
 async def keep(delivery: Delivery) -> None:
@@ -71,10 +73,10 @@ async def serving(
             status = response.status
             return response
         finally:
-            delivery, ms = _current.get(), (time.monotonic() - started) * 1000
-            size = len(delivery.body) if delivery else request.content_length or 0
-            headers = tuple(request.headers.items())
-            report(Seen(at, request.method, request.raw_path, delivery, size, headers, status, round(ms, 1)))
+            one, ms = _current.get(), round((time.monotonic() - started) * 1000, 1)
+            event, eshop, entity_id = (one.event_type, one.eshop, one.entity_id) if one else (None, None, None)
+            size, headers = len(one.body) if one else request.content_length or 0, tuple(request.headers.items())
+            report(Seen(at, event, eshop, request.method, entity_id, size, status, ms, request.raw_path, headers))
 
     app = aiohttp_app(receiver)
     app.middlewares.append(observe)
