@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -43,15 +41,9 @@ class Lines:
         as_json, headers = self._as_json, self._headers
         print_output(json.dumps(as_object(seen, headers=headers)) if as_json else as_text(seen, headers=headers))
 
-    @contextmanager
-    def status(self) -> Iterator[None]:
-        """Show the status line meanwhile, if there is a terminal."""
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            yield
-            return
-        with Live(self._spinner, console=console, transient=True, redirect_stdout=sys.stdout.isatty()):
-            yield
+    def status(self) -> Live:
+        """Return a context that shows the status line, which needs a terminal and leaves nothing behind."""
+        return Live(self._spinner, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
 
 
 def as_text(seen: Seen, *, headers: bool) -> str:
