@@ -39,6 +39,7 @@ _STATUSES = OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.EXISTI
 _OK = "Checked against the emulator: each webhook exists exactly once, as reported."
 _NOT_OK = "The webhooks on the emulator are not as reported, or some have failed."
 
+Register = Callable[..., Awaitable[Report]]
 Figures = dict[str, Any]
 """Of one run: requests by fault and by operation, webhooks by status, what is stored otherwise, and the seconds."""
 
@@ -116,13 +117,7 @@ def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) ->
 
 
 async def _run(
-    title: str,
-    register: Callable[..., Awaitable[Report]],
-    gateway: GwmsEmulator,
-    webhooks: int,
-    console: Console,
-    *,
-    waits: dict[int, str],
+    title: str, register: Register, gateway: GwmsEmulator, webhooks: int, console: Console, *, waits: dict[int, str]
 ) -> Figures:
     """Run once; say what the client waits for when so many webhooks are done."""
     received, started, done = len(gateway.requests), time.monotonic(), set[object]()

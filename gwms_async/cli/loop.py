@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 
 from .lazy import INTERRUPTED, Work
 from .logs import shown_logs
@@ -22,7 +23,8 @@ def run(command: Work) -> int | None:
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
     """
-    with shown_logs(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
+    with shown_logs(), asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(_stoppable(handle_errors(command)))
 
 
@@ -39,11 +41,3 @@ async def _stoppable(command: Work) -> int | None:
     finally:
         signal.signal(_STOP, before)
     return _TERMINATED if code == INTERRUPTED and signal.SIGTERM in signals else code
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        from uvloop import new_event_loop  # noqa: PLC0415  # an extra
-    except ImportError:
-        return None
-    return new_event_loop

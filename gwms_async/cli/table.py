@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from .. import Webhook, WebhookType
@@ -109,10 +109,8 @@ def _fields(webhook: Webhook) -> dict[str, str]:
 
 
 def _table(names: Iterable[str], *, gap: int = 2) -> Table:
-    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
+    columns = (Column(name, overflow="fold") for name in names)
+    return Table(*columns, box=None, padding=(0, gap, 0, 0), pad_edge=False)
 
 
 def _print_tabbed(rows: Iterable[Iterable[str]]) -> None:
