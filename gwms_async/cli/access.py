@@ -59,11 +59,6 @@ def cached_tokens() -> TokenStore:
         return MemoryTokenStore()
 
 
-def is_interactive() -> bool:
-    """Return whether there is a terminal to ask questions on."""
-    return sys.stdin.isatty()
-
-
 def with_access(command: Callable[..., Any]) -> Any:
     """Add the common options to a command and pass it an `Access` as `access`."""
 
@@ -106,7 +101,7 @@ def make_access(settings: Settings) -> Access:
     Raises:
         click.UsageError: A setting is missing.
     """
-    if SETTINGS.keys() - settings == {"password"} and is_interactive():
+    if SETTINGS.keys() - settings == {"password"} and sys.stdin.isatty():
         settings["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
     missing = [variable for name, (_, variable) in SETTINGS.items() if name not in settings]
     if missing:

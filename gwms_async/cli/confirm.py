@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import click
 
-from .access import is_interactive
 from .output import Exit, print_message
 from .problems import RefusedError
 
@@ -19,7 +19,7 @@ def confirm_delete(count: int) -> None:
         RefusedError: There is no terminal.
     """
     what = "1 webhook" if count == 1 else f"{count} webhooks"
-    if not is_interactive():
+    if not sys.stdin.isatty():
         raise RefusedError(f"deleting {what} must be confirmed on a terminal (see --help). Nothing was changed.")
     # Signals must end the prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import signal
+import sys
 import webbrowser
 from asyncio.subprocess import Process
 from contextlib import suppress
@@ -19,7 +20,6 @@ import click
 
 from .. import testing
 from ..testing import Fault, GwmsEmulator, RateLimit, Status
-from .access import is_interactive
 from .lazy import Work
 from .logs import REQUESTS
 from .options import json_option
@@ -123,7 +123,7 @@ async def _run_command(command: tuple[str, ...], variables: dict[str, str]) -> i
     except OSError as error:
         raise OSError(f"{command[0]}: {error.strerror}") from None
     # On a terminal, Ctrl-C reaches the command too, which decides what becomes of it.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN if is_interactive() else signal.getsignal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if sys.stdin.isatty() else signal.getsignal(signal.SIGINT))
     try:
         code = await process.wait()
     except asyncio.CancelledError:

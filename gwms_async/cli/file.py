@@ -233,6 +233,10 @@ def _prune(value: object) -> str:
     return prune
 
 
+def _base_url(value: object) -> str:
+    return base_url(_string(value))
+
+
 def _events(value: object) -> Any:
     wanted = 'a list of event types, e.g. ["CREATE_ORDER"]'
     if value == []:
@@ -252,11 +256,6 @@ _FILE: _Fields = {
     "webhooks": partial(_typed, list, "a list of tables, [[webhooks]]"),
 }
 _DEFAULTS: _Fields = {"method": _method, "active": _active, "prune": _prune}
-_RECEIVER: _Fields = {
-    "base_url": lambda value: base_url(_string(value)),
-    "events": _events,
-    "eshop": label,
-    "method": _method,
-}
+_RECEIVER: _Fields = {"base_url": _base_url, "events": _events, "eshop": label, "method": _method}
 _WEBHOOK: _Fields = {"url": _url, "events": _events, "method": _method, "active": _active}
 _REQUIRED = {"url", "base_url", "events"}

@@ -97,7 +97,7 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
                 await asyncio.sleep(_CHECK)
         finally:
             # In a task of its own, because this one is cancelled.
-            await asyncio.create_task(_clean_up(gwms, specs, done, before))
+            await asyncio.create_task(_tidy_up(gwms, specs, done, before))
 
 
 async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
@@ -109,9 +109,7 @@ async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
     return f"{len(active & {spec.identity for spec in specs})}/{len(specs)}"
 
 
-async def _clean_up(
-    gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]
-) -> None:
+async def _tidy_up(gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]) -> None:
     """Delete what was created, also where the answer was lost or has not come yet."""
     created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED}
     unsure = {spec.identity for spec in specs} - {identity for identity, one in done.items() if one.webhook}

@@ -12,6 +12,7 @@ from .. import GwmsClient, GwmsError, Outcome, OutcomeStatus, Webhook, WebhookSp
 from ..redaction import redacted
 from .access import Access, with_access
 from .confirm import confirm_delete
+from .lazy import Work
 from .options import concurrency_option, json_option, method_option, show_urls_option
 from .output import BulkResult, Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_result
 from .problems import RefusedError, describe
@@ -111,8 +112,8 @@ def _bulk_command(name: str, text: str) -> None:
     @_ids
     @with_access
     @json_option
-    async def command(ids: tuple[int, ...], access: Access) -> Exit:
-        return await _change_each(name, ids, access)
+    def command(ids: tuple[int, ...], access: Access) -> Work:
+        return _change_each(name, ids, access)
 
 
 _bulk_command("activate", "Resume deliveries.")
@@ -124,11 +125,11 @@ _bulk_command("deactivate", "Pause deliveries.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @with_access
 @json_option
-async def delete(ids: tuple[int, ...], access: Access, *, yes: bool) -> Exit:
+def delete(ids: tuple[int, ...], access: Access, *, yes: bool) -> Work:
     """Delete webhooks."""
     if not yes:
         confirm_delete(len(set(ids)))
-    return await _change_each("delete", ids, access)
+    return _change_each("delete", ids, access)
 
 
 async def _change_each(operation: str, ids: Iterable[int], access: Access) -> Exit:
