@@ -63,8 +63,7 @@ async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bo
     console = Console(stderr=is_json())
     first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
     if is_json():
-        options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
-        print_json({**options, "first": first, "second": second})
+        print_json({"webhooks": webhooks, "concurrency": concurrency, "seed": seed, "first": first, "second": second})
     return Exit.DONE if is_exact(first) and is_exact(second) else Exit.FAILED
 
 

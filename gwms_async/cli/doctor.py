@@ -90,6 +90,5 @@ def _show(settings: Settings, checks: Checks) -> Exit:
     lines = ["versions: " + ", ".join(f"{name} {number}" for name, number in versions.items())]
     lines += [f"{name}: {values[name]} ({source})" for name, (_, source) in settings.items()]
     lines += [f"{'ok' if is_fine else 'failed'}: {name}: {text}" for name, (is_fine, text) in checks.items()]
-    result = {"versions": versions, "settings": found, "checks": results}
-    print_result(result, "\n".join(lines))
+    print_result({"versions": versions, "settings": found, "checks": results}, "\n".join(lines))
     return Exit.DONE if all(is_fine for is_fine, _ in checks.values()) else Exit.FAILED

@@ -91,8 +91,7 @@ async def serve(
     """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
     with port_errors():
         await gateway.start()
-    username, password, api_key = gateway.credentials
-    names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
+    names = {**gateway.credentials._asdict(), "base_url": gateway.base_url}
     if not os.environ.get(VARIABLE):
         names["webhook_secret"] = secrets.token_urlsafe(32)
     variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}

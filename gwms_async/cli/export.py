@@ -84,11 +84,8 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
         label = {"eshop": eshop} if eshop else {}
         tables["receiver"] = {"base_url": base, **label, **_how(types, method)}
     left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
-    if groups:
-        tables["webhooks"] = [
-            {"url": url, **_how(types, method, active=active)}
-            for (url, method, active), types in sorted(groups.items())
-        ]
+    for (url, method, active), types in sorted(groups.items()):
+        tables.setdefault("webhooks", []).append({"url": url, **_how(types, method, active=active)})
     text = "\n".join(map(_ascii, tomli_w.dumps(tables).split("\n"))) or _TEMPLATE
     if left_out:
         text += "\n# Left out:\n" + "".join(left_out[number] for number in sorted(left_out))

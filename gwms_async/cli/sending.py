@@ -13,11 +13,10 @@ from ..transport.exceptions import reason_of
 from ..transport.proxies import Proxy
 
 _SECONDS = 60.0
+Headers = Sequence[tuple[str, str]]
 
 
-async def send(
-    method: str, url: str, body: bytes | None, headers: Sequence[tuple[str, str]]
-) -> tuple[aiohttp.ClientResponse, bytes]:
+async def send(method: str, url: str, body: bytes | None, headers: Headers) -> tuple[aiohttp.ClientResponse, bytes]:
     """Send a request as it is, its URL percent-encoded, through the proxy unless the receiver is on this machine.
 
     Returns:
