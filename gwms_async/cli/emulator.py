@@ -57,8 +57,7 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
     hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3
     """
     deliver_to, opens = options.pop("deliver_to"), options.pop("opens")
-    limit = None if rate is None else RateLimit(rate, ceil(rate))
-    gateway = GwmsEmulator(rate_limit=limit, **options)
+    gateway = GwmsEmulator(rate_limit=RateLimit(rate, ceil(rate)) if rate else None, **options)
     for text in faults:
         _inject(gateway, text)
     if deliver_to is not None:

@@ -16,9 +16,7 @@ _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Brea
 
 
 def run(command: Work) -> int | None:
-    """Run a command to its end, on uvloop where it is installed; errors and Ctrl-C end it with one line.
-
-    SIGTERM or Ctrl-Break interrupts it as Ctrl-C does.
+    """Run a command, on uvloop where it is installed; errors, Ctrl-C, SIGTERM and Ctrl-Break end it with one line.
 
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.

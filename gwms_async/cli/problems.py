@@ -48,8 +48,9 @@ def port_errors() -> Iterator[None]:
 def describe(error: Exception, seconds: float | None = None) -> str:
     """Describe an error in one line; the arguments are those of `problem_of`."""
     problem = problem_of(error, seconds)
-    message, hint = problem["message"], problem["hint"] or ""
-    return f"{message}; {hint}" if hint[:1].islower() else f"{message}. {hint}" if hint else message
+    hint = problem["hint"] or ""
+    mark = ";" if hint[:1].islower() else "."
+    return f"{problem['message']}{mark} {hint}" if hint else str(problem["message"])
 
 
 def shown(text: str) -> str:

@@ -79,8 +79,7 @@ async def create(
 
     def record(outcome: Outcome) -> None:
         done[outcome.spec.identity] = outcome
-        webhook_id = f" (id {outcome.webhook.id})" if outcome.webhook else ""
-        print_result(outcome, f"{outcome}{webhook_id}")
+        print_result(outcome, f"{outcome} (id {outcome.webhook.id})" if outcome.webhook else outcome)
 
     with counted(done.values(), _AGAIN):
         async with access.client() as gwms:
