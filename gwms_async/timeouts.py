@@ -8,7 +8,7 @@ from typing import Self
 
 
 class SharedTimeout:
-    """A time limit for any number of blocks, each on its own.
+    """A time limit for any number of blocks, each on its own, in one event loop at a time.
 
     Args:
         seconds: How long a block may take.
@@ -29,6 +29,11 @@ class SharedTimeout:
         if self.timer is not None and not self.running:
             self.timer.cancel()
             self.timer = self.loop = None
+
+    def forget(self) -> None:
+        """Forget the event loop, and what was left running when it ended."""
+        self.running.clear()
+        self.timer = self.loop = None
 
     def begin(self, first: TimeoutScope) -> None:
         """Set the timer for a block that begins now."""
@@ -77,7 +82,10 @@ class TimeoutScope:
     def __enter__(self) -> Self:
         limit = self._limit
         task = asyncio.current_task(limit.loop)
-        assert task is not None  # noqa: S101  # a coroutine runs in one
+        if task is None:  # the event loop is another one now
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101  # a coroutine runs in one
+            limit.forget()
         self._task, self._cancelling = task, task.cancelling()
         limit.running[self] = None
         if limit.timer is None:

@@ -104,6 +104,22 @@ def test_other_errors_pass() -> None:
     virtual_loop.run(main())
 
 
+def test_one_event_loop_after_another() -> None:
+    """The timer of one that has ended is forgotten, and the next has a timer of its own."""
+    limit = SharedTimeout(10.0)
+
+    async def cut_off() -> None:
+        task = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(0)
+        assert list(limit.running)
+        assert not task.done()
+
+    for _ in range(2):
+        asyncio.run(cut_off())
+        assert limit.timer is not None
+        assert virtual_loop.run(sleep_within(limit, 60)) == -10
+
+
 def test_closing_without_a_timer() -> None:
     """There is nothing to do."""
     SharedTimeout(1.0).close()

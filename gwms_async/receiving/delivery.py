@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..models import HttpMethod, WebhookType
+from ..wire.parsing import parse_with_json
 
 _KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
 _ID_FIELDS = {
@@ -52,10 +53,17 @@ class Delivery:
 def parsed(body: bytes) -> Any:
     """Return the entity in a body, out of its envelope if it has one; `ValueError`: it is not readable as JSON."""
     try:
-        content = json.loads(body)
+        content = parse_with_json(body)  # orjson makes floats of the largest integers, and an id may be one
+    except (ValueError, RecursionError):
+        content = _in_any_encoding(body)
+    return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
+
+
+def _in_any_encoding(body: bytes) -> Any:
+    try:
+        return json.loads(body)  # UTF-16 too, and with a byte order mark
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
 
 
 @lru_cache
@@ -72,11 +80,12 @@ def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:
 
 def id_in(data: Any, event_type: WebhookType) -> str:
     """Return the id of an entity; "" if it is absent."""
-    entity = data if isinstance(data, dict) else {}
-    for value in map(entity.get, _ID_FIELDS.get(kind_of(event_type), ())):
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if isinstance(value, str) and value:
-            # JSON may contain half a character.
-            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(data, dict):
+        for name in _ID_FIELDS.get(kind_of(event_type), ()):
+            value = data.get(name)
+            if value and isinstance(value, str):
+                # JSON may contain half a character.
+                return value if value.isascii() else value.encode("utf-8", "replace").decode()
+            if isinstance(value, int) and not isinstance(value, bool):
+                return str(value)
     return ""

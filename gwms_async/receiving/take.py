@@ -53,9 +53,9 @@ class Intake:
         self, urls: Urls, handlers: Mapping[WebhookType, DeliveryHandler], max_body: int, limit: float, clock: Clock
     ) -> None:
         self._urls, self._handlers, self._clock = urls, handlers, clock
-        self._max_body, self._seconds = max_body, limit
+        self._max_body = max_body
+        self._slowest, self._limit = SharedTimeout(_SLOWEST), SharedTimeout(limit)
         self._bytes = 0  # of bodies in flight
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._warned = set[str]()
         self.in_flight = 0
         self.deliveries: dict[str, datetime] = {}
@@ -69,9 +69,6 @@ class Intake:
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
         raw_path = redacted(raw_path if raw_path.isascii() else raw_path.encode("utf-8", "backslashreplace").decode())
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # tests may use one receiver in several
-            self._loop, self._slowest, self._limit = loop, SharedTimeout(_SLOWEST), SharedTimeout(self._seconds)
         parts: list[bytes] = []
         self.in_flight += 1
         try:
@@ -132,7 +129,8 @@ class Intake:
                 raise
             names = delivery.event_type, delivery.entity_id
             if timer.is_expired:
-                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, self._seconds)
+                limit = self._limit.seconds
+                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, limit)
                 return Answer(503)
             _logger.exception("%s %r: the handler failed", *names)
             return Answer(500)

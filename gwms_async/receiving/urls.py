@@ -18,7 +18,7 @@ _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LABEL = "[a-z0-9-]{1,32}"
 _NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
-_TOKEN, _TOKEN_LENGTH = re.compile(TOKEN), len("gw1-") + 32
+_TOKEN = re.compile(f"/{TOKEN}")
 _OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
 
 
@@ -41,21 +41,19 @@ class Urls:
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
         name = checked_label(eshop) + event_type
-        return f"{checked_base(base)}{name}/{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
+        return f"{checked_base(base)}{name}{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
 
     def match(self, raw_path: str) -> Match | None:
         """Find a URL with a valid token in a path, whatever comes before it."""
-        begin = 0
-        while begin := raw_path.find("/gw1-", begin) + 1:
-            end = begin + _TOKEN_LENGTH
-            name, token = raw_path[raw_path.rfind("/", 0, begin - 1) + 1 : begin - 1], raw_path[begin:end]
-            if not _TOKEN.fullmatch(token):
-                continue  # deriving one takes a while, and anyone can send anything
+        end = 0
+        while found := _TOKEN.search(raw_path, end):
+            begin, end = found.span()
+            name = raw_path[raw_path.rfind("/", 0, begin) + 1 : begin]
             known = self._names.get(name) or self._named(name)
             if known is not None:
                 event_type, eshop, tokens = known
                 for own in tokens:
-                    if hmac.compare_digest(own, token):
+                    if hmac.compare_digest(own, found[0]):
                         return Match(event_type, eshop, _decoded(raw_path[end:].removeprefix("/")))
         return None
 
@@ -67,7 +65,7 @@ class Urls:
         macs = [mac.copy() for mac in self._macs]
         for mac in macs:
             mac.update(name.encode())
-        return ["gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
+        return ["/gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
 
 
 def _decoded(tail: str) -> str:

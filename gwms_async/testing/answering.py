@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import cast
@@ -14,7 +15,7 @@ from .deliveries import DeliveryPolicy
 from .delivering import Delivering
 from .faults import DropAfter, DropBefore, Fault, Reset, RevokeTokens
 from .gateway import Gateway
-from .journal import KEPT, Exchange, Journal
+from .journal import KEPT, Exchange
 from .script import Script, check_operation
 from .sending import send
 from .server import hang_up
@@ -25,22 +26,15 @@ PREFIX = "/v21"
 
 
 class Answering(Delivering):
-    """The base of `GwmsEmulator` that answers; see there for `latency`, `rate_limit` and the rest."""
+    """The base of `GwmsEmulator` that answers; see there for `latency` and `rate_limit`."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        clock: Callable[[], float],
-        size: int,
-        policy: DeliveryPolicy,
-        *,
-        latency: float,
-        rate_limit: RateLimit | None,
-    ) -> None:
+    def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         super().__init__(gateway, clock, size, policy)
-        self.latency = latency
-        self._rate_limit = rate_limit
-        self._journal = Journal(size)
+        self.latency = 0.0
+        self._rate_limit: RateLimit | None = None
+        self._size = size
+        self._requests: list[Exchange] = []
+        self._counts: Counter[str] = Counter()
         self._script: Script[Fault] = Script()
         self._throttle = Throttle()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,7 +44,7 @@ class Answering(Delivering):
     @property
     def requests(self) -> list[Exchange]:
         """The latest requests, oldest first."""
-        return self._journal.exchanges
+        return self._requests
 
     def count(self, operation: str) -> int:
         """Return how many requests of an operation, named as in `Exchange`, have arrived.
@@ -59,7 +53,7 @@ class Answering(Delivering):
             ValueError: There is no operation of this name.
         """
         check_operation(operation)
-        return self._journal.counts[operation]
+        return self._counts[operation]
 
     @property
     def logins(self) -> int:
@@ -124,7 +118,10 @@ class Answering(Delivering):
         headers = {name.lower(): value for name, value in request.headers.items()}
         exchange = Exchange(route.operation, request.method, path.removeprefix(PREFIX), headers, b"", self._now())
         exchange.fault = self._script.next(route.operation)
-        self._journal.add(exchange)
+        self._counts[route.operation] += 1
+        self._requests.append(exchange)
+        if len(self._requests) > self._size:
+            del self._requests[0]
         row = self.feed.add(exchange)
         try:
             return await self._answered(request, exchange, route)
@@ -148,8 +145,7 @@ class Answering(Delivering):
         """Carry a request out, unless its fault or the rate limit prevents it, and return its answer."""
         fault = exchange.fault
         if fault is None:
-            refusal = self._throttled(route)
-            return refusal or self._carry_out(exchange, route)
+            return self._throttled(route) or self._carry_out(exchange, route)
         if isinstance(fault, RevokeTokens):
             self._gateway.tokens.revoke()
             return self._carry_out(exchange, route)
@@ -172,10 +168,7 @@ class Answering(Delivering):
 
     def _throttled(self, route: Route) -> Answer | None:
         limit = self.rate_limit
-        if limit is None or route.operation == "login":
-            return None
-        wait = self._throttle.admit(limit, self._now())
-        if not wait:
+        if limit is None or route.operation == "login" or not (wait := self._throttle.admit(limit, self._now())):
             return None
         return envelope(429, "Too many requests", headers=retry_headers(limit, wait, self._clock()))
 

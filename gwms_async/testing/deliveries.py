@@ -36,6 +36,7 @@ class Delivery:
     entity_id: str
     body: bytes
     disturbance: Disturbance | None = None
+    is_again: bool = False
 
 
 @define

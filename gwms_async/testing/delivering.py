@@ -117,7 +117,7 @@ class Delivering:
             RuntimeError: The emulator is not running.
         """
         self._check_running()
-        self._add(evolve(delivery, disturbance=None))
+        self._add(evolve(delivery, disturbance=None, is_again=True))
 
     def reset_failures(self) -> None:
         """Forget which deliveries have failed, so that `deactivate_after` counts from 0."""

@@ -66,11 +66,10 @@ class GwmsEmulator(Answering):
     ) -> None:
         webhooks = WebhookTable(spelling, tombstones=tombstones, clock=self._now)
         gateway = Gateway(token_ttl, webhooks, expires_in, unique_urls=unique_urls)
-        policy = delivery_policy or DeliveryPolicy()
-        super().__init__(gateway, clock, journal, policy, latency=latency, rate_limit=rate_limit)
+        super().__init__(gateway, clock, journal, delivery_policy or DeliveryPolicy())
         self._page = Page(self, gateway, Controls(self, self._script, self._disturbances))
         self._server = HttpServer(self._handle, port)
-        self.list_lag = list_lag
+        self.latency, self.rate_limit, self.list_lag = latency, rate_limit, list_lag
 
     async def start(self) -> None:
         """Start listening.

@@ -54,11 +54,7 @@ def _is_id(value: object) -> bool:
 
 
 def check_event(event: str) -> None:
-    """Check that an event type exists, so that a typo does not go unnoticed.
-
-    Raises:
-        ValueError: It does not exist; the closest is named.
-    """
+    """Raise `ValueError` with the closest event type unless this one exists, so that a typo does not go unnoticed."""
     if event not in WEBHOOK_TYPES:
         closest = get_close_matches(event.upper(), sorted(WEBHOOK_TYPES), 1, 0)[0]
         raise ValueError(f"{event!r} is not a known event type; did you mean {closest}?")

@@ -17,10 +17,7 @@ _MESSAGE = "Emulated fault"
 class Fault:
     """The base of all faults, which `GwmsEmulator.inject` takes."""
 
-    @property
-    def carry_out(self) -> bool:
-        """Whether the request is carried out; a field where a fault leaves the choice."""
-        return False
+    carry_out = False  # a field where a fault leaves the choice
 
     def request(self, route: Route, body: bytes) -> tuple[Route, bytes]:
         """Return what is carried out; the request as it came, unless the gateway does something else."""
@@ -44,12 +41,8 @@ class DropAfter(Fault):
         commit_delay: Seconds between closing the connection and carrying the request out; 0 carries it out first.
     """
 
+    carry_out = True
     commit_delay: float = field(default=0.0, validator=ge(0))
-
-    @property
-    def carry_out(self) -> bool:
-        """Whether the request is carried out: yes."""
-        return True
 
 
 @frozen

@@ -40,11 +40,7 @@ class Row:
 
 
 class Feed:
-    """The latest rows, and the number of the latest change.
-
-    Args:
-        size: How many rows are kept.
-    """
+    """The latest rows, as many as its size, and the number of the latest change."""
 
     def __init__(self, size: int) -> None:
         self.run = secrets.token_hex(4)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from .entities import EntityTable
-from .state import EmulatorCredentials, StoredWebhook, TokenTable, WebhookTable
+from .state import EmulatorCredentials, TokenTable, WebhookTable
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
 
 ExpiresIn = Literal["unix", "seconds", "milliseconds", "text"] | None
@@ -21,14 +21,7 @@ _EXPIRES_IN: Mapping[ExpiresIn, Callable[[float, float], object]] = {
 
 
 class Gateway:
-    """The account, its e-shops, tokens and webhooks.
-
-    Args:
-        token_ttl: How long a token is valid, in seconds.
-        webhooks: The webhooks.
-        expires_in: The form of a login's `expiresIn`.
-        unique_urls: Whether a second equal webhook of an e-shop is refused.
-    """
+    """The account, its e-shops, tokens and webhooks; see `GwmsEmulator` for the arguments."""
 
     def __init__(
         self, token_ttl: float, webhooks: WebhookTable, expires_in: ExpiresIn = "unix", *, unique_urls: bool = False
@@ -42,34 +35,15 @@ class Gateway:
         self.entities = EntityTable()
         self._expires_in = _EXPIRES_IN[expires_in]
         self._unique_urls = unique_urls
-        self._operations: Mapping[str, Callable[[str, str, bytes, float], object]] = {
-            "list": self._list,
-            "create": self._create,
-            "get": self._get,
-            "update": self._update,
-            "activate": self._activate,
-            "deactivate": self._deactivate,
-            "delete": self._delete,
-            "keep": self._keep,
-            "entity": self._entity,
-        }
 
     def carry_out(self, route: Route, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
-        """Carry out a request and return its answer.
-
-        Args:
-            route: Which operation on which webhook.
-            headers: The request's headers, names in lower case.
-            body: The request's body.
-            now: Unix seconds.
-        """
+        """Carry out a request at a Unix time and return its answer; names of headers are in lower case."""
         try:
             if route.operation == "login":
                 return envelope(200, "OK", self._log_in(body, now))
             eshop = self._eshop_of(headers, now)
-            operation = self._operations.get(route.operation)
-            if operation is not None:
-                return envelope(200, "OK", operation(eshop, route.webhook_id, body, now))
+            if route.operation != "other":
+                return envelope(200, "OK", self._data(route, eshop, body, now))
             if route.allow:
                 return envelope(405, "Method not allowed", headers={"Allow": ", ".join(route.allow)})
             raise ProblemError(404, "There is no such endpoint")
@@ -82,11 +56,8 @@ class Gateway:
             raise ProblemError(401, "Wrong username or password")
         expiry = now + self.token_ttl
         user = {"id": 1, "name": "Emulated", "surname": "User", "email": "user@shop.example"}
-        data = {
-            "token": self.tokens.issue(username, now, expiry),
-            "expiresIn": self._expires_in(expiry, now),
-            "user": user,
-        }
+        token = self.tokens.issue(username, now, expiry)
+        data = {"token": token, "expiresIn": self._expires_in(expiry, now), "user": user}
         return {name: value for name, value in data.items() if value is not None}
 
     def _eshop_of(self, headers: Mapping[str, str], now: float) -> str:
@@ -98,11 +69,28 @@ class Gateway:
             raise ProblemError(401, "The x-api-key is missing or unknown")
         return eshop
 
-    def _found(self, eshop: str, webhook_id: str) -> StoredWebhook:
-        row = self.webhooks.find(eshop, read_id(webhook_id))
+    def _data(self, route: Route, eshop: str, body: bytes, now: float) -> object:
+        match route.operation:
+            case "list":
+                return [row.as_json() for row in self.webhooks.listed(eshop)]
+            case "create":
+                return self.webhooks.add(eshop, self._checked(eshop, body), now).as_json()
+            case "entity":
+                return self._entity(eshop, route.webhook_id)
+        row = self.webhooks.find(eshop, read_id(route.webhook_id))
         if row is None:
-            raise ProblemError(404, f"There is no webhook {webhook_id}")
-        return row
+            raise ProblemError(404, f"There is no webhook {route.webhook_id}")
+        match route.operation:
+            case "update":
+                row = self.webhooks.replace(row, self._checked(eshop, body, row.id), now)
+            case "activate" | "deactivate" as operation:
+                row = self.webhooks.switch(row, now, active=operation == "activate")
+            case "delete":
+                self.webhooks.remove(row.id, now)
+                return "deleted"
+            case "keep":  # a delete without effect
+                return "deleted"
+        return row.as_json()
 
     def _checked(self, eshop: str, body: bytes, except_id: int = 0) -> NewWebhook:
         new = read_webhook(body)
@@ -110,34 +98,7 @@ class Gateway:
             raise ProblemError(409, "A webhook with this url, webhookType and method already exists")
         return new
 
-    def _list(self, eshop: str, _id: str, _body: bytes, _now: float) -> object:
-        return [row.as_json() for row in self.webhooks.listed(eshop)]
-
-    def _create(self, eshop: str, _id: str, body: bytes, now: float) -> object:
-        return self.webhooks.add(eshop, self._checked(eshop, body), now).as_json()
-
-    def _get(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
-        return self._found(eshop, webhook_id).as_json()
-
-    def _update(self, eshop: str, webhook_id: str, body: bytes, now: float) -> object:
-        row = self._found(eshop, webhook_id)
-        return self.webhooks.replace(row, self._checked(eshop, body, row.id), now).as_json()
-
-    def _activate(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
-        return self.webhooks.switch(self._found(eshop, webhook_id), now, active=True).as_json()
-
-    def _deactivate(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
-        return self.webhooks.switch(self._found(eshop, webhook_id), now, active=False).as_json()
-
-    def _delete(self, eshop: str, webhook_id: str, _body: bytes, now: float) -> object:
-        self.webhooks.remove(self._found(eshop, webhook_id).id, now)
-        return "deleted"
-
-    def _keep(self, eshop: str, webhook_id: str, _body: bytes, _now: float) -> object:
-        self._found(eshop, webhook_id)  # a delete without effect
-        return "deleted"
-
-    def _entity(self, eshop: str, path: str, _body: bytes, _now: float) -> object:
+    def _entity(self, eshop: str, path: str) -> object:
         entity = self.entities.find(eshop, path)
         if entity is None:
             raise ProblemError(404, f"There is no {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from attrs import define, field
@@ -43,23 +42,3 @@ class Exchange:
     seconds: float | None = None
     answer_headers: Mapping[str, str] = field(factory=dict, repr=False)
     answer_start: bytes = field(default=b"", repr=False)
-
-
-class Journal:
-    """The latest exchanges, and the number of all requests by operation.
-
-    Args:
-        size: How many exchanges are kept.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.exchanges: list[Exchange] = []
-        self.counts: Counter[str] = Counter()
-        self._size = size
-
-    def add(self, exchange: Exchange) -> None:
-        """Record an exchange; the oldest one beyond the size is dropped."""
-        self.counts[exchange.operation] += 1
-        self.exchanges.append(exchange)
-        if len(self.exchanges) > self._size:
-            del self.exchanges[0]

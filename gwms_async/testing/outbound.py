@@ -23,11 +23,7 @@ _LEGAL = "%/?!$&'()*+,;=:@"  # what a URL may contain besides letters, digits an
 
 @lru_cache
 def origin_of(url: str) -> str:
-    """Return the scheme, host and port of a URL, normalized.
-
-    Raises:
-        ValueError: It is not a URL.
-    """
+    """Return the scheme, host and port of a URL, normalized; `ValueError`: it is not a URL."""
     parts = urlsplit(normalized_url(url))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -72,9 +68,7 @@ def headers_of(body: bytes | None) -> Mapping[str, str]:
 async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, *, cut: bool) -> None:
     """Make an attempt, or with `cut` send half of its body, and note the answer, also if it is a redirect.
 
-    Raises:
-        aiohttp.ClientError: There is no answer.
-        OSError: The same.
+    If there is no answer, it raises `aiohttp.ClientError` or `OSError`.
     """
     body = attempt.body
     data = None if body is None else _half(body) if cut else BytesIO(body)

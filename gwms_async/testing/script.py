@@ -42,17 +42,7 @@ class Script(Generic[T]):
         self._entries = [entry for entry in self._entries if entry.fault != fault]
 
     def add(self, fault: T, operation: str | None, times: int, at: int) -> None:
-        """Add a fault to the script.
-
-        Args:
-            fault: The fault.
-            operation: The operation whose requests it hits; None means any but login.
-            times: How many requests it hits in a row.
-            at: The first of them, where 1 is the next request.
-
-        Raises:
-            ValueError: A number is below 1.
-        """
+        """Add a fault, as `GwmsEmulator.inject` describes it; `ValueError`: a number is below 1."""
         if times < 1 or at < 1:
             raise ValueError(f"times and at must be 1 or more, not {times} and {at}")
         self._entries.append(_Entry(fault, operation, at - 1, times))
@@ -71,10 +61,6 @@ class Script(Generic[T]):
 
 
 def check_operation(operation: str) -> None:
-    """Check that an operation exists, so that a typo does not go unnoticed.
-
-    Raises:
-        ValueError: There is no operation of this name.
-    """
+    """Raise `ValueError` unless an operation of this name exists, so that a typo does not go unnoticed."""
     if operation not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(sorted(OPERATIONS))}, not {operation!r}")

@@ -13,16 +13,9 @@ from .wire import Answer
 
 
 async def send(answer: Answer, exchange: Exchange, transport: asyncio.Transport, date: str) -> web.Response:
-    """Send an answer, or lose it as the fault of its exchange says.
+    """Send an answer with a `Date`, or lose it as the fault of its exchange says; return what the handler returns.
 
-    Args:
-        answer: The answer.
-        exchange: The exchange, whose status is set if the answer is sent whole.
-        transport: The connection.
-        date: The value of the `Date` header.
-
-    Returns:
-        The response for the handler to return.
+    The status of the exchange is set if the answer is sent whole.
     """
     head, middle = answer.head(date), len(answer.body) // 2
     match exchange.fault:

@@ -82,14 +82,9 @@ class HttpServer:
 
 
 def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Response:
-    """Close a connection from within its handler.
+    """Close a connection from within its handler, in an orderly way or by a reset (RST).
 
-    Args:
-        transport: The connection.
-        reset: Whether to reset it (RST) rather than to close it in an orderly way.
-
-    Returns:
-        A response for the handler to return; it is not sent, only logged (444: no response, as nginx has it).
+    The handler returns the response, which is only logged (444: no response, as nginx has it).
     """
     if reset:
         linger = struct.pack("ii", 1, 0)

@@ -7,10 +7,10 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import NamedTuple
 
 from attrs import evolve, field, frozen
@@ -72,11 +72,7 @@ class StoredWebhook:
 
 
 class Listing:
-    """The webhooks as lists show them: as they were `lag` seconds ago.
-
-    Args:
-        clock: Seconds on the event loop's clock.
-    """
+    """The webhooks as lists show them: as they were `lag` seconds ago, by the event loop's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lag = 0.0
@@ -113,18 +109,11 @@ class Listing:
 class WebhookTable:
     """All webhooks of an account; each e-shop sees only its own. `version` counts their changes.
 
-    Args:
-        spelling: Spells URLs as they are stored.
-        tombstones: Whether a deleted webhook stays in lists, inactive.
-        clock: Seconds on the event loop's clock.
+    See `GwmsEmulator` for `spelling` and `tombstones`; `clock` is the event loop's, and `now` is in Unix seconds.
     """
 
     def __init__(
-        self,
-        spelling: Callable[[str], str] = str,
-        *,
-        tombstones: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        self, spelling: Callable[[str], str] = str, *, tombstones: bool = False, clock: Callable[[], float] = monotonic
     ) -> None:
         self.listing = Listing(clock)
         self.version = 0
@@ -161,45 +150,23 @@ class WebhookTable:
         )
 
     def add(self, eshop: str, new: NewWebhook, now: float) -> StoredWebhook:
-        """Create a webhook; an equal one may already exist.
-
-        Args:
-            eshop: The API key of its e-shop.
-            new: Its fields.
-            now: Unix seconds.
-        """
+        """Create a webhook; an equal one may already exist."""
         self._last_id += 1
         url, registered_at = self._spelling(new.url), iso_timestamp(now)
         row = StoredWebhook(self._last_id, eshop, url, new.webhook_type, new.active, new.method, registered_at)
         return self._put(row)
 
     def replace(self, row: StoredWebhook, new: NewWebhook, now: float) -> StoredWebhook:
-        """Replace the fields of a webhook; `unregistered_at` changes only with `active`.
-
-        Args:
-            row: The webhook as it is.
-            new: Its new fields.
-            now: Unix seconds.
-        """
+        """Replace the fields of a webhook; `unregistered_at` changes only with `active`."""
         row = evolve(row, url=self._spelling(new.url), webhook_type=new.webhook_type, method=new.method)
         return self._put(row if row.active is new.active else _switched(row, now, active=new.active))
 
     def switch(self, row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
-        """Activate or deactivate a webhook; doing so again changes nothing.
-
-        Args:
-            row: The webhook as it is.
-            now: Unix seconds.
-            active: The new state.
-        """
+        """Activate or deactivate a webhook; doing so again changes nothing."""
         return self._put(_switched(row, now, active=active))
 
     def remove(self, webhook_id: int, now: float) -> None:
-        """Delete a webhook; its id is not used again.
-
-        Raises:
-            KeyError: There is no webhook with this id.
-        """
+        """Delete a webhook; its id is not used again. `KeyError`: there is no webhook with this id."""
         row = self._rows.pop(webhook_id)
         self.version += 1
         self.listing.put(webhook_id, _switched(row, now, active=False) if self._tombstones else None)
@@ -220,13 +187,7 @@ class TokenTable:
         self._key = secrets.token_bytes(32)
 
     def issue(self, username: str, now: float, expiry: float) -> str:
-        """Create a token: a JWT signed with HS256.
-
-        Args:
-            username: The account it is issued to.
-            now: Unix seconds.
-            expiry: Unix seconds at which it expires; its `exp` is truncated to whole seconds.
-        """
+        """Create a token: a JWT signed with HS256. Times are in Unix seconds; its `exp` is truncated to whole ones."""
         claims = {"sub": username, "iat": int(now), "exp": int(expiry), "jti": secrets.token_hex(16)}
         signed = f"{_base64_json({'alg': 'HS256', 'typ': 'JWT'})}.{_base64_json(claims)}"
         signature = hmac.new(self._key, signed.encode(), hashlib.sha256).digest()

@@ -27,22 +27,17 @@ class RateLimit:
 
 
 class Throttle:
-    """The token bucket behind a rate limit: full at first, and not refilled when the limit is replaced."""
+    """The token bucket behind a rate limit: full at first, and not refilled when the limit is replaced.
+
+    Each method takes the limit in force, and the time in seconds on the event loop's clock.
+    """
 
     def __init__(self) -> None:
         self._level: float | None = None
         self._seen = 0.0
 
     def admit(self, limit: RateLimit, now: float) -> float:
-        """Take a token if there is one.
-
-        Args:
-            limit: The limit in force.
-            now: Seconds on the event loop's clock.
-
-        Returns:
-            0 if the request may pass, else the seconds until it could.
-        """
+        """Take a token if there is one; return 0, or the seconds until a request could pass."""
         level = self.settle(limit, now)
         if level >= 1:
             self._level = level - 1
@@ -50,15 +45,7 @@ class Throttle:
         return (1 - level) / limit.rate
 
     def settle(self, limit: RateLimit, now: float) -> float:
-        """Add the tokens that have accrued by now.
-
-        Args:
-            limit: The limit in force until now.
-            now: Seconds on the event loop's clock.
-
-        Returns:
-            How many tokens there are.
-        """
+        """Add the tokens that have accrued by now, and return how many there are."""
         level = limit.burst if self._level is None else self._level + (now - self._seen) * limit.rate
         self._level, self._seen = min(limit.burst, level), now
         return self._level
@@ -70,13 +57,7 @@ def whole_seconds(wait: float) -> int:
 
 
 def retry_headers(limit: RateLimit, wait: float, now: float) -> dict[str, str]:
-    """Return the headers of a refusal that say when to retry, never too early.
-
-    Args:
-        limit: The limit that was hit.
-        wait: Seconds until the request could pass.
-        now: Unix seconds.
-    """
+    """Return the headers of a refusal at a Unix time that say to retry after some seconds, never too early."""
     if limit.retry_after is None:
         return {}
     seconds = limit.retry_after == "seconds"

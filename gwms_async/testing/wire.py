@@ -56,12 +56,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class ProblemError(Exception):
-    """The request cannot be carried out.
-
-    Args:
-        status: The HTTP status to answer with.
-        message: The message of the envelope.
-    """
+    """The request cannot be carried out: the HTTP status to answer with, and the message of the envelope."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -98,12 +93,7 @@ class Answer:
         return merged({"Date": date}, self.headers)
 
     def head(self, date: str, length: int | None = None) -> bytes:
-        """Return the bytes of its status line and headers.
-
-        Args:
-            date: The value of the `Date` header.
-            length: The value of `Content-Length`; the body's length if None.
-        """
+        """Return its status line and headers, with a date and, unless the length is None, with a wrong length."""
         length = len(self.body) if length is None else length
         headers = merged({"Content-Length": str(length)}, self.dated(date))
         reason = responses.get(self.status, "")
@@ -113,14 +103,7 @@ class Answer:
 
 @frozen
 class NewWebhook:
-    """The body of a create or an update.
-
-    Args:
-        url: Where events are delivered.
-        webhook_type: One of `WEBHOOK_TYPES`.
-        active: Whether events are delivered.
-        method: POST or GET.
-    """
+    """The body of a create or an update, as `StoredWebhook` describes it."""
 
     url: str = field(repr=repr_without_tokens)
     webhook_type: str
@@ -144,12 +127,7 @@ class Route:
 
     @classmethod
     def find(cls, method: str, path: str) -> Route:
-        """Find the operation by the request line.
-
-        Args:
-            method: The HTTP method.
-            path: The path below the base URL, with its leading slash.
-        """
+        """Find the operation by the method and the path below the base URL, with its leading slash."""
         for pattern, operations in _PATHS:
             if match := pattern.fullmatch(path):
                 return cls(operations.get(method, "other"), "".join(match.groups()), tuple(operations))
@@ -188,32 +166,20 @@ def http_date(timestamp: float) -> str:
 
 
 def read_id(text: str) -> int:
-    """Read the id of a webhook from its part of the path.
-
-    Raises:
-        ProblemError: It is not an integer.
-    """
+    """Read the id of a webhook from its part of the path; `ProblemError`: it is not an integer."""
     if not _INTEGER.fullmatch(text):
         raise ProblemError(400, "id must be an integer")
     return int(text)
 
 
 def read_login(body: bytes) -> tuple[str, str]:
-    """Read the username and the password of a login.
-
-    Raises:
-        ProblemError: The body is not a login; the message names the field.
-    """
+    """Read the username and the password of a login; the message of a `ProblemError` names the field."""
     fields = _read_object(body)
     return _text(fields, "username"), _text(fields, "password")
 
 
 def read_webhook(body: bytes) -> NewWebhook:
-    """Read the webhook from the body of a create or an update.
-
-    Raises:
-        ProblemError: The body is not the contract's CreateWebhook; the message names the field.
-    """
+    """Read the contract's CreateWebhook, the body of a create or an update; a `ProblemError` names the field."""
     fields = _read_object(body)
     url = _text(fields, "url")
     if not url:

@@ -6,7 +6,6 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from html import escape
 from http import HTTPStatus
 from math import inf, isfinite
@@ -17,9 +16,9 @@ from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
 from ..redaction import redacted
 from .headers import retry_after
+from .parsing import parse
 
 _EXCERPT = 200
-_MOST_FOR_ORJSON = 80 * 1024  # bytes, some 500 webhooks: then it takes no more than 2 MiB beyond what `json` takes
 _LONGEST_MESSAGE = 500
 _MOST_PARTS = 1000  # of a message
 _BLANKS = 5  # times as many letters as are shown are looked at, for many may be blank
@@ -31,31 +30,6 @@ _ENVELOPE = frozenset({"statusCode", "message", "data"})
 _PAGING = ("meta", "pagination", "paging")
 _TOTALS = ("totalCount", "total_count", "total")
 _MORE = ("hasMore", "has_more", "hasNext", "hasNextPage")
-_read_json = json.JSONDecoder().decode
-
-
-def _parse_with_json(body: bytes) -> Any:
-    """Parse JSON; return None if it is not valid."""
-    # `json.loads` without its detection of the encoding. Measured: benchmarks/README.
-    try:
-        return _read_json(body.decode())
-    except (ValueError, RecursionError):
-        return None
-
-
-def _parse_with_orjson(body: bytes) -> Any:
-    """Parse JSON with orjson, which reads integers beyond 64 bits as floats."""
-    if len(body) <= _MOST_FOR_ORJSON:
-        with suppress(ValueError):
-            return orjson.loads(body)
-    return _parse_with_json(body)  # it accepts some of what orjson rejects, e.g. NaN
-
-
-_parse = _parse_with_json
-with suppress(ImportError):  # the extra `speed`
-    import orjson
-
-    _parse = _parse_with_orjson
 
 
 def open_envelope(
@@ -76,7 +50,10 @@ def open_envelope(
     if body is None:
         return Response(status, reason, headers, readable=False, secrets=secrets)
     text = body.removeprefix(BOM_UTF8).lstrip()
-    content = _parse(text) if text.startswith(b"{") else None  # pages may be long
+    try:
+        content = parse(text) if text.startswith(b"{") else None  # pages may be long
+    except (ValueError, RecursionError):
+        content = None
     if not isinstance(content, dict):
         readable = status == HTTPStatus.NO_CONTENT
         return Response(status, reason, headers, body, readable=readable, secrets=secrets)

@@ -36,7 +36,7 @@ THIRD_PARTIES = {
     "cattrs": {"wire.converter"},
     "backoff": {"middleware.backoff"},
     "aiohttp": {"transport", "client", "testing", "receiving.web", "cli.sending", "cli.serving"},
-    "orjson": {"wire.envelope"},
+    "orjson": {"wire.parsing"},
     "yarl": {"models", "transport", "testing", "cli.sending"},
     "multidict": {"transport", "middleware.authorize"},
     "click": {"cli"},

@@ -33,6 +33,11 @@ DELIVERY = Delivery(
 )
 
 
+def test_the_largest_ids() -> None:
+    """They stay what they are, whatever parses JSON elsewhere."""
+    assert id_in(parsed(b'{"id": 18446744073709551617}'), WebhookType.CREATE_STOCK_MOVEMENT_RETURN) == str(2**64 + 1)
+
+
 @pytest.mark.parametrize("event_type", WebhookType)
 def test_an_entity_with_an_id(event_type: WebhookType) -> None:
     """The id is read from where it was put."""

@@ -103,7 +103,10 @@ def test_specs_are_unique_by_canonical_url() -> None:
 @pytest.mark.parametrize("url", ["shop.example/x", "ftp://shop.example/x", "https:///x", "", " https://shop.example/"])
 def test_only_absolute_http_urls_are_registered(url: str) -> None:
     """One that is not spoils all, before anything is sent."""
-    with pytest.raises(ValueError, match=rf"must be an absolute http\(s\) URL, e\.g\. https://\S+; got '{url}'$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"must be an absolute http\(s\) URL, e\.g\. https://\S+; got '{url}'(, which contains a space)?$",
+    ):
         unique([WebhookSpec("https://shop.example/", "CREATE_ORDER"), WebhookSpec(url, "CREATE_ORDER")])
 
 

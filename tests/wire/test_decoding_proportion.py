@@ -15,12 +15,12 @@ import pytest
 
 from gwms_async import GwmsError, Response
 from gwms_async.chain import Call
-from gwms_async.wire import decoding, envelope, requests
+from gwms_async.wire import decoding, envelope, parsing, requests
 
 from ..helpers.slow import first
 
 MIB = 2**20
-SIZES = {"json": MIB // 4, "orjson": envelope._MOST_FOR_ORJSON}
+SIZES = {"json": MIB // 4, "orjson": parsing._MOST_FOR_ORJSON}
 """Of nonsense, by the parser that reads it."""
 GRANTED = {"json": MIB // 2, "orjson": 2 * MIB}
 """Beside a fifth more than what parsing takes."""
@@ -106,7 +106,7 @@ def peak_of_parsing(nonsense: str, size: int) -> int:
 def test_nonsense_takes_little_memory(parser: str, reader: str, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most a fifth more than to parse it with `json`, and twice its size, or for orjson 2 MiB."""
     pytest.importorskip(parser)
-    monkeypatch.setattr(envelope, "_parse", getattr(envelope, f"_parse_with_{parser}"))
+    monkeypatch.setattr(envelope, "parse", getattr(parsing, f"parse_with_{parser}"))
     (status, form, act), size = READERS[reader], SIZES[parser] - 64
     body = form % NONSENSE[nonsense](size)
 

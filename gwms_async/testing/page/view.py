@@ -190,8 +190,12 @@ def _tone(record: Exchange | DeliveryAttempt) -> str:
 
 def _tags(row: Row) -> list[str]:
     number = 1 if isinstance(row.record, Exchange) else row.record.number
-    attempt = [f"attempt {number}"] if number > 1 else []
-    return attempt if row.hit is None else [*attempt, _name(row.hit)]
+    tags = {
+        "sent again": row.delivery is not None and row.delivery.is_again,
+        f"attempt {number}": number > 1,
+        "" if row.hit is None else _name(row.hit): row.hit is not None,
+    }
+    return [tag for tag, is_so in tags.items() if is_so]
 
 
 def _facts(row: Row) -> list[tuple[str, object]]:

@@ -178,6 +178,23 @@ async def test_why_there_are_several_attempts(gateway: GwmsEmulator) -> None:
     assert details(gateway, 2)["why"] == "This was the last attempt."
 
 
+async def test_what_was_sent_again(gateway: GwmsEmulator) -> None:
+    """Its row says so; it is another delivery, with attempts of its own."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=(0.0,))
+    gateway.add_webhook("http://127.0.0.1:1/", "UPDATE_ORDER")
+    gateway.disturb(Repeat(1))
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+    await gateway.delivered()
+    delivery = gateway.feed.find(1).delivery  # type: ignore[union-attr]
+    assert delivery is not None
+    gateway.send_again(delivery)
+    await gateway.delivered()
+
+    rows: Any = View(gateway).rows("", 0)[0]
+    assert [row["tags"] for row in rows] == ["sent again, attempt 2", "sent again", "attempt 2", "repeat"]
+    assert len(details(gateway, 4)["attempts"]) == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "name"), [(Status(502), "502"), (DropAfter(), "lost answer"), (CutBody(), "cut body"), (Reset(), "reset")]
 )
