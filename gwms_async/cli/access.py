@@ -17,7 +17,9 @@ from .options import common_options
 from .output import print_message
 from .profiles import load_profile
 
-SETTINGS = ("username", "password", "api_key", "base_url")
+_NAMES = "username", "password", "api_key", "base_url"
+SETTINGS = {name: (f"--{name}".replace("_", "-"), f"GWMS_{name.upper()}") for name in _NAMES}
+"""The option and the variable of each setting."""
 Settings = dict[str, tuple[str, str]]
 """The value of each setting that is known, and its source."""
 
@@ -57,11 +59,6 @@ def cached_tokens() -> TokenStore:
         return MemoryTokenStore()
 
 
-def is_interactive() -> bool:
-    """Return whether there is a terminal to ask questions on."""
-    return sys.stdin.isatty()
-
-
 def with_access(command: Callable[..., Any]) -> Any:
     """Add the common options to a command and pass it an `Access` as `access`."""
 
@@ -84,23 +81,18 @@ def find_settings() -> Settings:
     if eshop and not profile:
         raise click.UsageError("--eshop needs a profile: pass --profile or set GWMS_PROFILE")
     values = load_profile(profile, eshop) if profile else {}
-    chosen = values if "gwms.profile" in options else {"api_key": values["api_key"]} if eshop else {}
-    found: Settings = {}
-    for name in SETTINGS:
-        option, variable = f"--{name.replace('_', '-')}", f"GWMS_{name.upper()}"
-        sources = (
-            (options.get(f"gwms.{name}"), option),
-            (chosen.get(name), f"profile {profile}"),
-            (os.environ.get(variable), variable),
-            (values.get(name), f"profile {profile}"),
-            (PRODUCTION if name == "base_url" else None, "default"),
-        )
-        known = [(value, source) for value, source in sources if value]
-        found |= {name: known[0]} if known else {}
-        if name in {"password", "api_key"} and options.get(f"gwms.{name}"):
-            print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
-    options["gwms.settings"] = found
-    return found
+    in_profile = {name: (value, f"profile {profile}") for name, value in values.items()}
+    chosen = in_profile if "gwms.profile" in options else {}
+    if eshop:
+        chosen = {**chosen, "api_key": in_profile["api_key"]}
+    variables = {name: (os.environ[text], text) for name, (_, text) in SETTINGS.items() if os.environ.get(text)}
+    given = {name: (options[f"gwms.{name}"], text) for name, (text, _) in SETTINGS.items() if f"gwms.{name}" in options}
+    for option, variable in (SETTINGS[name] for name in given if name in {"password", "api_key"}):
+        print_message(f"Warning: {option} is visible in the process list; set {variable} instead")
+    found = {"base_url": (PRODUCTION, "default"), **in_profile, **variables, **chosen, **given}
+    settings: Settings = {name: found[name] for name in SETTINGS if name in found}
+    options["gwms.settings"] = settings
+    return settings
 
 
 def make_access(settings: Settings) -> Access:
@@ -109,11 +101,10 @@ def make_access(settings: Settings) -> Access:
     Raises:
         click.UsageError: A setting is missing.
     """
-    if set(SETTINGS) - set(settings) == {"password"} and is_interactive():
+    if SETTINGS.keys() - settings == {"password"} and sys.stdin.isatty():
         settings["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
-    missing = [f"GWMS_{name.upper()}" for name in SETTINGS if name not in settings]
+    missing = [variable for name, (_, variable) in SETTINGS.items() if name not in settings]
     if missing:
         raise click.UsageError(f"set {', '.join(missing)} in the environment, or choose a profile: --profile NAME")
-    values: dict[str, Any] = {name: value for name, (value, _) in settings.items()}
-    options = click.get_current_context().meta
+    options, values = click.get_current_context().meta, {name: value for name, (value, _) in settings.items()}
     return Access(**values, timeout=options.get("gwms.timeout", 120.0), ca=options.get("gwms.ca"))

@@ -13,62 +13,35 @@ from itertools import cycle, islice
 from typing import Any
 
 import click
-from attrs import asdict, frozen
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType
-from ..testing import (
-    CutBody,
-    DropAfter,
-    DropBefore,
-    Exchange,
-    Fault,
-    GwmsEmulator,
-    Html,
-    RevokeTokens,
-    Status,
-    StoredWebhook,
-)
-from .loop import run
-from .output import Exit, handle_errors, json_option, print_json, progress_bar
+from .. import Credentials, GwmsClient, Outcome, OutcomeStatus, Report, WebhookSpec, WebhookType, testing
+from ..testing import Exchange, Fault, GwmsEmulator, StoredWebhook
+from .options import json_option
+from .output import Exit, is_json, print_json, progress_bar
 
 _LATENCY = 0.01
 _LOSSES: Mapping[Fault, str] = {
-    DropBefore(): "dropped connections",
-    DropAfter(): "dropped connections",
-    DropAfter(commit_delay=0.4): "dropped connections",
-    CutBody(): "truncated responses",
-    Html(): "HTML pages",
-    Status(503): "503s",
-    Status(503, carry_out=True): "503s",
+    testing.DropBefore(): "dropped connections",
+    testing.DropAfter(): "dropped connections",
+    testing.DropAfter(commit_delay=0.4): "dropped connections",
+    testing.CutBody(): "truncated responses",
+    testing.Html(): "HTML pages",
+    testing.Status(503): "503s",
+    testing.Status(503, carry_out=True): "503s",
 }
 """Faults that leave a create without a readable response, whether it is carried out or not."""
-_THROTTLING, _REVOCATION = Status(429, retry_after="1"), RevokeTokens()
+_THROTTLING, _REVOCATION = testing.Status(429, retry_after="1"), testing.RevokeTokens()
 _FAULTS: Mapping[Fault, str] = {_THROTTLING: "429s", _REVOCATION: "token revocations", **_LOSSES}
 _OPERATIONS = {"login": "logins", "list": "lists", "create": "creates"}
 _STATUSES = OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.EXISTING
 _OK = "Checked against the emulator: each webhook exists exactly once, as reported."
 _NOT_OK = "The webhooks on the emulator are not as reported, or some have failed."
 
-
-@frozen
-class RunFigures:
-    """The figures of one run: requests by fault and by operation, webhooks by status, and the seconds it took.
-
-    `discrepancies` are webhooks that the emulator does not store as reported, and others that it stores.
-    """
-
-    injected: Mapping[str, int]
-    requests: Mapping[str, int]
-    reported: Mapping[str, int]
-    discrepancies: Mapping[str, int]
-    seconds: float
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether each webhook exists exactly once on the gateway, and the report says so."""
-        return not (self.reported["failed"] or any(self.discrepancies.values()))
+Register = Callable[..., Awaitable[Report]]
+Figures = dict[str, Any]
+"""Of one run: requests by fault and by operation, webhooks by status, what is stored otherwise, and the seconds."""
 
 
 @click.command()
@@ -79,7 +52,7 @@ class RunFigures:
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
 @click.option("--page", "on_page", is_flag=True, help="Show it in a browser: wait for one, and stay until Ctrl-C.")
 @json_option
-def demo(seed: int | None, **options: Any) -> int:
+async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool) -> Exit:
     """Watch 500 webhooks get registered while the gateway misbehaves.
 
     The built-in emulator revokes the token halfway, throttles, answers 503, and drops connections before and after
@@ -87,29 +60,22 @@ def demo(seed: int | None, **options: Any) -> int:
     exists exactly once on the gateway.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    return run(handle_errors(_run_demo(seed=seed, **options)))
-
-
-async def _run_demo(webhooks: int, concurrency: int, seed: int, *, on_page: bool, as_json: bool) -> Exit:
-    console = Console(stderr=as_json)
+    console = Console(stderr=is_json())
     first, second = await run_twice(webhooks, concurrency, seed, console, on_page=on_page)
-    if as_json:
-        options = {"webhooks": webhooks, "concurrency": concurrency, "seed": seed}
-        print_json({**options, "first": asdict(first), "second": asdict(second)})
-    return Exit.DONE if first.is_exact and second.is_exact else Exit.FAILED
+    if is_json():
+        print_json({"webhooks": webhooks, "concurrency": concurrency, "seed": seed, "first": first, "second": second})
+    return Exit.DONE if is_exact(first) and is_exact(second) else Exit.FAILED
 
 
 async def run_twice(
     webhooks: int, concurrency: int, seed: int, console: Console, *, on_page: bool = False
-) -> tuple[RunFigures, RunFigures]:
+) -> tuple[Figures, Figures]:
     """Register the same webhooks twice on an emulator that misbehaves; the seed decides which requests are hit.
 
     With `on_page`, wait until a browser shows the emulator's page, and at the end until cancelled.
     """
-    specs = [
-        WebhookSpec(f"https://shop.example/gwms/{number}", webhook_type)
-        for number, webhook_type in enumerate(islice(cycle(WebhookType), webhooks))
-    ]
+    types = islice(cycle(WebhookType), webhooks)
+    specs = [WebhookSpec(f"https://shop.example/gwms/{number}", one) for number, one in enumerate(types)]
     async with GwmsEmulator(latency=_LATENCY, journal=3 * webhooks + 1_000) as gateway:
         lost = _arrange_faults(gateway, webhooks, random.Random(seed))  # noqa: S311  # repeatable, not secret
         console.print(
@@ -121,16 +87,15 @@ async def run_twice(
         if on_page:
             console.print(f"Open {gateway.page_url} in a browser; it starts then.", highlight=False)
             await gateway.page_opened()
-        credentials = Credentials(*gateway.credentials)
-        async with GwmsClient(credentials, base_url=gateway.base_url) as gwms:
-            register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
+        async with GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
             waits = {
                 webhooks - lost: f"Waiting 1 s before looking for the {lost} webhooks whose responses were lost",
                 webhooks: "Waiting 3 s for the closing list, which shows whether late creates left copies",
             }
-            first = await _measure("first run", register, gateway, webhooks, console, waits=waits)
-            second = await _measure("second run", register, gateway, webhooks, console, waits={})
-        verdict = _OK if first.is_exact and second.is_exact else _NOT_OK
+            register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
+            first = await _run("first run", register, gateway, webhooks, console, waits=waits)
+            second = await _run("second run", register, gateway, webhooks, console, waits={})
+        verdict = _OK if is_exact(first) and is_exact(second) else _NOT_OK
         console.print(table(first, second))
         console.print(verdict, style=None if verdict is _OK else "red")
         gateway.announce(verdict)
@@ -150,38 +115,28 @@ def _arrange_faults(gateway: GwmsEmulator, webhooks: int, rng: random.Random) ->
     return lost
 
 
-async def _measure(
-    title: str,
-    register: Callable[..., Awaitable[Report]],
-    gateway: GwmsEmulator,
-    webhooks: int,
-    console: Console,
-    *,
-    waits: Mapping[int, str],
-) -> RunFigures:
+async def _run(
+    title: str, register: Register, gateway: GwmsEmulator, webhooks: int, console: Console, *, waits: dict[int, str]
+) -> Figures:
     """Run once; say what the client waits for when so many webhooks are done."""
-    received, started = len(gateway.requests), time.monotonic()
+    received, started, done = len(gateway.requests), time.monotonic(), set[object]()
     with progress_bar(console) as progress:
         task = progress.add_task(title, total=webhooks)
-        done, waits = set[object](), dict(waits)
 
         def record(outcome: Outcome) -> None:
             done.add(outcome.spec.identity)
-            progress.update(task, completed=len(done))
-            gateway.announce(
-                f"{title.capitalize()}: {len(done)} of {webhooks} webhooks registered", len(done), webhooks
-            )
-            if wait := waits.pop(len(done), None):
+            count = len(done), webhooks
+            progress.update(task, completed=count[0])
+            gateway.announce(f"{title.capitalize()}: {count[0]} of {count[1]} webhooks registered", *count)
+            if wait := waits.pop(count[0], None):
                 console.print(wait, highlight=False)
-                gateway.announce(wait, len(done), webhooks)
+                gateway.announce(wait, *count)
 
         report = await register(on_outcome=record)
     return figures(report, gateway.requests[received:], gateway.webhooks, time.monotonic() - started)
 
 
-def figures(
-    report: Report, requests: Collection[Exchange], stored: Iterable[StoredWebhook], seconds: float
-) -> RunFigures:
+def figures(report: Report, requests: Collection[Exchange], stored: Iterable[StoredWebhook], seconds: float) -> Figures:
     """Count what happened in a run, and compare its report with what the emulator received and stores."""
     hits = Counter(_FAULTS[request.fault] for request in requests if request.fault)
     received = Counter(_OPERATIONS.get(request.operation, "others") for request in requests)
@@ -190,27 +145,27 @@ def figures(
         outcome.webhook is None or others.pop(outcome.webhook.id, None) != outcome.spec.identity
         for outcome in report.outcomes
     )
-    return RunFigures(
-        injected={kind: hits[kind] for kind in dict.fromkeys(_FAULTS.values())},
-        requests={operation: received[operation] for operation in (*_OPERATIONS.values(), "others")},
-        reported={**{status: report.counts[status] for status in _STATUSES}, "failed": len(report.failures)},
-        discrepancies={"missing": missing, "copies": len(others)},
-        seconds=round(seconds, 1),
-    )
+    return {
+        "injected": {kind: hits[kind] for kind in _FAULTS.values()},
+        "requests": {operation: received[operation] for operation in (*_OPERATIONS.values(), "others")},
+        "reported": {**{status: report.counts[status] for status in _STATUSES}, "failed": len(report.failures)},
+        "discrepancies": {"missing": missing, "copies": len(others)},
+        "seconds": round(seconds, 1),
+    }
 
 
-def table(first: RunFigures, second: RunFigures) -> Table:
+def is_exact(run: Figures) -> bool:
+    """Return whether each webhook exists exactly once on the gateway, and the report says so."""
+    return not (run["reported"]["failed"] or any(run["discrepancies"].values()))
+
+
+def table(first: Figures, second: Figures) -> Table:
     """Return a table of both runs."""
-    result = Table("", "first run", "second run")
-    for column in result.columns[1:]:
-        column.justify = "right"
-    for title, values in asdict(first).items():
-        others = getattr(second, title)
-        if isinstance(values, Mapping):
-            result.add_row(f"[bold]{title}")
-            for name, value in values.items():
-                result.add_row(f"  {name}", str(value), str(others[name]))
-            result.add_section()
-        else:
-            result.add_row(title, str(values), str(others))
+    result = Table("", Column("first run", justify="right"), Column("second run", justify="right"))
+    for title in ("injected", "requests", "reported", "discrepancies"):
+        result.add_row(f"[bold]{title}")
+        for name, value in first[title].items():
+            result.add_row(f"  {name}", str(value), str(second[title][name]))
+        result.add_section()
+    result.add_row("seconds", str(first["seconds"]), str(second["seconds"]))
     return result

@@ -11,9 +11,9 @@ import click
 from .. import ConfigurationError, GwmsError, Handler, LoginError, MemoryTokenStore, Request, Response, Webhook
 from ..wire.headers import http_date
 from .access import Access, Settings, find_settings, make_access
-from .loop import run
-from .options import common_options
-from .output import Exit, exit_code_for, handle_errors, json_option, print_result
+from .lazy import Work
+from .options import common_options, json_option
+from .output import Exit, exit_code_for, print_result
 from .problems import describe, shown
 
 _SKEW = 30.0  # seconds
@@ -28,7 +28,7 @@ Checks = dict[str, tuple[bool, str]]
 @click.command()
 @common_options
 @json_option
-def doctor(*, as_json: bool) -> int:
+def doctor() -> Work | Exit:
     """Check the settings, the gateway and the webhooks.
 
     Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
@@ -39,11 +39,11 @@ def doctor(*, as_json: bool) -> int:
         settings = find_settings()
         access = make_access(settings)
     except click.ClickException as error:
-        return _show(settings, {"settings": (False, describe(error))}, as_json=as_json)
-    return run(handle_errors(_examine(access, settings, as_json=as_json)))
+        return _show(settings, {"settings": (False, describe(error))})
+    return _examine(access, settings)
 
 
-async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit:
+async def _examine(access: Access, settings: Settings) -> Exit:
     clock: Checks = {}
 
     async def compare_clocks(request: Request, handler: Handler) -> Response:
@@ -61,7 +61,7 @@ async def _examine(access: Access, settings: Settings, *, as_json: bool) -> Exit
     except GwmsError as error:
         stage, end = _stage_of(error), (False, describe(error))
     passed = dict.fromkeys(_STAGES[: _STAGES.index(stage)], (True, "fine"))
-    return _show(settings, {**passed, stage: end, **clock}, as_json=as_json)
+    return _show(settings, {**passed, stage: end, **clock})
 
 
 def _stage_of(error: GwmsError) -> str:
@@ -82,7 +82,7 @@ def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
     return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}{rest}"
 
 
-def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:
+def _show(settings: Settings, checks: Checks) -> Exit:
     versions = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
     values = {name: "***" if name in {"password", "api_key"} else shown(value) for name, (value, _) in settings.items()}
     found = {name: {"value": values[name], "source": source} for name, (_, source) in settings.items()}
@@ -90,6 +90,5 @@ def _show(settings: Settings, checks: Checks, *, as_json: bool) -> Exit:
     lines = ["versions: " + ", ".join(f"{name} {number}" for name, number in versions.items())]
     lines += [f"{name}: {values[name]} ({source})" for name, (_, source) in settings.items()]
     lines += [f"{'ok' if is_fine else 'failed'}: {name}: {text}" for name, (is_fine, text) in checks.items()]
-    result = {"versions": versions, "settings": found, "checks": results}
-    print_result(result, "\n".join(lines), as_json=as_json)
+    print_result({"versions": versions, "settings": found, "checks": results}, "\n".join(lines))
     return Exit.DONE if all(is_fine for is_fine, _ in checks.values()) else Exit.FAILED

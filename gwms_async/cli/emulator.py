@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import signal
+import sys
 import webbrowser
 from asyncio.subprocess import Process
 from contextlib import suppress
@@ -19,11 +20,11 @@ import click
 
 from .. import testing
 from ..testing import Fault, GwmsEmulator, RateLimit, Status
-from .access import is_interactive
+from .lazy import Work
 from .logs import REQUESTS
-from .loop import run
-from .output import Exit, handle_errors, json_option, print_json, print_message, print_output
-from .problems import port_error
+from .options import json_option
+from .output import Exit, is_json, print_json, print_message, print_output
+from .problems import port_errors
 from .profiles import closest
 from .receiver import VARIABLE
 
@@ -42,7 +43,7 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> int:
+def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> Work:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
@@ -55,9 +56,8 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
     A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
     hits the next request of an OPERATION (any but login by default), or as many as TIMES says: --fault 503:create:3
     """
-    as_json, deliver_to, opens = (options.pop(name) for name in ("as_json", "deliver_to", "opens"))
-    limit = None if rate is None else RateLimit(rate, ceil(rate))
-    gateway = GwmsEmulator(rate_limit=limit, **options)
+    deliver_to, opens = options.pop("deliver_to"), options.pop("opens")
+    gateway = GwmsEmulator(rate_limit=RateLimit(rate, ceil(rate)) if rate else None, **options)
     for text in faults:
         _inject(gateway, text)
     if deliver_to is not None:
@@ -66,7 +66,7 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
         except ValueError as error:
             raise click.UsageError(f"--deliver-to: {error}") from None
     is_shown = opens or deliver_to is not None
-    return run(handle_errors(serve(gateway, command, as_json=as_json, is_shown=is_shown, opens=opens)))
+    return serve(gateway, command, as_json=is_json(), is_shown=is_shown, opens=opens)
 
 
 def _inject(gateway: GwmsEmulator, text: str) -> None:
@@ -88,12 +88,9 @@ async def serve(
     gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
 ) -> int:
     """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
-    try:
+    with port_errors():
         await gateway.start()
-    except OSError as error:
-        raise port_error(error) from None
-    username, password, api_key = gateway.credentials
-    names = {"username": username, "password": password, "api_key": api_key, "base_url": gateway.base_url}
+    names = {**gateway.credentials._asdict(), "base_url": gateway.base_url}
     if not os.environ.get(VARIABLE):
         names["webhook_secret"] = secrets.token_urlsafe(32)
     variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}
@@ -124,7 +121,7 @@ async def _run_command(command: tuple[str, ...], variables: dict[str, str]) -> i
     except OSError as error:
         raise OSError(f"{command[0]}: {error.strerror}") from None
     # On a terminal, Ctrl-C reaches the command too, which decides what becomes of it.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN if is_interactive() else signal.getsignal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if sys.stdin.isatty() else signal.getsignal(signal.SIGINT))
     try:
         code = await process.wait()
     except asyncio.CancelledError:

@@ -18,8 +18,7 @@ from ..registration.plan import claimed_by
 from ..registration.snapshot import is_tombstone, preferred_first
 from .access import Access, with_access
 from .file import LIMIT, is_prefix
-from .loop import run
-from .output import Exit, handle_errors, print_message
+from .output import print_message
 from .problems import RefusedError
 from .receiver import receiver_of
 
@@ -39,18 +38,14 @@ _TEMPLATE = """\
 @click.command()
 @click.option("--prefix", metavar="URL", help="Only webhooks whose URL begins with this; it must end with a slash.")
 @with_access
-def export(prefix: str | None, access: Access) -> int:
+async def export(prefix: str | None, access: Access) -> None:
     """Print existing webhooks as a file for `plan` and `apply`.
 
     Webhooks that a file cannot express are comments, with the reason. Secret URLs are never printed: those that
     GWMS_WEBHOOK_SECRET gives become a [receiver] table.
     """
     if prefix is not None and not is_prefix(prefix):
-        raise click.UsageError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
-    return run(handle_errors(_export(access, prefix)))
-
-
-async def _export(access: Access, prefix: str | None) -> Exit:
+        raise RefusedError(f"--prefix must be a URL that ends with a slash; got {prefix!r}")
     async with access.client() as gwms:
         found = await gwms.webhooks.list()
     try:
@@ -61,7 +56,6 @@ async def _export(access: Access, prefix: str | None) -> Exit:
     click.echo(text, nl=False)
     if len(text) > LIMIT:
         print_message(f"Warning: `plan` and `apply` read files of at most {LIMIT:,} bytes; use --prefix to split it")
-    return Exit.DONE
 
 
 def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> str:
@@ -83,20 +77,19 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
             groups[first.url, first.method, first.active].append(first.webhook_type)
         for one in others:
             left_out[one.id] = _comment(one, _reason(one) or f"a copy of {first.id}")
-    largest = max(derived, key=lambda place: len(derived[place]), default=None)
-    tables = []
-    if largest:
-        base, eshop, method = largest
-        start = {"base_url": base} | ({"eshop": eshop} if eshop else {})
-        tables.append(_table("[receiver]", start, [one.webhook_type for one in derived.pop(largest)], method))
+    tables: dict[str, Any] = {}
+    if derived:
+        base, eshop, method = largest = max(derived, key=lambda place: len(derived[place]))
+        types = [one.webhook_type for one in derived.pop(largest)]
+        label = {"eshop": eshop} if eshop else {}
+        tables["receiver"] = {"base_url": base, **label, **_how(types, method)}
     left_out |= {one.id: _comment(one, "a file has one [receiver]") for ones in derived.values() for one in ones}
-    for (url, method, active), events in sorted(groups.items()):
-        tables.append(_table("[[webhooks]]", {"url": url}, events, method, active=active))
-    tables = tables or [_TEMPLATE]
+    for (url, method, active), types in sorted(groups.items()):
+        tables.setdefault("webhooks", []).append({"url": url, **_how(types, method, active=active)})
+    text = "\n".join(map(_ascii, tomli_w.dumps(tables).split("\n"))) or _TEMPLATE
     if left_out:
-        comments = (comment for _, comment in sorted(left_out.items()))
-        tables.append("".join(["# Left out:\n", *comments]))
-    return "\n".join(tables)
+        text += "\n# Left out:\n" + "".join(left_out[number] for number in sorted(left_out))
+    return text
 
 
 def _reason(webhook: Webhook) -> str | None:
@@ -128,12 +121,11 @@ def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
     return (base, eshop, webhook.method) if webhook.identity in {spec.identity for spec in specs} else None
 
 
-def _table(
-    header: str, start: dict[str, Any], events: Iterable[WebhookType], method: HttpMethod, *, active: bool = True
-) -> str:
-    table = start | {"events": [event.value for event in WebhookType if event in events]}
-    table |= ({} if method is HttpMethod.POST else {"method": method.value}) | ({} if active else {"active": False})
-    return "\n".join([header, *map(_ascii, tomli_w.dumps(table).split("\n"))])
+def _how(types: Iterable[WebhookType], method: HttpMethod, *, active: bool = True) -> dict[str, Any]:
+    """Return what a table has beside its URL; what is a default is left out."""
+    table: dict[str, Any] = {"events": [one.value for one in WebhookType if one in types]}
+    table |= {} if method is HttpMethod.POST else {"method": method.value}
+    return table | ({} if active else {"active": False})
 
 
 def _comment(webhook: Webhook, reason: str) -> str:

@@ -114,56 +114,47 @@ class _Parser:
     """Turns parsed TOML into specs and collects the mistakes."""
 
     mistakes: list[str] = field(factory=list)
-    _seen: dict[Identity, str] = field(factory=dict)
+    _specs: dict[Identity, tuple[WebhookSpec, str]] = field(factory=dict)  # each with its path
 
     def file(self, data: _Table) -> WebhookFile:
         found = self._table("", data, _FILE)
-        defaults = {**_DEFAULT_VALUES, **self._table("defaults", found.get("defaults", {}), _DEFAULTS)}
+        defaults = {"method": "POST", "active": True, **self._table("defaults", found.get("defaults", {}), _DEFAULTS)}
         if not {"webhooks", "receiver"} & data.keys():
-            self._add_mistake("webhooks", "missing: add a [[webhooks]] table with url and events")
-        specs: list[WebhookSpec] = []
+            self.mistakes.append("webhooks: missing: add a [[webhooks]] table with url and events")
         for number, value in enumerate(found.get("webhooks", ()), 1):
             with self._noting(path := f"webhooks[{number}]"):
-                specs += self._webhook(path, _typed(dict, "a table", value), defaults)
-        prune = defaults.get("prune")
-        if "receiver" in data:
-            return self._receiver(found.get("receiver", {}), specs, prune, defaults["method"])
-        return WebhookFile(tuple(specs), prune)
+                self._add_webhook(path, _typed(dict, "a table", value), defaults)
+        scope = self._add_receiver(found.get("receiver", {}), defaults["method"]) if "receiver" in data else {}
+        return WebhookFile(tuple(spec for spec, _ in self._specs.values()), defaults.get("prune"), **scope)
 
-    def _webhook(self, path: str, data: _Table, defaults: _Table) -> list[WebhookSpec]:
+    def _add_webhook(self, path: str, data: _Table, defaults: _Table) -> None:
         table = {**defaults, **self._table(path, data, _WEBHOOK)}
-        events = self._events(path, table)
-        if "url" not in table:
-            return []
-        of_url = partial(WebhookSpec, table["url"], active=table["active"], method=table["method"])
-        return self._unique((place, of_url(event)) for place, event in events)
+        for place, event in self._events(path, table):
+            if "url" in table:
+                self._add(place, WebhookSpec(table["url"], event, active=table["active"], method=table["method"]))
 
-    def _receiver(self, data: _Table, specs: list[WebhookSpec], prune: str | None, method: str) -> WebhookFile:
-        """Return the file with the webhooks of a receiver added."""
+    def _add_receiver(self, data: _Table, method: str) -> dict[str, Any]:
+        """Add the webhooks of a receiver, and return what of it `WebhookFile` has."""
         table = {"eshop": "", "method": method, **self._table("receiver", data, _RECEIVER)}
         events = self._events("receiver", table)
         if self.mistakes:
-            return WebhookFile(())
+            return {}
         try:
             receiver = receiver_of(*(event for _, event in events))
         except RefusedError as error:
-            self._add_mistake("receiver", error.message)
-            return WebhookFile(())
+            self.mistakes.append(f"receiver: {error.message}")
+            return {}
         base, eshop = table["base_url"], table["eshop"]
         derived = {one.webhook_type: one for one in receiver.specs(base, eshop=eshop, method=table["method"])}
-        specs += self._unique((place, derived[event]) for place, event in events)
-        return WebhookFile(tuple(specs), prune, f"{base.rstrip('/')}/", receiver.owns(base, eshop=eshop))
+        for place, event in events:
+            self._add(place, derived[event])
+        return {"base_url": f"{base.rstrip('/')}/", "owns": receiver.owns(base, eshop=eshop)}
 
-    def _unique(self, found: Iterable[tuple[str, WebhookSpec]]) -> list[WebhookSpec]:
-        specs = []
-        for place, spec in found:
-            first = self._seen.setdefault(spec.identity, place)
-            if first is place:
-                specs.append(spec)
-            else:
-                twice = f"{spec.webhook_type} is listed twice for this url and method"
-                self._add_mistake(place, f"{twice}; first at {first}")
-        return specs
+    def _add(self, place: str, spec: WebhookSpec) -> None:
+        _, first = self._specs.setdefault(spec.identity, (spec, place))
+        if first is not place:
+            twice = f"{spec.webhook_type} is listed twice for this url and method"
+            self.mistakes.append(f"{place}: {twice}; first at {first}")
 
     def _events(self, path: str, table: _Table) -> list[tuple[str, WebhookType]]:
         events = []
@@ -179,13 +170,13 @@ class _Parser:
         for key in table:
             if key not in fields:
                 name = key if re.fullmatch(r"[\w-]{1,60}", key) else _quoted(key)
-                self._add_mistake(prefix + name, f"unknown key: {closest(key, fields)}")
+                self.mistakes.append(f"{prefix}{name}: unknown key: {closest(key, fields)}")
         for key, read in fields.items():
             if key in table:
                 with self._noting(prefix + key):
                     found[key] = read(table[key])
             elif key in _REQUIRED:
-                self._add_mistake(prefix + key, "missing")
+                self.mistakes.append(f"{prefix}{key}: missing")
         return found
 
     @contextmanager
@@ -193,10 +184,7 @@ class _Parser:
         try:
             yield
         except ValueError as error:
-            self._add_mistake(path, str(error))
-
-    def _add_mistake(self, path: str, mistake: str) -> None:
-        self.mistakes.append(f"{path}: {mistake}")
+            self.mistakes.append(f"{path}: {error}")
 
 
 def is_prefix(url: str) -> bool:
@@ -218,7 +206,8 @@ def _typed(kind: type, wanted: str, value: Any) -> Any:
     return value
 
 
-def _listed(names: Iterable[str], noun: str, text: str) -> str:
+def _listed(names: Iterable[str], noun: str, value: object) -> str:
+    text: str = _string(value)
     if text not in tuple(names):
         raise ValueError(f"{_quoted(text)} is not a known {noun}: {closest(text.upper(), tuple(names))}")
     return text
@@ -244,6 +233,10 @@ def _prune(value: object) -> str:
     return prune
 
 
+def _base_url(value: object) -> str:
+    return base_url(_string(value))
+
+
 def _events(value: object) -> Any:
     wanted = 'a list of event types, e.g. ["CREATE_ORDER"]'
     if value == []:
@@ -251,26 +244,18 @@ def _events(value: object) -> Any:
     return _typed(list, wanted, value)
 
 
-def _base_url(value: object) -> str:
-    return base_url(_string(value))
-
-
-def _method(value: object) -> str:
-    return _listed(HttpMethod, "method", _string(value))
-
-
 def _quoted(text: str) -> str:
     return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…")
 
 
 _active = partial(_typed, bool, "true or false without quotes")
+_method = partial(_listed, HttpMethod, "method")
 _FILE: _Fields = {
     "defaults": partial(_typed, dict, "a table, [defaults]"),
     "receiver": partial(_typed, dict, "a table, [receiver]"),
     "webhooks": partial(_typed, list, "a list of tables, [[webhooks]]"),
 }
 _DEFAULTS: _Fields = {"method": _method, "active": _active, "prune": _prune}
-_DEFAULT_VALUES: _Table = {"method": "POST", "active": True}
 _RECEIVER: _Fields = {"base_url": _base_url, "events": _events, "eshop": label, "method": _method}
 _WEBHOOK: _Fields = {"url": _url, "events": _events, "method": _method, "active": _active}
 _REQUIRED = {"url", "base_url", "events"}

@@ -17,8 +17,7 @@ from rich.table import Table
 from .. import Credentials, WebhookSpec, WebhookType
 from ..fleet import Eshop, EshopResult, Fleet
 from ..testing import GwmsEmulator, RateLimit
-from .loop import run
-from .output import Exit, handle_errors
+from .output import Exit
 
 if TYPE_CHECKING:
     from docket import Execution, Worker
@@ -36,7 +35,7 @@ def fleet() -> None:
 
 
 @fleet.command()
-def demo() -> int:
+async def demo() -> Exit:
     """Watch three workers register the webhooks of forty e-shops while one of them stops.
 
     There are eight accounts, on emulators: the password of one is refused, another is throttled. The worker that stops
@@ -44,7 +43,7 @@ def demo() -> int:
     """
     if find_spec("docket") is None:
         raise click.ClickException("gwms fleet demo needs docket: install gwms-async with the extra fleet")
-    return run(handle_errors(run_demo(_ACCOUNTS, _ESHOPS, Console())))
+    return await run_demo(_ACCOUNTS, _ESHOPS, Console())
 
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from importlib import import_module
+from inspect import iscoroutine
 from itertools import takewhile
 from typing import Any
 
 import click
 
 INTERRUPTED = 130
+Work = Coroutine[Any, Any, int | None]
+"""What a command may be, or return, to be done on an event loop; its result is an exit code."""
 
 
 class LazyGroup(click.Group):
@@ -33,6 +36,11 @@ class LazyGroup(click.Group):
         if name is not None:
             command = getattr(import_module(f".{self.lazy[name][0]}", __package__), name)
         return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and do its work."""
+        result = super().invoke(ctx)
+        return import_module(".loop", __package__).run(result) if iscoroutine(result) else result
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **options: Any) -> Any:
         """Run a command and exit; Ctrl-C ends it with one line, a usage error is one JSON object under --json."""

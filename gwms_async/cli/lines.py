@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from attrs import asdict
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
@@ -34,7 +33,7 @@ class Lines:
 
     def show(self, seen: Seen) -> None:
         """Print a request and its answer."""
-        if seen.delivery:
+        if seen.event:
             self._count += 1
             self._last = f"{seen.at.astimezone():%H:%M:%S} ({self._count} in all)"
             self.update()
@@ -42,23 +41,16 @@ class Lines:
         as_json, headers = self._as_json, self._headers
         print_output(json.dumps(as_object(seen, headers=headers)) if as_json else as_text(seen, headers=headers))
 
-    @contextmanager
-    def status(self) -> Iterator[None]:
-        """Show the status line meanwhile, if there is a terminal."""
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            yield
-            return
-        with Live(self._spinner, console=console, transient=True, redirect_stdout=sys.stdout.isatty()):
-            yield
+    def status(self) -> Live:
+        """Return a context that shows the status line, which needs a terminal and leaves nothing behind."""
+        return Live(self._spinner, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
 
 
 def as_text(seen: Seen, *, headers: bool) -> str:
     """Return the line of a request; with `headers` followed by its path and headers."""
-    one = seen.delivery
-    name = one and f"{one.eshop}.{one.event_type}".lstrip(".")
-    what = f"{name} {one.entity_id!r}" if one else seen.path
-    answer = "no answer" if seen.status is None else seen.status
+    name = f"{seen.eshop}.{seen.event}".lstrip(".")
+    what = f"{name} {seen.id!r}" if seen.event else seen.path
+    answer = "no answer" if seen.answer is None else seen.answer
     time = f"{seen.at.astimezone():%H:%M:%S.%f}"[:-3]
     line = f"{time} {seen.method} {what} {seen.size} B -> {answer} in {seen.ms:g} ms"
     more = [f"  {seen.path}", *(f"  {name}: {value}" for name, value in seen.headers)] if headers else []
@@ -67,16 +59,5 @@ def as_text(seen: Seen, *, headers: bool) -> str:
 
 def as_object(seen: Seen, *, headers: bool) -> dict[str, Any]:
     """Return a request as a JSON object."""
-    one = seen.delivery
-    return {
-        "at": seen.at.isoformat(),
-        "event": one and one.event_type,
-        "eshop": one and one.eshop,
-        "method": seen.method,
-        "id": one and one.entity_id,
-        "size": seen.size,
-        "answer": seen.status,
-        "ms": seen.ms,
-        "path": seen.path,
-        **({"headers": seen.headers} if headers else {}),
-    }
+    found = {**asdict(seen), "at": seen.at.isoformat()}
+    return found if headers else {name: value for name, value in found.items() if name != "headers"}

@@ -14,10 +14,10 @@ from ..models import Identity
 from ..receiving import Receiver
 from .access import Access, find_settings, make_access
 from .hosts import warning
+from .lazy import Work
 from .lines import Lines
-from .loop import run
-from .options import common_options
-from .output import Exit, handle_errors, json_option, print_message
+from .options import common_options, json_option
+from .output import Exit, is_json, print_message
 from .problems import RefusedError, describe
 from .receiver import BASE_URL, EVENT_TYPE, VARIABLE, Checked, receiver_of
 from .serving import Respond, answering, forwarding, keep, serving
@@ -44,15 +44,8 @@ def _answer(text: str) -> Respond:
 @common_options
 @json_option
 def listen(
-    events: tuple[WebhookType, ...],
-    forward_to: str | None,
-    answer: Respond | None,
-    *,
-    register: bool,
-    headers: bool,
-    as_json: bool,
-    **where: Any,
-) -> int:
+    events: tuple[WebhookType, ...], forward_to: str | None, answer: Respond | None, *, register: bool, **options: Any
+) -> Work:
     """Show deliveries as they come, one line each, until Ctrl-C.
 
     The URLs are derived from GWMS_WEBHOOK_SECRET, or with --register from a random secret if that is not set. Only
@@ -65,8 +58,8 @@ def listen(
     access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
-    lines = Lines(headers=headers, as_json=as_json)
-    return run(handle_errors(_listen(receiver, respond, lines, access=access, **where)))
+    lines = Lines(headers=options.pop("headers"), as_json=is_json())
+    return _listen(receiver, respond, lines, access=access, **options)
 
 
 async def _listen(
@@ -104,7 +97,7 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
                 await asyncio.sleep(_CHECK)
         finally:
             # In a task of its own, because this one is cancelled.
-            await asyncio.create_task(_clean_up(gwms, specs, done, before))
+            await asyncio.create_task(_tidy_up(gwms, specs, done, before))
 
 
 async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
@@ -116,20 +109,13 @@ async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
     return f"{len(active & {spec.identity for spec in specs})}/{len(specs)}"
 
 
-async def _clean_up(
-    gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]
-) -> None:
+async def _tidy_up(gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]) -> None:
     """Delete what was created, also where the answer was lost or has not come yet."""
-    ends = [done.get(spec.identity) for spec in specs]
-    created = {one.webhook.id for one in ends if one and one.webhook and one.status in _CREATED} - before
-    unsure = {spec.identity for spec, one in zip(specs, ends, strict=True) if one is None or one.webhook is None}
+    created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED}
+    unsure = {spec.identity for spec in specs} - {identity for identity, one in done.items() if one.webhook}
     if unsure:
-        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure and one.id not in before}
-    await _delete(gwms, sorted(created))
-
-
-async def _delete(gwms: GwmsClient, ids: list[int]) -> None:
-    left = []
+        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure}
+    ids, left = sorted(created - before), []
     for webhook_id in ids:
         try:
             await gwms.webhooks.delete(webhook_id)

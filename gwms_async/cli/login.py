@@ -11,23 +11,19 @@ from .. import FileTokenStore, MemoryTokenStore, Token
 from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
-from .loop import run
-from .options import common_options
-from .output import Exit, handle_errors, json_option, print_result
+from .options import common_options, json_option
+from .output import print_result
+from .problems import RefusedError
 
 
 @click.command()
 @with_access
 @json_option
-def login(access: Access, *, as_json: bool) -> int:
+async def login(access: Access) -> None:
     """Log in again and show when the token expires.
 
     Also lists the webhooks, to check the e-shop's API key.
     """
-    return run(handle_errors(_log_in(access, as_json=as_json)))
-
-
-async def _log_in(access: Access, *, as_json: bool) -> Exit:
     fresh, cache = MemoryTokenStore(), cached_tokens()
     async with access.client(fresh) as gwms:
         webhooks = await gwms.webhooks.list()
@@ -37,29 +33,23 @@ async def _log_in(access: Access, *, as_json: bool) -> Exit:
     expires_at = token.expires_at and datetime.fromtimestamp(token.expires_at, UTC)
     validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
     print_result(
-        {"username": access.username, "expires_at": expires_at and expires_at.isoformat(), "webhooks": len(webhooks)},
+        {"username": access.username, "expires_at": expires_at, "webhooks": len(webhooks)},
         f"Logged in as {access.username}; the token {validity}. Webhooks of the e-shop: {len(webhooks)}.",
-        as_json=as_json,
     )
-    return Exit.DONE
 
 
 @click.command()
 @common_options
 @json_option
-def logout(*, as_json: bool) -> int:
+async def logout() -> None:
     """Delete the cached token.
 
     The gateway has no logout: a copy of the token stays valid until it expires.
     """
     settings = find_settings()
     if "username" not in settings:
-        raise click.UsageError("set GWMS_USERNAME in the environment")
-    return run(handle_errors(_log_out(settings["username"][0], settings["base_url"][0], as_json=as_json)))
-
-
-async def _log_out(username: str, base_url: str, *, as_json: bool) -> Exit:
+        raise RefusedError("set GWMS_USERNAME in the environment")
+    username, base_url = settings["username"][0], settings["base_url"][0]
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
-    print_result({"username": username, "deleted": deleted}, text, as_json=as_json)
-    return Exit.DONE
+    print_result({"username": username, "deleted": deleted}, text)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
 
-from .lazy import INTERRUPTED
+from .lazy import INTERRUPTED, Work
 from .logs import shown_logs
+from .output import handle_errors
 
 _TERMINATED = 143
 _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
 
 
-def run(command: Coroutine[Any, Any, int]) -> int:
-    """Run a command to its end, on uvloop where it is installed; SIGTERM or Ctrl-Break interrupts it, as Ctrl-C does.
+def run(command: Work) -> int | None:
+    """Run a command, on uvloop where it is installed; errors, Ctrl-C, SIGTERM and Ctrl-Break end it with one line.
 
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
     """
-    with shown_logs(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_stoppable(command))
+    loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
+    with shown_logs(), asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(_stoppable(handle_errors(command)))
 
 
-async def _stoppable(command: Coroutine[Any, Any, int]) -> int:
+async def _stoppable(command: Work) -> int | None:
     loop, task, signals = asyncio.get_running_loop(), asyncio.ensure_future(command), list[int]()
 
     def stop(number: int, _: object) -> None:
@@ -37,11 +39,3 @@ async def _stoppable(command: Coroutine[Any, Any, int]) -> int:
     finally:
         signal.signal(_STOP, before)
     return _TERMINATED if code == INTERRUPTED and signal.SIGTERM in signals else code
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        from uvloop import new_event_loop  # noqa: PLC0415  # an extra
-    except ImportError:
-        return None
-    return new_event_loop

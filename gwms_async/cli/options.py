@@ -1,10 +1,23 @@
-"""Options of `gwms` that may also stand after the name of a command."""
+"""Options of several commands, and those of `gwms` that may also stand after the name of a command."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import click
+
+from ..redaction import urls_shown
+
+
+def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:
+    if value:  # what stands after the command's name replaces what stands before it
+        context.meta[f"gwms.{option.name}"] = value
+
+
+def _show_urls(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.find_root().with_resource(urls_shown())
+
 
 concurrency_option = click.option(
     "--concurrency", type=click.IntRange(min=1), default=32, show_default=True, help="Webhooks to work on at a time."
@@ -13,17 +26,19 @@ method_option = click.option(
     "--method", type=click.Choice(["GET", "POST"], case_sensitive=False), help="The HTTP method of deliveries."
 )
 
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, one object per line."
+)
+show_urls_option = click.option(
+    "--show-urls", is_flag=True, expose_value=False, callback=_show_urls, help="Show URLs with their secret part."
+)
+
 
 def common_options(command: Any) -> Any:
     """Add the options to a command or a group; their values are in `context.meta`, e.g. as "gwms.timeout"."""
     for name, settings in reversed(_OPTIONS.items()):
         command = click.option(name, expose_value=False, callback=_remember, **settings)(command)
     return command
-
-
-def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:
-    if value:  # what stands after the command's name replaces what stands before it
-        context.meta[f"gwms.{option.name}"] = value
 
 
 def _complete_profile(_: object, __: object, incomplete: str) -> list[str]:

@@ -7,7 +7,9 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -18,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook, WebhookSpec
-from ..redaction import displayed, escaped, urls_shown
+from ..redaction import displayed, escaped
 from .lazy import INTERRUPTED
 from .problems import describe, problem_of
 
@@ -27,17 +29,6 @@ _COLOURS = re.compile(
     r"(?m)(?:^|(?<=, ))(?:(?P<green>\+ )|(?P<yellow>~ |Warning:)|(?P<red>- |Error:| *(?:failed|unknown|not_started):))"
 )
 """What is shown in colour: the signs of a plan, in its lines and its counts, and what needs attention."""
-
-
-def _show_urls(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        context.with_resource(urls_shown())
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
-show_urls_option = click.option(
-    "--show-urls", is_flag=True, expose_value=False, callback=_show_urls, help="Show URLs with their secret part."
-)
 
 
 class Exit(IntEnum):
@@ -83,22 +74,27 @@ def exit_code_for_all(results: Iterable[Outcome | BulkResult]) -> Exit:
     return Exit.REJECTED if all(isinstance(one.error, _REJECTIONS) for one in failures) else Exit.FAILED
 
 
-async def handle_errors(work: Awaitable[int], when_interrupted: Callable[[], str] = lambda: "interrupted") -> int:
-    """Run a command's work; errors and Ctrl-C end it with one line, for Ctrl-C that of `when_interrupted`."""
+async def handle_errors(work: Awaitable[int | None]) -> int | None:
+    """Run a command's work; errors and Ctrl-C end it with one line."""
     started = time.monotonic()
     try:
         return await work
-    except asyncio.CancelledError:
-        _print_error(InterruptedError(when_interrupted()), prefix="")
+    except asyncio.CancelledError as error:
+        _print_error(InterruptedError(str(error) or "interrupted"), prefix="")
         return Exit.INTERRUPTED
     except (GwmsError, OSError, ValueError) as error:  # ValueError: a webhook that cannot be registered
         _print_error(error, time.monotonic() - started)
         return exit_code_for(error)
 
 
-def _print_error(error: Exception, seconds: float | None = None, prefix: str = "Error: ") -> None:
+def is_json() -> bool:
+    """Return whether --json asks for JSON instead of text."""
     context = click.get_current_context(silent=True)
-    if context and context.params.get("as_json"):
+    return context is not None and "gwms.json" in context.meta
+
+
+def _print_error(error: Exception, seconds: float | None = None, prefix: str = "Error: ") -> None:
+    if is_json():
         print_json({"error": problem_of(error, seconds)})
     else:
         print_message(prefix + describe(error, seconds))
@@ -127,49 +123,45 @@ def _print(text: str, *, stderr: bool = False) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print an object as one line of JSON, without tokens."""
-    click.echo(displayed(json.dumps(value)))
+    """Print an object, which may contain webhooks, specs and outcomes, as one line of JSON without tokens."""
+    click.echo(displayed(json.dumps(value, default=_as_object)))
 
 
-def print_result(value: object, text: object, *, as_json: bool) -> None:
+def print_result(value: object, text: object) -> None:
     """Print a result as one line of JSON, or as text."""
-    if as_json:
+    if is_json():
         print_json(value)
     else:
         print_output(text)
 
 
-def spec_json(spec: WebhookSpec | Webhook) -> dict[str, Any]:
-    """Return what a spec asks for as a JSON object."""
-    return {"url": spec.url, "type": spec.webhook_type, "active": spec.active, "method": spec.method}
-
-
-def webhook_json(webhook: Webhook) -> dict[str, Any]:
-    """Return a webhook as a JSON object."""
-    times = {"registered_at": webhook.registered_at, "unregistered_at": webhook.unregistered_at}
-    return {
-        "id": webhook.id,
-        **spec_json(webhook),
-        **{name: time and time.isoformat() for name, time in times.items()},
-    }
-
-
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as a JSON object."""
-    return {
-        "status": outcome.status,
-        "id": outcome.webhook and outcome.webhook.id,
-        **spec_json(outcome.spec),
-        "error": str(outcome.error) if outcome.error else None,
-        "attempts": outcome.attempts,
-        "copies": outcome.copies,
-    }
+def _as_object(value: Any) -> Any:
+    """Return what a JSON object has of a value that JSON does not know."""
+    match value:
+        case WebhookSpec():
+            return {"url": value.url, "type": value.webhook_type, "active": value.active, "method": value.method}
+        case Webhook():
+            times = {"registered_at": value.registered_at, "unregistered_at": value.unregistered_at}
+            return {"id": value.id, **_as_object(value.spec), **times}
+        case Outcome():
+            start = {"status": value.status, "id": value.webhook and value.webhook.id, **_as_object(value.spec)}
+            return {**start, "error": value.error, "attempts": value.attempts, "copies": value.copies}
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def summary(results: Iterable[Outcome | BulkResult]) -> str:
     """Count results by status: "2 created, 1 failed"."""
     counts = Counter(result.status for result in results)
     return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status]) or "nothing was done"
+
+
+@contextmanager
+def counted(results: Iterable[Outcome | BulkResult], advice: str) -> Iterator[None]:
+    """Let Ctrl-C meanwhile end the command with a line that counts the results, as they are then, and gives advice."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise asyncio.CancelledError(f"interrupted: {summary(results)}; {advice}") from None
 
 
 def progress_bar(console: Console) -> Progress:

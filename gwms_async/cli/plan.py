@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import click
 from attrs import evolve
 from rich.console import Console
 
-from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError, Report
+from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .hosts import warning
-from .loop import run
-from .options import concurrency_option
-from .output import (
-    Exit,
-    exit_code_for_all,
-    handle_errors,
-    json_option,
-    outcome_json,
-    print_json,
-    print_message,
-    print_output,
-    progress_bar,
-    show_urls_option,
-    spec_json,
-    summary,
-    webhook_json,
-)
+from .lazy import Work
+from .options import concurrency_option, json_option, show_urls_option
+from .output import Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar
 
 _file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 _prune = click.option(
@@ -47,13 +32,12 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-def plan(path: str, access: Access, **flags: bool) -> int:
+def plan(path: str, access: Access, **flags: bool) -> Work:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
-    wanted = _read(path, prune=flags["prune"])
-    return run(handle_errors(_show_plan(wanted, access, **flags)))
+    return _show_plan(_read(path, prune=flags["prune"]), access, **flags)
 
 
 @click.command()
@@ -66,18 +50,16 @@ def plan(path: str, access: Access, **flags: bool) -> int:
 @with_access
 @show_urls_option
 @json_option
-def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> int:
+def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> Work:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    wanted, done = _read(path, prune=flags["prune"]), dict[object, Outcome]()
+    wanted = _read(path, prune=flags["prune"])
     if dry_run:
-        work = _show_plan(wanted, access, prune=flags["prune"], as_json=flags["as_json"], exit_code=False)
-    else:
-        work = apply_file(wanted, access, done, **flags)
-    return run(handle_errors(work, partial(_interrupted, path, done)))
+        return _show_plan(wanted, access, prune=flags["prune"])
+    return apply_file(wanted, access, path, {}, **flags)
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
@@ -87,92 +69,64 @@ def _read(path: str, *, prune: bool) -> WebhookFile:
     return wanted
 
 
-async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool, exit_code: bool) -> Exit:
+async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, exit_code: bool = False) -> Exit:
     async with access.client() as gwms:
-        planned, unlisted = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
-    if as_json:
-        print_json(_plan_json(planned, unlisted))
+        planned, unlisted = await _plan(gwms, wanted, access, prune=prune)
+    if is_json():
+        figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
+        parts = {name: getattr(planned, name) for name in ("create", "activate", "deactivate", "delete", "unchanged")}
+        print_json({**figures, "unlisted": unlisted, **parts})
     return Exit.DIFFERS if exit_code and planned.changes else Exit.DONE
 
 
-async def _plan(
-    gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool, as_json: bool
-) -> tuple[Plan, int]:
+async def _plan(gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool) -> tuple[Plan, int]:
     """Make the plan, show it unless as JSON, and count what the file does not list: under its prefix, if it has one."""
     if text := warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
     pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
     planned, unlisted = pruned if prune else evolve(pruned, delete=(), claimed=0), len(pruned.delete)
-    if not as_json:
-        print_output(planned)
-    if unlisted and not as_json and not prune:
+    if is_json():
+        return planned, unlisted
+    print_output(planned)
+    if unlisted and not prune:
         under = f"under {wanted.scope}; --prune would delete {'it' if unlisted == 1 else 'them'}"
         print_output(f"{unlisted} more {under if wanted.scope else 'in the e-shop that the file does not list'}")
     return planned, unlisted
 
 
-def _plan_json(planned: Plan, unlisted: int) -> dict[str, Any]:
-    figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
-    there = {name: getattr(planned, name) for name in ("activate", "deactivate", "delete", "unchanged")}
-    return {
-        **figures,
-        "unlisted": unlisted,
-        "create": [spec_json(spec) for spec in planned.create],
-        **{name: [webhook_json(webhook) for webhook in webhooks] for name, webhooks in there.items()},
-    }
-
-
 async def apply_file(
-    wanted: WebhookFile,
-    access: Access,
-    done: dict[object, Outcome],
-    *,
-    prune: bool,
-    yes: bool,
-    force: bool,
-    concurrency: int,
-    as_json: bool,
+    wanted: WebhookFile, access: Access, path: str, done: dict[object, Outcome], *, prune: bool, yes: bool, **how: Any
 ) -> Exit:
     """Plan, confirm deletions, and apply; the keyword arguments are the options of the command.
 
     Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
-        planned, _ = await _plan(gwms, wanted, access, prune=prune, as_json=as_json)
-        if not planned.changes:
-            for webhook in planned.unchanged if as_json else ():
-                print_json(outcome_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook)))
-            return Exit.DONE
-        if planned.needs_force and not force:
-            raise PlanRefusedError(
-                f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
-                "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
-            )
-        if planned.delete and not yes and (refusal := confirm_delete(len(planned.delete))):
-            return refusal
-        report = await _apply(gwms, planned, done, as_json=as_json, force=force, concurrency=concurrency)
-    if not as_json:
+        with counted(done.values(), f"run `gwms apply {path}` again to continue"):
+            planned, _ = await _plan(gwms, wanted, access, prune=prune)
+            if not planned.changes:
+                for webhook in planned.unchanged if is_json() else ():
+                    print_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook))
+                return Exit.DONE
+            if planned.needs_force and not how["force"]:
+                raise PlanRefusedError(
+                    f"this would delete {len(planned.lost)} of the {planned.claimed} webhooks under {wanted.scope}, "
+                    "more than 30%; nothing was changed. Check the prefix and the file, or see `gwms apply --help`"
+                )
+            if planned.delete and not yes:
+                confirm_delete(len(planned.delete))
+            unwanted = {webhook.id for webhook in planned.delete}
+
+            def record(outcome: Outcome) -> None:
+                webhook_id = outcome.webhook and outcome.webhook.id
+                done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
+                bar.update(task, completed=len(done))
+                if is_json():
+                    print_json(outcome)
+
+            with progress_bar(Console(stderr=True)) as bar:
+                task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
+                report = await gwms.webhooks.apply(planned, on_outcome=record, **how)
+    if not is_json():
         print_output(report)
     return exit_code_for_all(report.outcomes)
-
-
-async def _apply(
-    gwms: GwmsClient, planned: Plan, done: dict[object, Outcome], *, as_json: bool, **options: Any
-) -> Report:
-    bar = progress_bar(Console(stderr=True))
-    task = bar.add_task("applying", total=planned.changes + len(planned.unchanged))
-    unwanted = {webhook.id for webhook in planned.delete}
-
-    def record(outcome: Outcome) -> None:
-        webhook_id = outcome.webhook and outcome.webhook.id
-        done[webhook_id if webhook_id in unwanted else outcome.spec.identity] = outcome
-        bar.update(task, completed=len(done))
-        if as_json:
-            print_json(outcome_json(outcome))
-
-    with bar:
-        return await gwms.webhooks.apply(planned, on_outcome=record, **options)
-
-
-def _interrupted(path: str, done: dict[object, Outcome]) -> str:
-    return f"interrupted: {summary(done.values())}; run `gwms apply {path}` again to continue"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,17 +35,22 @@ def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]
     return {"type": kind, "message": message, **details, "hint": hint or None}
 
 
-def port_error(error: OSError) -> OSError:
-    """Return an error that says why a port cannot be used, and what to do."""
-    reason = os.strerror(error.errno) if error.errno else error
-    return OSError(f"the port cannot be used ({reason}); --port 0 takes a free port")
+@contextmanager
+def port_errors() -> Iterator[None]:
+    """Let an error say why a port cannot be used, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"the port cannot be used ({reason}); --port 0 takes a free port") from None
 
 
 def describe(error: Exception, seconds: float | None = None) -> str:
     """Describe an error in one line; the arguments are those of `problem_of`."""
     problem = problem_of(error, seconds)
-    message, hint = problem["message"], problem["hint"] or ""
-    return f"{message}; {hint}" if hint[:1].islower() else f"{message}. {hint}" if hint else message
+    hint = problem["hint"] or ""
+    mark = ";" if hint[:1].islower() else "."
+    return f"{problem['message']}{mark} {hint}" if hint else str(problem["message"])
 
 
 def shown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import click
@@ -48,22 +49,19 @@ def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, o
     return receiver
 
 
-def base_url(text: str) -> str:
-    """Return the base of a receiver's URLs as it is; raise `ValueError` if it cannot be one."""
-    return _checked(text, checked_base)
-
-
-def label(text: str) -> str:
-    """Return the label of an e-shop as it is; raise `ValueError` if it cannot be one."""
-    return _checked(text, checked_label)
-
-
-def _checked(text: str, check: Callable[[str], object]) -> str:
+def _checked(check: Callable[[str], object], text: str) -> str:
+    """Return a text as it is; raise `ValueError` if it is not as it must be."""
     try:
         check(text)
     except ConfigurationError as error:
         raise ValueError(str(error).partition(" ")[2]) from None  # the first word is the name of an argument
     return text
+
+
+base_url = partial(_checked, checked_base)
+"""Checks the base of a receiver's URLs."""
+label = partial(_checked, checked_label)
+"""Checks the label of an e-shop."""
 
 
 class Checked(click.ParamType[Any]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,18 +13,14 @@ from ..transport.exceptions import reason_of
 from ..transport.proxies import Proxy
 
 _SECONDS = 60.0
+Headers = Sequence[tuple[str, str]]
 
 
-class Reply(NamedTuple):
-    """What a receiver answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-async def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+async def send(method: str, url: str, body: bytes | None, headers: Headers) -> tuple[aiohttp.ClientResponse, bytes]:
     """Send a request as it is, its URL percent-encoded, through the proxy unless the receiver is on this machine.
+
+    Returns:
+        The response and its body.
 
     Raises:
         OSError: There was no answer.
@@ -37,7 +33,7 @@ async def send(method: str, url: str, body: bytes | None, headers: Mapping[str, 
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,
             session.request(method, URL(url, encoded=True), data=body, headers=headers, **options) as response,
         ):
-            return Reply(response.status, response.headers, await response.read())
+            return response, await response.read()
     except TimeoutError:
         reason = f"no answer within {_SECONDS:g} s"
     except (aiohttp.ClientError, OSError) as error:

@@ -11,13 +11,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from attrs import frozen
 
-from .. import ConfigurationError, HttpMethod
+from .. import ConfigurationError, HttpMethod, WebhookType
 from ..receiving import Delivery, Receiver, aiohttp_app
 from ..redaction import TOKEN
 from .output import print_message
-from .problems import port_error
+from .problems import port_errors
 from .sending import send
 
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
@@ -32,16 +33,18 @@ Respond = Callable[[web.Request, Delivery], Awaitable[web.Response]]
 
 @frozen
 class Seen:
-    """A request and what was answered."""
+    """A request and what was answered, as ``gwms listen --json`` shows it."""
 
     at: datetime
+    event: WebhookType | None  # None if it was refused, like the next and the id
+    eshop: str | None
     method: str
-    path: str  # with the token
-    delivery: Delivery | None  # None if it was refused
+    id: str | None
     size: int  # of the body in bytes, as far as is known
-    headers: tuple[tuple[str, str], ...]
-    status: int | None  # of the answer; None if the other side hung up before
+    answer: int | None  # its status; None if the other side hung up before
     ms: float
+    path: str  # with the token
+    headers: tuple[tuple[str, str], ...]
 
 
 async def keep(delivery: Delivery) -> None:
@@ -60,9 +63,7 @@ async def serving(
     """
 
     @web.middleware
-    async def observe(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         at, started, status = datetime.now(UTC), time.monotonic(), None
         _current.set(None)
         try:
@@ -70,29 +71,23 @@ async def serving(
             if (delivery := _current.get()) is not None:
                 response = await respond(request, delivery)
             status = response.status
+            return response
         finally:
-            delivery, ms = _current.get(), (time.monotonic() - started) * 1000
-            size = len(delivery.body) if delivery else request.content_length or 0
-            headers = tuple(request.headers.items())
-            report(Seen(at, request.method, request.raw_path, delivery, size, headers, status, round(ms, 1)))
-        return response
+            one, ms = _current.get(), round((time.monotonic() - started) * 1000, 1)
+            event, eshop, entity_id = (one.event_type, one.eshop, one.entity_id) if one else (None, None, None)
+            size, headers = len(one.body) if one else request.content_length or 0, tuple(request.headers.items())
+            report(Seen(at, event, eshop, request.method, entity_id, size, status, ms, request.raw_path, headers))
 
     app = aiohttp_app(receiver)
     app.middlewares.append(observe)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
-        await _start(runner, port)
+        with port_errors():
+            await web.TCPSite(runner, "127.0.0.1", port).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-async def _start(runner: web.AppRunner, port: int) -> None:
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError as error:
-        raise port_error(error) from None
 
 
 def answering(status: int, seconds: float) -> Respond:
@@ -110,14 +105,16 @@ def forwarding(base: str) -> Respond:
 
     async def respond(request: web.Request, delivery: Delivery) -> web.Response:
         url = f"{base.rstrip('/')}/{_BEFORE_NAME.sub('', request.raw_path, count=1)}"
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
+        # In lower case: of a name that is repeated in another spelling, aiohttp would keep the last value only.
+        named = [(name.lower(), value) for name, value in request.headers.items()]
+        headers = [(name, value) for name, value in named if name not in _OWN_HEADERS]
         body = delivery.body if delivery.method is HttpMethod.POST else None
         try:
-            reply = await send(request.method, url, body, headers)
+            reply, body = await send(request.method, url, body, headers)
         except (OSError, ConfigurationError) as error:
             print_message(f"Warning: {error}")
             return web.Response(status=502)
         kept = {name: reply.headers[name] for name in _HANDED_BACK if name in reply.headers}
-        return web.Response(status=reply.status, body=reply.body, headers=kept)
+        return web.Response(status=reply.status, body=body, headers=kept)
 
     return respond

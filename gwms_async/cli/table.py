@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 import click
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from .. import Webhook, WebhookType
 from ..redaction import displayed
-from .output import print_output, printable
+from .output import print_result, printable
 
 _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
 """For each state its mark, the mark where the encoding may lack that, and its style."""
+_STATES = {True: "active", False: "inactive", None: "missing"}
 _GIVE_WAY = ("registered (UTC)", "method")
 """The columns left out of a table, in this order, where others have less than enough room."""
 _ENOUGH = 40
@@ -48,9 +49,10 @@ def print_table(webhooks: Iterable[Webhook]) -> None:
 
 
 def print_webhook(webhook: Webhook) -> None:
-    """Print one webhook, a field per line; those without a value are left out."""
+    """Print one webhook, as JSON or a field per line; those without a value are left out."""
     fields = {**_fields(webhook), "unregistered (UTC)": _utc(webhook.unregistered_at)}
-    print_output("\n".join(f"{name}: {text}" for name, text in fields.items() if text))
+    text = "\n".join(f"{name}: {text}" for name, text in fields.items() if text)
+    print_result(webhook, text)
 
 
 def states(webhooks: Iterable[Webhook]) -> States:
@@ -60,13 +62,7 @@ def states(webhooks: Iterable[Webhook]) -> States:
         found[one.webhook_type, displayed(one.url)] |= one.active
     urls = sorted({url for _, url in found})
     types = [*WebhookType, *sorted({event_type for event_type, _ in found} - set(WebhookType))]
-    return {
-        str(event_type): {
-            url: ("active" if found[event_type, url] else "inactive") if (event_type, url) in found else "missing"
-            for url in urls
-        }
-        for event_type in types
-    }
+    return {str(name): {url: _STATES[found.get((name, url))] for url in urls} for name in types}
 
 
 def print_matrix(webhooks: Iterable[Webhook]) -> None:
@@ -113,10 +109,8 @@ def _fields(webhook: Webhook) -> dict[str, str]:
 
 
 def _table(names: Iterable[str], *, gap: int = 2) -> Table:
-    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
+    columns = (Column(name, overflow="fold") for name in names)
+    return Table(*columns, box=None, padding=(0, gap, 0, 0), pad_edge=False)
 
 
 def _print_tabbed(rows: Iterable[Iterable[str]]) -> None:

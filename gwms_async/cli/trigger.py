@@ -11,9 +11,9 @@ import click
 
 from .. import HttpMethod, WebhookType
 from ..receiving.delivery import entity_with, parsed
-from .loop import run
-from .options import method_option
-from .output import Exit, handle_errors, json_option, print_result, show_urls_option
+from .lazy import Work
+from .options import json_option, method_option, show_urls_option
+from .output import Exit, print_result
 from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of
 from .sending import send
 
@@ -28,15 +28,8 @@ from .sending import send
 @show_urls_option
 @json_option
 def trigger(
-    event: WebhookType,
-    *,
-    entity_id: str | None,
-    data: BinaryIO | None,
-    to: str,
-    eshop: str,
-    method: str | None,
-    as_json: bool,
-) -> int:
+    event: WebhookType, *, entity_id: str | None, data: BinaryIO | None, to: str, eshop: str, method: str | None
+) -> Work:
     """Deliver an event to a receiver, as the gateway would.
 
     The URL is derived from GWMS_WEBHOOK_SECRET. Exits with 0 if the answer is 2xx, else with 1.
@@ -56,13 +49,13 @@ def trigger(
             parsed(body)
         except ValueError:
             raise click.UsageError("--data must be JSON") from None
-    return run(handle_errors(_deliver(how, url, body, as_json=as_json)))
+    return _deliver(how, url, body)
 
 
-async def _deliver(method: HttpMethod, url: str, body: bytes | None, *, as_json: bool) -> Exit:
+async def _deliver(method: HttpMethod, url: str, body: bytes | None) -> Exit:
     started = time.monotonic()
-    reply = await send(method, url, body, {"Content-Type": "application/json"} if body else {})
+    reply, _ = await send(method, url, body, [("Content-Type", "application/json")] if body else [])
     ms = round((time.monotonic() - started) * 1000, 1)
     result = {"answer": reply.status, "method": method, "url": url, "ms": ms}
-    print_result(result, f"{reply.status}: {method} {url}  {ms:g} ms", as_json=as_json)
+    print_result(result, f"{reply.status}: {method} {url}  {ms:g} ms")
     return Exit.DONE if 200 <= reply.status < 300 else Exit.FAILED

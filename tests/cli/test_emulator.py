@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import http.client
+import io
 import json
 import os
 import signal
@@ -25,6 +26,8 @@ from gwms_async.cli.emulator import serve
 from gwms_async.cli.output import Exit
 from gwms_async.testing import GwmsEmulator
 
+from ..helpers.command_line import Keyboard
+
 VARIABLES = """
 import json, os
 print(json.dumps({name: value for name, value in os.environ.items() if name.startswith("GWMS_")}))
@@ -40,9 +43,9 @@ time.sleep(30)
 """
 
 
-def invoke(*arguments: str | int | Path) -> Result:
+def invoke(*arguments: str | int | Path, keyboard: io.BytesIO | None = None) -> Result:
     """Run the command."""
-    return CliRunner().invoke(gwms, ["emulator", *map(str, arguments)], catch_exceptions=False)
+    return CliRunner().invoke(gwms, ["emulator", *map(str, arguments)], input=keyboard, catch_exceptions=False)
 
 
 def free_port() -> int:
@@ -265,9 +268,8 @@ def test_a_command_at_our_end(
     assert (result.exit_code, result.stderr) == (code, "")
 
 
-def test_ctrl_c_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ctrl_c_on_a_terminal(tmp_path: Path) -> None:
     """The terminal sends it to the command as well, which alone decides; SIGTERM still ends us."""
-    monkeypatch.setattr(emulator, "is_interactive", lambda: True)
     started, before = tmp_path / "started", signal.getsignal(signal.SIGINT)
 
     def press() -> None:
@@ -275,7 +277,7 @@ def test_ctrl_c_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         os.kill(os.getpid(), signal.SIGTERM)
 
     meanwhile(started.exists, press)
-    result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started)
+    result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started, keyboard=Keyboard())
 
     assert result.exit_code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGINT) is before

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gwms_async import HttpMethod
 from gwms_async.cli.lines import Lines, as_object, as_text
 from gwms_async.cli.serving import Seen
-from gwms_async.receiving import Delivery
 
 from ..helpers.deliveries import ORDER
 
@@ -21,8 +19,8 @@ HEADERS = (("Host", "shop.example"), ("X-Url", f"https://shop.example{PATH}"))
 
 def seen(path: str = PATH, eshop: str = "", *, status: int | None = 200, has_delivery: bool = True) -> Seen:
     """Make a request."""
-    delivery = Delivery(ORDER, eshop, HttpMethod.POST, "A\x1b1", {}, b"{}", path, NOON)
-    return Seen(NOON, "POST", path, delivery if has_delivery else None, 2, HEADERS, status, 3.5)
+    event, name, entity_id = (ORDER, eshop, "A\x1b1") if has_delivery else (None, None, None)
+    return Seen(NOON, event, name, "POST", entity_id, 2, status, 3.5, path, HEADERS)
 
 
 def test_text() -> None:

@@ -25,7 +25,7 @@ from ..helpers.command_line import FILE, URL, environment, lines, run
 from ..helpers.emulated import client, held, spec, specs, until
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-FLAGS: dict[str, Any] = {"prune": False, "yes": False, "force": False, "concurrency": 32, "as_json": True}
+FLAGS: dict[str, Any] = {"prune": False, "yes": False, "force": False, "concurrency": 32}
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_hosts_that_a_gateway_cannot_reach(gateway: GwmsEmulator, capfd: p
     wanted = WebhookFile((WebhookSpec("https://localhost/a", WebhookType.CREATE_ORDER),))
     async with client(gateway) as gwms:
         for base_url in (gateway.base_url, "https://gw.example/v21"):
-            await _plan(gwms, wanted, Access(*gateway.credentials, base_url), prune=False, as_json=True)
+            await _plan(gwms, wanted, Access(*gateway.credentials, base_url), prune=False)
 
     assert capfd.readouterr().err == "Warning: the gateway may not reach a private host: https://localhost/a\n"
 
@@ -133,7 +133,7 @@ async def test_an_outcome_that_is_replaced(gateway: GwmsEmulator) -> None:
     gateway.inject(nothing, operation="list", times=3)
     access, done = Access(*gateway.credentials, gateway.base_url), dict[object, Outcome]()
 
-    code = await apply_file(WebhookFile((spec(),)), access, done, **FLAGS)
+    code = await apply_file(WebhookFile((spec(),)), access, "x", done, **FLAGS)
 
     assert code is Exit.DONE
     assert [outcome.status for outcome in done.values()] == ["existing"]
@@ -203,14 +203,14 @@ async def test_cancelled(gateway: GwmsEmulator) -> None:
     gateway.latency = 0.01
     access, wanted = Access(*gateway.credentials, gateway.base_url), WebhookFile(tuple(specs(100)))
     done = dict[object, Outcome]()
-    task = asyncio.create_task(handle_errors(apply_file(wanted, access, done, **FLAGS), lambda: str(len(done))))
+    task = asyncio.create_task(handle_errors(apply_file(wanted, access, "x", done, **FLAGS)))
     await until(lambda: done)
     task.cancel()
 
     assert await task is Exit.INTERRUPTED
     assert len(done) > 0
     assert len(gateway.webhooks) < 100
-    assert await apply_file(wanted, access, {}, **FLAGS) is Exit.DONE
+    assert await apply_file(wanted, access, "x", {}, **FLAGS) is Exit.DONE
     assert set(held(gateway).values()) == {1}
     assert len(gateway.webhooks) == 100
 

@@ -35,8 +35,8 @@ async def test_a_request_goes_out_as_it_is() -> None:
 
     async with host(answer) as port:
         for body in (b"{}", None):
-            reply = await send("POST", f"http://127.0.0.1:{port}/a%2fB%41/%zz?x=%20", body, {"X-Own": "1"})
-            assert (reply.status, reply.body, reply.headers["retry-after"]) == (302, b"moved", "3")
+            reply, content = await send("POST", f"http://127.0.0.1:{port}/a%2fB%41/%zz?x=%20", body, [("X-Own", "1")])
+            assert (reply.status, content, reply.headers["retry-after"]) == (302, b"moved", "3")
 
     assert seen == [("POST", "/a%2fB%41/%zz?x=%20", "1", body) for body in (b"{}", b"")]
 
@@ -57,9 +57,9 @@ async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     for handler, reason in ((hang_up, "the connection was closed"), (wait, r"no answer within 0\.05 s")):
         async with host(handler) as port:
             with pytest.raises(OSError, match=rf"^cannot reach http://127\.0\.0\.1:{port} \({reason}\)$"):
-                await send("GET", f"http://127.0.0.1:{port}/secret", None, {})
+                await send("GET", f"http://127.0.0.1:{port}/secret", None, [])
     with pytest.raises(OSError, match=rf"^cannot reach http://127\.0\.0\.1:{port} \(connection refused\)$"):
-        await send("GET", f"http://127.0.0.1:{port}/secret", None, {})
+        await send("GET", f"http://127.0.0.1:{port}/secret", None, [])
 
 
 async def test_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,4 +67,4 @@ async def test_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("https_proxy", "ftp://proxy.example")
 
     with pytest.raises(ConfigurationError, match="the proxy of the environment must be http://host:port"):
-        await send("GET", "https://shop.example/", None, {})
+        await send("GET", "https://shop.example/", None, [])

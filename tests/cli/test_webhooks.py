@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 
 import pytest
 from click.testing import CliRunner
 
-from gwms_async import Outcome, OutcomeStatus, WebhookType
+from gwms_async import WebhookType
 from gwms_async.cli.commands import gwms
-from gwms_async.cli.webhooks import _interrupted
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import GwmsEmulator, Stall
 
 from ..helpers.command_line import URL, lines, run
-from ..helpers.emulated import spec
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -68,11 +69,29 @@ def test_usage_errors(gwms_emulator: GwmsEmulator) -> None:
     assert "nothing to update: pass --url" in nothing.stderr
 
 
-def test_interrupted() -> None:
-    """The line for Ctrl-C counts what was done."""
-    assert _interrupted([Outcome(spec(), OutcomeStatus.CREATED)]) == (
-        "interrupted: 1 created; run the command again for the rest"
-    )
+@pytest.mark.parametrize(
+    ("arguments", "operation", "count"),
+    [
+        (["create", URL, "CREATE_ORDER", "UPDATE_ORDER", "--concurrency", "1"], "create", "1 created"),
+        (["deactivate", "1", "2"], "deactivate", "1 updated"),
+    ],
+)
+def test_ctrl_c(gwms_emulator: GwmsEmulator, arguments: list[str], operation: str, count: str) -> None:
+    """It ends with exit code 130 and a line that counts what was done."""
+    if operation == "deactivate":
+        gwms_emulator.add_webhook(URL, "CREATE_RETURN")
+    gwms_emulator.inject(Stall(30), operation=operation, at=2)
+
+    def press() -> None:
+        while gwms_emulator.count(operation) < 2:
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    result = run(gwms_emulator, "webhooks", *arguments)
+
+    assert result.exit_code == 130
+    assert result.stderr.endswith(f"interrupted: {count}; run the command again for the rest\n")
 
 
 def test_a_url_that_cannot_be_registered(gwms_emulator: GwmsEmulator) -> None:
