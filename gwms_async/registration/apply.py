@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..chain import Call
-from ..errors import GwmsError, NotFoundError, PlanRefusedError
+from ..errors import GwmsError, PlanRefusedError
 from ..models import Identity, Webhook
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
@@ -114,7 +114,8 @@ class Deletion:
             elif stays is not None and not await self._exists(stays):
                 self.refuse("the copy that was to stay has vanished")
             else:
-                await self._delete()
+                await self._coordinator.delete(webhook.id, webhook.spec, self._api)
+                self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
@@ -128,18 +129,6 @@ class Deletion:
         self._earlier_attempts += self.call.attempts
         self.call = Call(deadline=self.call.deadline)
         return self._coordinator.api(self.call)
-
-    async def _delete(self) -> None:
-        webhook, memory = self._webhook, self._coordinator.memory
-        try:
-            await self._api().delete(webhook.id)
-        except NotFoundError:  # another process has deleted it, or this is no delete that the gateway knows
-            memory.note_deleted(webhook.id)
-            found = await self._coordinator.read(webhook.id, self._api)
-            if found is not None and _is_unchanged(webhook, found):
-                raise
-        memory.note_deleted(webhook.id)
-        self._end(OutcomeStatus.DELETED)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from ..errors import NotFoundError, OutcomeUnknownError
+from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
 from .reasons import lost_track, misspelt
@@ -190,12 +190,9 @@ def _replace(
 
 async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
     try:
-        await item.api().delete(webhook_id)
-    except NotFoundError:
-        pass  # another process has deleted it
+        await item.coordinator.delete(webhook_id, item.spec, item.api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
-    item.coordinator.memory.note_deleted(webhook_id)
     item.gone |= {webhook_id}
     return None

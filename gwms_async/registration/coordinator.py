@@ -12,11 +12,11 @@ from typing import Protocol
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Identity, Webhook, WebhookSpec
+from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import REMEMBERED, Memory
-from .reasons import other_answered
+from .reasons import not_deleted, other_answered
 from .shared_list import SharedList
-from .snapshot import Snapshot
+from .snapshot import Snapshot, is_tombstone
 
 COMMIT_WINDOW = 3.0
 """Seconds in which the gateway may still carry out a request whose answer was lost."""
@@ -139,6 +139,25 @@ class Coordinator:
             if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
                 return webhook
             await self.clock.sleep(_AGAIN)
+
+    async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
+        """Delete a webhook, and look whether it is gone; it may have been before.
+
+        Args:
+            webhook_id: Its id.
+            spec: What it was registered for.
+            api: Returns the operations, for one more call.
+
+        Raises:
+            GwmsError: It could not be deleted, or read, or is still there.
+        """
+        with suppress(NotFoundError):
+            await api().delete(webhook_id)
+        self.memory.note_deleted(webhook_id)
+        found = await self.read(webhook_id, api)
+        if found is not None and same_identity(found, spec) and not is_tombstone(found):
+            self.memory.note_changed(found)
+            raise not_deleted(webhook_id)
 
     async def close(self) -> None:
         """Cancel lists in flight."""

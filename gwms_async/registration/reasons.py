@@ -66,6 +66,11 @@ def not_switched(webhook: Webhook) -> GwmsError:
     return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
 
 
+def not_deleted(webhook_id: int) -> GwmsError:
+    """Return the error of a webhook that is still there."""
+    return GwmsError(f"webhook {webhook_id} is still there: the gateway answered a delete and left it as it was")
+
+
 def other_answered(webhook_id: int, webhook: Webhook) -> GwmsError:
     """Return the error of a request about one webhook that was answered with another.
 

@@ -296,10 +296,10 @@ class World:
             self.fired[f"{type(exchange.fault).__name__} {getattr(exchange.fault, 'status', '')}".strip()] += 1
             if isinstance(exchange.fault, NoEffect | OtherState):
                 self.fired[f"{type(exchange.fault).__name__} on {exchange.operation}"] += 1
-            if isinstance(exchange.fault, NoEffect) and exchange.operation == "delete":
-                self.ghosts.add(int(exchange.path.rpartition("/")[2]))
         op = self.ops.get(origin_of(exchange))
         if op is not None:
+            if op.kind == "delete" and isinstance(exchange.fault, NoEffect):  # its answer is believed
+                self.ghosts.add(int(exchange.path.rpartition("/")[2]))
             if exchange.operation == "list":
                 op.knew_lag = self.client.webhooks._coordinator.has_lagged
             self.problems += self.suspect(self, op, exchange)

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import Handler, Outcome, OutcomeStatus, Plan, PlanRefusedError, Request, Response, ServerError
-from gwms_async.testing import GwmsEmulator, Stall, Status
+from gwms_async.testing import GwmsEmulator, NoEffect, Stall, Status
 
 from ..helpers.emulated import client, held, spec, specs, until
 
@@ -153,7 +153,7 @@ async def test_no_copy_is_deleted_for_one_that_has_vanished(gateway: GwmsEmulato
 
 
 async def test_a_copy_is_deleted_where_the_one_that_stays_is_there(gateway: GwmsEmulator) -> None:
-    """It is asked for by its id first."""
+    """It is asked for by its id first, and then whether the other is gone."""
     gateway.add_webhook(spec().url, "CREATE_ORDER")
     gateway.add_webhook(spec().url, "CREATE_ORDER")
     async with client(gateway) as gwms:
@@ -161,7 +161,19 @@ async def test_a_copy_is_deleted_where_the_one_that_stays_is_there(gateway: Gwms
 
     assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.DELETED]
     assert [hook.id for hook in gateway.webhooks] == [1]
-    assert gateway.count("get") == 1
+    assert gateway.count("get") == 2
+
+
+async def test_a_delete_without_effect(gateway: GwmsEmulator) -> None:
+    """A success is no proof: the webhook is still there."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.inject(NoEffect(), operation="delete")
+    async with client(gateway) as gwms:
+        for status in (S.FAILED, S.DELETED):
+            (outcome,) = (await gwms.webhooks.apply(await gwms.webhooks.plan([], prune=OURS))).outcomes
+            assert outcome.status is status
+
+    assert gateway.webhooks == []
 
 
 async def test_callbacks_and_middlewares_that_raise_do_not_end_it(gateway: GwmsEmulator) -> None:

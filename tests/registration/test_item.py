@@ -124,7 +124,7 @@ def test_a_lost_answer_is_settled_with_exactly_one(commits_after: float | None) 
         outcome = report.outcomes[0]
         was_found = commits_after is not None and commits_after < 1
         assert (S.RECOVERED if was_found else S.CREATED) is outcome.status
-        assert (1 if was_found else 2) + len(outcome.copies) == outcome.attempts
+        assert (1 if was_found else 2) + 2 * len(outcome.copies) == outcome.attempts  # each deleted, and looked for
         assert outcome.webhook in gateway.webhooks.values()
         assert outcome.error is None
         assert statuses(report)[1:] == [S.CREATED] * 4
@@ -167,17 +167,18 @@ def test_copies_that_were_there_before_are_never_removed() -> None:
 
 
 def test_a_copy_that_cannot_be_removed_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    """The outcome keeps the error of the delete; one that somebody else removed is no error."""
+    """The outcome has the error of the delete, or that the copy is still there; one that is gone is no error."""
 
     async def main() -> None:
-        gateway, wanted = FakeGateway(), specs(2)
-        gateway.fail("create", Fault(lost, 1.5), Fault(lost, 1.5))
-        gateway.fail("delete", Fault(refused), Fault(not_there))
+        gateway, wanted = FakeGateway(), specs(3)
+        gateway.fail("create", *[Fault(lost, 1.5)] * 3)
+        gateway.fail("delete", Fault(refused), Fault(not_there), Fault(not_there, commits_after=0))
 
         report = await register(gateway.coordinator(), wanted)
 
-        assert [str(outcome.error)[:27] for outcome in report.failures] == ["there may be a second copy,"]
-        assert report.outcomes[0].is_failure
+        assert [str(outcome.error)[:27] for outcome in report.failures] == ["there may be a second copy,"] * 2
+        assert "is still there: the gateway answered a delete and left it" in str(report.outcomes[1].error)
+        assert not report.outcomes[2].is_failure
         assert "could not be deleted" in caplog.text
 
     virtual_loop.run(main())
