@@ -13,7 +13,7 @@ from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
-from .memory import REMEMBERED, Memory
+from .memory import READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, other_answered
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
@@ -153,11 +153,12 @@ class Coordinator:
         """
         with suppress(NotFoundError):
             await api().delete(webhook_id)
+        patience_ends_at = self.clock.monotonic() + READ_LAG
+        while await self._exists(webhook_id, spec, api):
+            if self.clock.monotonic() >= patience_ends_at:
+                raise not_deleted(webhook_id)
+            await self.clock.sleep(_AGAIN)
         self.memory.note_deleted(webhook_id)
-        found = await self.read(webhook_id, api)
-        if found is not None and same_identity(found, spec) and not is_tombstone(found):
-            self.memory.note_changed(found)
-            raise not_deleted(webhook_id)
 
     async def close(self) -> None:
         """Cancel lists in flight."""
@@ -165,6 +166,15 @@ class Coordinator:
 
     async def _fetch(self) -> list[Webhook]:
         return await self.api(Call()).list()
+
+    async def _exists(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> bool:
+        try:
+            found = await api().get(webhook_id)
+        except NotFoundError:
+            return False
+        if found.id != webhook_id:
+            raise other_answered(webhook_id, found)
+        return same_identity(found, spec) and not is_tombstone(found)
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -10,7 +10,7 @@ from .snapshot import Snapshot
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
-_READ_LAG = 6.0
+READ_LAG = 6.0
 """Seconds for which `get` may not show a write yet: a gateway may read from replicas."""
 
 
@@ -77,7 +77,7 @@ class Memory:
     def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         written_at = self._written.get(webhook_id)
-        if written_at is None or self._clock.monotonic() - written_at >= _READ_LAG:
+        if written_at is None or self._clock.monotonic() - written_at >= READ_LAG:
             return False
         return exists is not (webhook_id in self._webhooks)
 

@@ -11,6 +11,7 @@ from gwms_async import Handler, Outcome, OutcomeStatus, Plan, PlanRefusedError, 
 from gwms_async.testing import GwmsEmulator, NoEffect, Stall, Status
 
 from ..helpers.emulated import client, held, spec, specs, until
+from ..helpers.virtual_io_loop import VirtualIoLoop
 
 S = OutcomeStatus
 OURS = "https://shop.example/"
@@ -164,16 +165,38 @@ async def test_a_copy_is_deleted_where_the_one_that_stays_is_there(gateway: Gwms
     assert gateway.count("get") == 2
 
 
-async def test_a_delete_without_effect(gateway: GwmsEmulator) -> None:
-    """A success is no proof: the webhook is still there."""
-    gateway.add_webhook(spec().url, "CREATE_ORDER")
-    gateway.inject(NoEffect(), operation="delete")
-    async with client(gateway) as gwms:
-        for status in (S.FAILED, S.DELETED):
-            (outcome,) = (await gwms.webhooks.apply(await gwms.webhooks.plan([], prune=OURS))).outcomes
-            assert outcome.status is status
+def test_a_delete_without_effect() -> None:
+    """A success is no proof: the webhook is still there six seconds later."""
 
-    assert gateway.webhooks == []
+    async def main() -> None:
+        async with GwmsEmulator() as gateway, client(gateway) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER")
+            gateway.inject(NoEffect(), operation="delete")
+            for status in (S.FAILED, S.DELETED):
+                (outcome,) = (await gwms.webhooks.apply(await gwms.webhooks.plan([], prune=OURS))).outcomes
+                assert outcome.status is status
+            assert gateway.webhooks == []
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())
+
+
+def test_a_second_apply_beside_a_delete_without_effect() -> None:
+    """It does not believe the first one's success, and deletes."""
+
+    async def main() -> None:
+        async with GwmsEmulator() as gateway, client(gateway) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER")
+            gateway.inject(NoEffect(), operation="delete")
+            plan = await gwms.webhooks.plan([], prune=OURS)
+            first = asyncio.create_task(gwms.webhooks.apply(plan))
+            await until(lambda: gateway.count("get"))
+            for report in (await gwms.webhooks.apply(plan), await first):
+                assert [outcome.status for outcome in report.outcomes] == [S.DELETED]
+            assert gateway.webhooks == []
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())
 
 
 async def test_callbacks_and_middlewares_that_raise_do_not_end_it(gateway: GwmsEmulator) -> None:
