@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from attrs import evolve
 
-from gwms_async import Handler, Outcome, OutcomeStatus, Plan, PlanRefusedError, Request, Response, ServerError
+from gwms_async import (
+    GwmsClient,
+    Handler,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    PlanRefusedError,
+    Request,
+    Response,
+    ServerError,
+)
 from gwms_async.testing import GwmsEmulator, NoEffect, Stall, Status
 
 from ..helpers.emulated import client, held, spec, specs, until
-from ..helpers.virtual_io_loop import VirtualIoLoop
+from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
 
 S = OutcomeStatus
 OURS = "https://shop.example/"
@@ -165,11 +177,19 @@ async def test_a_copy_is_deleted_where_the_one_that_stays_is_there(gateway: Gwms
     assert gateway.count("get") == 2
 
 
+def virtually(main: Callable[[type[GwmsClient]], Coroutine[Any, Any, None]]) -> None:
+    """Run a test in virtual time; it gets the class of its clients."""
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        runner.run(main(virtual_client(loop)))
+
+
 def test_a_delete_without_effect() -> None:
     """A success is no proof: the webhook is still there six seconds later."""
 
-    async def main() -> None:
-        async with GwmsEmulator() as gateway, client(gateway) as gwms:
+    async def main(kind: type[GwmsClient]) -> None:
+        async with GwmsEmulator() as gateway, client(gateway, kind=kind) as gwms:
             gateway.add_webhook(spec().url, "CREATE_ORDER")
             gateway.inject(NoEffect(), operation="delete")
             for status in (S.FAILED, S.DELETED):
@@ -177,15 +197,14 @@ def test_a_delete_without_effect() -> None:
                 assert outcome.status is status
             assert gateway.webhooks == []
 
-    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
-        runner.run(main())
+    virtually(main)
 
 
 def test_a_second_apply_beside_a_delete_without_effect() -> None:
     """It does not believe the first one's success, and deletes."""
 
-    async def main() -> None:
-        async with GwmsEmulator() as gateway, client(gateway) as gwms:
+    async def main(kind: type[GwmsClient]) -> None:
+        async with GwmsEmulator() as gateway, client(gateway, kind=kind) as gwms:
             gateway.add_webhook(spec().url, "CREATE_ORDER")
             gateway.inject(NoEffect(), operation="delete")
             plan = await gwms.webhooks.plan([], prune=OURS)
@@ -195,8 +214,7 @@ def test_a_second_apply_beside_a_delete_without_effect() -> None:
                 assert [outcome.status for outcome in report.outcomes] == [S.DELETED]
             assert gateway.webhooks == []
 
-    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
-        runner.run(main())
+    virtually(main)
 
 
 async def test_callbacks_and_middlewares_that_raise_do_not_end_it(gateway: GwmsEmulator) -> None:
