@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from time import localtime, strftime
 
 from ..answering import Answering
 from ..deliveries import DeliveryAttempt
@@ -71,7 +72,7 @@ class View:
         if not words:
             newest, total = list(islice(feed.newest_first(), MOST_ROWS)), len(feed)
         else:
-            found = [row for row in feed.newest_first() if all(word in _text(row) for word in words)]
+            found = [row for row in feed.newest_first() if all(word in self._text(row) for word in words)]
             newest, total = found[:MOST_ROWS], len(found)
         return [self._summary(row) for row in newest if row.changed > since], total
 
@@ -139,6 +140,14 @@ class View:
             }
         return {"total": len(rows), "events": events}
 
+    def _text(self, row: Row) -> str:
+        """Return what a filter looks at: what the row shows, and the figures that count it."""
+        if not row.text:
+            at = strftime("%H:%M:%S", localtime(row.record.at + self._emulator.unix_offset))
+            figures = ["fault" if row.hit else "", "failed" if _tone(row.record) == "bad" else ""]
+            row.text = str(_masked(" ".join([at, *_line(row.record).values(), *_tags(row), *figures]))).lower()
+        return row.text
+
     def _summary(self, row: Row) -> Mapping[str, object]:
         record = row.record
         return {
@@ -151,14 +160,6 @@ class View:
             "tags": ", ".join(_tags(row)),
             **_line(record),
         }
-
-
-def _text(row: Row) -> str:
-    """Return what a filter looks at: what the row shows, and the figures that count it."""
-    if not row.text:
-        figures = ["fault" if row.hit else "", "failed" if _tone(row.record) == "bad" else ""]
-        row.text = str(_masked(" ".join([*_line(row.record).values(), *_tags(row), *figures]))).lower()
-    return row.text
 
 
 def _title(record: Exchange | DeliveryAttempt) -> str:
