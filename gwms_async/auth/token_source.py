@@ -111,7 +111,7 @@ class TokenSource:
         seconds = self.cool_down.next_seconds
         error = LoginError(
             f"the login was refused with {answer.status}: {answer.message} "
-            f"(check username and password; no further login is tried for {seconds:.0f} s)",
+            f"(check username, password and base_url; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
         self.cool_down.begin(self._clock.monotonic(), error)
