@@ -131,11 +131,7 @@ class Coordinator:
             GwmsError: It could not be read, or another one was answered.
         """
         while True:
-            webhook: Webhook | None = None
-            with suppress(NotFoundError):
-                webhook = await api().get(webhook_id)
-            if webhook is not None and webhook.id != webhook_id:
-                raise other_answered(webhook_id, webhook)
+            webhook = await self._get(webhook_id, api)
             if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
                 return webhook
             await self.clock.sleep(_AGAIN)
@@ -154,7 +150,7 @@ class Coordinator:
         with suppress(NotFoundError):
             await api().delete(webhook_id)
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while await self._exists(webhook_id, spec, api):
+        while _is_there(await self._get(webhook_id, api), spec):
             if self.clock.monotonic() >= patience_ends_at:
                 raise not_deleted(webhook_id)
             await self.clock.sleep(_AGAIN)
@@ -167,14 +163,15 @@ class Coordinator:
     async def _fetch(self) -> list[Webhook]:
         return await self.api(Call()).list()
 
-    async def _exists(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> bool:
+    async def _get(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
+        """Return a webhook, None if it is gone; `GwmsError`: it could not be read, or another one was answered."""
         try:
-            found = await api().get(webhook_id)
+            webhook = await api().get(webhook_id)
         except NotFoundError:
-            return False
-        if found.id != webhook_id:
-            raise other_answered(webhook_id, found)
-        return same_identity(found, spec) and not is_tombstone(found)
+            return None
+        if webhook.id != webhook_id:
+            raise other_answered(webhook_id, webhook)
+        return webhook
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]
@@ -212,3 +209,7 @@ class Coordinator:
         self._doubts[spec.identity] = now
         while now - self._doubts[oldest := next(iter(self._doubts))] > REMEMBERED:
             del self._doubts[oldest]
+
+
+def _is_there(found: Webhook | None, spec: WebhookSpec) -> bool:
+    return found is not None and same_identity(found, spec) and not is_tombstone(found)

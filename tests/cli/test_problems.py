@@ -76,7 +76,8 @@ def test_texts(error: Exception, text: str) -> None:
 def test_no_duration_of_a_cool_down() -> None:
     """The process has ended by then."""
     error = LoginError(
-        "the login was refused with 401: no (check username, password and base_url; no further login is tried for 60 s)",
+        "the login was refused with 401: no "
+        "(check username, password and base_url; no further login is tried for 60 s)",
         status=401,
     )
 
