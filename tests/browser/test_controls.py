@@ -30,6 +30,8 @@ def test_emit_fail_and_send_again(page: Any, gwms_emulator: GwmsEmulator, app: A
 
     page.get_by_role("button", name="Send again").click()
 
+    page.get_by_label("Filter").fill("update")
+    page.get_by_label("Filter").fill("")  # all rows come again, the followed one too
     page.locator("#badge[data-tone=good]").wait_for()  # that of the new attempt
     page.keyboard.press("Escape")
     details.wait_for(state="hidden")

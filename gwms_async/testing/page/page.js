@@ -3,7 +3,7 @@
 
 const MOST_ROWS = 300;
 const $ = (id) => document.getElementById(id);
-const state = { rows: [], total: 0, kept: 0, run: "", selected: null, details: null, again: null, figures: {},
+const state = { rows: [], total: 0, kept: 0, run: "", newest: 0, selected: null, details: null, again: null, figures: {},
   faults: {}, routes: {}, announcement: null, webhooks: { total: 0, events: {} } };
 let source = null;
 let frame = 0;
@@ -56,8 +56,11 @@ function follow() {
   source = new EventSource(`/emulator/events?filter=${encodeURIComponent($("filter").value)}`);
   source.addEventListener("reset", (event) => {
     const [run] = event.lastEventId.split(":");
-    if (run !== state.run && state.selected) close(); // another emulator, whose rows have the same numbers
-    Object.assign(state, { run, rows: [], again: null });
+    if (run !== state.run) { // another emulator, whose rows have the same numbers
+      Object.assign(state, { run, newest: 0, again: null });
+      if (state.selected) close();
+    }
+    state.rows = [];
     hush();
     take(event);
   });
@@ -78,9 +81,9 @@ function take(event) {
   const { rows = [], samples, ...news } = JSON.parse(event.data);
   if (news.webhooks && news.webhooks.total !== state.webhooks.total) hush();
   Object.assign(state, news);
-  const known = new Map(state.rows.map((row) => [row.id, row]));
-  const again = state.again && rows.find((row) => !known.has(row.id) && isAbout(row, state.again));
-  for (const row of rows) known.set(row.id, row);
+  const again = state.again && rows.find((row) => row.id > state.again.after && isAbout(row, state.again));
+  state.newest = Math.max(state.newest, ...rows.map((row) => row.id));
+  const known = new Map([...state.rows, ...rows].map((row) => [row.id, row]));
   state.rows = [...known.values()].sort((one, other) => other.id - one.id).slice(0, MOST_ROWS);
   if (samples) fillEvents(samples);
   if (again) {
@@ -274,7 +277,7 @@ $("filter").oninput = () => { clearTimeout(typing); typing = setTimeout(follow, 
 $("rows").onkeydown = move;
 $("emit").querySelector("form").onsubmit = emit;
 $("again").onclick = () => {
-  state.again = state.details;
+  state.again = { ...state.details, after: state.newest };
   put($("why"), "Queued again: its attempt is shown here once it is made.");
   act("again", { row: state.again.id });
 };
