@@ -84,6 +84,16 @@ def test_what_is_not_an_async_function(handler: Any) -> None:
         Receiver(SECRET).on(ORDER)(handler)
 
 
+def test_a_handler_that_does_not_tell_what_it_takes() -> None:
+    """It is accepted, as some mocks on some versions of Python are."""
+
+    async def odd(_: Delivery) -> None: ...
+
+    odd.__signature__ = "unknown"  # type: ignore[attr-defined]
+
+    assert Receiver(SECRET).on(ORDER)(odd) is odd
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_handler_that_cannot_take_a_delivery(count: int) -> None:
     """It is refused at once too."""
