@@ -161,7 +161,7 @@ def is_exact(run: Figures) -> bool:
 
 def table(first: Figures, second: Figures) -> Table:
     """Return a table of both runs."""
-    result = Table("", Column("first run", justify="right"), Column("second run", justify="right"))
+    result = Table(Column(overflow="fold"), *(Column(name, justify="right") for name in ("first run", "second run")))
     for title in ("injected", "requests", "reported", "discrepancies"):
         result.add_row(f"[bold]{title}")
         for name, value in first[title].items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from .. import Credentials, WebhookSpec, WebhookType
 from ..fleet import Eshop, EshopResult, Fleet
@@ -117,7 +117,8 @@ async def _work(
 
 
 def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped: str) -> Table:
-    table = Table("account", "worker", "e-shops", "webhooks", "logins", "")
+    names = ("account", "worker", "e-shops", "webhooks", "logins", "")
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
         account, names = task.args
         worker = (task.worker or "") + " (stopped)" * (task.worker == stopped)
