@@ -145,7 +145,7 @@ LOST_LOGINS: list[tuple[Fault, type[GwmsError]]] = [
 async def test_a_create_whose_login_fails(gateway: GwmsEmulator, fault: Fault, kind: type[GwmsError]) -> None:
     """It raises the error of the login: nothing was sent that could have been carried out."""
     gateway.inject(fault, operation="login", times=5)
-    async with client(gateway, timeout=Timeout(attempt=0.1)) as gwms:
+    async with client(gateway, timeout=Timeout(attempt=0.3)) as gwms:
         with pytest.raises(kind, match="POST /users/login"):
             await gwms.webhooks.create(spec())
 
