@@ -55,6 +55,11 @@ def _restore(cls: type[GwmsError], args: tuple[Any, ...], state: dict[str, Any])
     return error
 
 
+def counted(attempts: int) -> str:
+    """Return how often a call was sent: "1 attempt", "5 attempts"."""
+    return f"{attempts} attempt{'' if attempts == 1 else 's'}"
+
+
 class GwmsError(Exception):
     """Base class of all errors of this package; all can be pickled, and none shows the token of a webhook's URL."""
 
@@ -173,8 +178,7 @@ class ApiError(GwmsError):
         attempts: int = 1,
         retry_after: float | None = None,
     ) -> None:
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        text = f"{method} {path} failed with {status} after {times}: {message}"
+        text = f"{method} {path} failed with {status} after {counted(attempts)}: {message}"
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
         hints = "; ".join(filter(None, (self.hint, wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
@@ -208,7 +212,7 @@ class ForbiddenError(ApiError):
 class NotFoundError(ApiError):
     """404: it does not exist in this e-shop."""
 
-    hint = "it is gone, or belongs to the API key of another e-shop"
+    hint = "check the id; is this the right e-shop's API key?"
 
 
 class ConflictError(ApiError):

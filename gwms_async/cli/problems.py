@@ -98,6 +98,5 @@ def _describe_connection(error: errors.TransportError, base_url: str, seconds: f
         hint = "does it speak https? For a private CA, pass --ca FILE"
     elif is_loopback(parts.hostname or ""):
         hint = "is the emulator running?"
-    times = f"{error.attempts} attempt{'s' * (error.attempts != 1)}"
     duration = "" if seconds is None else f" in {seconds:.1f} s"
-    return f"{what} {parts.scheme}://{parts.netloc} ({error.reason}), {times}{duration}", hint
+    return f"{what} {parts.scheme}://{parts.netloc} ({error.reason}), {errors.counted(error.attempts)}{duration}", hint

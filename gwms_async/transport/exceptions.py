@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from ..chain import Request
-from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError
+from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError, counted
 from ..settings import Timeout
 from ..wire.envelope import masked
 
@@ -61,8 +61,8 @@ def map_exception(
         text = f"{request}: {text}; check base_url, ssl= and proxy="
         return ConnectionFailedError(text, cause=Cause.MISCONFIGURED, **details)
     if isinstance(error, aiohttp.ClientConnectorError):
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        text = f"cannot connect to {error.host}:{error.port} after {times}: {reason}"
+        where, times = f"{error.host}:{error.port}", counted(attempts)
+        text = f"cannot connect to {where} after {times}: {reason}; check base_url, proxy= and the network"
     never_sent = isinstance(error, NEVER_SENT)
     is_closed = str(error).startswith("Connector is closed")  # before or while it connects
     cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN

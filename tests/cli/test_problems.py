@@ -50,7 +50,7 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (answered(NotFoundError, 404), "GET /webhooks failed with 404 after 1 attempt: no; it is gone, or belongs to "),
+        (answered(NotFoundError, 404), "GET /webhooks failed with 404 after 1 attempt: no; check the id; is this "),
         (answered(ServerError, 500, attempts=5), "GET /webhooks failed with 500 after 5 attempts: no; try again later"),
         (
             answered(ThrottledError, 429, retry_after=90.0),

@@ -10,8 +10,7 @@ from time import localtime, strftime
 
 from ..answering import Answering
 from ..deliveries import DeliveryAttempt
-from ..disturbances import Disturbance
-from ..faults import Fault, Status
+from ..faults import Status
 from ..feed import Row
 from ..journal import Exchange
 from ..state import StoredWebhook
@@ -191,17 +190,14 @@ def _tone(record: Exchange | DeliveryAttempt) -> str:
 
 def _tags(row: Row) -> list[str]:
     number = 1 if isinstance(row.record, Exchange) else row.record.number
-    tags = {
-        "sent again": row.delivery is not None and row.delivery.is_again,
-        f"attempt {number}": number > 1,
-        "" if row.hit is None else _name(row.hit): row.hit is not None,
-    }
-    return [tag for tag, is_so in tags.items() if is_so]
+    is_again = row.delivery is not None and row.delivery.is_again
+    tags = ["sent again" if is_again else "", f"attempt {number}" if number > 1 else "", _hit(row)]
+    return [tag for tag in tags if tag]
 
 
 def _facts(row: Row) -> list[tuple[str, object]]:
     record = row.record
-    hit = ("Hit by", "" if row.hit is None else _name(row.hit))
+    hit = ("Hit by", _hit(row))
     if isinstance(record, Exchange):
         return [("Request", f"{record.method} {record.path}"), hit]
     webhook, sent = record.webhook, "" if record.url == record.webhook.url else record.url
@@ -217,8 +213,11 @@ def _about(record: Exchange) -> str:
     return "" if new is None else f"{new.webhook_type} {new.url[:200]}"
 
 
-def _name(hit: Fault | Disturbance) -> str:
-    """Return what the switches call it; what they do not have is called by its class."""
+def _hit(row: Row) -> str:
+    """Return what hit it, as the switches call that; what they do not have is called by its class."""
+    hit = row.hit
+    if hit is None:
+        return ""
     if isinstance(hit, Status):
         return str(hit.status)
     switches = {type(one): name for name, one in {**FAULTS, **DISTURBANCES}.items()}
