@@ -17,9 +17,9 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
     """Return an ASGI application to serve, or to mount: ``app.mount("/gwms", …)`` in Starlette and FastAPI."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
         if scope["type"] != "http":  # a mounted application gets no lifespan
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close"})
             return
         is_read = False
 

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
@@ -64,6 +65,14 @@ def _in_any_encoding(body: bytes) -> Any:
         return json.loads(body)  # UTF-16 too, and with a byte order mark
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def id_in_path(tail: str) -> str:
+    """Return the id in what follows the token in a raw path; "" if there is none."""
+    tail = tail.removeprefix("/")
+    if "%" not in tail and tail.isascii():
+        return tail
+    return unquote_to_bytes(tail.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 @lru_cache

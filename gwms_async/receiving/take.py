@@ -21,8 +21,8 @@ from ..clock import Clock
 from ..models import HttpMethod, WebhookType
 from ..redaction import redacted
 from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
-from .delivery import Delivery, id_in, kind_of, parsed
-from .urls import Match, Urls
+from .delivery import Delivery, id_in, id_in_path, kind_of, parsed
+from .urls import Endpoint, Urls
 
 _logger = logging.getLogger("gwms_async")
 _METHODS: Mapping[str, HttpMethod] = {method.value: method for method in HttpMethod}
@@ -68,16 +68,18 @@ class Intake:
         known = _METHODS.get(method)
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
-        raw_path = redacted(raw_path if raw_path.isascii() else raw_path.encode("utf-8", "backslashreplace").decode())
+        endpoint, before, after = match
+        raw_path = f"{redacted(before)}gw1-***{redacted(after)}"  # so that no frame keeps the token
         parts: list[bytes] = []
         self.in_flight += 1
         try:
             refusal = await self._read(read, parts) if known is _POST else None
-            taken = refusal or self._delivery(match, known, raw_path, b"".join(parts))
+            taken = refusal or self._delivery(endpoint, known, raw_path, after, b"".join(parts))
             return taken if isinstance(taken, Answer) else await self._handle(taken)
         finally:
             self.in_flight -= 1
-            self._bytes -= sum(map(len, parts))
+            for part in parts:
+                self._bytes -= len(part)
 
     async def _read(self, read: Read, parts: list[bytes]) -> Answer | None:
         """Read a body; return the refusal, or None if all is well."""
@@ -99,24 +101,30 @@ class Intake:
         parts[:] = [b"".join(parts)]  # kept once, not twice
         return None
 
-    def _delivery(self, match: Match, method: HttpMethod, raw_path: str, body: bytes) -> Delivery | Answer:
+    def _delivery(
+        self, endpoint: Endpoint, method: HttpMethod, raw_path: str, tail: str, body: bytes
+    ) -> Delivery | Answer:
         """Return the delivery to be handled, or the answer if there is nothing to handle."""
-        event_type, eshop, tail = match
-        now = datetime.fromtimestamp(self._clock.wall(), UTC)
-        self.deliveries[f"{eshop}.{event_type}" if eshop else str(event_type)] = now
+        name, event_type, eshop = endpoint
+        now = self.deliveries[name] = datetime.fromtimestamp(self._clock.wall(), UTC)
         if event_type not in self._handlers:
             # A 4xx could make the gateway switch off the other webhooks of this host.
-            self._warn_once(
-                event_type, f"{event_type} is delivered but has no handler: `Receiver.subscribe` deletes its webhook"
-            )
+            text = f"{event_type} is delivered but has no handler: `Receiver.subscribe` deletes its webhook"
+            self._warn_once(event_type, text)
             return Answer(200)
-        try:
-            data = parsed(body) if method is _POST else None
-        except ValueError:
-            return Answer(400)
-        entity_id = id_in(data, event_type) if method is _POST else tail
+        if not raw_path.isascii():
+            raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
+        if method is _POST:
+            try:
+                data = parsed(body)
+            except ValueError:
+                return Answer(400)
+            entity_id = id_in(data, event_type)
+        else:
+            data, entity_id = None, id_in_path(tail)
         if not entity_id:
-            self._warn_once(kind_of(event_type), f"a delivery of {event_type} contains no id that this version knows")
+            text = f"a delivery of {event_type} contains no id that this version knows"
+            self._warn_once(kind_of(event_type), text)
         return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now)
 
     async def _handle(self, delivery: Delivery) -> Answer:

@@ -7,7 +7,6 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from ..errors import ConfigurationError
 from ..models import HttpMethod, Webhook, WebhookType, canonical_url
@@ -18,16 +17,16 @@ _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LABEL = "[a-z0-9-]{1,32}"
 _NAME = rf"(?P<name>(?:(?P<eshop>{_LABEL})\.)?(?P<event_type>[A-Z][A-Z0-9_]{{0,63}}))"
-_TOKEN = re.compile(f"/{TOKEN}")
+_SLASH_AND_TOKEN = len("/gw1-") + 32
 _OURS = re.compile(rf"{_NAME}/{TOKEN}/?")
 
 
-class Match(NamedTuple):
-    """What a path says; the tail is what follows the token, decoded: the entity's id, if there is one."""
+class Endpoint(NamedTuple):
+    """What a URL is for; its name is the segment before the token."""
 
+    name: str
     event_type: WebhookType
     eshop: str
-    tail: str
 
 
 class Urls:
@@ -36,42 +35,39 @@ class Urls:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Secrets are not kept: a prepared MAC can be neither shown nor pickled.
         self._macs = [hmac.new(secret.encode(), _DERIVATION, "sha256") for secret in secrets]
-        self._names = {event_type.value: self._named(event_type) for event_type in WebhookType}
+        self._listed = {one.value: (Endpoint(one.value, one, ""), self._derived(one)) for one in WebhookType}
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
         name = checked_label(eshop) + event_type
-        return f"{checked_base(base)}{name}{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
+        return f"{checked_base(base)}{name}/{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
 
-    def match(self, raw_path: str) -> Match | None:
-        """Find a URL with a valid token in a path, whatever comes before it."""
-        end = 0
-        while found := _TOKEN.search(raw_path, end):
-            begin, end = found.span()
-            name = raw_path[raw_path.rfind("/", 0, begin) + 1 : begin]
-            known = self._names.get(name) or self._named(name)
-            if known is not None:
-                event_type, eshop, tokens = known
+    def match(self, raw_path: str) -> tuple[Endpoint, str, str] | None:
+        """Find a URL with a valid token in a path; return what it is for, and the texts before and after the token."""
+        slash = -1
+        while (slash := raw_path.find("/gw1-", slash + 1)) >= 0:
+            start, end = raw_path.rfind("/", 0, slash) + 1, slash + _SLASH_AND_TOKEN
+            known = self._listed.get(raw_path[start:slash]) or self._named_in(raw_path[start:end])
+            token = raw_path[slash + 1 : end]
+            if known and token.isascii():  # no other text can be compared
+                endpoint, tokens = known
                 for own in tokens:
-                    if hmac.compare_digest(own, found[0]):
-                        return Match(event_type, eshop, _decoded(raw_path[end:].removeprefix("/")))
+                    if hmac.compare_digest(own, token):
+                        return endpoint, raw_path[: slash + 1], raw_path[end:]
         return None
 
-    def _named(self, name: str) -> tuple[WebhookType, str, list[str]] | None:
-        found = re.fullmatch(_NAME, name)
-        return found and (WebhookType.unlisted(found["event_type"]), found["eshop"] or "", self._derived(name))
+    def _named_in(self, text: str) -> tuple[Endpoint, list[str]] | None:
+        found = _OURS.fullmatch(text)
+        if found is None:
+            return None
+        name, eshop, event_type = found.groups(default="")
+        return Endpoint(name, WebhookType.unlisted(event_type), eshop), self._derived(name)
 
     def _derived(self, name: str) -> list[str]:
         macs = [mac.copy() for mac in self._macs]
         for mac in macs:
             mac.update(name.encode())
-        return ["/gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
-
-
-def _decoded(tail: str) -> str:
-    if "%" not in tail and tail.isascii():
-        return tail
-    return unquote_to_bytes(tail.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+        return ["gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
 
 
 def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
