@@ -37,7 +37,8 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
         raw_path: bytes = scope.get("raw_path") or quote(scope["path"], errors="replace").encode()
         path = raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
         answer = await receiver.take(scope["method"], path, read)
-        headers = [*map(_encoded, answer.headers), (b"content-length", b"0")]
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        headers.append((b"content-length", b"0"))
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body"})
@@ -45,8 +46,3 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
             pass  # the sender has gone
 
     return app
-
-
-def _encoded(header: tuple[str, str]) -> tuple[bytes, bytes]:
-    name, value = header
-    return name.lower().encode(), value.encode()

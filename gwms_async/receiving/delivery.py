@@ -56,15 +56,11 @@ def parsed(body: bytes) -> Any:
     try:
         content = parse_with_json(body)  # orjson makes floats of the largest integers, and an id may be one
     except (ValueError, RecursionError):
-        content = _in_any_encoding(body)
+        try:
+            content = json.loads(body)  # UTF-16 too, and with a byte order mark
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
     return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
-
-
-def _in_any_encoding(body: bytes) -> Any:
-    try:
-        return json.loads(body)  # UTF-16 too, and with a byte order mark
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def id_in_path(tail: str) -> str:

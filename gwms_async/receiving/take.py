@@ -123,8 +123,7 @@ class Intake:
         else:
             data, entity_id = None, id_in_path(tail)
         if not entity_id:
-            text = f"a delivery of {event_type} contains no id that this version knows"
-            self._warn_once(kind_of(event_type), text)
+            self._warn_once(kind_of(event_type), f"a delivery of {event_type} contains no id that this version knows")
         return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now)
 
     async def _handle(self, delivery: Delivery) -> Answer:

@@ -18,7 +18,7 @@ from .disturbances import CutPayload, Disturbance, Impatient, Lose, Message, Reo
 from .entities import check_event
 from .feed import Feed
 from .gateway import Gateway
-from .outbound import address_of, headers_of, read_route, send
+from .outbound import address_of, read_route, send
 from .script import Script
 
 _logger = logging.getLogger("gwms_async.testing")
@@ -245,7 +245,6 @@ class Delivering:
         assert self._session is not None  # noqa: S101  # there are couriers
         hit = attempt.disturbance
         seconds = hit.seconds if isinstance(hit, Impatient) else self.delivery_policy.timeout
-        attempt.headers = headers_of(attempt.body)
         try:
             async with asyncio.timeout(seconds):
                 await send(self._session, attempt, url, cut=isinstance(hit, CutPayload))

@@ -60,18 +60,15 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
         return None
 
 
-def headers_of(body: bytes | None) -> Mapping[str, str]:
-    """Return the headers that go with a body; None is the body of a GET."""
-    return {} if body is None else {"Content-Type": JSON, "Content-Length": str(len(body))}
-
-
 async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, *, cut: bool) -> None:
     """Make an attempt, or with `cut` send half of its body, and note the answer, also if it is a redirect.
 
     If there is no answer, it raises `aiohttp.ClientError` or `OSError`.
     """
-    body = attempt.body
-    data = None if body is None else _half(body) if cut else BytesIO(body)
+    data, body = None, attempt.body
+    if body is not None:
+        data = _half(body) if cut else BytesIO(body)
+        attempt.headers = {"Content-Type": JSON, "Content-Length": str(len(body))}
     async with session.request(
         attempt.method, url, data=data, headers=attempt.headers, allow_redirects=False
     ) as response:

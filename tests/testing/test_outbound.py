@@ -9,7 +9,7 @@ from yarl import URL
 
 from gwms_async.testing import DeliveryAttempt, StoredWebhook
 from gwms_async.testing.journal import KEPT
-from gwms_async.testing.outbound import ANY, address_of, headers_of, origin_of, read_route, send
+from gwms_async.testing.outbound import ANY, address_of, origin_of, read_route, send
 
 from ..helpers.emulated import until
 from ..helpers.webhook_server import webhook_server
@@ -21,7 +21,7 @@ WEBHOOK = StoredWebhook(1, "key", "https://shop.example/", "UPDATE_ORDER", activ
 def attempted(body: bytes | None) -> DeliveryAttempt:
     """Return an attempt that is about to be made."""
     method = "GET" if body is None else "POST"
-    return DeliveryAttempt(WEBHOOK, "A1", 1, None, method, WEBHOOK.url, body, 0.0, headers=headers_of(body))
+    return DeliveryAttempt(WEBHOOK, "A1", 1, None, method, WEBHOOK.url, body, 0.0)
 
 
 @pytest.mark.parametrize(
