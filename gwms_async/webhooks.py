@@ -216,7 +216,7 @@ class Webhooks(Operations):
 
         Raises:
             ValueError: Not a spec, a webhook is wanted both active and inactive, or `prune` is neither a function nor
-                an absolute URL that ends with a slash; nothing was sent.
+                an absolute URL that ends with a slash; nothing was sent. Or `prune` returned something to be awaited.
         """
         wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)

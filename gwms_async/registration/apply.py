@@ -102,15 +102,17 @@ class Deletion:
         stays = kept.get(webhook.identity)
         try:
             snapshot = await recent()
-            listed = snapshot.get(webhook.id)
-            if webhook.id in memory.disputed(webhook.identity, snapshot):
-                listed = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
+            found = listed = snapshot.get(webhook.id)
+            if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot):
+                found = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif listed is None or _is_trace(webhook, listed):
+            elif found is None or _is_trace(webhook, found):
                 self._end(OutcomeStatus.DELETED)
-            elif not _is_unchanged(webhook, listed):
+            elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
+            elif listed is None:
+                self.refuse("the list does not show it, but it is there")
             elif stays is not None and not await self._exists(stays):
                 self.refuse("the copy that was to stay has vanished")
             else:
@@ -136,9 +138,9 @@ class Deletion:
         )
 
 
-def _is_trace(seen: Webhook, listed: Webhook) -> bool:
+def _is_trace(seen: Webhook, found: Webhook) -> bool:
     """Return whether it may be only the trace of what was seen; what says something else now is not."""
-    return is_tombstone(listed) and listed.identity == seen.identity
+    return is_tombstone(found) and found.identity == seen.identity
 
 
 def _is_unchanged(seen: Webhook, listed: Webhook | None) -> bool:

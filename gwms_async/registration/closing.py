@@ -75,7 +75,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return _later(item)  # what a late commit may still add is not shown either
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
-    keep = await _copy_to_keep(item, copies, hidden)
+    keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
     if keep is not None:
         return await _keep(item, keep, copies, hidden, snapshot.get(keep.id))
     if hidden:
@@ -108,13 +108,13 @@ async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
     return found
 
 
-async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int]) -> Webhook | None:
+async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], listed_at: float) -> Webhook | None:
     """Return the copy with the lowest id; before anything is deleted in its favour, make sure that it exists."""
     for place, copy in enumerate(copies):
         is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
         if copy.id in item.made or not is_in_excess:
             return copy
-        webhook = await item.get(copy.id)
+        webhook = await item.get(copy.id, listed_at=listed_at)
         if webhook is not None and _counts(item, webhook):
             return webhook
         item.gone |= {copy.id}

@@ -120,19 +120,21 @@ class Coordinator:
         self.memory.note_created(webhook)
         return webhook
 
-    async def read(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
-        """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write.
+    async def read(self, webhook_id: int, api: Callable[[], WebhookApi], *, listed_at: float = -inf) -> Webhook | None:
+        """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write or list.
 
         Args:
             webhook_id: Its id.
             api: Returns the operations, for one more call.
+            listed_at: When a list began that shows it, in monotonic seconds.
 
         Raises:
             GwmsError: It could not be read, or another one was answered.
         """
         while True:
             webhook = await self._get(webhook_id, api)
-            if not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
+            is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
+            if not is_late and not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
                 return webhook
             await self.clock.sleep(_AGAIN)
 

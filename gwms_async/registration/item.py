@@ -263,9 +263,9 @@ class Item:
         if state is State.CREATED:
             self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
 
-    async def get(self, webhook_id: int) -> Webhook | None:
-        """Return a webhook as it is now; None if it is gone, or another one by now."""
-        webhook = await self.coordinator.read(webhook_id, self.api)
+    async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
+        """Return a webhook as it is now, as `Coordinator.read` does; None if it is gone, or another one by now."""
+        webhook = await self.coordinator.read(webhook_id, self.api, listed_at=listed_at)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)
         elif same_identity(webhook, self.spec):

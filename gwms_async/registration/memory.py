@@ -41,6 +41,7 @@ class Memory:
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
         self._note(webhook)
+        self._direct.discard(webhook.id)  # ids may be given again
         self._open.add(webhook.id)
         self._index(webhook.id, spec.identity if same_identity(webhook, spec) else webhook.identity)
 

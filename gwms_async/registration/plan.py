@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from inspect import isawaitable
 
 from attrs import frozen
 
@@ -101,7 +103,7 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
         return lambda _: False
     if callable(prune):
         check_function("prune", prune)
-        return prune
+        return partial(_answer_of, prune)
     if not isinstance(prune, str) or not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
         example = "a URL that ends with a slash, e.g. https://shop.example/, or a function of a Webhook"
@@ -143,6 +145,14 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     claimed = [webhook for webhook in known if claims(webhook)]
     delete = tuple(webhook for webhook in claimed if webhook.id not in kept)
     return Plan(tuple(create), tuple(activate), tuple(deactivate), delete, tuple(unchanged), len(claimed))
+
+
+def _answer_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
+    """Return what `prune` says of a webhook; a coroutine would count as true for all, whatever it is to return."""
+    answer = prune(webhook)
+    if isawaitable(answer):
+        raise ValueError(f"prune must answer at once; {prune!r} returned {type(answer).__name__}, to be awaited")
+    return answer
 
 
 def _as(webhook: Webhook, *, active: bool) -> WebhookSpec:

@@ -47,8 +47,12 @@ class SharedList:
         """Return a list that begins after this call.
 
         Raises:
+            ConfigurationError: Lists of another event loop are in flight, for which this one would wait without end.
             GwmsError: The list failed.
         """
+        loop = asyncio.get_running_loop()
+        if any(task.get_loop() is not loop for task in self._tasks):
+            raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
         return await self._end_of(self._next or self._begin())
 
     async def refreshed(self) -> Snapshot:

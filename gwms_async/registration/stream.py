@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
+from typing import Self
 
 from ..models import WebhookSpec, check_is_spec
-from ..timeouts import is_cancelled
 from .checks import check_concurrency, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
+from .workers import ended
 
 
 async def register_stream(
@@ -36,9 +37,22 @@ async def register_stream(
         with workers.waiting():
             return await source()
 
+    async def read() -> None:
+        with workers.waiting():
+            await source.read()
+
+    async def register() -> None:
+        reading = asyncio.create_task(read(), name="gwms source")
+        try:
+            await run.main(next_spec)
+        finally:
+            reading.cancel()
+            await ended(reading)
+        reading.result()
+
     run = Run(coordinator, concurrency, emit, is_stream=True)
     workers = run.workers
-    main = asyncio.create_task(run.main(next_spec), name="gwms registration")
+    main = asyncio.create_task(register(), name="gwms registration")
     main.add_done_callback(lambda _: outcomes.put_nowait(None))
     try:
         while (outcome := await outcomes.get()) is not None:
@@ -52,40 +66,60 @@ async def register_stream(
 
 
 class Source:
-    """One iterator shared by all workers; the error that ends it is kept until their work is done."""
+    """One iterator for all workers, read in one task; the error that ends it is kept until their work is done.
+
+    An async generator may hold a timeout or a task group, which cancels the task that it was begun in: that must be
+    no worker.
+    """
 
     def __init__(self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec]) -> None:
-        self._next = aiter(specs).__anext__ if isinstance(specs, AsyncIterable) else _stepper(specs)
-        self._lock = asyncio.Lock()
-        self._is_over = False
+        self._specs = aiter(specs if isinstance(specs, AsyncIterable) else _Each(specs))
+        self._asked = asyncio.Semaphore(0)
+        self._given: asyncio.Queue[WebhookSpec | None] = asyncio.Queue()
         self.error: BaseException | None = None
 
     async def __call__(self) -> WebhookSpec | None:
         """Return the next spec; None after the last, or after an error."""
-        async with self._lock:
-            if self._is_over:
-                return None
-            try:
-                spec = await self._next()
+        self._asked.release()
+        spec = await self._given.get()
+        if spec is None:
+            self._given.put_nowait(None)  # for the next worker
+        return spec
+
+    async def read(self) -> None:
+        """Read one spec each time that one is asked for, until the last, an error, or cancelled."""
+        try:
+            while True:
+                await self._until_asked()
+                spec = await anext(self._specs)
                 check_is_spec(spec)
-            except StopAsyncIteration:
-                pass
-            except (Exception, asyncio.CancelledError) as error:  # the source is the user's, and gets its error back
-                if isinstance(error, asyncio.CancelledError) and is_cancelled():
-                    raise
-                self.error = error
-            else:
-                return spec
-            self._is_over = True
-            return None
+                self._given.put_nowait(spec)
+        except StopAsyncIteration:
+            pass
+        except (Exception, asyncio.CancelledError) as error:  # the source is the user's, and gets its error back
+            self.error = error
+        finally:
+            self._given.put_nowait(None)
+
+    async def _until_asked(self) -> None:
+        try:
+            await self._asked.acquire()
+        except asyncio.CancelledError as cancelled:
+            if isinstance(self._specs, AsyncGenerator):
+                await self._specs.athrow(cancelled)  # whose timeout or task group it was makes of it what it means
+            raise
 
 
-def _stepper(specs: Iterable[WebhookSpec]) -> Callable[[], Awaitable[WebhookSpec]]:
-    iterator = iter(specs)
+class _Each:
+    """An iterator as an asynchronous one, which never waits."""
 
-    async def step() -> WebhookSpec:
-        for spec in iterator:
+    def __init__(self, specs: Iterable[WebhookSpec]) -> None:
+        self._specs = iter(specs)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WebhookSpec:
+        for spec in self._specs:
             return spec
         raise StopAsyncIteration
-
-    return step

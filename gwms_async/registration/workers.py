@@ -102,7 +102,7 @@ class Workers:
             await asyncio.wait([main], timeout=_GRACE)
         finally:
             main.cancel()
-            await _ended(main)
+            await ended(main)
 
 
 class _Doing:
@@ -134,7 +134,7 @@ async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -
             group.create_task(work())
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def ended(task: asyncio.Task[None]) -> None:
     """Wait until a task has ended, however often that is cancelled meanwhile: anyio does so at every await."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -28,7 +28,8 @@ from .urls import Urls
 
 _logger = logging.getLogger("gwms_async")
 _BODY_LIMIT = 64 * 1024 * 1024
-_USER_AGENT = {"user-agent": f"gwms-async/{VERSION}"}
+# Lists decide what is created: no cache on the way may answer with an old one (RFC 9111, 5.2.1.4).
+_HEADERS = {"user-agent": f"gwms-async/{VERSION}", "cache-control": "no-cache"}
 _JSON = "application/json"
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # aiohttp adds a content type to these, even without a body
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # aiohttp sends these again by itself
@@ -121,7 +122,7 @@ class Transport:
         self._timeout, self._clock = timeout, clock
         self._limit = SharedTimeout(timeout.attempt)
         self._proxy_secrets = proxy.secrets
-        self._headers = {**_USER_AGENT, **proxy.headers}
+        self._headers = {**_HEADERS, **proxy.headers}
         self._borrowed = borrowed
         self._notes_sending = is_plain(borrowed)
         self._session = borrowed

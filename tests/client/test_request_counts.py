@@ -38,7 +38,7 @@ BUDGET: dict[str, tuple[int, int, int, Callable[[GwmsClient], Awaitable[object]]
     "plan": (1, 1, 0, lambda gwms: gwms.webhooks.plan(specs(MANY))),
     "register": (3, 2, 4, lambda gwms: gwms.webhooks.register(spec())),
     "register_many": (MANY + 2, 2, 3 + 8, lambda gwms: gwms.webhooks.register_many(specs(MANY), concurrency=8)),
-    "register_stream": (MANY + 2, 2, 4 + 8, drain),
+    "register_stream": (MANY + 2, 2, 5 + 8, drain),
 }
 
 

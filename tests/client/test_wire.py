@@ -73,6 +73,7 @@ async def test_the_seven_operations(gateway: GwmsEmulator) -> None:
     assert headers["authorization"] == f"Bearer {gateway.tokens_issued[0]}"
     assert headers["x-api-key"] == gateway.credentials.api_key
     assert headers["user-agent"].startswith("gwms-async/")
+    assert headers["cache-control"] == "no-cache"
     assert "x-api-key" not in gateway.requests[0].headers
 
 

@@ -98,3 +98,24 @@ def test_a_delete_that_is_answered_404(is_there: bool) -> None:
         assert gateway.count("delete") == 1
 
     virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None:
+    """It may be another e-shop's, or lag: only `get` says that a webhook is gone."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(), specs(1)
+        plan = make_plan([], [gateway.add(doomed)], lambda _: True)
+        if is_there:
+            gateway.stale = []
+        else:
+            gateway.webhooks.clear()
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert outcome.status is (S.NOT_STARTED if is_there else S.DELETED)
+        assert outcome.is_failure is is_there
+        assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())

@@ -64,6 +64,19 @@ def test_clients_that_start_together_end_with_one_each(clients: int, list_lag: f
         virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("get_lag", first(1, [3.0, 5.0]))
+def test_clients_whom_get_shows_less_than_lists(get_lag: float) -> None:
+    """What a list shows and `get` does not is asked for again, before it counts as gone."""
+    for seed in range(10):
+
+        async def main(seed: int = seed) -> None:
+            gateway = FakeGateway(rng=Random(seed), list_lag=1.0, get_lag=get_lag)
+
+            check(gateway, await together(gateway, 3), seed)
+
+        virtual_loop.run(main())
+
+
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("commits_after", first(1, [0.5, None, 0.0, 2.5]))
 def test_lost_answers_among_replicas(commits_after: float | None, list_lag: float) -> None:

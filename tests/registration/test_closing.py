@@ -82,12 +82,12 @@ def test_not_the_lowest() -> None:
 
 
 def test_the_lowest_is_a_ghost() -> None:
-    """Nothing is deleted in favour of a webhook that a list still shows, but that is gone."""
+    """Nothing is deleted in favour of a webhook that a list still shows, but that is gone, six seconds later too."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         gateway.fail("create", Fault(takes=0.5))
-        gateway.fail("get", Fault(not_there))
+        gateway.fail("get", *[Fault(not_there)] * 7)
         gateway.later(0.2, lambda: gateway.add(spec))
 
         outcome, emitted = await register(gateway.coordinator(), spec)

@@ -94,6 +94,15 @@ def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
     assert not memory.is_open(1)
 
 
+def test_an_id_that_is_given_again() -> None:
+    """Another client has deleted what `create` made: the webhook that has its id now is a registration's."""
+    memory = Memory(Clock(HandClock()))
+    memory.note_created(hook(1))
+    memory.note_registered(hook(1), hook(1).spec)
+
+    assert (memory.is_open(1), memory.is_direct(1)) == (True, False)
+
+
 def test_what_is_created_in_another_spelling_is_remembered_as_it_is() -> None:
     """Else a list that shows it so would be disputed."""
     memory = Memory(Clock(HandClock()))

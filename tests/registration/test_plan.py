@@ -135,6 +135,22 @@ def test_what_can_claim_nothing(prune: Any) -> None:
     assert str(caught.value).endswith(repr(prune))
 
 
+def test_what_is_to_be_awaited_claims_nothing() -> None:
+    """A function that calls an async one returns what is true for every webhook, the others' too."""
+    asked = []
+
+    async def is_ours(webhook: Webhook) -> bool:
+        raise NotImplementedError
+
+    def prune(webhook: Webhook) -> object:
+        asked.append(is_ours(webhook))
+        return asked[-1]
+
+    with pytest.raises(ValueError, match="returned coroutine, to be awaited"):
+        make_plan([], [hook(1)], claimed_by(prune))
+    asked[0].close()
+
+
 @pytest.mark.parametrize(
     ("old", "is_lost"),
     [

@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, WebhookSpec
+from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, refused
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, refused, specs
 
 S = OutcomeStatus
 
@@ -40,6 +41,20 @@ def test_a_shared_list_that_fails_is_raised_to_all(caplog: pytest.LogCaptureFixt
         assert len({id(error) for error in errors}) == 3
 
     virtual_loop.run(main())
+
+
+def test_a_list_of_another_event_loop() -> None:
+    """Nobody waits for it, which would be without end: a client in two threads is told what is wrong."""
+    gateway = FakeGateway()
+    with asyncio.Runner(loop_factory=virtual_loop.VirtualLoop) as runner:
+        loop = runner.get_loop()
+        coordinator = Coordinator(lambda call: FakeOperations(gateway, call), Clock(monotonic=loop.time))
+        listing = loop.create_task(coordinator.lists.fresh())
+        runner.run(asyncio.sleep(0.001))
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            virtual_loop.run(register(coordinator, specs(1)))
+
+        assert runner.run(asyncio.wait_for(listing, 1)).get(1) is None
 
 
 def test_closing_ends_the_lists_under_way() -> None:

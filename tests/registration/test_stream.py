@@ -385,3 +385,55 @@ def test_a_list_that_a_stream_waits_for_ends_with_it() -> None:
         await coordinator.close()
 
     virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 4])
+@pytest.mark.parametrize("count", [3, 99])
+def test_a_source_that_holds_a_timeout(count: int, concurrency: int) -> None:
+    """It expires while creates are on the wire, or the source waits: it ends the source, and no registration."""
+
+    async def main() -> None:
+        gateway, given = FakeGateway(latency=1.0), []
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            async with asyncio.timeout(5.5):
+                for spec in specs(count):
+                    given.append(spec)
+                    yield spec
+                await asyncio.sleep(60)
+
+        outcomes = []
+        with pytest.raises(TimeoutError):  # noqa: PT012
+            async for outcome in register_stream(gateway.coordinator(), source(), concurrency=concurrency):
+                outcomes.append(outcome)  # noqa: PERF401
+
+        assert {outcome.status for outcome in outcomes} == {S.CREATED}
+        assert urls(given) == urls(outcome.spec for outcome in outcomes) == urls(gateway.webhooks.values())
+
+    virtual_loop.run(main())
+
+
+def test_a_source_whose_task_group_fails() -> None:
+    """What it gave is registered and told; then the stream raises what the group does."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=1.0)
+
+        async def fail() -> None:
+            await asyncio.sleep(2.5)
+            raise LookupError
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+                for spec in specs(99):
+                    yield spec
+
+        outcomes = []
+        with pytest.raises(ExceptionGroup, match="TaskGroup"):  # noqa: PT012
+            async for outcome in register_stream(gateway.coordinator(), source(), concurrency=2):
+                outcomes.append(outcome)  # noqa: PERF401
+
+        assert urls(outcome.spec for outcome in outcomes) == urls(gateway.webhooks.values())
+
+    virtual_loop.run(main())
