@@ -16,7 +16,7 @@
       ├ BadRequestError      400, 422
       ├ AuthenticationError  401
       ├ ForbiddenError       403
-      ├ NotFoundError        404
+      ├ NotFoundError        404, 410
       ├ ConflictError        409
       ├ ThrottledError       429
       ├ RedirectError        3xx
@@ -210,7 +210,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404: it does not exist in this e-shop."""
+    """404, 410: it does not exist in this e-shop, or not any longer."""
 
     hint = "check the id; is this the right e-shop's API key?"
 
@@ -245,6 +245,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    410: NotFoundError,
     422: BadRequestError,
     429: ThrottledError,
 }

@@ -49,7 +49,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
     405: ApiError,
     408: ApiError,
     409: ConflictError,
-    410: ApiError,
+    410: NotFoundError,
     418: ApiError,
     422: BadRequestError,
     425: ApiError,

@@ -77,7 +77,7 @@ def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:
             source = settings.get("api_key", ("", "GWMS_API_KEY"))[1]
             message, hint = f"the API key was rejected ({error.status})", f"check it ({source})"
         case errors.NotFoundError() if webhook := _WEBHOOK_PATH.match(error.path):
-            message = f"webhook {webhook[1]} not found (404)"
+            message = f"webhook {webhook[1]} not found ({error.status})"
             hint = "`gwms webhooks list` shows what exists; is this the right e-shop's key?"
         case errors.DecodeError() | errors.ApiError(path="/users/login"):
             hint = f"is this the gateway?{version_hint}"

@@ -60,7 +60,7 @@ _ACTIONS = {
     Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
     Kind.REFUSED: (Action.RAISE, Action.RAISE),
 }
-_PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 422})
+_PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 410, 422})
 
 
 def is_success(response: Response) -> bool:

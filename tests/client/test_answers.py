@@ -30,6 +30,7 @@ from .test_wire import OPERATIONS
         (403, ForbiddenError),
         (404, NotFoundError),
         (409, ConflictError),
+        (410, NotFoundError),
         (422, BadRequestError),
         (501, ServerError),
         (511, ServerError),
@@ -80,6 +81,18 @@ async def test_a_delete_that_was_carried_out_unseen(gateway: GwmsEmulator, fault
             await gwms.webhooks.delete(1)
 
     assert statuses(gateway, "delete")[1:] == [404, 404]
+
+
+async def test_a_gateway_that_remembers_what_is_gone(gateway: GwmsEmulator) -> None:
+    """410 says what 404 says: to a delete that is sent again, and of a webhook that is to be activated."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+    gateway.add_webhook("https://shop.example/other", "CREATE_ORDER")
+    gateway.inject(Status(410), operation="activate")
+    gateway.inject(DropAfter(), operation="delete")
+    gateway.inject(Status(410), operation="delete", at=2)
+    async with client(gateway) as gwms:
+        assert (await gwms.webhooks.register(spec())).id == 3
+        await gwms.webhooks.delete(2)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"data": "JVBERi0="}', b'{"statusCode": 200, "message": "OK"}'])
