@@ -22,7 +22,7 @@ from .helpers.redis_server import REDIS, RedisServer, redis_server
 pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 
 # The same examples each time; more of them with --hypothesis-profile=many.
-settings.register_profile("few", database=None, derandomize=True, deadline=timedelta(seconds=5), max_examples=60)
+settings.register_profile("few", database=None, derandomize=True, deadline=timedelta(seconds=5), max_examples=40)
 settings.register_profile("many", settings.get_profile("few"), max_examples=400)
 settings.load_profile("few")
 for name in ("FORCE_COLOR", "NO_COLOR"):  # they decide what commands print
@@ -41,6 +41,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return 1 + (os.cpu_count() or 1)
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: next to nothing of it can go."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Look after all tests that have an event loop, from before their own fixtures until after these."""
     for item in items:
@@ -52,6 +57,7 @@ def pytest_collection_finish() -> None:
     """Leave the thousands of tests out of each garbage collection."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest_asyncio.fixture

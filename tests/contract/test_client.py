@@ -6,12 +6,11 @@ import json
 import random
 from collections.abc import Callable
 from itertools import cycle, product
+from types import ModuleType
 from typing import Any
 
 import pytest
 from attrs import evolve
-
-pytest.importorskip("openapi_core", reason="it comes with the dependency group contract")
 
 from gwms_async import (
     GwmsError,
@@ -28,7 +27,6 @@ from gwms_async.testing import Exchange, GwmsEmulator, RevokeTokens
 
 from ..client.test_bulk import FAULTS
 from ..client.test_wire import OPERATIONS
-from ..helpers.contract_checker import ContractError, check_answer, check_journal, check_request
 from ..helpers.emulated import client, held, specs
 
 SPECS = [
@@ -46,11 +44,21 @@ GOOD = Exchange(
 )
 
 
+@pytest.fixture
+def checker() -> ModuleType:
+    """Load what checks by the contract, only where tests use it: importing openapi-core takes a second."""
+    pytest.importorskip("openapi_core", reason="it comes with the dependency group contract")
+    from ..helpers import contract_checker  # noqa: PLC0415
+
+    return contract_checker
+
+
 class Answers:
     """A middleware that keeps the raw answers next to the journal."""
 
-    def __init__(self, gateway: GwmsEmulator) -> None:
+    def __init__(self, gateway: GwmsEmulator, checker: ModuleType) -> None:
         self.gateway = gateway
+        self.checker = checker
         self.kept: list[tuple[Exchange, Response]] = []
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
@@ -63,13 +71,13 @@ class Answers:
         """Check all against the contract, and return which there were."""
         for exchange, response in self.kept:
             assert exchange.status == response.status
-            check_answer(exchange, response.status, response.headers, response.body)
+            self.checker.check_answer(exchange, response.status, response.headers, response.body)
         return {(exchange.operation, response.status) for exchange, response in self.kept}
 
 
-async def test_all_operations_for_all_webhooks(gateway: GwmsEmulator) -> None:
+async def test_all_operations_for_all_webhooks(gateway: GwmsEmulator, checker: ModuleType) -> None:
     """For all event types, both methods, active or not: every request and answer is in the contract."""
-    answers = Answers(gateway)
+    answers = Answers(gateway, checker)
     async with client(gateway, middlewares=[answers]) as gwms:
         for spec, other in zip(SPECS, reversed(SPECS), strict=True):
             hook = await gwms.webhooks.create(spec)
@@ -81,13 +89,13 @@ async def test_all_operations_for_all_webhooks(gateway: GwmsEmulator) -> None:
             await gwms.webhooks.delete(hook.id)
 
     assert len(SPECS) == 18
-    assert check_journal(gateway.requests) == 1 + 8 * len(SPECS)
+    assert checker.check_journal(gateway.requests) == 1 + 8 * len(SPECS)
     assert answers.check() == {(operation, 200) for operation in OPERATIONS}
 
 
-async def test_refusals(gateway: GwmsEmulator) -> None:
+async def test_refusals(gateway: GwmsEmulator, checker: ModuleType) -> None:
     """401 of all operations and 404 of those with an id are in the contract too."""
-    answers = Answers(gateway)
+    answers = Answers(gateway, checker)
     async with client(gateway, middlewares=[answers]) as gwms:
         hook = await gwms.webhooks.create(SPECS[0])
         calls: list[Callable[[int], Any]] = [
@@ -107,11 +115,11 @@ async def test_refusals(gateway: GwmsEmulator) -> None:
     expected = {(operation, status) for operation in OPERATIONS for status in (200, 401)}
     expected |= {(operation, 404) for operation in set(OPERATIONS) - {"list", "create"}}
     assert answers.check() == expected
-    check_journal(gateway.requests)
+    checker.check_journal(gateway.requests)
 
 
 @pytest.mark.slow
-async def test_many_webhooks_through_faults() -> None:
+async def test_many_webhooks_through_faults(checker: ModuleType) -> None:
     """Through any faults, all that a registration sends is in the contract."""
     rng = random.Random(4)
     wanted = specs(300)
@@ -123,19 +131,19 @@ async def test_many_webhooks_through_faults() -> None:
 
     assert report.failures == ()
     assert held(gateway) == {one.identity: 1 for one in wanted}
-    assert check_journal(gateway.requests) > 300
+    assert checker.check_journal(gateway.requests) > 300
     assert len({type(exchange.fault) for exchange in gateway.requests}) > 8
 
 
 @pytest.mark.parametrize("webhook_id", [0, -1, 2**63, 10**30])
-async def test_any_id_is_an_integer_of_the_path(gateway: GwmsEmulator, webhook_id: int) -> None:
+async def test_any_id_is_an_integer_of_the_path(gateway: GwmsEmulator, webhook_id: int, checker: ModuleType) -> None:
     """The contract sets no bounds, so the client sends any integer unchanged."""
     async with client(gateway) as gwms:
         for call in (gwms.webhooks.get, gwms.webhooks.activate, gwms.webhooks.deactivate, gwms.webhooks.delete):
             with pytest.raises(GwmsError):
                 await call(webhook_id)
 
-    assert check_journal(gateway.requests) == 5
+    assert checker.check_journal(gateway.requests) == 5
 
 
 @pytest.mark.parametrize("operation", ["list", "get", "activate", "deactivate", "delete"])
@@ -158,9 +166,9 @@ def headers(**given: str) -> dict[str, Any]:
     return {"headers": {name.replace("_", "-"): value for name, value in given.items()}}
 
 
-def test_the_checker_accepts_a_valid_request() -> None:
+def test_the_checker_accepts_a_valid_request(checker: ModuleType) -> None:
     """The one that the invalid ones below are made from."""
-    check_request(GOOD)
+    checker.check_request(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +196,10 @@ def test_the_checker_accepts_a_valid_request() -> None:
         ({"operation": "login"}, "a login posts"),
     ],
 )
-def test_the_checker_refuses_an_invalid_request(wrong: dict[str, Any], reason: str) -> None:
+def test_the_checker_refuses_an_invalid_request(wrong: dict[str, Any], reason: str, checker: ModuleType) -> None:
     """Each mistake alone is enough, and is named."""
-    with pytest.raises(ContractError, match=reason):
-        check_request(evolve(GOOD, **wrong))
+    with pytest.raises(checker.ContractError, match=reason):
+        checker.check_request(evolve(GOOD, **wrong))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +214,9 @@ def test_the_checker_refuses_an_invalid_request(wrong: dict[str, Any], reason: s
         (201, "application/json", {"statusCode": 201, "message": "OK", "data": HOOK}, "201"),
     ],
 )
-def test_the_checker_refuses_an_invalid_answer(status: int, kind: str, content: object, reason: str) -> None:
+def test_the_checker_refuses_an_invalid_answer(
+    status: int, kind: str, content: object, reason: str, checker: ModuleType
+) -> None:
     """A status, content type or body that the contract does not have."""
-    with pytest.raises(ContractError, match=reason):
-        check_answer(GOOD, status, {"Content-Type": kind}, json.dumps(content).encode())
+    with pytest.raises(checker.ContractError, match=reason):
+        checker.check_answer(GOOD, status, {"Content-Type": kind}, json.dumps(content).encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from attrs import define, frozen
 from openapi_core import OpenAPI
@@ -14,8 +13,7 @@ from werkzeug.datastructures import Headers
 
 from gwms_async.testing import DropBefore, Exchange, Reset
 
-PATH = Path(__file__).parent.parent / "contract" / "gwms-v21-webhooks.openapi.json"
-"""The vendor's contract, with the parameters added that three of its paths lack."""
+from .contract import PATH
 
 _CONTRACT = OpenAPI.from_file_path(str(PATH))
 _SERVER, _PREFIX = "https://gw.new.skladon.net", "/v21"

@@ -108,7 +108,14 @@ def check_classes(urls: Iterable[str]) -> None:
             assert forms.setdefault(meaning, canonical) == canonical, url
 
 
-@pytest.mark.parametrize(("hosts", "pieces"), [(HOSTS, 2), (HOSTS[:2], 3)], ids=["two", "three"])
+@pytest.mark.parametrize(
+    ("hosts", "pieces"),
+    [
+        pytest.param(HOSTS, 2, id="two"),
+        pytest.param(HOSTS[:1], 3, id="three"),
+        pytest.param(HOSTS[:2], 3, id="three after two hosts", marks=pytest.mark.slow),
+    ],
+)
 def test_all_short_urls_fall_into_the_classes_of_the_oracle(hosts: list[str], pieces: int) -> None:
     """Two are one exactly if RFC 3986 says so: nothing else is merged, and nothing is missed."""
     check_classes(f"{host}/{''.join(tail)}" for host, *tail in product(hosts, *[PIECES] * pieces))

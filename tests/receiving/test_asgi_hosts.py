@@ -32,28 +32,29 @@ def in_fastapi(app: ASGIApp, root_path: str = "") -> ASGIApp:
     return parent
 
 
+MOUNTINGS: dict[str, tuple[Callable[[ASGIApp], ASGIApp], str, dict[str, str]]] = {
+    #  name: what mounts it, the prefix of the path, options of the server
+    "alone": (lambda app: app, "", {}),
+    "alone behind a prefix": (lambda app: app, "/proxy", {}),
+    "Starlette": (in_starlette, "", {}),
+    "FastAPI": (in_fastapi, "", {}),
+    "FastAPI, the proxy strips root_path": (lambda app: in_fastapi(app, "/api"), "", {}),
+    "FastAPI, the proxy leaves root_path": (lambda app: in_fastapi(app, "/api"), "/api", {}),
+    "Starlette, root_path of the server": (in_starlette, "", {"root_path": "/api"}),
+}
+
+
+def cases() -> list[object]:
+    """List all mountings with one parser, and by default one mounting with the other: mountings do not see it."""
+    with_h11 = [pytest.param(name, "h11", marks=() if name == "alone" else pytest.mark.slow) for name in MOUNTINGS]
+    return [*with_h11, *((name, "httptools") for name in MOUNTINGS)]
+
+
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter")
-@pytest.mark.parametrize("http", ["h11", "httptools"])
-@pytest.mark.parametrize(
-    ("mounted", "prefix", "options"),
-    [
-        pytest.param(lambda app: app, "", {}, id="alone"),
-        pytest.param(lambda app: app, "/proxy", {}, id="alone behind a prefix"),
-        pytest.param(in_starlette, "", {}, id="Starlette"),
-        pytest.param(in_fastapi, "", {}, id="FastAPI"),
-        pytest.param(lambda app: in_fastapi(app, "/api"), "", {}, id="FastAPI, the proxy strips root_path"),
-        pytest.param(lambda app: in_fastapi(app, "/api"), "/api", {}, id="FastAPI, the proxy leaves root_path"),
-        pytest.param(in_starlette, "", {"root_path": "/api"}, id="Starlette, root_path of the server"),
-    ],
-)
-async def test_the_table(
-    mounted: Callable[[ASGIApp], ASGIApp],
-    prefix: str,
-    options: dict[str, str],
-    http: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize(("mounting", "http"), cases())
+async def test_the_table(mounting: str, http: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answers as everywhere."""
+    mounted, prefix, options = MOUNTINGS[mounting]
     subject = Subject()
     async with uvicorn_host(mounted(asgi_app(subject.receiver)), http=http, **options) as port:
         await check_table(port, monkeypatch, subject, prefix)

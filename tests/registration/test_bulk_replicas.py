@@ -19,6 +19,7 @@ from ..helpers.slow import first
 
 S = OutcomeStatus
 SPECS = [WebhookSpec(f"https://shop.example/{kind}", kind) for kind in WebhookType]
+SEEDS = pytest.mark.parametrize("seeds", first(1, [range(6), range(6, 20)]), ids=["few", "many"])
 
 
 async def register(coordinator: Coordinator) -> Report:
@@ -45,13 +46,16 @@ def check(gateway: FakeGateway, reports: Iterable[Report], seed: int) -> None:
     assert [outcome for report in reports for outcome in report.failures] == [], seed
 
 
+@SEEDS
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("unique", [False, True])
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("clients", first(1, [2, 5, 20]))
-def test_clients_that_start_together_end_with_one_each(clients: int, list_lag: float, unique: bool) -> None:
+def test_clients_that_start_together_end_with_one_each(
+    clients: int, list_lag: float, unique: bool, seeds: range
+) -> None:
     """Whatever the latencies; each sends at most one create per spec, and deletes what it created in excess."""
-    for seed in range(20):
+    for seed in seeds:
 
         async def main(seed: int = seed) -> None:
             gateway = FakeGateway(rng=Random(seed), list_lag=list_lag, unique=unique)
@@ -77,11 +81,12 @@ def test_clients_whom_get_shows_less_than_lists(get_lag: float) -> None:
         virtual_loop.run(main())
 
 
+@SEEDS
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("commits_after", first(1, [0.5, None, 0.0, 2.5]))
-def test_lost_answers_among_replicas(commits_after: float | None, list_lag: float) -> None:
+def test_lost_answers_among_replicas(commits_after: float | None, list_lag: float, seeds: range) -> None:
     """A create that is carried out late leaves no second copy either."""
-    for seed in range(20):
+    for seed in seeds:
 
         async def main(seed: int = seed) -> None:
             gateway, rng = FakeGateway(rng=Random(seed), list_lag=list_lag), Random(seed)
@@ -96,10 +101,11 @@ def test_lost_answers_among_replicas(commits_after: float | None, list_lag: floa
         virtual_loop.run(main())
 
 
+@SEEDS
 @pytest.mark.parametrize("list_lag", [0.0, 1.0, 5.0])
-def test_runs_of_which_some_are_cancelled(list_lag: float) -> None:
+def test_runs_of_which_some_are_cancelled(list_lag: float, seeds: range) -> None:
     """Two clients, three runs each, one of them cancelled: of what no cancelled run left there is exactly one."""
-    for seed in range(20):
+    for seed in seeds:
 
         async def main(seed: int = seed) -> None:
             gateway, rng = FakeGateway(rng=Random(seed), list_lag=list_lag), Random(seed)
