@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from .errors import DeadlineExceededError, GwmsError
+from .errors import DeadlineExceededError, GwmsError, counted
 from .models import WebhookSpec
 from .tokens import ActiveToken
 
@@ -161,5 +161,4 @@ class CallAborted(Exception):  # noqa: N818  # it carries an error past the midd
 
 def deadline_exceeded(request: Request) -> DeadlineExceededError:
     """Return the error of a call whose deadline has passed."""
-    attempts = request.call.attempts
-    return DeadlineExceededError(f"{request}: the deadline passed after {attempts} attempt{'s' * (attempts != 1)}")
+    return DeadlineExceededError(f"{request}: the deadline passed after {counted(request.call.attempts)}")

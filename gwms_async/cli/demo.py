@@ -125,12 +125,12 @@ async def _run(
 
         def record(outcome: Outcome) -> None:
             done.add(outcome.spec.identity)
-            count = len(done), webhooks
-            progress.update(task, completed=count[0])
-            gateway.announce(f"{title.capitalize()}: {count[0]} of {count[1]} webhooks registered", *count)
-            if wait := waits.pop(count[0], None):
+            count = len(done)
+            progress.update(task, completed=count)
+            gateway.announce(f"{title.capitalize()}: {count} of {webhooks} webhooks registered", count, webhooks)
+            if wait := waits.pop(count, None):
                 console.print(wait, highlight=False)
-                gateway.announce(wait, *count)
+                gateway.announce(wait, count, webhooks)
 
         report = await register(on_outcome=record)
     return figures(report, gateway.requests[received:], gateway.webhooks, time.monotonic() - started)

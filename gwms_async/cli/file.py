@@ -152,7 +152,7 @@ class _Parser:
 
     def _add(self, place: str, spec: WebhookSpec) -> None:
         _, first = self._specs.setdefault(spec.identity, (spec, place))
-        if first is not place:
+        if first != place:
             twice = f"{spec.webhook_type} is listed twice for this url and method"
             self.mistakes.append(f"{place}: {twice}; first at {first}")
 

@@ -98,7 +98,8 @@ async def _work(
     workers: Iterable[Worker], tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console
 ) -> set[str]:
     """Let workers do the tasks, stop one after the first of them, show it all, and return the failures of workers."""
-    running = stopped, *_ = [asyncio.create_task(worker.run_forever()) for worker in workers]
+    running = [asyncio.create_task(worker.run_forever()) for worker in workers]
+    stopped = running[0]
     try:
         with Live(console=console) as live:
             while not all(map(_has_ended, tasks)) and not all(worker.done() for worker in running):
@@ -117,11 +118,11 @@ async def _work(
 
 
 def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped: str) -> Table:
-    names = ("account", "worker", "e-shops", "webhooks", "logins", "")
-    table = Table(*(Column(name, overflow="fold") for name in names))
+    titles = ("account", "worker", "e-shops", "webhooks", "logins", "")
+    table = Table(*(Column(title, overflow="fold") for title in titles))
     for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
         account, names = task.args
-        worker = (task.worker or "") + " (stopped)" * (task.worker == stopped)
+        worker = f"{stopped} (stopped)" if task.worker == stopped else task.worker or ""
         done = len(names) if _has_ended(task) else task.progress.current or 0
         counts = f"{done} of {len(names)}", str(len(gateway.webhooks)), str(gateway.logins)
         table.add_row(account, worker, *counts, _TROUBLES.get(number, ""))

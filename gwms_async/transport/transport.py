@@ -210,18 +210,17 @@ class Transport:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
         payload = None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
-        key = request.method, body is not None
-        options = self._options.get(key)
+        method, has_body, is_borrowed = request.method, body is not None, self._borrowed is not None
+        options = self._options.get((method, has_body))
         if options is None:
-            is_borrowed = self._borrowed is not None
-            options = {**self._common_options, **request_options(key[0], has_body=key[1], is_borrowed=is_borrowed)}
-            self._options[key] = options
-        if self._borrowed is None:
-            return session.request(request.method, url, data=payload, headers=request.headers, **options)
+            options = {**self._common_options, **request_options(method, has_body=has_body, is_borrowed=is_borrowed)}
+            self._options[method, has_body] = options
+        if not is_borrowed:
+            return session.request(method, url, data=payload, headers=request.headers, **options)
         own: Mapping[str, Any] = {"headers": self._complete_headers(request)}
         if self._notes_sending:
             own = with_middlewares(session, request, own["headers"])
-        return session.request(request.method, url, data=payload, **own, **options)
+        return session.request(method, url, data=payload, **own, **options)
 
     async def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(

@@ -220,11 +220,9 @@ def _occurrences(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int
 
 
 def _unescaped(text: str) -> str:
-    return (
-        text
-        if "\\" not in text
-        else _LETTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
-    )
+    if "\\" not in text:
+        return text
+    return _LETTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
 
 
 def _places(text: str, part: str) -> Iterator[int]:
