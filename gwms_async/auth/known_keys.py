@@ -35,21 +35,21 @@ class ApiKey:
         value: The key.
         accepted: The newest token with which the gateway accepted it.
         suspect: A token with which it was answered 401, and which it therefore sends no more.
-        cool_down: The pause after the gateway rejected it.
+        cooldown: The pause after the gateway rejected it.
         used_at: When its last call began, in monotonic seconds.
     """
 
     value: str = field(repr=False)
     accepted: ActiveToken | None = None
     suspect: ActiveToken | None = None
-    cool_down: Cooldown = field(factory=Cooldown)
+    cooldown: Cooldown = field(factory=Cooldown)
     used_at: float = 0.0
 
 
 class KnownKeys(Generic[T]):
     """One object per API key, found as long as anything refers to it.
 
-    An object is kept alive until its key's last call is a minute ago and its cool-down is over.
+    An object is kept alive until its key's last call is a minute ago and its cooldown is over.
 
     Args:
         clock: The client's clock.
@@ -101,7 +101,7 @@ class KnownKeys(Generic[T]):
             if now < key.used_at + _KEPT:
                 self._set_timer(key.used_at + _KEPT - now)
                 return
-            if key.cool_down.is_on(now):
+            if key.cooldown.is_on(now):
                 key.used_at = now
                 self._kept.move_to_end(key)
             else:

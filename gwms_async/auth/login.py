@@ -42,9 +42,9 @@ class Login:
             CallAborted: The key is cooling down, or it needs a login and logins are.
         """
         now = self._clock.monotonic()
-        key.cool_down.check(now)
+        key.cooldown.check(now)
         if self._token is key.suspect:  # or there is no token yet
-            self._source.cool_down.check(now)
+            self._source.cooldown.check(now)
         call.epoch = self._epoch
 
     async def acquire(self, call: Call, key: ApiKey) -> ActiveToken:
@@ -58,11 +58,11 @@ class Login:
             CallAborted: The key is cooling down, or the login failed.
         """
         now, token = self._clock.monotonic(), self._token
-        key.cool_down.check(now)
+        key.cooldown.check(now)
         if token is None or now >= token.refresh_by or token is key.suspect:
             token = await self._wait(call, key)
-            key.cool_down.check(self._clock.monotonic())
-        elif now >= token.refresh_at and not self._is_refreshing and not self._source.cool_down.is_on(now):
+            key.cooldown.check(self._clock.monotonic())
+        elif now >= token.refresh_at and not self._is_refreshing and not self._source.cooldown.is_on(now):
             self._start(after_refusal=False)
         call.token, call.epoch = token, self._epoch
         return token
@@ -73,7 +73,7 @@ class Login:
         if key.accepted is None or key.accepted.relogins <= token.relogins:
             key.accepted = token
         key.suspect = None
-        key.cool_down.end()
+        key.cooldown.end()
 
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
         """Decide what a 401 means, and log in again if that may help.
@@ -94,7 +94,7 @@ class Login:
         call, token, now = request.call, request.call.token, self._clock.monotonic()
         if token is None or now >= call.deadline:
             return False
-        key.cool_down.check(now)
+        key.cooldown.check(now)
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
         is_judged = token is self._token and not self._is_refreshing
@@ -127,7 +127,7 @@ class Login:
         return self._refresh_task is not None and not self._refresh_task.done()
 
     def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
-        """Start the key's cool-down, and return its error."""
+        """Start the key's cooldown, and return its error."""
         error = AuthenticationError(
             status=401,
             message="the API key was rejected",
@@ -135,17 +135,17 @@ class Login:
             path=request.path,
             attempts=request.call.attempts,
         )
-        key.cool_down.begin(self._clock.monotonic(), error)
+        key.cooldown.begin(self._clock.monotonic(), error)
         token.is_in_question = True
         text = "an API key was rejected; calls with it fail at once for %.0f s"
-        _logger.warning(text, key.cool_down.seconds, extra=self._fields)
+        _logger.warning(text, key.cooldown.seconds, extra=self._fields)
         return error
 
     def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
         """Start a login, unless logins are cooling down, or the client is closed."""
         if self._is_stopped:
             raise CallAborted(_closed())
-        self._source.cool_down.check(self._clock.monotonic())
+        self._source.cooldown.check(self._clock.monotonic())
         self._refresh_task = asyncio.create_task(self._refresh(after_refusal=after_refusal), name="gwms login")
         return self._refresh_task
 
@@ -158,7 +158,7 @@ class Login:
                 is_usable = token is not None and token is not key.suspect and now < token.expires_at
                 if not is_usable and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)
-                if token is not None and is_usable and self._source.cool_down.is_on(now):
+                if token is not None and is_usable and self._source.cooldown.is_on(now):
                     return token
                 task = self._start(after_refusal=token is not None and token is key.suspect)
             # Not `await task`: a cancelled waiter would cancel the login.
@@ -203,7 +203,7 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
         now: Monotonic seconds.
         is_last: Whether the call has already been sent again as often as it may.
     """
-    if key.cool_down.error is not None and token.accepted_at >= key.cool_down.until - key.cool_down.seconds:
+    if key.cooldown.error is not None and token.accepted_at >= key.cooldown.until - key.cooldown.seconds:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
         is_suspicious = token.after_refusal or token.accepted_at > -inf

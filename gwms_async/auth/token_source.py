@@ -32,7 +32,7 @@ class TokenSource:
 
     Attributes:
         account: The account in logs: a name that says nothing about its owner.
-        cool_down: The pause after a refused login.
+        cooldown: The pause after a refused login.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TokenSource:
         patience: float = PATIENCE,
     ) -> None:
         self.account = store_key[:8]
-        self.cool_down = Cooldown()
+        self.cooldown = Cooldown()
         self._credentials = credentials
         self._store = store
         self._store_key = store_key
@@ -102,19 +102,19 @@ class TokenSource:
                 raise
         else:
             token = self._activate(response, after_refusal=after_refusal)
-            self.cool_down.end()
+            self.cooldown.end()
             return token
         raise failure
 
     def _refuse(self, answer: ApiError) -> LoginError:
-        """Start the cool-down, and return its error."""
-        seconds = self.cool_down.next_seconds
+        """Start the cooldown, and return its error."""
+        seconds = self.cooldown.next_seconds
         error = LoginError(
             f"the login was refused with {answer.status}: {answer.message} "
             f"(check username, password and base_url; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
-        self.cool_down.begin(self._clock.monotonic(), error)
+        self.cooldown.begin(self._clock.monotonic(), error)
         return error
 
     def _activate(self, response: Response, *, after_refusal: bool) -> ActiveToken:

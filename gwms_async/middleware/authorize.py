@@ -42,7 +42,7 @@ class Authorize:
             raise
         # Only now: the user's middlewares have ended too.
         request.call.on_wire = False
-        is_news = token is not key.accepted or token.is_in_question or key.cool_down.error is not None
+        is_news = token is not key.accepted or token.is_in_question or key.cooldown.error is not None
         if is_news and key_was_accepted(response):
             self._login.on_accepted(token, key)
         return response

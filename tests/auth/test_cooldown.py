@@ -13,47 +13,47 @@ ERROR = ConfigurationError("refused")
 
 def test_nothing_is_held_back_at_first() -> None:
     """There is no pause before the first refusal."""
-    cool_down = Cooldown()
+    cooldown = Cooldown()
 
-    cool_down.check(0.0)
+    cooldown.check(0.0)
 
-    assert not cool_down.is_on(0.0)
-    assert cool_down.next_seconds == 60.0
+    assert not cooldown.is_on(0.0)
+    assert cooldown.next_seconds == 60.0
 
 
 def test_calls_get_a_copy_of_the_error() -> None:
     """Each one its own, until the pause is over."""
-    cool_down = Cooldown()
-    cool_down.begin(1000.0, ERROR)
+    cooldown = Cooldown()
+    cooldown.begin(1000.0, ERROR)
 
     with pytest.raises(CallAborted) as caught:
-        cool_down.check(1059.9)
+        cooldown.check(1059.9)
 
     assert (type(caught.value.error), str(caught.value.error)) == (ConfigurationError, "refused")
     assert caught.value.error is not ERROR
-    assert cool_down.is_on(1059.9)
-    assert not cool_down.is_on(1060.0)
-    cool_down.check(1060.0)
+    assert cooldown.is_on(1059.9)
+    assert not cooldown.is_on(1060.0)
+    cooldown.check(1060.0)
 
 
 def test_each_further_refusal_doubles_the_pause() -> None:
     """Up to a quarter of an hour."""
-    cool_down, now, seconds = Cooldown(), 0.0, []
+    cooldown, now, seconds = Cooldown(), 0.0, []
     for _ in range(6):
-        cool_down.begin(now, ERROR)
-        seconds.append(cool_down.seconds)
-        now = cool_down.until
+        cooldown.begin(now, ERROR)
+        seconds.append(cooldown.seconds)
+        now = cooldown.until
 
     assert seconds == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
 
 
 def test_what_is_accepted_ends_the_pause() -> None:
     """The next refusal starts from a minute again."""
-    cool_down = Cooldown()
-    cool_down.begin(0.0, ERROR)
-    cool_down.begin(60.0, ERROR)
+    cooldown = Cooldown()
+    cooldown.begin(0.0, ERROR)
+    cooldown.begin(60.0, ERROR)
 
-    cool_down.end()
-    cool_down.check(60.0)
+    cooldown.end()
+    cooldown.check(60.0)
 
-    assert cool_down.next_seconds == 60.0
+    assert cooldown.next_seconds == 60.0

@@ -104,7 +104,7 @@ def test_ten_thousand_keys_used_once() -> None:
     virtual_loop.run(main())
 
 
-def test_a_cool_down_outlasts_the_minute() -> None:
+def test_a_cooldown_outlasts_the_minute() -> None:
     """A rejected key is not forgotten, and thus not free, before its pause is over."""
 
     async def main() -> None:
@@ -114,7 +114,7 @@ def test_a_cool_down_outlasts_the_minute() -> None:
         keys.use(key)
         keys.use(other)
         for _ in range(2):
-            key.cool_down.begin(loop.time(), AuthenticationError(status=401, message="no", method="GET", path="/"))
+            key.cooldown.begin(loop.time(), AuthenticationError(status=401, message="no", method="GET", path="/"))
         del eshop, held
         await asyncio.sleep(119)
         assert keys.find("a") is not None

@@ -76,7 +76,7 @@ async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: LoginGa
 
 
 async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: LoginGateway, clock: HandClock) -> None:
-    """All who wait get an error of their own, later calls get it at once, and the cool-down doubles."""
+    """All who wait get an error of their own, later calls get it at once, and the cooldown doubles."""
     login, key = make_login(gateway), ApiKey("key")
     gateway.error = refused_with(401)
 
@@ -103,7 +103,7 @@ async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: LoginGat
     assert text_of(await sent(login, key)) == "token-3"
 
 
-async def test_a_failed_login_has_no_cool_down(gateway: LoginGateway) -> None:
+async def test_a_failed_login_has_no_cooldown(gateway: LoginGateway) -> None:
     """A login that fails for another reason reaches all who wait with that reason; the next call tries again."""
     login, key = make_login(gateway), ApiKey("key")
     gateway.error = refused_with(503)
@@ -166,7 +166,7 @@ async def test_a_wrong_key_costs_two_logins(gateway: LoginGateway, clock: HandCl
     assert gateway.logins == 2
 
 
-async def test_a_key_that_is_accepted_after_all_ends_its_cool_down(gateway: LoginGateway) -> None:
+async def test_a_key_that_is_accepted_after_all_ends_its_cooldown(gateway: LoginGateway) -> None:
     """A call of the key that was on the wire already, and succeeds, lets its further calls pass."""
     login, key = make_login(gateway), ApiKey("key")
     on_the_wire = await sent(login, key)
@@ -180,7 +180,7 @@ async def test_a_key_that_is_accepted_after_all_ends_its_cool_down(gateway: Logi
     assert text_of(await sent(login, key)) == "token-2"
 
 
-async def test_a_call_admitted_before_the_cool_down_is_stopped_at_its_slot(gateway: LoginGateway) -> None:
+async def test_a_call_admitted_before_the_cooldown_is_stopped_at_its_slot(gateway: LoginGateway) -> None:
     """A call that waited for its slot while its key was found wrong is not sent."""
     login, key = make_login(gateway), ApiKey("key")
     waiting = Call()
@@ -338,11 +338,11 @@ async def test_a_refused_renewal_leaves_the_old_token_in_use(gateway: LoginGatew
 
 
 async def test_after_refused_renewals_the_old_token_is_used_to_its_end(gateway: LoginGateway, clock: HandClock) -> None:
-    """While the cool-down lasts, calls do not wait for a login that is not tried."""
+    """While the cooldown lasts, calls do not wait for a login that is not tried."""
     login, key = make_login(gateway), ApiKey("key")
     old = text_of(await sent(login, key))
     gateway.error = refused_with(401)
-    for now in (4485.0, 4545.0):  # inside of the window of renewal, the second after the first cool-down
+    for now in (4485.0, 4545.0):  # inside of the window of renewal, the second after the first cooldown
         clock.now = now
         await sent(login, key)
         await asyncio.sleep(0)

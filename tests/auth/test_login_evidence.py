@@ -50,7 +50,7 @@ async def accepted(login: Login, key: ApiKey) -> str:
 
 
 async def rejected(login: Login, key: ApiKey) -> AuthenticationError:
-    """Make a call that is answered 401 whatever the token, up to the key's cool-down; return its error."""
+    """Make a call that is answered 401 whatever the token, up to the key's cooldown; return its error."""
     call = await sent(login, key)
 
     async def replay() -> None:
@@ -131,7 +131,7 @@ async def test_a_new_key_rejected_during_a_login_waits_for_its_token(
         await login.acquire(call_of_new, new)
         error = await failure_of(login.on_unauthorized(request_of(call_of_new), new))
         assert isinstance(error, AuthenticationError)
-        assert new.cool_down.seconds == 60
+        assert new.cooldown.seconds == 60
     assert gateway.logins == 2
 
 
@@ -189,7 +189,7 @@ async def test_forty_revoked_keys_among_calls_of_a_good_one(
             if not is_concurrent:
                 await rejected(login, key)
             await accepted(login, good)
-        clock.now += keys[0].cool_down.seconds
+        clock.now += keys[0].cooldown.seconds
 
     assert gateway.logins <= 4
 
@@ -197,7 +197,7 @@ async def test_forty_revoked_keys_among_calls_of_a_good_one(
 async def test_a_refused_login_does_not_stop_the_keys_for_which_the_token_works(
     gateway: LoginGateway, login: Login, clock: HandClock
 ) -> None:
-    """The mistyped key gets the login's error at once, sends nothing, and asks for no login before its cool-down."""
+    """The mistyped key gets the login's error at once, sends nothing, and asks for no login before its cooldown."""
     good, bad = ApiKey("good"), ApiKey("bad")
     await accepted(login, good)
     clock.now += 61
@@ -282,7 +282,7 @@ async def test_a_suspect_token_binds_a_call_that_was_handed_it(gateway: LoginGat
     assert text_of(second) == "token-3"
 
 
-async def test_a_new_token_does_not_end_the_cool_down_of_a_key(
+async def test_a_new_token_does_not_end_the_cooldown_of_a_key(
     gateway: LoginGateway, login: Login, clock: HandClock
 ) -> None:
     """Else each login would set all rejected keys free."""
@@ -304,7 +304,7 @@ async def test_a_rejected_key_stays_rejected_without_a_login_while_others_are_ac
     await accepted(login, good)
     for seconds in (60, 120, 240):
         await rejected(login, bad)
-        assert bad.cool_down.seconds == seconds
+        assert bad.cooldown.seconds == seconds
         clock.now += 1
         await accepted(login, good)
         clock.now += seconds
@@ -315,7 +315,7 @@ async def test_a_rejected_key_stays_rejected_without_a_login_while_others_are_ac
 async def test_a_rejected_key_alone_with_a_dead_token_finds_out(
     gateway: LoginGateway, login: Login, clock: HandClock
 ) -> None:
-    """Where nobody shows that the token works, one login after the cool-down does: the key may be good after all."""
+    """Where nobody shows that the token works, one login after the cooldown does: the key may be good after all."""
     key = ApiKey("key")
     await rejected(login, key)
     clock.now += 61

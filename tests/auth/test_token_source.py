@@ -110,7 +110,7 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Hand
 
 
 async def test_an_answer_without_a_token_is_an_error(clock: HandClock) -> None:
-    """It is not a refusal: there is no cool-down."""
+    """It is not a refusal: there is no cooldown."""
 
     async def answer(request: Request) -> Response:
         return Response(200, data={"token": 5})
@@ -119,11 +119,11 @@ async def test_an_answer_without_a_token_is_an_error(clock: HandClock) -> None:
 
     with pytest.raises(DecodeError):
         await source.obtain(None, after_refusal=False)
-    assert not source.cool_down.is_on(clock.now)
+    assert not source.cooldown.is_on(clock.now)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 422])
-async def test_a_refused_login_starts_the_cool_down(gateway: LoginGateway, clock: HandClock, status: int) -> None:
+async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock: HandClock, status: int) -> None:
     """The error says for how long; the next login that succeeds ends it."""
     source = make_source(gateway, clock)
     gateway.error = refused_with(status)
@@ -132,17 +132,17 @@ async def test_a_refused_login_starts_the_cool_down(gateway: LoginGateway, clock
         await source.obtain(None, after_refusal=False)
 
     assert caught.value.status == status
-    assert source.cool_down.is_on(clock.now + 59)
+    assert source.cooldown.is_on(clock.now + 59)
     with pytest.raises(CallAborted):
-        source.cool_down.check(clock.now)
+        source.cooldown.check(clock.now)
 
     gateway.error = None
     await source.obtain(None, after_refusal=False)
 
-    assert not source.cool_down.is_on(clock.now)
+    assert not source.cooldown.is_on(clock.now)
 
 
-async def test_a_failed_login_starts_no_cool_down(gateway: LoginGateway, clock: HandClock) -> None:
+async def test_a_failed_login_starts_no_cooldown(gateway: LoginGateway, clock: HandClock) -> None:
     """Only a refusal does."""
     source = make_source(gateway, clock)
     gateway.error = refused_with(503)
@@ -150,7 +150,7 @@ async def test_a_failed_login_starts_no_cool_down(gateway: LoginGateway, clock: 
     with pytest.raises(ServerError):
         await source.obtain(None, after_refusal=False)
 
-    assert not source.cool_down.is_on(clock.now)
+    assert not source.cooldown.is_on(clock.now)
 
 
 async def test_a_token_knows_where_it_comes_from(gateway: LoginGateway, clock: HandClock) -> None:

@@ -73,7 +73,7 @@ def test_texts(error: Exception, text: str) -> None:
     assert "/v21" not in describe(error)
 
 
-def test_no_duration_of_a_cool_down() -> None:
+def test_no_duration_of_a_cooldown() -> None:
     """The process has ended by then."""
     error = LoginError(
         "the login was refused with 401: no "

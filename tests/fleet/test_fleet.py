@@ -248,7 +248,7 @@ async def test_a_cancelled_reconcile() -> None:
 
 
 async def test_a_changed_password_makes_a_new_client(gateway: GwmsEmulator) -> None:
-    """The account is served again at once, not when a cool-down ends."""
+    """The account is served again at once, not when a cooldown ends."""
     username, password, key = gateway.credentials
     passwords = iter(["wrong", password])
 

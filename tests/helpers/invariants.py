@@ -363,10 +363,10 @@ def logins_within_bounds(world: World) -> Iterator[str]:
         yield f"{len(world.gateway.tokens_issued)} tokens were issued, {most} at most were called for"
     for number, first in enumerate(world.first_login):
         last = (*world.first_login, len(requests))[number + 1]
-        yield from _cool_downs([exchange for index, exchange in logins if first <= index < last])
+        yield from _cooldowns([exchange for index, exchange in logins if first <= index < last])
 
 
-def _cool_downs(logins: list[Exchange]) -> Iterator[str]:
+def _cooldowns(logins: list[Exchange]) -> Iterator[str]:
     since, gap = -1e9, 60.0
     for exchange in logins:
         if exchange.at < since + gap - _EPSILON:

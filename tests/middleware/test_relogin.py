@@ -85,7 +85,7 @@ async def test_a_failed_login_ends_the_call() -> None:
 async def test_a_key_that_cools_down_sends_nothing() -> None:
     """Not even the first time: the handler is not called."""
     login, key = make_login(LoginGateway()), ApiKey("key")
-    key.cool_down.begin(1000.0, AuthenticationError(status=401, message="no", method="GET", path="/"))
+    key.cooldown.begin(1000.0, AuthenticationError(status=401, message="no", method="GET", path="/"))
     handler, seen = answering(login, key)
 
     with pytest.raises(CallAborted):

@@ -73,7 +73,7 @@ class World:
             number in GOOD
             and token is not None
             and token.token.value in self.live_tokens
-            and not key.cool_down.is_on(self.clock.now)
+            and not key.cooldown.is_on(self.clock.now)
         )
         before, call = len(self.logins), Call()
         middlewares: list[Middleware] = [Relogin(self.login, key), Authorize(self.login, key)]
