@@ -68,7 +68,7 @@ class GwmsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = self.__dict__.copy()
-        if "__notes__" in state:
+        if "__notes__" in state:  # a note added to one copy must not appear on others
             state["__notes__"] = list(state["__notes__"])
         return _restore, (type(self), self.args, state)
 
@@ -252,7 +252,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """Return the class for a status that is not a success; one that does not exist counts as 5xx (RFC 9110, 15)."""
+    """Return the class for a status that is not a success; any but 3xx and 4xx counts as 5xx (RFC 9110, 15)."""
     if 300 <= status < 400:
         return RedirectError
     if 400 <= status < 500:

@@ -51,7 +51,7 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def unlisted(cls, value: str) -> Self:
-        """Return the listed member with a value, or else a value that equals any other of the same text.
+        """Return the listed member with this value, or else an unlisted one, which equals any other of the same text.
 
         Args:
             value: The text on the wire.
@@ -70,7 +70,7 @@ class OpenEnum(StrEnum):
 
     @property
     def in_upper_case(self) -> Self:
-        """The value as the contract spells it; a gateway that answers in other letters means the same."""
+        """The value in upper case, as in the contract; a gateway that uses another case means the same."""
         return self if self.isupper() else type(self).unlisted(self.upper())
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
@@ -115,7 +115,7 @@ class Identity(NamedTuple):
     """What makes two webhooks the same subscription.
 
     Args:
-        url: The canonical url.
+        url: The canonical URL.
         webhook_type: The event type, in upper case.
         method: How the gateway delivers, in upper case.
     """
@@ -129,9 +129,9 @@ class Identity(NamedTuple):
 
 
 def canonical_url(url: str) -> str:
-    """Return the form that all equivalent spellings of a url have in common, by RFC 3986 6.2.2 and 6.2.3.
+    """Return the form that all equivalent spellings of a URL have in common (RFC 3986, 6.2.2 and 6.2.3).
 
-    It is used to compare, never sent. A text that is not an http(s) url stands for itself.
+    It is used to compare, never sent. A text that is not an http(s) URL is returned as it is.
     """
     try:
         return _canonical(url)
@@ -174,7 +174,7 @@ def _in_ascii(host: str) -> str:
 
     Not by yarl: what IDNA 2008 rejects it maps by IDNA 2003, to which "ß" and "ss" are the same.
     """
-    lower = normalize("NFC", "".join(map(str.lower, host)))  # letter by letter: "Σ" depends on its neighbours
+    lower = normalize("NFC", "".join(map(str.lower, host)))  # character by character: "Σ" depends on its neighbours
     return ".".join(
         label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in lower.split(".")
     )
@@ -293,7 +293,8 @@ class Webhook:
 
 
 def same_identity(one: Webhook | WebhookSpec, other: Webhook | WebhookSpec) -> bool:
-    """Return whether two are the same subscription; where they are spelt alike, no canonical url is needed."""
+    """Return whether two are the same subscription."""
+    # Where they are spelled alike, no canonical URL is needed.
     if (one.url, one.webhook_type, one.method) == (other.url, other.webhook_type, other.method):
         return True
     return one.identity == other.identity

@@ -22,20 +22,20 @@ def redacted(text: str) -> str:
 
 
 def displayed(text: str) -> str:
-    """Return a text as plans, outcomes and commands display it: with tokens hidden, unless `urls_shown` says not to."""
+    """Return a text as plans, outcomes and commands display it: with tokens hidden, except within `urls_shown`."""
     return text if _are_shown.get() else redacted(text)
 
 
 def escaped(text: str) -> str:
-    """Return a text with letters escaped that are not printable: a terminal obeys some, and no encoding has others."""
+    """Escape unprintable characters: a terminal obeys some of them, and others cannot be encoded."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 @contextmanager
 def urls_shown() -> Iterator[None]:
-    """Let `displayed` hide nothing meanwhile."""
+    """Let `displayed` hide nothing within the block."""
     before = _are_shown.set(True)
     try:
         yield

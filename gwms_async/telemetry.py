@@ -110,7 +110,7 @@ class OpenTelemetry:
 
 
 def _end(span: trace.Span, durations: metrics.Histogram, began: float, dimensions: Attributes, error: str) -> None:
-    """Measure what a span was about, while it is current so that exemplars lead to it, and end it."""
+    """Record the duration while the span is current, so that exemplars link to it, and end the span."""
     if error:
         dimensions = dimensions | {"error.type": error}
         span.set_attribute("error.type", error)

@@ -21,7 +21,7 @@ _logger = logging.getLogger("gwms_async")
 
 
 class GuardedStore:
-    """Keeps a store locked for the length of a login, and logs what fails.
+    """Keeps a store locked during a login, and logs what fails.
 
     Args:
         store: The user's store.

@@ -62,7 +62,7 @@ class KnownKeys(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def find(self, value: str) -> T | None:
-        """Return the object of a key, None if there is none."""
+        """Return the object of a key; None if there is none."""
         return self._known.get(value)
 
     def add(self, value: str, known: T) -> T:

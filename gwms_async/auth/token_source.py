@@ -16,6 +16,7 @@ from .guarded_store import PATIENCE, GuardedStore
 
 _logger = logging.getLogger("gwms_async")
 _REFUSALS = frozenset({400, 401, 403, 422})
+_NO_LOGIN = frozenset({404, 405, 409, 410})  # not from a login endpoint
 _MAX_LOADED_IN_A_ROW = 2
 
 
@@ -96,7 +97,7 @@ class TokenSource:
         except ApiError as error:
             if error.status in _REFUSALS:
                 failure: GwmsError = self._refuse(error)
-            elif error.status in {404, 405, 409, 410}:
+            elif error.status in _NO_LOGIN:
                 failure = _not_found(error)
             else:
                 raise
@@ -131,7 +132,7 @@ class TokenSource:
 
 
 def _not_found(answer: ApiError) -> ApiError:
-    """Return a login's error as one that says nothing of the waiting call: its webhook or its API key."""
+    """Return a login's error without the hint of its class, which would be about the waiting call's webhook or key."""
     return ApiError(
         status=answer.status,
         message=f"{answer.message} (no login there: check base_url)",

@@ -49,13 +49,13 @@ def make_tasks(
         retry: ExponentialRetry = _RETRY,
         _limit: ConcurrencyLimit = ConcurrencyLimit("account", 1),
     ) -> list[EshopResult]:
-        await _tell(execution.progress.set_total(len(names)))
+        await _store(execution.progress.set_total(len(names)))
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def reconcile(name: str) -> EshopResult:
             async with places:
                 result = await fleet.reconcile(name)
-            await _tell(execution.progress.increment())
+            await _store(execution.progress.increment())
             return result
 
         results = await asyncio.gather(*map(reconcile, names))
@@ -66,7 +66,7 @@ def make_tasks(
     return [reconcile_eshops]
 
 
-async def _tell(progress: Awaitable[object]) -> None:
+async def _store(progress: Awaitable[object]) -> None:
     """Store progress; if Redis fails, the work goes on."""
     try:
         await progress
@@ -81,8 +81,8 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
     Args:
         docket: Where to add them.
-        eshops_by_account: The names of e-shops, by a label of yours for their account. Labels and names stand in Redis
-            and in the logs of workers: use no mail address and no key.
+        eshops_by_account: The names of e-shops, by a label of yours for their account. Labels and names appear in
+            Redis and in the logs of workers: use no email addresses or keys.
         run: The name of the run, for example its date.
 
     Returns:

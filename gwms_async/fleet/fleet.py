@@ -97,8 +97,8 @@ class Fleet:
             name: What `find` knows the e-shop by.
 
         Returns:
-            What became of it. Nothing is raised, whatever fails: texts of errors might contain a secret of yours. On a
-            closed fleet, all fails.
+            What became of it. Nothing is raised, because messages of errors might contain a secret of yours. After
+            `close`, every e-shop fails.
         """
         started, step = time.monotonic(), "find"
         counts: Counter[str] = Counter()
@@ -114,7 +114,7 @@ class Fleet:
                 else:
                     plan = await gwms.webhooks.plan(eshop.specs, prune=eshop.prune)
                     report = await gwms.webhooks.apply(plan)
-        except (Exception, asyncio.CancelledError) as error:  # see above
+        except (Exception, asyncio.CancelledError) as error:  # one e-shop must not stop the others
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             errors, retryable = [f"{step}: {type(error).__name__}"], step == "find" or is_retryable(error)
@@ -166,7 +166,7 @@ class Fleet:
 
 
 def is_retryable(error: BaseException | None) -> bool:
-    """Return whether what failed may succeed in a few minutes; not so a refused login, or a wrong argument.
+    """Return whether what failed may succeed in a few minutes: not a refused login, and not a wrong argument.
 
     A rejected key may: with a token that was revoked within a minute of its login, a key used for the first time looks
     rejected until a call of a key that was accepted before shows it.

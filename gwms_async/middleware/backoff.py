@@ -51,8 +51,8 @@ class Backoff:
         policy: How often and how long to wait.
         budget: Shared by a client, its siblings and their login.
         is_paced: Whether the handler itself waits out what a 429 asks for.
-        jitter: Returns a wait of up to the given seconds.
-        clock: The time.
+        jitter: Returns a random wait of up to the given seconds.
+        clock: The client's clock.
     """
 
     def __init__(

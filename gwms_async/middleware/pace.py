@@ -22,7 +22,7 @@ class Pace:
     Args:
         slots: How many attempts may be in flight at once.
         rate: How fast requests may go.
-        clock: The time.
+        clock: The client's clock.
     """
 
     def __init__(self, slots: int, rate: Rate, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -34,7 +34,7 @@ class Pace:
         """Send one attempt as soon as a slot is free and the rate allows it.
 
         Returns:
-            Its response; a 429 of our own, unsent, where the gateway asks for a pause beyond the call's deadline.
+            Its response, or a 429 of our own, with nothing sent, where the pause would outlast the call's deadline.
         """
         rate, now = self._rate, self._clock.monotonic()
         ticket: Ticket | None

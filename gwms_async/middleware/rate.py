@@ -94,7 +94,7 @@ class Rate:
 
         Args:
             ticket: The ticket of the request that was pushed back.
-            now: The present.
+            now: The current time.
             asked: How many seconds the gateway asked to wait; None if it did not.
         """
         if ticket.episode != self._episode:

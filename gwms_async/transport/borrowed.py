@@ -1,4 +1,4 @@
-"""What a request through a session of the user's own carries along: our headers, and a note when it is sent."""
+"""Options for requests through a borrowed session: our headers, and a middleware that notes the sending."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_plain(session: aiohttp.ClientSession | None) -> bool:
 
 
 def with_middlewares(session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options for sending our token and nothing else that the session knows of: its auth, a ``.netrc``.
+    """Return options that send our token, and not the session's own auth or that of a ``.netrc``.
 
     Args:
         session: The user's session, a plain one.

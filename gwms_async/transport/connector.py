@@ -1,4 +1,4 @@
-"""The connector of our own session: it tells a connection that never came about from one that was lost."""
+"""The connector of our own session, which distinguishes connections that never opened from those that were lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of our own session, also where nobody closes the client."""
+"""Closes our own session, even if nobody closes the client."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import aiohttp
 
 
 async def guard(session: aiohttp.ClientSession, owner: object) -> Callable[[], Awaitable[None]]:
-    """Return what closes a session; without that, it is closed with its event loop or its owner, and a warning.
+    """Return a function that closes a session.
 
+    If nobody calls it, the session is closed at the end of its event loop, or with a warning at the end of its owner.
     aiohttp would only warn, and about its own objects.
     """
     closing = _close_at_end(session)

@@ -18,7 +18,7 @@ from ..settings import is_loopback
 
 @frozen
 class Proxy:
-    """A proxy; no URL for none.
+    """A proxy, or none if it has no URL.
 
     Args:
         url: Its URL without a password, which aiohttp would show in errors.

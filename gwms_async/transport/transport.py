@@ -74,8 +74,8 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
     content = answer.content
     try:
         if content.is_eof():
-            # A small body comes along with its head. Measured: benchmarks/README. Nothing is left of one that a
-            # middleware of a borrowed session has read, but aiohttp keeps it.
+            # A small body arrives with its head. Measured: benchmarks/README. Of a body that a middleware of a borrowed
+            # session has read, nothing is left in the stream, but aiohttp keeps a copy.
             return content.read_nowait() or await answer.read()
         chunks, size = [], 0
         async for chunk in content.iter_any():
@@ -95,7 +95,7 @@ class Transport:
     Args:
         base_url: The gateway's base URL.
         timeout: The limits of connecting and of an attempt.
-        clock: The time.
+        clock: The client's clock.
         ssl: As in aiohttp; None for its default.
         proxy: The proxy, if any.
         borrowed: The user's own aiohttp session; None to open one at the first call.

@@ -106,7 +106,7 @@ def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:
 
 def _mistakes_in(data: object, path: str) -> Iterable[str]:
     if not isinstance(data, dict):
-        return [f"expected object @ {path}"]  # cattrs would tell how it failed to read each field of it
+        return [f"expected object @ {path}"]  # cattrs would report each of its fields
     try:
         DETAILED.structure(data, Webhook)
     except Exception as error:  # noqa: BLE001  # nested data of any kind

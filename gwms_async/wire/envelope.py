@@ -21,10 +21,10 @@ from .parsing import parse
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _MOST_PARTS = 1000  # of a message
-_BLANKS = 5  # times as many letters as are shown are looked at, for many may be blank
+_BLANKS = 5  # times as many characters as are shown are read, because many may be whitespace
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
-_LETTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON may write it
-_LONGEST_ESCAPE = 12  # a letter beyond 16 bits
+_CHARACTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON may write it
+_LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
 _ENVELOPE = frozenset({"statusCode", "message", "data"})
 _PAGING = ("meta", "pagination", "paging", "links", "_links")
@@ -127,7 +127,7 @@ def explain(response: Response) -> str:
 
 
 def excerpt(response: Response) -> str:
-    """Show the beginning of an answer in one line, without the request's secrets."""
+    """Return the beginning of a response's body in one line, with secrets masked."""
     body, start = response.body, _NOT_BLANK_BYTE.search(response.body)
     if start is None:
         return ""
@@ -158,7 +158,7 @@ def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | No
 
 
 def _window(length: int, secrets: tuple[str, ...]) -> int:
-    """Return how many letters of a text can matter to a line: blanks vanish, and secrets must be seen whole."""
+    """Return how many characters of a text can matter to a line: whitespace is dropped, secrets must be seen whole."""
     return _BLANKS * length + _LONGEST_ESCAPE * max(map(len, secrets), default=0)
 
 
@@ -179,9 +179,9 @@ def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
     Args:
         text: The text.
         secrets: The secrets.
-        end: Where the text is cut; a secret that starts before is masked, though it ends later.
+        end: Where to cut the text; a secret that starts before it is masked whole. None for the end of the text.
     """
-    # Stripped as well: blanks at the beginning of a text are not looked at.
+    # Stripped as well: whitespace at the beginning of a text is skipped.
     spellings = {spelling for secret in secrets for spelling in (secret, secret.strip(), *_encoded(secret)) if spelling}
     spans = sorted(_occurrences(text, tuple(spellings)))
     end = len(text) if end is None else end
@@ -205,24 +205,24 @@ def _encoded(secret: str) -> Iterator[str]:
 
 def _occurrences(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     """Yield where secrets start and end: as they are, and unescaped as often as there is something to unescape."""
-    # A letter beyond 16 bits is one, or two where it was escaped.
+    # A character beyond 16 bits is one, or two where it was escaped.
     spellings = {spelling for secret in secrets for spelling in (secret, _unescaped(json.dumps(secret)[1:-1]))}
-    letters, places = text, [(start, start + 1) for start in range(len(text))]
+    current, places = text, [(start, start + 1) for start in range(len(text))]
     while True:
         for spelling in spellings:
-            for start in _places(letters, spelling):
+            for start in _places(current, spelling):
                 yield places[start][0], places[start + len(spelling) - 1][1]
-        plain = _unescaped(letters)
-        if plain == letters:
+        plain = _unescaped(current)
+        if plain == current:
             return
-        places = [(places[one.start()][0], places[one.end() - 1][1]) for one in _LETTER.finditer(letters)]
-        letters = plain
+        places = [(places[one.start()][0], places[one.end() - 1][1]) for one in _CHARACTER.finditer(current)]
+        current = plain
 
 
 def _unescaped(text: str) -> str:
     if "\\" not in text:
         return text
-    return _LETTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
+    return _CHARACTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
 
 
 def _places(text: str, part: str) -> Iterator[int]:

@@ -14,7 +14,7 @@ def encode(token: Token) -> bytes:
 
 
 def decode(content: bytes) -> Token | None:
-    """Return the token in the content of a store, None if there is none."""
+    """Return the stored token; None if the content is not one."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

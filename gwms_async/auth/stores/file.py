@@ -58,7 +58,7 @@ class FileTokenStore:
     directory: Path = field(default=None, converter=_directory)
 
     async def load(self, key: str) -> Token | None:
-        """Return the token last saved, None if there is no file.
+        """Return the token last saved; None if there is no file.
 
         Raises:
             ValueError: The file does not contain a token.

@@ -78,7 +78,7 @@ class RedisTokenStore:
             yield cls(redis, cipher=cipher, prefix=prefix)
 
     async def load(self, key: str) -> Token | None:
-        """Return the token last saved, None if there is none or it has expired.
+        """Return the token last saved; None if there is none or it has expired.
 
         Raises:
             ValueError: The entry does not contain a token.
@@ -130,7 +130,7 @@ async def _acquire(lock: Lock, owner: bytes) -> bool:
 
 
 async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> None:
-    # A failure does no harm, for the lease runs out; left in a task, it would be logged with the host's name.
+    # A failure does no harm, because the lease runs out; left in a task, it would be logged with the host's name.
     with suppress(Exception):
         async with asyncio.timeout(2):  # a borrowed client may have no time limits
             await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
