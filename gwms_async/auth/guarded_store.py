@@ -11,7 +11,8 @@ from typing import Self, TypeVar
 
 from ..timeouts import is_cancelled
 from ..tokens import Token, TokenStore
-from ..wire import decoding, envelope
+from ..wire import decoding
+from ..wire.parsing import finite_number
 
 T = TypeVar("T")
 
@@ -80,13 +81,13 @@ class GuardedStore:
 
 def _describe(error: BaseException) -> str:
     """Return the error's type and the system's reason; never its text, which might show the token."""
-    name, number = type(error).__name__, getattr(error, "errno", None)
-    return f"{name}: {os.strerror(number)}" if isinstance(number, int) and number in errorcode else name
+    name, code = type(error).__name__, getattr(error, "errno", None)
+    return f"{name}: {os.strerror(code)}" if isinstance(code, int) and code in errorcode else name
 
 
 def _is_usable(token: object) -> bool:
     return (
         isinstance(token, Token)
         and decoding.is_token_text(token.value)
-        and (token.expires_at is None or envelope.number(token.expires_at) is not None)
+        and (token.expires_at is None or finite_number(token.expires_at) is not None)
     )

@@ -24,8 +24,7 @@ from .lazy import Work
 from .logs import REQUESTS
 from .options import json_option
 from .output import Exit, is_json, print_json, print_message, print_output
-from .problems import port_errors
-from .profiles import closest
+from .problems import closest, port_errors
 from .receiver import VARIABLE
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)

@@ -15,8 +15,7 @@ from attrs import define, field, frozen
 from .. import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..models import Identity, check_url
 from ..registration.plan import claimed_by
-from .problems import RefusedError
-from .profiles import closest
+from .problems import RefusedError, closest
 from .receiver import base_url, label, receiver_of
 
 LIMIT = 1024 * 1024

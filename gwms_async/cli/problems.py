@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,12 @@ def describe(error: Exception, seconds: float | None = None) -> str:
     hint = problem["hint"] or ""
     mark = ";" if hint[:1].islower() else "."
     return f"{problem['message']}{mark} {hint}" if hint else str(problem["message"])
+
+
+def closest(text: str, names: Collection[str]) -> str:
+    """Suggest the closest name, or else all of them."""
+    close = get_close_matches(text[:60], names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names) or '(none)'}"
 
 
 def shown(text: str) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from platformdirs import user_config_path
 
-from .problems import RefusedError
+from .problems import RefusedError, closest
 
 _FIELDS = dict.fromkeys(("username", "api_key", "base_url", "eshops"))
 _NO_PASSWORD = "a profile must not contain a password: delete it; set GWMS_PASSWORD, or type it when asked"  # noqa: S105
@@ -50,12 +48,6 @@ def profile_names() -> list[str]:
 def profiles_file() -> Path:
     """Return the path of the file, which need not exist."""
     return user_config_path("gwms-async") / "profiles.toml"
-
-
-def closest(text: str, names: Collection[str]) -> str:
-    """Suggest the closest name, or else all of them."""
-    close = get_close_matches(text[:60], names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names) or '(none)'}"
 
 
 def _find(what: str, name: str, table: dict[str, Any]) -> Any:

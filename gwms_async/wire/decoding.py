@@ -17,8 +17,9 @@ from ..errors import DecodeError
 from ..models import Webhook
 from ..tokens import Token
 from .converter import FAST, mistakes
-from .envelope import excerpt, number
+from .envelope import excerpt
 from .headers import has_next_page, total_in
+from .parsing import finite_number
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
         DecodeError: There is no usable token. The error shows nothing of the response.
     """
     data = response.data if isinstance(response.data, dict) else {}
-    value, expires_in = data.get("token"), number(data.get("expiresIn"))
+    value, expires_in = data.get("token"), finite_number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
     end = expires_in
@@ -154,6 +155,6 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
 def _jwt_expiry(token: str) -> float | None:
     try:
         payload = token.split(".", 2)[1]
-        return number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+        return finite_number(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

@@ -8,7 +8,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from html import escape
 from http import HTTPStatus
-from math import inf, isfinite
+from math import inf
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
 from ..redaction import escaped, redacted
 from .headers import retry_after
-from .parsing import parse
+from .parsing import finite_number, parse
 
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
@@ -96,7 +96,7 @@ def _status_within(value: object, status: int) -> int:
 
 
 def _number_or_digits(value: object) -> float | None:
-    return float(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else number(value)
+    return float(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else finite_number(value)
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
@@ -230,13 +230,3 @@ def _places(text: str, part: str) -> Iterator[int]:
     while start >= 0:
         yield start
         start = text.find(part, start + 1)
-
-
-def number(value: object) -> float | None:
-    """Return a finite number as a float; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if isfinite(value) else None
-    except OverflowError:
-        return None

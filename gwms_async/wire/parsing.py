@@ -1,9 +1,10 @@
-"""Parse JSON: with orjson, if the extra `speed` is installed."""
+"""Parse JSON, with orjson if the extra `speed` is installed, and read its numbers."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 _MOST_FOR_ORJSON = 80 * 1024  # bytes, some 500 webhooks: then it takes no more than 2 MiB beyond what `json` takes
@@ -24,6 +25,16 @@ def parse_with_orjson(body: bytes) -> Any:
         except ValueError:
             pass  # `json` accepts some of what orjson rejects, e.g. NaN
     return parse_with_json(body)
+
+
+def finite_number(value: object) -> float | None:
+    """Return a finite number as a float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 parse = parse_with_json

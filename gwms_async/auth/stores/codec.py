@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ...tokens import Token
-from ...wire.envelope import number
+from ...wire.parsing import finite_number
 
 
 def encode(token: Token) -> bytes:
@@ -22,6 +22,6 @@ def decode(content: bytes) -> Token | None:
     match found:
         case {"value": str(value), "expires_at": None}:
             return Token(value)
-        case {"value": str(value), "expires_at": expires_at} if number(expires_at) is not None:
+        case {"value": str(value), "expires_at": expires_at} if finite_number(expires_at) is not None:
             return Token(value, expires_at)
     return None
