@@ -6,7 +6,7 @@ from .lazy import LazyGroup
 from .options import common_options
 
 _EPILOG = """Settings come from options, --profile, GWMS_USERNAME, GWMS_PASSWORD, GWMS_API_KEY and GWMS_BASE_URL, or
-GWMS_PROFILE, in this order. These options may also stand after the name of a command.
+GWMS_PROFILE, in this order. These options can also follow the name of a command.
 
 \b
 Exit codes:

@@ -1,4 +1,4 @@
-"""``gwms completion``: completion in shells; nothing of it needs the network."""
+"""``gwms completion``: print completion scripts for shells."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
-    With a COMMAND, which stands last, it runs as long as that does, with the variables in its environment, logs
+    With a COMMAND, which comes last, it runs as long as that does, with the variables in its environment, logs
     nothing, and returns its exit code. Webhooks are lost when the emulator stops. Its page shows API calls and
     deliveries live.
 
@@ -86,7 +86,7 @@ def _inject(gateway: GwmsEmulator, text: str) -> None:
 async def serve(
     gateway: GwmsEmulator, command: tuple[str, ...] = (), *, as_json: bool, is_shown: bool = False, opens: bool = False
 ) -> int:
-    """Serve until cancelled, or while a command runs; `is_shown` prints where the page is then too."""
+    """Serve until cancelled, or while a command runs; with `is_shown`, print the page's address in that case too."""
     with port_errors():
         await gateway.start()
     names = {**gateway.credentials._asdict(), "base_url": gateway.base_url}

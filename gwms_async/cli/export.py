@@ -122,7 +122,7 @@ def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
 
 
 def _how(types: Iterable[WebhookType], method: HttpMethod, *, active: bool = True) -> dict[str, Any]:
-    """Return what a table has beside its URL; what is a default is left out."""
+    """Return the keys of a table other than its URL, without those that have their default value."""
     table: dict[str, Any] = {"events": [one.value for one in WebhookType if one in types]}
     table |= {} if method is HttpMethod.POST else {"method": method.value}
     return table | ({} if active else {"active": False})

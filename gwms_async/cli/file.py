@@ -133,7 +133,7 @@ class _Parser:
                 self._add(place, WebhookSpec(table["url"], event, active=table["active"], method=table["method"]))
 
     def _add_receiver(self, data: _Table, method: str) -> dict[str, Any]:
-        """Add the webhooks of a receiver, and return what of it `WebhookFile` has."""
+        """Add the webhooks of a receiver, and return its fields of `WebhookFile`."""
         table = {"eshop": "", "method": method, **self._table("receiver", data, _RECEIVER)}
         events = self._events("receiver", table)
         if self.mistakes:
@@ -164,7 +164,7 @@ class _Parser:
         return events
 
     def _table(self, path: str, table: _Table, fields: _Fields) -> dict[str, Any]:
-        """Return the values of a table that are as they must be."""
+        """Return the valid values of a table, and note what is wrong with the others."""
         prefix, found = f"{path}." if path else "", dict[str, Any]()
         for key in table:
             if key not in fields:
@@ -187,7 +187,7 @@ class _Parser:
 
 
 def is_prefix(url: str) -> bool:
-    """Return whether webhooks can be selected by it: a URL that ends with a slash."""
+    """Return whether it is a URL that ends with a slash, and can select webhooks."""
     return _is_accepted(check_url, url) and _is_accepted(claimed_by, url)
 
 

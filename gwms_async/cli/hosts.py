@@ -1,4 +1,4 @@
-"""URLs that a gateway on the internet cannot deliver to, or not in private."""
+"""Warn about URLs that a gateway on the internet cannot reach, or reaches without encryption."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_private(url: str) -> bool:
 
 
 def warning(urls: Iterable[str], gateway: str) -> str | None:
-    """Return one line about the URLs that only a local gateway may deliver to, if there are any."""
+    """Return a warning about private URLs and those without https; None if none are, or if the gateway is private."""
     if is_private(gateway):
         return None
     found: dict[str, list[str]] = {}

@@ -14,7 +14,7 @@ import click
 
 INTERRUPTED = 130
 Work = Coroutine[Any, Any, int | None]
-"""What a command may be, or return, to be done on an event loop; its result is an exit code."""
+"""The work of a command, to be run on an event loop; its result is an exit code."""
 
 
 class LazyGroup(click.Group):

@@ -21,12 +21,12 @@ class Lines:
 
     def __init__(self, *, headers: bool, as_json: bool) -> None:
         self._headers, self._as_json = headers, as_json
-        self._spinner = Spinner("line")  # it moves, and every terminal has its signs
+        self._spinner = Spinner("line")  # animated, and plain ASCII
         self._since, self._last, self._active, self._count = datetime.now().astimezone(), "none yet", "", 0
         self.update()
 
     def update(self, active: str = "") -> None:
-        """Bring the status line up to date; `active` says how many webhooks are, if that is new."""
+        """Update the status line; `active` is how many webhooks are active, e.g. "2/3", if that may have changed."""
         self._active = f", webhooks active {active}" if active else self._active
         self.text = f"listening since {self._since:%H:%M:%S}, last delivery {self._last}{self._active}"
         self._spinner.update(text=self.text)
@@ -42,7 +42,7 @@ class Lines:
         print_output(json.dumps(as_object(seen, headers=headers)) if as_json else as_text(seen, headers=headers))
 
     def status(self) -> Live:
-        """Return a context that shows the status line, which needs a terminal and leaves nothing behind."""
+        """Return a context that shows the status line on a terminal, and removes it at the end."""
         return Live(self._spinner, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
 
 

@@ -1,4 +1,4 @@
-"""What commands show of the logger `gwms_async`, on stderr."""
+"""Show what the logger `gwms_async` records, on stderr."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.file_proxy import FileProxy
 from .output import print_message, printable
 
 REQUESTS = logging.getLogger("gwms_async.testing")
-"""The log of an emulator, which commands show only where they ask for it."""
+"""The log of an emulator; commands that show it lower its level."""
 _FORMAT = logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S")
 
 
 class LogHandler(logging.Handler):
-    """Prints warnings and what the emulator logs, with `debug` all; shows a retry until its attempt has ended."""
+    """Prints warnings and the emulator's log, or with `debug` everything; shows a retry until its attempt has ended."""
 
     def __init__(self, *, debug: bool) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class LogHandler(logging.Handler):
             self._show("")
         if self._debug or record.name == "gwms_async.testing":
             print_message(_FORMAT.format(record))
-        elif record.levelno >= logging.WARNING and not text.startswith("an API key was rejected"):  # as the error says
+        elif record.levelno >= logging.WARNING and not text.startswith("an API key was rejected"):  # the error says so
             print_message(f"Warning: {text}")
         elif "gwms_wait" in fields and not isinstance(sys.stderr, FileProxy):  # else a progress bar is shown
             wait, attempt = fields["gwms_wait"], fields["gwms_attempt"] + 1
@@ -47,7 +47,7 @@ class LogHandler(logging.Handler):
 
 @contextmanager
 def shown_logs() -> Iterator[None]:
-    """Show what is logged meanwhile: warnings, on a terminal retries, with --debug everything."""
+    """Show what is logged within the block: warnings, on a terminal retries, with --debug everything."""
     context, logger = click.get_current_context(silent=True), logging.getLogger("gwms_async")
     debug = context is not None and "gwms.debug" in context.meta
     handler = LogHandler(debug=debug)

@@ -1,4 +1,4 @@
-"""Options of several commands, and those of `gwms` that may also stand after the name of a command."""
+"""Options shared by commands, and the options of `gwms` itself, which can also follow the name of a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..redaction import urls_shown
 
 
 def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:
-    if value:  # what stands after the command's name replaces what stands before it
+    if value:  # an option after the command's name replaces the same one before it
         context.meta[f"gwms.{option.name}"] = value
 
 

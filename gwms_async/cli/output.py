@@ -28,7 +28,7 @@ _REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
 _COLOURS = re.compile(
     r"(?m)(?:^|(?<=, ))(?:(?P<green>\+ )|(?P<yellow>~ |Warning:)|(?P<red>- |Error:| *(?:failed|unknown|not_started):))"
 )
-"""What is shown in colour: the signs of a plan, in its lines and its counts, and what needs attention."""
+"""What is coloured: the signs of a plan, in its lines and counts, and what needs attention."""
 
 
 class Exit(IntEnum):
@@ -136,7 +136,7 @@ def print_result(value: object, text: object) -> None:
 
 
 def _as_object(value: Any) -> Any:
-    """Return what a JSON object has of a value that JSON does not know."""
+    """Return the JSON form of a value that `json` cannot encode."""
     match value:
         case WebhookSpec():
             return {"url": value.url, "type": value.webhook_type, "active": value.active, "method": value.method}
@@ -156,8 +156,8 @@ def summary(results: Iterable[Outcome | BulkResult]) -> str:
 
 
 @contextmanager
-def counted(results: Iterable[Outcome | BulkResult], advice: str) -> Iterator[None]:
-    """Let Ctrl-C meanwhile end the command with a line that counts the results, as they are then, and gives advice."""
+def resumable(results: Iterable[Outcome | BulkResult], advice: str) -> Iterator[None]:
+    """Let Ctrl-C within the block end the command with a line that counts the results so far and gives advice."""
     try:
         yield
     except asyncio.CancelledError:

@@ -15,7 +15,7 @@ from .file import WebhookFile, read_file
 from .hosts import warning
 from .lazy import Work
 from .options import concurrency_option, json_option, show_urls_option
-from .output import Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar
+from .output import Exit, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar, resumable
 
 _file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 _prune = click.option(
@@ -80,7 +80,7 @@ async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, exit_c
 
 
 async def _plan(gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool) -> tuple[Plan, int]:
-    """Make the plan, show it unless as JSON, and count what the file does not list: under its prefix, if it has one."""
+    """Make the plan, print it unless --json is given, and count what the file does not list, in its scope if any."""
     if text := warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
     pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
@@ -102,7 +102,7 @@ async def apply_file(
     Outcomes are put into `done` as they become known; a later one of the same webhook replaces the first.
     """
     async with access.client() as gwms:
-        with counted(done.values(), f"run `gwms apply {path}` again to continue"):
+        with resumable(done.values(), f"run `gwms apply {path}` again to continue"):
             planned, _ = await _plan(gwms, wanted, access, prune=prune)
             if not planned.changes:
                 for webhook in planned.unchanged if is_json() else ():

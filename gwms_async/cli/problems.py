@@ -23,13 +23,13 @@ _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the A
 
 
 class RefusedError(click.ClickException):
-    """A usage error that the usage of the command would not explain."""
+    """A usage error that is printed without the command's usage, which would not explain it."""
 
     exit_code = 2
 
 
 def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
-    """Describe an error, which took so many seconds, as `--json` prints it."""
+    """Describe an error as `--json` prints it; `seconds` is how long the command ran."""
     message, hint = map(shown, _describe(error, seconds))
     kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
     details = {name: getattr(error, name, None) for name in ("status", "path", "attempts", "retry_after")}
@@ -38,7 +38,7 @@ def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]
 
 @contextmanager
 def port_errors() -> Iterator[None]:
-    """Let an error say why a port cannot be used, and what to do."""
+    """Make an error say why a port cannot be used, and what to do."""
     try:
         yield
     except OSError as error:
@@ -61,7 +61,7 @@ def closest(text: str, names: Collection[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as errors may show it: in words of the command line, no URL with username, password or token."""
+    """Return a text as errors show it: in terms of the command line, without the secrets in URLs."""
     for name, words in _WORDS.items():
         text = text.replace(name, words)
     return redacted(_URL.sub(r"\1***@", text))

@@ -18,7 +18,7 @@ _NO_PASSWORD = "a profile must not contain a password: delete it; set GWMS_PASSW
 
 
 def load_profile(name: str, eshop: str | None = None) -> dict[str, str]:
-    """Return what a profile has of username, api_key and base_url; `eshop` says which of its e-shops' keys to use.
+    """Return what a profile has of username, api_key and base_url; `eshop` selects the key of one of its e-shops.
 
     Raises:
         RefusedError: There is no such profile or e-shop, the profile has a mistake, or others could read the file.
@@ -33,7 +33,7 @@ def load_profile(name: str, eshop: str | None = None) -> dict[str, str]:
     eshops = table.pop("eshops", {})
     texts = [*table.values(), *(eshops.values() if isinstance(eshops, dict) else [None])]
     if table is not profile or not all(isinstance(text, str) and text for text in texts):
-        raise RefusedError(f'{path}: {name}: must be a table, [{name}], of texts, e.g. username = "…"')
+        raise RefusedError(f'{path}: {name}: must be a table, [{name}], of non-empty strings, e.g. username = "…"')
     return table if eshop is None else {**table, "api_key": _find(f"{path}: {name}: e-shop", eshop, eshops)}
 
 

@@ -36,12 +36,12 @@ class Seen:
     """A request and what was answered, as ``gwms listen --json`` shows it."""
 
     at: datetime
-    event: WebhookType | None  # None if it was refused, like the next and the id
+    event: WebhookType | None  # None if the request was refused; so are eshop and id
     eshop: str | None
     method: str
     id: str | None
     size: int  # of the body in bytes, as far as is known
-    answer: int | None  # its status; None if the other side hung up before
+    answer: int | None  # its status; None if the client disconnected before
     ms: float
     path: str  # with the token
     headers: tuple[tuple[str, str], ...]
@@ -91,7 +91,7 @@ async def serving(
 
 
 def answering(status: int, seconds: float) -> Respond:
-    """Return what answers each delivery with a status, after so many seconds."""
+    """Return a function that answers each delivery with a status, after some seconds."""
 
     async def respond(_: web.Request, __: Delivery) -> web.Response:
         await asyncio.sleep(seconds)
@@ -101,7 +101,7 @@ def answering(status: int, seconds: float) -> Respond:
 
 
 def forwarding(base: str) -> Respond:
-    """Return what passes deliveries on to another base URL, and its answers back; 502 if it cannot be reached."""
+    """Return a function that forwards deliveries to another base URL and returns its answers; 502 if it fails."""
 
     async def respond(request: web.Request, delivery: Delivery) -> web.Response:
         url = f"{base.rstrip('/')}/{_BEFORE_NAME.sub('', request.raw_path, count=1)}"

@@ -1,4 +1,4 @@
-"""The streams that commands write to: what cannot be written ends the output, never the work."""
+"""The streams that commands write to: an error in writing ends the output, never the work."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def forgiving(stream: TextIO | None) -> TextIO:
     """Return a stream to the same file that never raises; characters that its encoding lacks are escaped.
 
     Args:
-        stream: The stream; None, as where the file was closed before the start, drops everything.
+        stream: The stream; None, e.g. if it was closed before the start, drops everything.
     """
     if stream is None:
         return _NOTHING.open("w", encoding="utf-8")
-    if sys.platform == "win32" and stream.isatty():  # it writes to its console in a way of its own
+    if sys.platform == "win32" and stream.isatty():  # it does not write to its console by file descriptor
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # Python's own are TextIOWrappers
         return stream
     stream.flush()
@@ -56,9 +56,9 @@ def forgiving(stream: TextIO | None) -> TextIO:
 
 @contextmanager
 def forgiving_output() -> Iterator[None]:
-    """Let a command end its work whatever becomes of its output.
+    """Let a command finish its work even if its output cannot be written.
 
-    A reader that has gone wants no more: that is no error. Otherwise, as where a disk is full, an error follows.
+    That the reader of a pipe has gone is not an error. Any other failure, e.g. a full disk, is reported at the end.
     """
     sys.stdin = sys.stdin or _NOTHING.open(encoding="utf-8")
     sys.stdout, sys.stderr = forgiving(sys.stdout), forgiving(sys.stderr)

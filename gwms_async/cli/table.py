@@ -21,9 +21,9 @@ _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "
 """For each state its mark, the mark where the encoding may lack that, and its style."""
 _STATES = {True: "active", False: "inactive", None: "missing"}
 _GIVE_WAY = ("registered (UTC)", "method")
-"""The columns left out of a table, in this order, where others have less than enough room."""
+"""The columns to leave out, in this order, if the table is too wide."""
 _ENOUGH = 40
-"""Room for every listed event type; what is longer is folded."""
+"""The maximum width of a column: every listed event type fits, longer values are folded."""
 
 States = dict[str, dict[str, str]]
 """By event type, then by URL: active, inactive or missing."""

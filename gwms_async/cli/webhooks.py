@@ -14,7 +14,7 @@ from .access import Access, with_access
 from .confirm import confirm_delete
 from .lazy import Work
 from .options import concurrency_option, json_option, method_option, show_urls_option
-from .output import BulkResult, Exit, counted, exit_code_for_all, is_json, print_json, print_message, print_result
+from .output import BulkResult, Exit, exit_code_for_all, is_json, print_json, print_message, print_result, resumable
 from .problems import RefusedError, describe
 from .receiver import EVENT_TYPE
 from .table import print_matrix, print_table, print_webhook, states
@@ -81,7 +81,7 @@ async def create(
         done[outcome.spec.identity] = outcome
         print_result(outcome, f"{outcome} (id {outcome.webhook.id})" if outcome.webhook else outcome)
 
-    with counted(done.values(), _AGAIN):
+    with resumable(done.values(), _AGAIN):
         async with access.client() as gwms:
             report = await gwms.webhooks.register_many(specs, concurrency=concurrency, on_outcome=record)
     return exit_code_for_all(report.outcomes)
@@ -134,7 +134,7 @@ def delete(ids: tuple[int, ...], access: Access, *, yes: bool) -> Work:
 async def _change_each(operation: str, ids: Iterable[int], access: Access) -> Exit:
     """Activate, deactivate or delete webhooks; an id that is repeated counts once."""
     results = list[BulkResult]()
-    with counted(results, _AGAIN):
+    with resumable(results, _AGAIN):
         async with access.client() as gwms:
             for webhook_id in dict.fromkeys(ids):
                 result = await _change(gwms, operation, webhook_id)

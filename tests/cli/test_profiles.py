@@ -23,7 +23,7 @@ eshops = { cz = "secret-key-cz", sk = "secret-key-sk" }
 [shop-b]
 username = "bob"
 """
-NO_TABLE = 'must be a table, [x], of texts, e.g. username = "…"'
+NO_TABLE = 'must be a table, [x], of non-empty strings, e.g. username = "…"'
 
 
 @pytest.fixture
