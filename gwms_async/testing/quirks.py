@@ -1,4 +1,4 @@
-"""Faults of a gateway that carries requests out in its own way, or answers them so."""
+"""Faults of a gateway that does something other than what it was asked, or returns only part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an answer goes out: whole, or as its fault has it."""
+"""Send an answer: whole, or as its fault says."""
 
 from __future__ import annotations
 

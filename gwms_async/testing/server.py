@@ -84,7 +84,7 @@ class HttpServer:
 def hang_up(transport: asyncio.Transport, *, reset: bool = False) -> web.Response:
     """Close a connection from within its handler, in an orderly way or by a reset (RST).
 
-    The handler returns the response, which is only logged (444: no response, as nginx has it).
+    The handler returns the response, which is only logged (444: no response, as in nginx).
     """
     if reset:
         linger = struct.pack("ii", 1, 0)

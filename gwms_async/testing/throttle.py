@@ -60,5 +60,5 @@ def retry_headers(limit: RateLimit, wait: float, now: float) -> dict[str, str]:
     """Return the headers of a refusal at a Unix time that say to retry after some seconds, never too early."""
     if limit.retry_after is None:
         return {}
-    seconds = limit.retry_after == "seconds"
-    return {"Retry-After": str(whole_seconds(wait)) if seconds else http_date(ceil(now + wait))}
+    in_seconds = limit.retry_after == "seconds"
+    return {"Retry-After": str(whole_seconds(wait)) if in_seconds else http_date(ceil(now + wait))}

@@ -1,4 +1,4 @@
-"""What travels between a client and the emulator: paths, bodies, envelopes. No I/O."""
+"""Paths, bodies and envelopes, as they travel between a client and the emulator. No I/O."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Answer:
         return merged({"Date": date}, self.headers)
 
     def head(self, date: str, length: int | None = None) -> bytes:
-        """Return its status line and headers, with a date and, unless the length is None, with a wrong length."""
+        """Return its status line and headers, with a date and the length of its body, or another length to promise."""
         length = len(self.body) if length is None else length
         headers = merged({"Content-Length": str(length)}, self.dated(date))
         reason = responses.get(self.status, "")
