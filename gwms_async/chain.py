@@ -129,7 +129,7 @@ class Telemetry(Protocol):
     """Observes calls and logins: one middleware around each call, one around each attempt."""
 
     async def call(self, request: Request, handler: Handler) -> Response:
-        """Watch a call with its attempts and waits; it sees the errors that the caller gets, but for decoding."""
+        """Watch a call with its attempts and waits; it sees the errors that the caller gets, except from decoding."""
         ...
 
     async def attempt(self, request: Request, handler: Handler) -> Response:

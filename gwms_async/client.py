@@ -90,8 +90,8 @@ class GwmsClient:
         ConfigurationError: An argument is invalid.
     """
 
-    _clock: ClassVar[Clock] = SYSTEM_CLOCK
-    _base_url = "(not configured)"
+    _clock: ClassVar[Clock] = SYSTEM_CLOCK  # tests replace it
+    _base_url = "(not configured)"  # shown where the arguments were rejected
 
     @without_frames
     def __init__(

@@ -144,13 +144,8 @@ def check_url(url: str) -> None:
     try:
         _canonical(url)
     except ValueError:
-        pass
-    else:
-        return
-    space = ", which contains a space" if " " in url else ""
-    raise ValueError(
-        f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {redacted(url)[:200]!r}{space}"
-    )
+        got = f"{redacted(url)[:200]!r}{', which contains a space' if ' ' in url else ''}"
+        raise ValueError(f"url must be an absolute http(s) URL, e.g. https://shop.example/hook; got {got}") from None
 
 
 def _canonical(url: str) -> str:

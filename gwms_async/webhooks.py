@@ -29,7 +29,8 @@ class Operations:
 
     Each may raise an `ApiError` for an error response, a `TransportError` where no response came,
     `DeadlineExceededError` after `Timeout.total` seconds, `DecodeError` for a response that does not match the
-    contract, and `LoginError` where the gateway rejects the username and password.
+    contract, `LoginError` where the gateway rejects the username and password, and, before anything is sent,
+    `ValueError` for an invalid argument or a closed client.
     """
 
     def __init__(self, send: Handler, call: Call | None = None) -> None:
@@ -133,6 +134,7 @@ class Webhooks(Operations):
             The webhook as the gateway stores it; a warning is logged if there are further copies of it.
 
         Raises:
+            ValueError: It is not a spec, or its URL cannot be registered; nothing was sent.
             OutcomeUnknownError: It may or may not exist: run again.
             GwmsError: It could not be registered.
         """

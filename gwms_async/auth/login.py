@@ -43,7 +43,7 @@ class Login:
         """
         now = self._clock.monotonic()
         key.cooldown.check(now)
-        if self._token is key.suspect:  # or there is no token yet
+        if self._token is key.suspect:  # also where both are None: there is no token yet
             self._source.cooldown.check(now)
         call.epoch = self._epoch
 

@@ -50,7 +50,7 @@ def map_exception(
         request: The request of the attempt.
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
-        is_sure: Whether an error that is not a network error can only mean that nothing was sent.
+        is_sure: Whether an error that is not a network error can only be aiohttp's rejection of its arguments.
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = masked(f"{type(error).__name__}: {error}", (*request.secrets, *secrets))[:300]
@@ -70,7 +70,8 @@ def map_exception(
         what = f"no {'connection' if never_sent else 'complete response'}"
         details["reason"] = f"{what} within {timeout.connect if never_sent else timeout.attempt:g} s"
         return AttemptTimeoutError(f"{request}: {details['reason']}", cause=cause, **details)
-    if is_sure and isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError):
+    is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
+    if is_rejected and (is_sure or is_unsent):
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check ssl=, proxy= and session=")
     return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
 

@@ -172,14 +172,13 @@ class Transport:
             secrets = (*request.secrets, *self._proxy_secrets)
             end = envelope.open_envelope(answer.status, answer.reason or "", answer.headers, body, secrets)
         except Exception as error:  # noqa: BLE001  # mapped, whatever it is
-            # A borrowed session runs the user's code, which may raise after sending.
-            is_sure = self._borrowed is None or self._borrowed.closed
             end = map_exception(
                 error,
                 request,
                 self._timeout,
                 secrets=self._proxy_secrets,
-                is_sure=is_sure or not call.on_wire,
+                # A borrowed session runs the user's code, which may raise after sending.
+                is_sure=self._borrowed is None or self._borrowed.closed,
                 is_unsent=not call.on_wire,
             )
             call.on_wire = not isinstance(end, ConfigurationError)

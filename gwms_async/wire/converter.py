@@ -22,6 +22,7 @@ _NAMES: dict[str, Any] = {
     "registered_at": override(rename="registeredAt"),
     "unregistered_at": override(rename="unregisteredAt"),
 }
+_MOST_MISTAKES = 5
 
 
 def _strict(kind: type[T]) -> Callable[[object, object], T]:
@@ -87,7 +88,6 @@ def make_converter(*, detailed: bool) -> Converter:
 FAST = make_converter(detailed=False)
 DETAILED = make_converter(detailed=True)
 """The twin of `FAST`, for data that it rejects."""
-_MOST_MISTAKES = 5
 
 
 def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:

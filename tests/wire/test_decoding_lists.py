@@ -29,8 +29,8 @@ def test_a_total_beyond_what_came(total: float) -> None:
         decoding.decode_webhooks(LIST, Response(200, data=[DATA, DATA], total_count=total))
 
     assert str(caught.value) == (
-        f"the response to GET /webhooks is only a part of the list: there are {total:.0f}, and 2 came. "
-        "Half a list would create the rest again, and this version does not read further pages: "
+        f"the response to GET /webhooks is only part of the list: there are {total:.0f}, and 2 came. "
+        "A registration would create the rest again, and this version does not read further pages: "
         "update it, or ask Skladon for the whole list at once"
     )
     assert caught.value.paths == (f"there are {total:.0f}, and 2 came",)
@@ -92,7 +92,7 @@ def test_a_list_within_an_object_is_none() -> None:
 def test_a_link_to_the_next_page(link: str) -> None:
     """However it is written."""
     assert has_next_page({"Link": link})
-    with pytest.raises(DecodeError, match='only a part of the list: the header Link has rel="next"'):
+    with pytest.raises(DecodeError, match='only part of the list: the header Link has rel="next"'):
         decoding.decode_webhooks(LIST, Response(200, headers={"link": link}, data=[]))
 
 
@@ -150,7 +150,7 @@ def test_envelopes_that_say_there_is_more(more: bytes) -> None:
     """In any of the usual words."""
     response = envelope.open_envelope(200, "OK", {}, b'{"data":[],%b}' % more)
 
-    with pytest.raises(DecodeError, match=r"only a part of the list: (there are 3, and 0 came|.* there are more)"):
+    with pytest.raises(DecodeError, match=r"only part of the list: (there are 3, and 0 came|.* there are more)"):
         decoding.decode_webhooks(LIST, response)
 
 
@@ -186,7 +186,7 @@ def test_envelopes_of_whole_lists(whole: bytes) -> None:
 )
 def test_headers_that_say_there_is_more(status: int, headers: dict[str, str]) -> None:
     """Half a list would create the rest again."""
-    with pytest.raises(DecodeError, match=r"only a part of the list: (there are 3, and 2 came|the status is 206)"):
+    with pytest.raises(DecodeError, match=r"only part of the list: (there are 3, and 2 came|the status is 206)"):
         decoding.decode_webhooks(LIST, Response(status, headers=headers, data=[DATA, DATA]))
 
 
