@@ -48,7 +48,7 @@ async def logout() -> None:
     """
     settings = find_settings()
     if "username" not in settings:
-        raise RefusedError("set GWMS_USERNAME in the environment")
+        raise RefusedError("set GWMS_USERNAME in the environment, or pass --username or --profile")
     username, base_url = settings["username"][0], settings["base_url"][0]
     deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."

@@ -51,19 +51,19 @@ class Rate:
     """
 
     _max_pause: float = 60.0
-    resume_at: float = field(default=0.0, init=False)
-    per_second: float | None = field(default=None, init=False)
-    _episode: int = field(default=0, init=False)
-    _sent: int = field(default=0, init=False)
-    _sent_before: int = field(default=0, init=False)
-    _since: float = field(default=0.0, init=False)
-    _due: float = field(default=0.0, init=False)
-    _last: float = field(default=0.0, init=False)
-    _clean_for: float = field(default=0.0, init=False)
-    _is_measured: bool = field(default=False, init=False)
-    _fruitless: int = field(default=0, init=False)
-    _stored: float = field(default=inf, init=False)
-    _early: int = field(default=0, init=False)
+    resume_at: float = field(default=0.0, init=False)  # the end of the pause
+    per_second: float | None = field(default=None, init=False)  # None: unlimited
+    _episode: int = field(default=0, init=False)  # pauses so far
+    _sent: int = field(default=0, init=False)  # since the last pause; while unlimited, in the current second
+    _sent_before: int = field(default=0, init=False)  # while unlimited, in the second before
+    _since: float = field(default=0.0, init=False)  # when `_sent` began to count
+    _due: float = field(default=0.0, init=False)  # when the next request may go
+    _last: float = field(default=0.0, init=False)  # when the last request went, or the pause ends
+    _clean_for: float = field(default=0.0, init=False)  # seconds of sending without a push-back
+    _is_measured: bool = field(default=False, init=False)  # until then, the rate doubles
+    _fruitless: int = field(default=0, init=False)  # pauses in a row that ended in a push-back at once
+    _stored: float = field(default=inf, init=False)  # at most so many tokens are stored by the gateway
+    _early: int = field(default=0, init=False)  # refusals, not yet measured, by a gateway that stores next to none
 
     def due(self, now: float) -> float:
         """Return when the next request may go; not later than now if at once."""

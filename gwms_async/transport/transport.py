@@ -124,7 +124,7 @@ class Transport:
         self._proxy_secrets = proxy.secrets
         self._headers = {**_HEADERS, **proxy.headers}
         self._borrowed = borrowed
-        self._notes_sending = is_plain(borrowed)
+        self._notes_sending = is_plain(borrowed)  # else `on_wire` is true before anything is sent
         self._session = borrowed
         self._close_session: Callable[[], Awaitable[None]] | None = None  # a borrowed one stays open
         self._session_options = session_options(timeout, proxy, is_borrowed=borrowed is not None)

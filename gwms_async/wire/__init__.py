@@ -1,1 +1,1 @@
-"""All that is known of the HTTP of GWMS, without any I/O."""
+"""Everything specific to GWMS over HTTP, without I/O."""
