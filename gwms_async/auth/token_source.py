@@ -6,7 +6,7 @@ import logging
 
 from ..chain import Handler, Response
 from ..clock import Clock
-from ..errors import ApiError, GwmsError, LoginError
+from ..errors import ApiError, LoginError
 from ..settings import CredentialsLike
 from ..tokens import ActiveToken, Token, TokenStore
 from ..wire import decoding, requests
@@ -95,17 +95,14 @@ class TokenSource:
         try:
             response = await self._call(request)
         except ApiError as error:
-            if error.status in _REFUSALS:
-                failure: GwmsError = self._refuse(error)
-            elif error.status in _NO_LOGIN:
-                failure = _not_found(error)
-            else:
-                raise
+            answer = error
         else:
             token = self._activate(response, after_refusal=after_refusal)
             self.cooldown.end()
             return token
-        raise failure
+        if answer.status in _REFUSALS:
+            raise self._refuse(answer)
+        raise _not_found(answer) if answer.status in _NO_LOGIN else answer
 
     def _refuse(self, answer: ApiError) -> LoginError:
         """Start the cooldown, and return its error."""
