@@ -34,7 +34,7 @@ class Operations:
     """
 
     def __init__(self, send: Handler, call: Call | None = None) -> None:
-        self._send, self._call = send, call
+        self._send, self._call = send, call  # one for all requests, or None for a new one each
 
     async def list(self) -> builtins.list[Webhook]:
         """List all webhooks of the e-shop (``GET /webhooks``)."""
@@ -219,6 +219,7 @@ class Webhooks(Operations):
         Raises:
             ValueError: Not a spec, a webhook is wanted both active and inactive, or `prune` is neither a function nor
                 an absolute URL that ends with a slash; nothing was sent. Or `prune` returned something to be awaited.
+            GwmsError: The list failed.
         """
         wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)

@@ -76,10 +76,10 @@ class Gateway:
             case "create":
                 return self.webhooks.add(eshop, self._checked(eshop, body), now).as_json()
             case "entity":
-                return self._entity(eshop, route.webhook_id)
-        row = self.webhooks.find(eshop, read_id(route.webhook_id))
+                return self._entity(eshop, route.target)
+        row = self.webhooks.find(eshop, read_id(route.target))
         if row is None:
-            raise ProblemError(404, f"There is no webhook {route.webhook_id}")
+            raise ProblemError(404, f"There is no webhook {route.target}")
         match route.operation:
             case "update":
                 row = self.webhooks.replace(row, self._checked(eshop, body, row.id), now)

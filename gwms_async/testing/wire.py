@@ -117,12 +117,12 @@ class Route:
 
     Args:
         operation: One of `OPERATIONS`.
-        webhook_id: The id as written in the path, if there is one; the whole path of an entity.
+        target: The id of a webhook, as written in the path; the whole path of an entity; empty for neither.
         allow: The methods that the path has; empty if it does not exist.
     """
 
     operation: str = "other"
-    webhook_id: str = ""
+    target: str = ""
     allow: tuple[str, ...] = ()
 
     @classmethod
