@@ -13,9 +13,9 @@ def check_iterable(specs: object, *kinds: type) -> None:
 
 
 def check_concurrency(concurrency: object) -> None:
-    """Raise `ValueError` unless it is a whole number of 1 or more."""
+    """Raise `ValueError` unless it is an integer of 1 or more."""
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise ValueError(f"concurrency must be a whole number of 1 or more, got {concurrency!r}")
+        raise ValueError(f"concurrency must be an integer of 1 or more; got {concurrency!r}")
 
 
 def check_deadline(deadline: object) -> None:

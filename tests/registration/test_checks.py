@@ -59,7 +59,7 @@ def test_what_may_be_specs() -> None:
 @pytest.mark.parametrize("concurrency", [0, -1, True, 1.0, "5", None])
 def test_what_is_no_concurrency(concurrency: object) -> None:
     """The error shows it."""
-    with pytest.raises(ValueError, match=f"whole number of 1 or more, got {re.escape(repr(concurrency))}"):
+    with pytest.raises(ValueError, match=f"an integer of 1 or more; got {re.escape(repr(concurrency))}"):
         check_concurrency(concurrency)
 
 
