@@ -107,7 +107,7 @@ class Watch:
         """Report the lapses that are over; they are kept until that succeeds."""
         over = [lapse for lapse in self._lapses.values() if lapse.event_type not in failures]
         if over and self._on_lapse is not None:
-            await self._on_lapse(over)
+            await self._on_lapse(list(over))  # the function may change its list
         for lapse in over:
             del self._lapses[lapse.event_type]
 

@@ -127,6 +127,25 @@ async def test_on_lapse_fails(gateway: GwmsEmulator, caplog: pytest.LogCaptureFi
     assert receiver.health().rounds[""].error is None
 
 
+async def test_on_lapse_uses_its_list_up(gateway: GwmsEmulator) -> None:
+    """What it got is reported all the same, and not again in each round."""
+    told = list[Lapse]()
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        assert isinstance(lapses, list)
+        while lapses:
+            told.append(lapses.pop())
+
+    async with watching(gateway, ORDER, on_lapse=on_lapse) as (receiver, time, gwms):
+        await time.go_on()
+        await gwms.webhooks.deactivate(1)
+        for _ in range(3):
+            await time.go_on()
+
+    assert len(told) == 1
+    assert receiver.health().rounds[""].error is None
+
+
 async def test_rounds_that_fail(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """They are logged and tried again within a minute; health shows the error, and no text shows a token."""
     gateway.inject(Status(501, message="maintenance"), operation="list", times=3)
