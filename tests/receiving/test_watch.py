@@ -189,6 +189,27 @@ async def test_a_lapse_that_cannot_be_ended_yet(gateway: GwmsEmulator) -> None:
     assert [(lapse.seen_active_at, lapse.found_at) for lapse in told] == [(at(seen_at), at(found_at))]
 
 
+async def test_a_lapse_whose_end_was_not_answered(gateway: GwmsEmulator) -> None:
+    """It is reported although the first round could not activate the webhook, and the second one finds it active."""
+    told = list[Lapse]()
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        told.extend(lapses)
+
+    async with client(gateway) as gwms:
+        await watched(Time(), ORDER).subscribe(gwms, BASE)
+        await gwms.webhooks.deactivate(1)
+    gateway.inject(Status(500, carry_out=True), operation="activate", times=5)
+    async with watching(gateway, ORDER, on_lapse=on_lapse) as (_, time, _):
+        await time.go_on()
+        found_at = time.now
+        assert not told
+        await time.go_on()
+        await time.go_on()
+
+    assert told == [Lapse(ORDER, "", None, at(found_at))]
+
+
 async def test_it_ends_in_the_middle_of_a_round(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """At once, without a task left behind, and without a warning."""
     gateway.inject(Stall(100), operation="list")
