@@ -167,9 +167,11 @@ class Receiver:
         `on_lapse` is awaited when webhooks are active again that were inactive or missing; if it raises, once more.
 
         Raises:
-            ConfigurationError, ValueError: As for `specs`, or `every` is invalid.
+            ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
         """
         _check_number("every", every, 1, 86_400)
+        if on_lapse is not None and not is_async(on_lapse):
+            raise ConfigurationError(f"on_lapse must be an async function; got {on_lapse!r}")
         watch = Watch(gwms, self.specs(base, eshop=eshop, method=method), eshop, on_lapse, self._clock)
         task = asyncio.create_task(watch.run(every, lambda last: self._rounds.update({eshop: last})), name="gwms watch")
         try:
