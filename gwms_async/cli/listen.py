@@ -113,9 +113,13 @@ async def _tidy_up(gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identi
     """Delete what was created, also where the answer was lost or has not come yet."""
     created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED}
     unsure = {spec.identity for spec in specs} - {identity for identity, one in done.items() if one.webhook}
+    left = list[str]()
     if unsure:
-        created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure}
-    ids, left = sorted(created - before), []
+        try:
+            created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure}
+        except GwmsError as error:
+            left.append(f"others that may have been created ({describe(error)})")
+    ids = sorted(created - before)
     for webhook_id in ids:
         try:
             await gwms.webhooks.delete(webhook_id)

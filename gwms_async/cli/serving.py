@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +22,7 @@ from .output import print_message
 from .problems import port_errors
 from .sending import send
 
+_logger = logging.getLogger("gwms_async.listen")  # not that of aiohttp: ours is shown without tokens
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
 _OWN_HEADERS = {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
 _OWN_HEADERS |= {"content-length", "content-encoding"}  # the body is forwarded whole and decoded
@@ -80,7 +82,7 @@ async def serving(
 
     app = aiohttp_app(receiver)
     app.middlewares.append(observe)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
+    runner = web.AppRunner(app, access_log=None, logger=_logger, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
         with port_errors():

@@ -42,7 +42,7 @@ def trigger(
     (spec,) = receiver_of(event).specs(to, eshop=eshop, method=how)
     url, body = spec.url, None
     if how is HttpMethod.GET:
-        url += quote(entity_id or "", safe="")
+        url += quote(entity_id or "", safe="", errors="surrogateescape")  # as it was typed
     else:
         body = data.read() if data else json.dumps(entity_with(entity_id or "", event)).encode()
         try:

@@ -7,7 +7,10 @@ from typing import Any
 
 from ..redaction import redacted
 
-_LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "gunicorn.access")
+_LOGGERS = (
+    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access"),
+    "gunicorn.error",  # of aiohttp, under gunicorn
+)
 
 
 def redact_logs() -> None:

@@ -69,6 +69,7 @@ class Receiver:
         self._rounds: dict[str, Round] = {}
 
     @classmethod
+    @without_frames
     def from_env(cls, **options: Any) -> Self:
         """Create a receiver from GWMS_WEBHOOK_SECRET and, if set, GWMS_WEBHOOK_SECRET_OLD.
 
@@ -120,6 +121,7 @@ class Receiver:
 
         Raises:
             ConfigurationError: An argument is invalid, or nothing has a handler yet.
+            ValueError: The method is unknown.
         """
         if not self._handlers:
             raise ConfigurationError("nothing has a handler yet: import the modules that define handlers first")
@@ -140,7 +142,7 @@ class Receiver:
         Webhooks with another secret or method are replaced. `force` is that of `Webhooks.apply`, which does the work.
 
         Raises:
-            ConfigurationError: As for `specs`.
+            ConfigurationError, ValueError: As for `specs`.
             PlanRefusedError: It would delete too much that is not replaced; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """
@@ -165,9 +167,11 @@ class Receiver:
         `on_lapse` is awaited when webhooks are active again that were inactive or missing; if it raises, once more.
 
         Raises:
-            ConfigurationError: As for `specs`, or `every` is invalid.
+            ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
         """
         _check_number("every", every, 1, 86_400)
+        if on_lapse is not None and not is_async(on_lapse):
+            raise ConfigurationError(f"on_lapse must be an async function; got {on_lapse!r}")
         watch = Watch(gwms, self.specs(base, eshop=eshop, method=method), eshop, on_lapse, self._clock)
         task = asyncio.create_task(watch.run(every, lambda last: self._rounds.update({eshop: last})), name="gwms watch")
         try:

@@ -72,9 +72,9 @@ class Urls:
 
 def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
     """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
-    url, prefix = webhook.identity.url, canonical_url(base)
+    (url, event_type, _), prefix = webhook.identity, canonical_url(base)
     found = _OURS.fullmatch(url.removeprefix(prefix)) if url.startswith(prefix) else None
-    return found is not None and (found["eshop"] or "") == eshop and found["event_type"] == webhook.webhook_type
+    return found is not None and (found["eshop"] or "") == eshop and found["event_type"] == event_type
 
 
 def secret_problem(secret: object) -> str | None:

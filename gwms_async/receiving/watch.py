@@ -95,8 +95,9 @@ class Watch:
     def _note(self, outcome: Outcome) -> None:
         event_type, now = outcome.spec.webhook_type, self._now()
         seen_at = self._seen.get(event_type)
-        has_lapsed = outcome.status is OutcomeStatus.UPDATED or (seen_at and outcome.status not in _NO_LAPSE)
-        if has_lapsed and event_type not in self._lapses:
+        is_inactive = outcome.webhook is not None and not outcome.webhook.active  # it could not be activated
+        was_inactive = is_inactive or outcome.status is OutcomeStatus.UPDATED
+        if (was_inactive or (seen_at and outcome.status not in _NO_LAPSE)) and event_type not in self._lapses:
             self._lapses[event_type] = Lapse(event_type, self._eshop, seen_at, now)
             since = seen_at or "it was deactivated"
             _logger.warning("the webhook on %s was inactive or gone: its events since %s are lost", event_type, since)
@@ -107,7 +108,7 @@ class Watch:
         """Report the lapses that are over; they are kept until that succeeds."""
         over = [lapse for lapse in self._lapses.values() if lapse.event_type not in failures]
         if over and self._on_lapse is not None:
-            await self._on_lapse(over)
+            await self._on_lapse(list(over))  # the function may change its list
         for lapse in over:
             del self._lapses[lapse.event_type]
 

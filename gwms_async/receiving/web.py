@@ -15,5 +15,6 @@ def aiohttp_app(receiver: Receiver) -> web.Application:
         return web.Response(status=answer.status, headers=answer.headers)
 
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", take)
+    # aiohttp matches decoded paths, in which an id may contain a newline.
+    app.router.add_route("*", "/{tail:(?s:.*)}", take)
     return app

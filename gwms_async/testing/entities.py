@@ -38,6 +38,7 @@ class EntityTable:
         places = _PLACES[event.split("_")[1]]
         ids = {path: str(entity[field]) for field, path in places.items() if _is_id(entity.get(field))}
         if entity_id is not None:
+            entity_id = str(entity_id)
             ids = {next(iter(places.values())): entity_id, **ids}
         if not ids:
             raise ValueError(f"the entity of {event} needs {' or '.join(places)}")

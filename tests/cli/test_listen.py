@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -30,7 +31,7 @@ from gwms_async.testing import DropAfter, GwmsEmulator, OtherState, Status
 from ..helpers.command_line import environment, lines, run
 from ..helpers.deliveries import ORDER, SECRET, Handled, path_of, receiver_of
 from ..helpers.emulated import client, until
-from ..helpers.hosts import aiohttp_host, send
+from ..helpers.hosts import aiohttp_host, exchange, send
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -146,6 +147,35 @@ def test_what_cannot_be_deleted(gwms_emulator: GwmsEmulator) -> None:
     assert result.exit_code == 1
     assert len(urls(gwms_emulator)) == 1
     assert "Error: these webhooks could not be deleted: 1 (" in result.stderr
+
+
+def test_what_may_exist_cannot_be_listed(gwms_emulator: GwmsEmulator) -> None:
+    """What it is known to have created is deleted all the same; the error says that there may be more."""
+    gwms_emulator.inject(Status(400, message="no"), operation="create")
+
+    def refuse() -> None:
+        wait_for(lambda: gwms_emulator.webhooks and gwms_emulator.count("list") >= 3)
+        gwms_emulator.inject(Status(403), operation="list")
+
+    result = listening(gwms_emulator, refuse, "--register", "--event", "CREATE_ORDER", "--event", "UPDATE_ORDER")
+
+    assert result.exit_code == 1
+    assert urls(gwms_emulator) == []
+    assert "Error: these webhooks could not be deleted: others that may have been created (" in result.stderr
+
+
+def test_a_request_that_cannot_be_read(gwms_emulator: GwmsEmulator) -> None:
+    """There is a warning, instead of a traceback with the token."""
+
+    def send_it() -> None:
+        wait_for(lambda: gwms_emulator.webhooks)
+        parts = urlsplit(urls(gwms_emulator)[0])
+        assert (asyncio.run(exchange(parts.port or 0, "GET", f"{parts.path}/Ä"))).split()[1] == b"400"
+
+    result = listening(gwms_emulator, send_it, "--register", "--event", "UPDATE_ORDER")
+
+    assert result.exit_code == 0
+    assert "Warning: Error handling request from 127.0.0.1\n" in result.stderr
 
 
 def test_one_is_not_registered(gwms_emulator: GwmsEmulator) -> None:

@@ -91,6 +91,16 @@ def test_by_get(site: Site) -> None:
     assert len(other["url"]) == len(one["url"]) + 29
 
 
+def test_an_id_that_is_not_utf_8(site: Site) -> None:
+    """Its bytes are sent as they were typed; JSON has no place for them."""
+    options = ("UPDATE_ORDER", "--id", "A\udcff", "--to", site.base)
+    by_get = trigger(*options, "--method", "GET")
+
+    assert by_get.stdout.split()[2].endswith("/A%FF")
+    assert (by_get.exit_code, trigger(*options).exit_code) == (0, 0)
+    assert [one.entity_id for one in site.deliveries] == ["A\N{REPLACEMENT CHARACTER}", "A?"]
+
+
 def test_data(site: Site, tmp_path: Path) -> None:
     """A file or standard input, as it is."""
     file = tmp_path / "order.json"

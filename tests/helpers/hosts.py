@@ -26,9 +26,9 @@ METHODS = ("GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 
 
 @asynccontextmanager
-async def aiohttp_host(app: web.Application) -> AsyncIterator[int]:
+async def aiohttp_host(app: web.Application, **options: Any) -> AsyncIterator[int]:
     """Serve an aiohttp application; give the port."""
-    runner = web.AppRunner(app, lingering_time=0)  # else it waits for the rest of bodies that are refused
+    runner = web.AppRunner(app, lingering_time=0, **options)  # else it waits for the rest of bodies that are refused
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

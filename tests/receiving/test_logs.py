@@ -13,7 +13,9 @@ from gwms_async.receiving.logs import _redact
 from ..helpers.deliveries import Handled, path_of, receiver_of, without_token
 from ..helpers.hosts import aiohttp_host, exchange
 
-LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "gunicorn.access")
+LOGGERS = (
+    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access", "gunicorn.error"),
+)
 PATH = path_of(receiver_of(Handled()))
 
 
@@ -38,13 +40,17 @@ async def test_aiohttp(caplog: pytest.LogCaptureFixture) -> None:
     assert PATH not in repr(vars(record))
 
 
-async def test_what_aiohttp_refuses(caplog: pytest.LogCaptureFixture) -> None:
-    """An id that is not encoded is answered 400 by aiohttp itself, which logs the request as an error."""
+@pytest.mark.parametrize("name", ["aiohttp.server", "gunicorn.error"])
+async def test_what_aiohttp_refuses(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An id that is not encoded is answered 400 by aiohttp itself, which logs the request as an error.
+
+    Its worker for gunicorn logs to that one's logger.
+    """
     redact_logs()
-    async with aiohttp_host(aiohttp_app(receiver_of(Handled()))) as port:
+    async with aiohttp_host(aiohttp_app(receiver_of(Handled())), logger=logging.getLogger(name)) as port:
         assert (await exchange(port, "GET", f"{PATH}/Ä")).split()[1] == b"400"
 
-    (record,) = (record for record in caplog.records if record.name == "aiohttp.server")
+    (record,) = (record for record in caplog.records if record.name == name)
     assert "/gw1-***/" in logging.Formatter().format(record)
     assert PATH not in caplog.text
 
@@ -60,6 +66,7 @@ class Atoms(dict[str, object]):
 @pytest.mark.parametrize(
     ("name", "line", "values"),
     [
+        ("uvicorn.error", '%s - "WebSocket %s" 403', ("127.0.0.1:5", PATH)),
         ("uvicorn.access", '%s - "%s %s HTTP/%s" %d', ("127.0.0.1:5", "GET", f"{PATH}/A1", "1.1", 200)),
         ("gunicorn.access", "%(m)s %(U)s %(x)s %(D)s", (Atoms({"m": "GET", "U": PATH, "D": 5}),)),
         ("gunicorn.access", f"plain {PATH}", ()),
@@ -81,7 +88,7 @@ def test_others(name: str, line: str, values: tuple[object, ...], caplog: pytest
 
 
 def test_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """Only access logs are filtered, and only on request."""
+    """Only the logs of servers are filtered, and only on request."""
     logging.getLogger("uvicorn.access").info("%s", PATH)
     redact_logs()
     logging.getLogger("mine").info("%s", PATH)

@@ -220,6 +220,9 @@ async def test_wrong_places(gateway: GwmsEmulator, options: dict[str, str]) -> N
         with pytest.raises(ConfigurationError, match=r"^every must be a number from 1 to 86,400; got 0$"):
             async with receiver.watch(gwms, BASE, every=0):
                 pass
+        with pytest.raises(ConfigurationError, match=r"^on_lapse must be an async function; got <built-in"):
+            async with receiver.watch(gwms, BASE, on_lapse=print):  # type: ignore[arg-type]  # as users may
+                pass
     assert gateway.requests == []
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import gwms_async
-from gwms_async import GwmsClient, GwmsError, WebhookType
+from gwms_async import ConfigurationError, GwmsClient, GwmsError, WebhookType
 from gwms_async.receiving import Delivery, Receiver, aiohttp_app, asgi_app, redact_logs
 from gwms_async.receiving.logs import _LOGGERS, _redact
 from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Status
@@ -58,6 +58,18 @@ def shown(error: BaseException) -> Iterator[str]:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename.startswith(PACKAGE):
             yield repr(frame.f_locals)
+
+
+@pytest.mark.parametrize(("older", "limit"), [("short", 1), (NEW_SECRET, 0)])
+def test_a_mistake_in_the_environment(older: str, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error shows none of the secrets."""
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("GWMS_WEBHOOK_SECRET_OLD", older)
+    with pytest.raises(ConfigurationError) as caught:
+        Receiver.from_env(limit=limit)
+
+    texts = list(shown(caught.value))
+    assert not [text for text in texts if SECRET in text or repr(older) in text]
 
 
 async def managed(gwms: GwmsClient, receiver: Receiver, gateway: GwmsEmulator) -> list[str]:

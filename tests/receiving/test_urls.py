@@ -156,12 +156,13 @@ def test_which_webhooks_are_ours() -> None:
         "",
     ]
 
-    def claimed(url: str, eshop: str = "") -> bool:
-        return is_ours(Webhook(id=1, url=url, webhook_type=ORDER, active=True, method=POST), BASE + "/", eshop)
+    def claimed(url: str, eshop: str = "", event_type: WebhookType = ORDER) -> bool:
+        return is_ours(Webhook(id=1, url=url, webhook_type=event_type, active=True, method=POST), BASE + "/", eshop)
 
     assert list(map(claimed, ours)) == [True] * 4
     assert list(map(claimed, others)) == [False] * 9
     assert claimed(others[0], "cz")
+    assert claimed(ours[0], event_type=WebhookType.unlisted("update_order"))  # as some gateways may store it
 
 
 @pytest.mark.parametrize("base", ["https://shop.example/gwms", "https://shop.example/gwms/", "http://127.0.0.1:8080/a"])

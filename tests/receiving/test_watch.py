@@ -127,6 +127,25 @@ async def test_on_lapse_fails(gateway: GwmsEmulator, caplog: pytest.LogCaptureFi
     assert receiver.health().rounds[""].error is None
 
 
+async def test_on_lapse_uses_its_list_up(gateway: GwmsEmulator) -> None:
+    """What it got is reported all the same, and not again in each round."""
+    told = list[Lapse]()
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        assert isinstance(lapses, list)
+        while lapses:
+            told.append(lapses.pop())
+
+    async with watching(gateway, ORDER, on_lapse=on_lapse) as (receiver, time, gwms):
+        await time.go_on()
+        await gwms.webhooks.deactivate(1)
+        for _ in range(3):
+            await time.go_on()
+
+    assert len(told) == 1
+    assert receiver.health().rounds[""].error is None
+
+
 async def test_rounds_that_fail(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """They are logged and tried again within a minute; health shows the error, and no text shows a token."""
     gateway.inject(Status(501, message="maintenance"), operation="list", times=3)
@@ -168,6 +187,27 @@ async def test_a_lapse_that_cannot_be_ended_yet(gateway: GwmsEmulator) -> None:
         await time.go_on()
 
     assert [(lapse.seen_active_at, lapse.found_at) for lapse in told] == [(at(seen_at), at(found_at))]
+
+
+async def test_a_lapse_whose_end_was_not_answered(gateway: GwmsEmulator) -> None:
+    """It is reported although the first round could not activate the webhook, and the second one finds it active."""
+    told = list[Lapse]()
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        told.extend(lapses)
+
+    async with client(gateway) as gwms:
+        await watched(Time(), ORDER).subscribe(gwms, BASE)
+        await gwms.webhooks.deactivate(1)
+    gateway.inject(Status(500, carry_out=True), operation="activate", times=5)
+    async with watching(gateway, ORDER, on_lapse=on_lapse) as (_, time, _):
+        await time.go_on()
+        found_at = time.now
+        assert not told
+        await time.go_on()
+        await time.go_on()
+
+    assert told == [Lapse(ORDER, "", None, at(found_at))]
 
 
 async def test_it_ends_in_the_middle_of_a_round(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:

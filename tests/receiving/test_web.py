@@ -11,7 +11,7 @@ from gwms_async.receiving import aiohttp_app
 from gwms_async.redaction import redacted
 
 from ..helpers.deliveries import IDS, SECRET, Handled, path_of, receiver_of
-from ..helpers.hosts import Subject, aiohttp_host, check_table, send
+from ..helpers.hosts import Subject, aiohttp_host, check_table, exchange, send
 
 
 def mounted(subject: Subject) -> web.Application:
@@ -49,3 +49,13 @@ async def test_a_whole_url_as_target() -> None:
         assert await send(port, f"http://shop.example{path_of(receiver)}", b'{"eshopOrderId": "A2"}') == 200
 
     assert handled[0].entity_id == "A2"
+
+
+async def test_an_id_with_a_newline() -> None:
+    """It is found, alone and mounted, although aiohttp matches routes with decoded paths."""
+    subject = Subject()
+    for app in (aiohttp_app(subject.receiver), mounted(subject)):
+        async with aiohttp_host(app) as port:
+            assert (await exchange(port, "GET", f"{path_of(subject.receiver)}/A%0A1")).split()[1] == b"200"
+
+    assert [delivery.entity_id for delivery in subject.handled] == ["A\n1"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,13 @@ def test_an_id_can_be_given() -> None:
     assert table.find("key", "orders/A1") == {"status": "packed"}
     assert table.put("key", "UPDATE_ORDER", {"eshopOrderId": "A2"}, "")[0] == ""
     assert table.find("key", "orders/A2") == {"eshopOrderId": "A2"}
+
+
+def test_an_id_that_is_a_number() -> None:
+    """It is given as in an entity."""
+    number: Any = 7
+
+    assert EntityTable().put("key", "UPDATE_ORDER", {}, number)[0] == "7"
 
 
 def test_an_entity_is_kept_as_it_was() -> None:
