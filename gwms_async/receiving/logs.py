@@ -7,10 +7,8 @@ from typing import Any
 
 from ..redaction import redacted
 
-_LOGGERS = (
-    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access"),
-    "gunicorn.error",  # of aiohttp, under gunicorn
-)
+# aiohttp's server logs to `gunicorn.error` where gunicorn runs it.
+_LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access", "gunicorn.error")
 
 
 def redact_logs() -> None:
