@@ -79,7 +79,7 @@ class OpenTelemetry:
             return response
         finally:
             facts: Attributes = {"gwms.attempts": request.call.attempts}
-            _end(span, facts, self._calls, began, {"gwms.operation": operation}, error)
+            _end(span, facts, self._calls, began, {"gwms.operation": operation}, error_type=error)
             context.detach(within)
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
@@ -106,7 +106,7 @@ class OpenTelemetry:
                 error = str(response.status)
             return response
         finally:
-            _end(span, facts, self._attempts, began, dimensions, error)
+            _end(span, facts, self._attempts, began, dimensions, error_type=error)
             context.detach(within)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -127,6 +127,7 @@ def _end(
     durations: metrics.Histogram,
     began: float,
     dimensions: Attributes,
+    *,
     error_type: str,
 ) -> None:
     """Record the duration while the span is current, so that exemplars link to it, and end the span."""
