@@ -43,19 +43,26 @@ class LazyGroup(click.Group):
         return import_module(".loop", __package__).run(result) if iscoroutine(result) else result
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **options: Any) -> Any:
-        """Run a command and exit; Ctrl-C ends it with one line, a usage error is one JSON object under --json."""
+        """Run a command and exit; Ctrl-C or a usage error ends it with one line, under --json with one JSON object."""
         as_json = "--json" in takewhile(lambda one: one != "--", sys.argv[1:] if args is None else args)
         try:
             code = super().main(args, *arguments, **{**options, "standalone_mode": False})
         except click.Abort:
-            click.echo("interrupted", err=True)
+            if as_json:
+                _print_problem(InterruptedError("interrupted"))
+            else:
+                click.echo("interrupted", err=True)
             code = INTERRUPTED
         except click.ClickException as error:
-            problems, code = import_module(".problems", __package__), error.exit_code
+            code = error.exit_code
             if as_json:
-                click.echo(json.dumps({"error": problems.problem_of(error)}))
+                _print_problem(error)
             else:
-                text = problems.describe(error)
+                text = import_module(".problems", __package__).describe(error)
                 error.format_message = lambda: text  # type: ignore[method-assign]
                 error.show()
         sys.exit(code)
+
+
+def _print_problem(error: Exception) -> None:
+    click.echo(json.dumps({"error": import_module(".problems", __package__).problem_of(error)}))

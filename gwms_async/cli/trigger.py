@@ -14,13 +14,21 @@ from ..receiving.delivery import entity_with, parsed
 from .lazy import Work
 from .options import json_option, method_option, show_urls_option
 from .output import Exit, print_result
-from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of
+from .receiver import BASE_URL, EVENT_TYPE, LABEL, Checked, receiver_of
 from .sending import send
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    return text
 
 
 @click.command()
 @click.argument("event", type=EVENT_TYPE)
-@click.option("--id", "entity_id", help="The id of the entity.")
+@click.option("--id", "entity_id", type=Checked("id", _unicode), help="The id of the entity.")
 @click.option("--data", type=click.File("rb"), help="A file with the entity as JSON; - is standard input.")
 @click.option("--to", type=BASE_URL, required=True, help="The receiver's base URL, e.g. https://shop.example/gwms")
 @click.option("--eshop", type=LABEL, default="", help="The e-shop's label in the URL, if it has one.")

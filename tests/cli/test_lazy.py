@@ -70,7 +70,7 @@ def test_short_help(arguments: list[str]) -> None:
 
 
 def test_ctrl_c() -> None:
-    """It ends a command with one line and exit code 130."""
+    """It ends a command with one line and exit code 130, also while commands are imported; under --json, with JSON."""
 
     class Interrupted(LazyGroup):
         def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -80,6 +80,12 @@ def test_ctrl_c() -> None:
 
     assert result.exit_code == 130
     assert result.stderr == "\ninterrupted\n"
+
+    result = CliRunner().invoke(Interrupted(lazy={}), ["wait", "--json"])
+
+    assert result.exit_code == 130
+    (error,) = json.loads(result.stdout).values()
+    assert (error["type"], error["message"]) == ("InterruptedError", "interrupted")
 
 
 def test_help_imports_no_command() -> None:
