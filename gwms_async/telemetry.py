@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from time import perf_counter
+from typing import Any
 from urllib.parse import urlsplit
 
 try:
@@ -24,6 +26,7 @@ _STATUS = "http.response.status_code"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 # It has no public name, but instrumentations of HTTP clients read it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
+_logger = logging.getLogger("gwms_async")
 
 
 class OpenTelemetry:
@@ -33,7 +36,8 @@ class OpenTelemetry:
     began it. Spans and metrics contain no bodies, headers, ids, error messages or usernames, and nothing is added to
     what the gateway is sent. Attempts follow the semantic conventions of HTTP clients, but for two things: a status is
     the one in the envelope if that is an error, and paths are templates. Within an attempt aiohttp's own
-    instrumentation is suppressed; versions before 0.60 ignore that, double its span and send a trace header.
+    instrumentation is suppressed; versions before 0.60 ignore that, double its span and send a trace header. What a
+    provider raises, for example in a span processor of yours, is logged, and the call goes on.
 
     Args:
         tracer_provider: Where spans go; None for the global provider.
@@ -62,7 +66,7 @@ class OpenTelemetry:
     async def call(self, request: Request, handler: Handler) -> Response:
         """Trace and measure a call."""
         operation, _ = operation_of(request.method, request.path)
-        span, error = self._tracer.start_span(f"gwms.{operation}"), ""
+        span, error = self._start(f"gwms.{operation}"), ""
         within, began = context.attach(trace.set_span_in_context(span)), perf_counter()
         try:
             response = await handler(request)
@@ -74,8 +78,8 @@ class OpenTelemetry:
                 error = "DecodeError"  # the caller gets it from the decoder
             return response
         finally:
-            span.set_attribute("gwms.attempts", request.call.attempts)
-            _end(span, self._calls, began, {"gwms.operation": operation}, error)
+            facts: Attributes = {"gwms.attempts": request.call.attempts}
+            _end(span, facts, self._calls, began, {"gwms.operation": operation}, error_type=error)
             context.detach(within)
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
@@ -85,7 +89,8 @@ class OpenTelemetry:
         name, attributes, dimensions = _described(call.base_url, request.method, template)
         if call.attempts:
             attributes = attributes | {"http.request.resend_count": call.attempts}
-        span, error = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes), ""
+        span, error = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), ""
+        facts: Attributes = {}
         # aiohttp's own instrumentation would double the span, and send a header of its own.
         within = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
         began = perf_counter()
@@ -95,28 +100,50 @@ class OpenTelemetry:
             error = type(raised).__name__
             raise
         else:
-            span.set_attribute(_STATUS, response.status)
-            dimensions = dimensions | {_STATUS: response.status}
+            facts = {_STATUS: response.status}
+            dimensions = dimensions | facts
             if response.status >= 400:
                 error = str(response.status)
             return response
         finally:
-            _end(span, self._attempts, began, dimensions, error)
+            _end(span, facts, self._attempts, began, dimensions, error_type=error)
             context.detach(within)
 
     def outcome(self, outcome: Outcome) -> None:
         """Count an outcome by its status: ``register_many(specs, on_outcome=telemetry.outcome)``."""
         self._outcomes.add(1, {"gwms.outcome.status": outcome.status.value})
 
+    def _start(self, name: str, **how: Any) -> trace.Span:
+        try:
+            return self._tracer.start_span(name, **how)
+        except Exception as error:  # noqa: BLE001  # a processor is the user's
+            _log(error)
+            return trace.INVALID_SPAN
 
-def _end(span: trace.Span, durations: metrics.Histogram, began: float, dimensions: Attributes, error: str) -> None:
+
+def _end(
+    span: trace.Span,
+    facts: Attributes,
+    durations: metrics.Histogram,
+    began: float,
+    dimensions: Attributes,
+    *,
+    error_type: str,
+) -> None:
     """Record the duration while the span is current, so that exemplars link to it, and end the span."""
-    if error:
-        dimensions = dimensions | {"error.type": error}
-        span.set_attribute("error.type", error)
-        span.set_status(trace.StatusCode.ERROR)
-    durations.record(perf_counter() - began, dimensions)
-    span.end()
+    try:
+        if error_type:
+            facts, dimensions = facts | {"error.type": error_type}, dimensions | {"error.type": error_type}
+            span.set_status(trace.StatusCode.ERROR)
+        span.set_attributes(facts)
+        durations.record(perf_counter() - began, dimensions)
+        span.end()
+    except Exception as error:  # noqa: BLE001  # a processor is the user's
+        _log(error)
+
+
+def _log(error: Exception) -> None:
+    _logger.warning("telemetry failed (%s); the call goes on", type(error).__name__)
 
 
 @lru_cache(maxsize=256)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve, field
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
@@ -379,6 +379,27 @@ async def test_without_an_sdk(gateway: GwmsEmulator) -> None:
     """The global providers do nothing unless the service sets them."""
     async with client(gateway, telemetry=OpenTelemetry()) as gwms:
         assert await gwms.webhooks.list() == []
+
+
+@pytest.mark.parametrize("step", ["on_start", "on_end"])
+async def test_a_span_processor_that_fails(
+    gateway: GwmsEmulator, step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged by its type; calls go on, and no span is left current in the task."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("hunter2")
+
+    recorder, processor, before = Recorder(), SpanProcessor(), context.get_current()
+    monkeypatch.setattr(processor, step, fail)
+    recorder.tracer_provider.add_span_processor(processor)
+    async with client(gateway, telemetry=recorder.telemetry) as gwms:
+        report = await gwms.webhooks.register_many(specs(2))
+
+    assert [one.status for one in report.outcomes] == ["created", "created"]
+    assert context.get_current() == before
+    assert {record.getMessage() for record in caplog.records} >= {"telemetry failed (OSError); the call goes on"}
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.parametrize("is_watched", [True, False])

@@ -12,7 +12,7 @@ import sys
 import webbrowser
 from asyncio.subprocess import Process
 from contextlib import suppress
-from math import ceil
+from math import ceil, isfinite
 from shlex import quote
 from typing import Any
 
@@ -27,7 +27,16 @@ from .output import Exit, is_json, print_json, print_message, print_output
 from .problems import closest, port_errors
 from .receiver import VARIABLE
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+class _Finite(click.FloatRange):
+    """A range without infinity and NaN, which click compares as if it were in any range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        return number if isfinite(number) else self.fail(f"must be a finite number; got {number}", param, ctx)
+
+
+_POSITIVE = _Finite(min=0, min_open=True)
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html", "reset", "revoke-tokens")
 
@@ -37,7 +46,7 @@ _FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html
 @click.option("--port", type=click.IntRange(0, 65_535), default=8021, show_default=True, help="0 takes a free one.")
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
 @click.option("--token-ttl", type=_POSITIVE, default=3600.0, show_default=True, help="Lifetime of tokens in seconds.")
-@click.option("--latency", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds per response.")
+@click.option("--latency", type=_Finite(min=0), default=0.0, show_default=True, help="Seconds per response.")
 @click.option("--deliver-to", metavar="URL", help="Deliver to this local server, whatever host a webhook names.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")

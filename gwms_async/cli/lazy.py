@@ -43,19 +43,30 @@ class LazyGroup(click.Group):
         return import_module(".loop", __package__).run(result) if iscoroutine(result) else result
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **options: Any) -> Any:
-        """Run a command and exit; Ctrl-C ends it with one line, a usage error is one JSON object under --json."""
+        """Run a command and exit; Ctrl-C or an error ends it with one line, under --json with one JSON object."""
         as_json = "--json" in takewhile(lambda one: one != "--", sys.argv[1:] if args is None else args)
         try:
             code = super().main(args, *arguments, **{**options, "standalone_mode": False})
         except click.Abort:
-            click.echo("interrupted", err=True)
-            code = INTERRUPTED
+            code = _report(InterruptedError("interrupted"), INTERRUPTED, as_json=as_json, prefix="")
         except click.ClickException as error:
-            problems, code = import_module(".problems", __package__), error.exit_code
+            code = error.exit_code
             if as_json:
-                click.echo(json.dumps({"error": problems.problem_of(error)}))
+                _report(error, code, as_json=True)
             else:
-                text = problems.describe(error)
+                text = import_module(".problems", __package__).describe(error)
                 error.format_message = lambda: text  # type: ignore[method-assign]
                 error.show()
+        except (OSError, ValueError) as error:  # from reading a file or what was typed, before the work began
+            code = _report(error, import_module(".output", __package__).exit_code_for(error), as_json=as_json)
         sys.exit(code)
+
+
+def _report(error: Exception, code: int, *, as_json: bool, prefix: str = "Error: ") -> int:
+    """Print an error, and return its exit code."""
+    problems = import_module(".problems", __package__)
+    if as_json:
+        click.echo(json.dumps({"error": problems.problem_of(error)}))
+    else:
+        click.echo(prefix + problems.describe(error), err=True)
+    return code

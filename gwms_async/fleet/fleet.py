@@ -123,6 +123,7 @@ class Fleet:
                 counts.update({outcome.status.value: 1, "copies": len(outcome.copies)})
             errors = [f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures]
             retryable = any(is_retryable(one.error) for one in report.failures)
+        retryable = retryable or (self._is_closed and bool(errors))  # elsewhere, in another fleet
         return EshopResult(name, dict(+counts), tuple(errors), round(time.monotonic() - started, 3), retryable)
 
     @asynccontextmanager

@@ -79,6 +79,16 @@ def send(port: int) -> int | None:
         connection.close()
 
 
+@pytest.mark.parametrize("option", ["--rate", "--token-ttl", "--latency"])
+@pytest.mark.parametrize("number", ["inf", "nan"])
+def test_numbers_that_are_not_finite(option: str, number: str) -> None:
+    """They are usage errors."""
+    result = invoke("--port", 0, option, number)
+
+    assert result.exit_code == 2
+    assert f"'{option}': must be a finite number; got {number}" in result.stderr
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 async def test_serve(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, as_json: bool) -> None:
     """It prints how to reach it and a secret for webhooks, and serves until Ctrl-C."""

@@ -70,7 +70,7 @@ def test_short_help(arguments: list[str]) -> None:
 
 
 def test_ctrl_c() -> None:
-    """It ends a command with one line and exit code 130."""
+    """It ends a command with one line and exit code 130, also while commands are imported; under --json, with JSON."""
 
     class Interrupted(LazyGroup):
         def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -80,6 +80,12 @@ def test_ctrl_c() -> None:
 
     assert result.exit_code == 130
     assert result.stderr == "\ninterrupted\n"
+
+    result = CliRunner().invoke(Interrupted(lazy={}), ["wait", "--json"])
+
+    assert result.exit_code == 130
+    (error,) = json.loads(result.stdout).values()
+    assert (error["type"], error["message"]) == ("InterruptedError", "interrupted")
 
 
 def test_help_imports_no_command() -> None:
@@ -91,3 +97,19 @@ def test_help_imports_no_command() -> None:
 
     assert "Create, update and (with --prune) delete webhooks" in done.stdout
     assert done.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OSError(5, "Input/output error"), 1), (ValueError("not what was asked for"), 2)]
+)
+def test_an_error_before_the_work_begins(error: Exception, code: int) -> None:
+    """It is reported as one in the work is: a file or the keyboard could not be read."""
+
+    class Failing(LazyGroup):
+        def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+            raise error
+
+    text, as_json = (CliRunner().invoke(Failing(lazy={}), ["read", *more]) for more in ([], ["--json"]))
+
+    assert (text.exit_code, text.stderr) == (code, f"Error: {error}\n")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["error"]["message"]) == (code, str(error))

@@ -32,10 +32,10 @@ from gwms_async import (
     WebhookType,
 )
 from gwms_async.fleet import Eshop, EshopResult, Fleet, fleet
-from gwms_async.testing import GwmsEmulator, Status
+from gwms_async.testing import GwmsEmulator, Stall, Status
 
 from ..helpers.accounts import Accounts, accounts, find_in
-from ..helpers.emulated import QUICK, specs
+from ..helpers.emulated import QUICK, specs, until
 
 Open = Callable[..., Fleet]
 
@@ -181,6 +181,22 @@ async def test_a_closed_fleet(gateway: GwmsEmulator) -> None:
 
     assert (await one.reconcile("shop")).errors == ("all: RuntimeError",)
     assert gateway.logins == 0
+
+
+async def test_a_fleet_that_is_closed_during_a_login(gateway: GwmsEmulator) -> None:
+    """What it has not done may succeed elsewhere, in a few minutes."""
+    gateway.inject(Stall(30), operation="login")
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), specs(1))
+
+    one = Fleet(find, base_url=gateway.base_url)
+    reconciling = asyncio.create_task(one.reconcile("shop"))
+    await until(lambda: bool(gateway.requests))
+    await one.close()
+
+    result = await reconciling
+    assert (result.errors, result.retryable) == (("all: ConfigurationError",), True)
 
 
 async def test_middlewares_from_an_iterator(three: Accounts) -> None:

@@ -10,10 +10,11 @@ from typing import Protocol, Self
 from uuid import uuid4
 
 from attrs import field, frozen
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from ...errors import ConfigurationError
 from ...tokens import Token
@@ -68,9 +69,7 @@ class RedisTokenStore:
         Raises:
             ConfigurationError: The URL is invalid.
         """
-        redis = None
-        with suppress(ValueError):
-            redis = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1))
+        redis = _open(url)
         del url  # a frame keeps it, and it may contain a password
         if redis is None:
             raise ConfigurationError("the URL of Redis is invalid; it must be like rediss://:password@cache.example/0")
@@ -124,9 +123,24 @@ class RedisTokenStore:
         return f"{self.prefix}:{kind}:{{{key}}}"
 
 
+def _open(url: str) -> Redis | None:
+    """Return a client; None if the URL is invalid."""
+    limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+    with suppress(Exception):  # what a connection raises about its options is not only ValueError
+        # Not redis-py's usual pool: where more accounts than it has connections log in at once, it raises.
+        pool = BlockingConnectionPool.from_url(url, timeout=2, **limits)
+        pool.make_connection()  # type: ignore[no-untyped-call]
+        return Redis.from_pool(pool)
+    return None
+
+
 async def _acquire(lock: Lock, owner: bytes) -> bool:
     # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
-    return await lock.acquire(blocking=False, token=owner) or await lock.redis.get(lock.name) in {owner, owner.decode()}
+    return await lock.acquire(blocking=False, token=owner) or await _is_held(lock, owner)
+
+
+async def _is_held(lock: Lock, owner: bytes) -> bool:
+    return await lock.redis.get(lock.name) in {owner, owner.decode()}
 
 
 async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> None:
@@ -134,4 +148,8 @@ async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> Non
     with suppress(Exception):
         async with asyncio.timeout(2):  # a borrowed client may have no time limits
             await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
-            await lock.do_release(owner)
+            try:
+                await lock.do_release(owner)
+            except ResponseError:  # the user may not run scripts; others would wait for the lease to run out
+                if await _is_held(lock, owner):
+                    await lock.redis.delete(lock.name)

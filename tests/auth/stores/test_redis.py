@@ -111,7 +111,45 @@ async def test_a_lock_that_has_run_out(client: Redis) -> None:
     assert await client.get(f"gwms-async:lock:{{{KEY}}}") == b"the next one"
 
 
-@pytest.mark.parametrize("url", ["https://:hunter2@cache.example", "redis://:hunter2#a@cache.example", "cache.example"])
+async def test_a_user_who_may_not_run_scripts(redis: RedisServer, client: Redis) -> None:
+    """The lock is released nevertheless, unless it is somebody else's by now."""
+    redis.command("ACL", "SETUSER", "plain", "on", ">hunter2", "~*", "+@all", "-@scripting")
+    async with RedisTokenStore.connect(redis.url.replace("//", "//plain:hunter2@")) as store:
+        async with store.lock(KEY):
+            assert await client.exists(f"gwms-async:lock:{{{KEY}}}")
+        assert await client.keys() == []
+
+        async with store.lock(KEY):
+            await client.set(f"gwms-async:lock:{{{KEY}}}", "the next one")
+        assert await client.get(f"gwms-async:lock:{{{KEY}}}") == b"the next one"
+
+
+async def test_more_accounts_at_once_than_connections(redis: RedisServer, client: Redis) -> None:
+    """They wait for one, for Redis answers quickly; its limit of connections is far away."""
+    keys = [f"{number:064x}" for number in range(300)]
+    async with RedisTokenStore.connect(redis.url) as store:
+
+        async def renew(key: str) -> None:
+            async with store.lock(key):
+                await store.save(key, Token(SECRET))
+
+        await asyncio.gather(*map(renew, keys))
+        connected = (await client.info("clients"))["connected_clients"]
+
+    assert len(await client.keys("*token*")) == len(keys)
+    assert connected < 100
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://:hunter2@cache.example",
+        "redis://:hunter2#a@cache.example",
+        "cache.example",
+        "redis://:hunter2@cache.example?no_such_option=1",
+        "redis://:hunter2@cache.example?protocol=9",
+    ],
+)
 async def test_an_invalid_url(url: str) -> None:
     """The error shows no part of it, for it may contain a password; nor does the frame."""
     with pytest.raises(ConfigurationError, match=r"^the URL of Redis is invalid") as caught:
