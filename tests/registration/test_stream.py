@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from itertools import cycle, islice
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -501,7 +502,7 @@ def test_a_source_that_is_left_and_goes_on_all_the_same(count: int) -> None:
 
         async def source() -> AsyncIterator[WebhookSpec]:
             nonlocal given
-            for given, spec in enumerate(specs(200), 1):  # noqa: B007
+            for given, spec in enumerate(specs(200), 1):
                 with suppress(asyncio.CancelledError):
                     if given > count:
                         await asyncio.Event().wait()
@@ -541,12 +542,13 @@ def test_a_source_is_closed_in_the_task_that_reads_it() -> None:
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("kind", [iter, asynchronous])
 @pytest.mark.parametrize("steps", range(8))
-def test_leaving_at_any_step_of_the_beginning(steps: int) -> None:
+def test_leaving_at_any_step_of_the_beginning(steps: int, kind: Any) -> None:
     """Nothing goes on for longer than one list."""
 
     async def main() -> None:
-        stream = register_stream(FakeGateway().coordinator(), asynchronous(specs(3)), concurrency=2)
+        stream = register_stream(FakeGateway().coordinator(), kind(specs(3)), concurrency=2)
         waiting = asyncio.ensure_future(anext(stream))
         for _ in range(steps):
             await asyncio.sleep(0)
