@@ -76,8 +76,8 @@ class Operations:
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook: int | Webhook) -> None:
-        """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        await self.request(requests.delete_request(_id_of(webhook), self._call or Call()))
+        """Delete a webhook (``DELETE /webhooks/{id}``); never sent again where its response was lost."""
+        await self.request(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
 
     async def request(self, request: Request) -> Any:
         """Send any request, and return the ``data`` of its response."""
@@ -119,7 +119,7 @@ class Webhooks(Operations):
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        await super().delete(webhook)
+        await self.request(requests.delete_request(_id_of(webhook), Call()))
         self._coordinator.memory.note_deleted(_id_of(webhook))
 
     async def register(self, spec: WebhookSpec) -> Webhook:

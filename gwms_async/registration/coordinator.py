@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 from typing import Protocol
 
@@ -47,7 +46,7 @@ class WebhookApi(Protocol):
         ...
 
     async def delete(self, webhook_id: int) -> None:
-        """Delete one."""
+        """Delete one; never sent again where its response was lost."""
         ...
 
 
@@ -141,6 +140,8 @@ class Coordinator:
     async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
         """Delete a webhook, and look whether it is gone; it may have been before.
 
+        Where the response was lost it is sent again only after such a look: an id may be given again, to another one.
+
         Args:
             webhook_id: Its id.
             spec: What it was registered for.
@@ -149,12 +150,13 @@ class Coordinator:
         Raises:
             GwmsError: It could not be deleted, or read, or is still there.
         """
-        with suppress(NotFoundError):
-            await api().delete(webhook_id)
+        lost = await self._send_delete(webhook_id, api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
         while _is_there(await self._get(webhook_id, api), spec):
             if self.clock.monotonic() >= patience_ends_at:
-                raise not_deleted(webhook_id)
+                raise lost or not_deleted(webhook_id)
+            if lost is not None:
+                lost = await self._send_delete(webhook_id, api)
             await self.clock.sleep(_AGAIN)
         self.memory.note_deleted(webhook_id)
 
@@ -174,6 +176,16 @@ class Coordinator:
         if webhook.id != webhook_id:
             raise other_answered(webhook_id, webhook)
         return webhook
+
+    async def _send_delete(self, webhook_id: int, api: Callable[[], WebhookApi]) -> OutcomeUnknownError | None:
+        """Send one delete; return the error of one that may or may not have been carried out."""
+        try:
+            await api().delete(webhook_id)
+        except NotFoundError:
+            pass
+        except OutcomeUnknownError as error:
+            return error.with_traceback(None)
+        return None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -45,7 +45,9 @@ async def register_stream(
         reading = asyncio.create_task(read(), name="gwms source")
         try:
             await run.main(next_spec)
+            await asyncio.wait([reading])  # a source that is left may have something to release
         finally:
+            source.is_left = True
             reading.cancel()
             await ended(reading)
         reading.result()
@@ -59,6 +61,7 @@ async def register_stream(
             room.release()
             yield outcome
     finally:
+        source.is_left = True
         await workers.stop(main)
     main.result()
     if source.error is not None:
@@ -69,13 +72,14 @@ class Source:
     """One iterator for all workers, read in one task; the error that ends it is kept until their work is done.
 
     An async generator may hold a timeout or a task group, which cancels the task that it was begun in: that must be
-    no worker.
+    no worker. It is closed in that task too.
     """
 
     def __init__(self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec]) -> None:
         self._specs = aiter(specs if isinstance(specs, AsyncIterable) else _Each(specs))
         self._asked = asyncio.Semaphore(0)
         self._given: asyncio.Queue[WebhookSpec | None] = asyncio.Queue()
+        self.is_left = False  # nobody wants a further spec
         self.error: BaseException | None = None
 
     async def __call__(self) -> WebhookSpec | None:
@@ -87,13 +91,13 @@ class Source:
         return spec
 
     async def read(self) -> None:
-        """Read one spec each time that one is asked for, until the last, an error, or cancelled."""
+        """Read one spec each time that one is asked for, until the last, an error, or left."""
         try:
-            while True:
-                await self._until_asked()
-                spec = await anext(self._specs)
-                check_is_spec(spec)
-                self._given.put_nowait(spec)
+            try:
+                await self._read()
+            finally:
+                if isinstance(self._specs, AsyncGenerator):
+                    await self._specs.aclose()
         except StopAsyncIteration:
             pass
         except (Exception, asyncio.CancelledError) as error:  # the source is the user's, and gets its error back
@@ -101,13 +105,24 @@ class Source:
         finally:
             self._given.put_nowait(None)
 
-    async def _until_asked(self) -> None:
-        try:
-            await self._asked.acquire()
-        except asyncio.CancelledError as cancelled:
-            if isinstance(self._specs, AsyncGenerator):
-                await self._specs.athrow(cancelled)  # whose timeout or task group it was makes of it what it means
-            raise
+    async def _read(self) -> None:
+        excess = 0  # specs that nobody has asked for yet
+        while not self.is_left:
+            try:
+                await self._asked.acquire()
+            except asyncio.CancelledError as cancelled:
+                if not isinstance(self._specs, AsyncGenerator):
+                    raise
+                # Whose timeout or task group it was makes of it what it means, and may go on.
+                spec = await self._specs.athrow(cancelled)
+                excess += 1
+            else:
+                if excess:
+                    excess -= 1
+                    continue
+                spec = await anext(self._specs)
+            check_is_spec(spec)
+            self._given.put_nowait(spec)
 
 
 class _Each:

@@ -63,9 +63,9 @@ def deactivate_request(webhook_id: int, call: Call) -> Request:
     return _request("PUT", _path(webhook_id) + "/deactivate", call)
 
 
-def delete_request(webhook_id: int, call: Call) -> Request:
-    """``DELETE /webhooks/{id}``."""
-    return _request("DELETE", _path(webhook_id), call)
+def delete_request(webhook_id: int, call: Call, *, idempotent: bool = True) -> Request:
+    """``DELETE /webhooks/{id}``; not idempotent where ids may be given again meanwhile."""
+    return Request("DELETE", _path(webhook_id), idempotent=idempotent, call=call)
 
 
 def any_request(method: str, path: str, content: object, *, idempotent: bool | None) -> Request:

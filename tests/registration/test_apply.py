@@ -20,7 +20,7 @@ from gwms_async import (
     Response,
     ServerError,
 )
-from gwms_async.testing import GwmsEmulator, NoEffect, Stall, Status
+from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, NoEffect, Stall, Status
 
 from ..helpers.emulated import client, held, spec, specs, until
 from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
@@ -196,6 +196,26 @@ def test_a_delete_without_effect() -> None:
                 (outcome,) = (await gwms.webhooks.apply(await gwms.webhooks.plan([], prune=OURS))).outcomes
                 assert outcome.status is status
             assert gateway.webhooks == []
+
+    virtually(main)
+
+
+def test_a_delete_whose_response_was_lost() -> None:
+    """It is not sent again unless the webhook is still there; `Webhooks.delete` is, as documented."""
+
+    async def main(kind: type[GwmsClient]) -> None:
+        async with GwmsEmulator() as gateway, client(gateway, kind=kind) as gwms:
+            for fault, requests in ((DropAfter(), 1), (DropBefore(), 2)):
+                gateway.add_webhook(spec().url, "CREATE_ORDER")
+                gateway.inject(fault, operation="delete")
+                before = gateway.count("delete")
+                (outcome,) = (await gwms.webhooks.apply(await gwms.webhooks.plan([], prune=OURS))).outcomes
+                assert outcome.status is S.DELETED
+                assert gateway.count("delete") - before == requests
+                assert gateway.webhooks == []
+            gateway.inject(DropAfter(), operation="delete")
+            await gwms.webhooks.delete(gateway.add_webhook(spec().url, "CREATE_ORDER").id)
+            assert gateway.count("delete") == 5
 
     virtually(main)
 

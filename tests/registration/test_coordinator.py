@@ -8,7 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import evolve
 
-from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
+from gwms_async import (
+    ConfigurationError,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    Report,
+    ServerError,
+    ThrottledError,
+    Webhook,
+    WebhookSpec,
+)
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
@@ -16,7 +25,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs, urls
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, spec_values, specs, urls
 
 
 def statuses(report: Report) -> list[OutcomeStatus]:
@@ -346,5 +355,46 @@ def test_doubts_are_dropped_after_a_minute() -> None:
             await asyncio.sleep(40)
 
         assert list(coordinator._doubts) == [lost_one.identity for lost_one in wanted[1:]]
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("reused", [False, True])
+@pytest.mark.parametrize("commits_after", [None, 0.0])
+def test_a_delete_whose_response_was_lost(commits_after: float | None, reused: bool) -> None:
+    """It is sent again only where `get` still shows the webhook: by then the id may be another client's."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        webhook = gateway.add(spec)
+        coordinator = gateway.coordinator()
+        operations = FakeOperations(gateway, Call())
+        gateway.fail("delete", Fault(lost, commits_after))
+        is_reused = reused and commits_after is not None
+        if is_reused:
+            gateway.later(0.0101, lambda: gateway.webhooks.update({1: Webhook(1, *spec_values(other))}))
+
+        await coordinator.delete(webhook.id, spec, lambda: operations)
+        await gateway.settle()
+
+        assert urls(gateway.webhooks.values()) == urls([other] if is_reused else [])
+        assert gateway.count("delete") == (1 if commits_after == 0 else 2)
+
+    virtual_loop.run(main())
+
+
+def test_deletes_whose_responses_are_all_lost() -> None:
+    """After six seconds the error says that it may or may not have been carried out."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(spec)
+        operations = FakeOperations(gateway, Call())
+        gateway.fail("delete", *[Fault(lost)] * 9)
+
+        with pytest.raises(OutcomeUnknownError, match="lost"):
+            await gateway.coordinator().delete(webhook.id, spec, lambda: operations)
+
+        assert gateway.count("delete") == 7
 
     virtual_loop.run(main())

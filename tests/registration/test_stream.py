@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import cycle, islice
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -435,5 +437,126 @@ def test_a_source_whose_task_group_fails() -> None:
                 outcomes.append(outcome)  # noqa: PERF401
 
         assert urls(outcome.spec for outcome in outcomes) == urls(gateway.webhooks.values())
+
+    virtual_loop.run(main())
+
+
+def test_a_source_whose_timeouts_go_on() -> None:
+    """It handles them itself, and gives a further spec before anyone asks for it: none is lost."""
+
+    async def main() -> None:
+        gateway, wanted, given = FakeGateway(), specs(6), []
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in wanted:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        given.append(spec)
+                        yield spec
+
+        outcomes = []
+        async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1):
+            outcomes.append(outcome)
+            assert len(given) <= len(outcomes) + 3
+            await asyncio.sleep(0.7)
+
+        assert [outcome.spec for outcome in outcomes] == wanted
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(("seconds", "log"), [(0.5, ["released"]), (4.9, ["released"]), (60.0, [])])
+@pytest.mark.parametrize("count", [2, 99])
+def test_a_source_that_is_left_has_five_seconds_to_end(count: int, seconds: float, log: list[str]) -> None:
+    """It is cancelled once, wherever it waits, so that it may release what it holds."""
+
+    async def main() -> None:
+        released: list[str] = []
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            try:
+                for spec in specs(count):
+                    yield spec
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(seconds)
+                released.append("released")
+
+        stream = register_stream(FakeGateway().coordinator(), source(), concurrency=3)
+        await anext(stream)
+        began = asyncio.get_running_loop().time()
+        await stream.aclose()
+
+        assert log == released
+        assert asyncio.get_running_loop().time() - began == pytest.approx(min(seconds, 5.0))
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("count", [1, 99])
+def test_a_source_that_is_left_and_goes_on_all_the_same(count: int) -> None:
+    """It ignores that it is cancelled: it is asked for nothing more."""
+
+    async def main() -> None:
+        gateway, given = FakeGateway(), 0
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            nonlocal given
+            for given, spec in enumerate(specs(200), 1):
+                with suppress(asyncio.CancelledError):
+                    if given > count:
+                        await asyncio.Event().wait()
+                with suppress(asyncio.CancelledError):
+                    yield spec
+
+        stream = register_stream(gateway.coordinator(), source(), concurrency=1)
+        await anext(stream)
+        await asyncio.sleep(1)
+        before = given
+        await stream.aclose()
+
+        assert given <= before + 1
+        assert asyncio.get_running_loop().time() < 1.1
+
+    virtual_loop.run(main())
+
+
+def test_a_source_is_closed_in_the_task_that_reads_it() -> None:
+    """Also where what it gives cannot be used: the scopes of anyio can be left nowhere else."""
+
+    async def main() -> None:
+        tasks: list[object] = []
+
+        async def source() -> AsyncIterator[object]:
+            tasks.append(asyncio.current_task())
+            try:
+                yield "https://shop.example"
+            finally:
+                tasks.append(asyncio.current_task())
+
+        with pytest.raises(ValueError, match="WebhookSpec"):
+            await collect(FakeGateway().coordinator(), source())
+
+        assert tasks[0] is tasks[1]
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("kind", [iter, asynchronous])
+@pytest.mark.parametrize("steps", range(8))
+def test_leaving_at_any_step_of_the_beginning(steps: int, kind: Any) -> None:
+    """Nothing goes on for longer than one list."""
+
+    async def main() -> None:
+        stream = register_stream(FakeGateway().coordinator(), kind(specs(3)), concurrency=2)
+        waiting = asyncio.ensure_future(anext(stream))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await stream.aclose()
+
+        assert asyncio.get_running_loop().time() < 0.1
 
     virtual_loop.run(main())

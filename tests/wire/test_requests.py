@@ -30,6 +30,7 @@ CALL = Call()
         (requests.activate_request(7, CALL), "PUT", "/webhooks/7/activate", None, True),
         (requests.deactivate_request(7, CALL), "PUT", "/webhooks/7/deactivate", None, True),
         (requests.delete_request(7, CALL), "DELETE", "/webhooks/7", None, True),
+        (requests.delete_request(7, CALL, idempotent=False), "DELETE", "/webhooks/7", None, False),
         (
             requests.login_request("shop", 'pa"ss'),
             "POST",
