@@ -54,8 +54,9 @@ class OpenEnum(StrEnum):
         """Return the listed member with this value, or else an unlisted one, which equals any other of the same text.
 
         Args:
-            value: The text on the wire.
+            value: The text on the wire, in any letter case; it becomes upper case, as in the contract.
         """
+        value = value.upper()
         listed = cls._value2member_map_.get(value)
         if isinstance(listed, cls):
             return listed
@@ -67,11 +68,6 @@ class OpenEnum(StrEnum):
     def is_listed(self) -> bool:
         """Whether the contract lists this value."""
         return self.value in type(self)._value2member_map_
-
-    @property
-    def in_upper_case(self) -> Self:
-        """The value in upper case, as in the contract; a gateway that uses another case means the same."""
-        return self if self.isupper() else type(self).unlisted(self.upper())
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
         # An unlisted value cannot be looked up; it is made again.
@@ -245,7 +241,7 @@ class WebhookSpec:
     @cached_property
     def identity(self) -> Identity:
         """The subscription that it asks for."""
-        return Identity(canonical_url(self.url), self.webhook_type.in_upper_case, self.method.in_upper_case)
+        return Identity(canonical_url(self.url), self.webhook_type, self.method)
 
 
 def check_is_spec(value: object) -> None:
@@ -276,10 +272,10 @@ class Webhook:
     registered_at: datetime | None = None
     unregistered_at: datetime | None = None
 
-    @cached_property
+    @property
     def identity(self) -> Identity:
         """The subscription that it is."""
-        return Identity(canonical_url(self.url), self.webhook_type.in_upper_case, self.method.in_upper_case)
+        return Identity(canonical_url(self.url), self.webhook_type, self.method)
 
     @property
     def spec(self) -> WebhookSpec:

@@ -59,7 +59,7 @@ def test_every_listed_event_is_read_as_itself(converter: Converter, event: Webho
     assert event is converter.structure({**DATA, "webhookType": event.value}, Webhook).webhook_type
 
 
-@pytest.mark.parametrize("text", ["NEW_EVENT", "create_order", "", "\ud800", "CREATE_ORDER "])
+@pytest.mark.parametrize("text", ["NEW_EVENT", "", "\ud800", "CREATE_ORDER "])
 def test_unknown_events_and_methods_are_kept(converter: Converter, text: str) -> None:
     """As unlisted values of the same text."""
     webhook = converter.structure({**DATA, "webhookType": text, "method": text}, Webhook)
