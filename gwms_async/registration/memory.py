@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from attrs import define
+
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .snapshot import Snapshot
@@ -14,6 +16,25 @@ READ_LAG = 6.0
 """Seconds for which `get` may not show a write yet: a gateway may read from replicas."""
 
 
+@define(eq=False, repr=False)
+class _Write:
+    """The last write of a webhook.
+
+    Args:
+        at: When it was, in monotonic seconds.
+        webhook: As the gateway answered; None if it was deleted.
+        is_open: Whether a registration created it and no closing list has decided it yet.
+        is_direct: Whether `Webhooks.create` created it.
+        identity: By which it is found; None if it is not yet.
+    """
+
+    at: float
+    webhook: Webhook | None
+    is_open: bool
+    is_direct: bool
+    identity: Identity | None = None
+
+
 class Memory:
     """The writes of one e-shop's webhooks, by id, for 60 seconds each.
 
@@ -21,116 +42,103 @@ class Memory:
         clock: Its time.
     """
 
-    # Plain values by id, for a bulk registration would make one more object of each write. Measured: benchmarks/README.
-
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._written: OrderedDict[int, float] = OrderedDict()  # monotonic seconds of the last write, oldest first
-        self._webhooks: dict[int, Webhook] = {}  # as the gateway answered; deleted ones are not among them
-        self._open: set[int] = set()
-        self._direct: set[int] = set()
+        self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
-        self._identities: dict[int, Identity] = {}  # of those in `_ids`
-        self._unindexed: set[int] = set()
+        self._unindexed: dict[int, Webhook] = {}
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
-        self.note_changed(webhook)
-        self._direct.add(webhook.id)
+        self._note(webhook.id, webhook, is_direct=True)
+        self._unindexed[webhook.id] = webhook
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
-        self._note(webhook)
-        self._direct.discard(webhook.id)  # ids may be given again
-        self._open.add(webhook.id)
+        self._note(webhook.id, webhook, is_open=True)
         self._index(webhook.id, spec.identity if same_identity(webhook, spec) else webhook.identity)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
-        self._note(webhook)
-        self._unindexed.add(webhook.id)
+        before = self._writes.get(webhook.id)
+        is_open, is_direct = (before.is_open, before.is_direct) if before else (False, False)
+        self._note(webhook.id, webhook, is_open=is_open, is_direct=is_direct)
+        self._unindexed[webhook.id] = webhook
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook does not exist any longer."""
-        self._start(webhook_id)
-        self._open.discard(webhook_id)
-        self._direct.discard(webhook_id)
+        self._note(webhook_id, None)
 
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
-        self._open.discard(webhook_id)
+        if write := self._writes.get(webhook_id):
+            write.is_open = False
 
     def is_open(self, webhook_id: int) -> bool:
         """Return whether a registration created it and no closing list has decided it yet."""
-        self.forget()
-        return webhook_id in self._open
+        write = self._last(webhook_id)
+        return write is not None and write.is_open
 
     def is_direct(self, webhook_id: int) -> bool:
         """Return whether `Webhooks.create` created it."""
-        self.forget()
-        return webhook_id in self._direct
+        write = self._last(webhook_id)
+        return write is not None and write.is_direct
 
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
-        self.forget()
-        return webhook_id in self._written and webhook_id not in self._webhooks
+        write = self._last(webhook_id)
+        return write is not None and write.webhook is None
 
     def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
-        written_at = self._written.get(webhook_id)
-        if written_at is None or self._clock.monotonic() - written_at >= READ_LAG:
+        write = self._writes.get(webhook_id)
+        if write is None or self._clock.monotonic() - write.at >= READ_LAG:
             return False
-        return exists is not (webhook_id in self._webhooks)
+        return exists is not (write.webhook is not None)
 
     def disputed(self, identity: Identity, snapshot: Snapshot) -> list[int]:
         """Return the ids of an identity about which a list disagrees with what this client wrote."""
         self.forget()
         self._index_all()
         listed, written = snapshot.copies(identity), self._ids.get(identity, ())
-        wrong = [
-            webhook.id
-            for webhook in listed
-            if webhook.id in self._written and not _agree(self._webhooks.get(webhook.id), webhook)
-        ]
-        return wrong + [number for number in written if all(webhook.id != number for webhook in listed)]
+        wrong = [copy.id for copy in listed if (write := self._writes.get(copy.id)) and not _agree(write.webhook, copy)]
+        return wrong + [number for number in written if all(copy.id != number for copy in listed)]
 
     def forget(self) -> None:
         """Drop the writes that are too old."""
         oldest_kept = self._clock.monotonic() - REMEMBERED
-        while self._written:
-            webhook_id = next(iter(self._written))
-            if self._written[webhook_id] >= oldest_kept:
+        while self._writes:
+            webhook_id = next(iter(self._writes))
+            if self._writes[webhook_id].at >= oldest_kept:
                 return
             self._drop(webhook_id)
-            self._open.discard(webhook_id)
-            self._direct.discard(webhook_id)
 
-    def _note(self, webhook: Webhook) -> None:
-        self._start(webhook.id)
-        self._webhooks[webhook.id] = webhook
+    def _last(self, webhook_id: int) -> _Write | None:
+        self.forget()
+        return self._writes.get(webhook_id)
 
-    def _start(self, webhook_id: int) -> None:
+    def _note(
+        self, webhook_id: int, webhook: Webhook | None, *, is_open: bool = False, is_direct: bool = False
+    ) -> None:
         """Begin the 60 seconds of a write; what was known of the webhook before is dropped."""
         self.forget()
-        if webhook_id in self._written:
+        if webhook_id in self._writes:
             self._drop(webhook_id)
-        self._written[webhook_id] = self._clock.monotonic()
+        self._writes[webhook_id] = _Write(self._clock.monotonic(), webhook, is_open, is_direct)
 
     def _index_all(self) -> None:
         # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.
-        for number in self._unindexed:
-            self._index(number, self._webhooks[number].identity)
+        for number, webhook in self._unindexed.items():
+            self._index(number, webhook.identity)
         self._unindexed.clear()
 
     def _index(self, webhook_id: int, identity: Identity) -> None:
-        self._identities[webhook_id] = identity
+        self._writes[webhook_id].identity = identity
         self._ids[identity] = (*self._ids.get(identity, ()), webhook_id)
 
     def _drop(self, webhook_id: int) -> None:
-        del self._written[webhook_id]
-        self._webhooks.pop(webhook_id, None)
-        self._unindexed.discard(webhook_id)
-        identity = self._identities.pop(webhook_id, None)
+        identity = self._writes.pop(webhook_id).identity
+        self._unindexed.pop(webhook_id, None)
         if identity is None:
             return
         ids = tuple(number for number in self._ids.pop(identity) if number != webhook_id)

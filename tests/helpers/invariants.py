@@ -430,7 +430,7 @@ def nothing_grew(world: World) -> Iterator[str]:
         yield f"still creating {coordinator._creating}"
     if coordinator.lists._tasks:
         yield f"still listing: {coordinator.lists._tasks}"
-    ages = coordinator.memory._written.values()
+    ages = [write.at for write in coordinator.memory._writes.values()]
     if ages and max(ages) - min(ages) > REMEMBERED:
         yield f"remembers writes of {max(ages) - min(ages)} s"
     doubts = coordinator._doubts.values()

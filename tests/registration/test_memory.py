@@ -67,14 +67,12 @@ def test_a_minute_later_nothing_is_remembered() -> None:
     assert not memory.is_open(1)
     assert memory.is_direct(2)
 
-    assert list(memory._written) == [2]
+    assert list(memory._writes) == [2]
     assert list(memory._ids.values()) == [(2,)]
 
     clock.now += 40
     memory.forget()
-    assert [
-        len(kept) for kept in (memory._written, memory._webhooks, memory._ids, memory._identities, memory._direct)
-    ] == [0] * 5
+    assert [len(kept) for kept in (memory._writes, memory._ids, memory._unindexed)] == [0, 0, 0]
 
 
 def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
