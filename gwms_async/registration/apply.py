@@ -103,7 +103,7 @@ class Deletion:
         try:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
-            if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot):
+            if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity)):
                 found = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)

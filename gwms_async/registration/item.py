@@ -142,7 +142,7 @@ class Item:
 
     async def _decide(self, snapshot: Snapshot) -> None:
         copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
-        if disputed := self.coordinator.memory.disputed(self.spec.identity, snapshot):
+        if disputed := self.coordinator.memory.disputed(self.spec.identity, copies):
             copies = await self._settled(copies, disputed)
         while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
             if self.before is None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 
 from attrs import define
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
-from .snapshot import Snapshot
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
@@ -96,11 +96,16 @@ class Memory:
             return False
         return exists is not (write.webhook is not None)
 
-    def disputed(self, identity: Identity, snapshot: Snapshot) -> list[int]:
-        """Return the ids of an identity about which a list disagrees with what this client wrote."""
+    def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
+        """Return the ids about which a list disagrees with what this client wrote.
+
+        Args:
+            identity: An identity.
+            listed: All its copies in the list.
+        """
         self.forget()
         self._index_all()
-        listed, written = snapshot.copies(identity), self._ids.get(identity, ())
+        written = self._ids.get(identity, ())
         wrong = [copy.id for copy in listed if (write := self._writes.get(copy.id)) and not _agree(write.webhook, copy)]
         return wrong + [number for number in written if all(copy.id != number for copy in listed)]
 

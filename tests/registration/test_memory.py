@@ -28,7 +28,8 @@ def hook(number: int, url: str = "https://shop.example/", *, active: bool = True
 
 def disputed(memory: Memory, *listed: Webhook, of: Webhook | None = None) -> list[int]:
     """Return the ids about which a list and the memory disagree."""
-    return memory.disputed((of or hook(1)).identity, Snapshot.of(0.0, listed))
+    identity = (of or hook(1)).identity
+    return memory.disputed(identity, Snapshot.of(0.0, listed).copies(identity))
 
 
 def test_a_list_that_shows_what_was_written_is_not_disputed() -> None:
