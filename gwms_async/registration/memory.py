@@ -22,14 +22,14 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        webhook: As the gateway answered; None if it was deleted.
+        active: Whether it is active; None if it was deleted.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         identity: By which it is found; None if it is not yet.
     """
 
     at: float
-    webhook: Webhook | None
+    active: bool | None
     is_open: bool
     is_direct: bool
     identity: Identity | None = None
@@ -50,19 +50,19 @@ class Memory:
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
-        self._note(webhook.id, webhook, is_direct=True)
+        self._note(webhook.id, webhook.active, is_direct=True)
         self._unindexed[webhook.id] = webhook
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
-        self._note(webhook.id, webhook, is_open=True)
+        self._note(webhook.id, webhook.active, is_open=True)
         self._index(webhook.id, spec.identity if same_identity(webhook, spec) else webhook.identity)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
-        before = self._writes.get(webhook.id)
+        before = self._last(webhook.id)
         is_open, is_direct = (before.is_open, before.is_direct) if before else (False, False)
-        self._note(webhook.id, webhook, is_open=is_open, is_direct=is_direct)
+        self._note(webhook.id, webhook.active, is_open=is_open, is_direct=is_direct)
         self._unindexed[webhook.id] = webhook
 
     def note_deleted(self, webhook_id: int) -> None:
@@ -87,14 +87,14 @@ class Memory:
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
         write = self._last(webhook_id)
-        return write is not None and write.webhook is None
+        return write is not None and write.active is None
 
     def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         write = self._writes.get(webhook_id)
         if write is None or self._clock.monotonic() - write.at >= READ_LAG:
             return False
-        return exists is not (write.webhook is not None)
+        return exists is (write.active is None)
 
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
         """Return the ids about which a list disagrees with what this client wrote.
@@ -105,8 +105,11 @@ class Memory:
         """
         self.forget()
         self._index_all()
-        written = self._ids.get(identity, ())
-        wrong = [copy.id for copy in listed if (write := self._writes.get(copy.id)) and not _agree(write.webhook, copy)]
+        wrong, written = [], self._ids.get(identity, ())
+        for copy in listed:
+            write = self._writes.get(copy.id)
+            if write is not None and (write.active, write.identity) != (copy.active, identity):
+                wrong.append(copy.id)
         return wrong + [number for number in written if all(copy.id != number for copy in listed)]
 
     def forget(self) -> None:
@@ -122,14 +125,12 @@ class Memory:
         self.forget()
         return self._writes.get(webhook_id)
 
-    def _note(
-        self, webhook_id: int, webhook: Webhook | None, *, is_open: bool = False, is_direct: bool = False
-    ) -> None:
+    def _note(self, webhook_id: int, active: bool | None, *, is_open: bool = False, is_direct: bool = False) -> None:
         """Begin the 60 seconds of a write; what was known of the webhook before is dropped."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
-        self._writes[webhook_id] = _Write(self._clock.monotonic(), webhook, is_open, is_direct)
+        self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
 
     def _index_all(self) -> None:
         # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.
@@ -149,7 +150,3 @@ class Memory:
         ids = tuple(number for number in self._ids.pop(identity) if number != webhook_id)
         if ids:
             self._ids[identity] = ids
-
-
-def _agree(written: Webhook | None, listed: Webhook) -> bool:
-    return written is not None and written.active is listed.active and same_identity(written, listed)
