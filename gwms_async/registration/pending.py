@@ -46,9 +46,10 @@ class Pending:
         self._coordinator, self._workers = coordinator, workers
         self._clock, self._concurrency, self._is_stream = coordinator.clock, concurrency, is_stream
         self._take_list, self._on_change = take_list, on_change
-        self._items: list[Item] = []
+        self._new: list[Item] = []  # created, and no list has been looked at since
+        self._others: list[Item] = []
         self._unsettled = 0
-        self._last_create, self._next_own_list = -inf, -inf
+        self._new_due, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None
         self._is_complete = False
         self._wake = asyncio.Event()
@@ -56,13 +57,15 @@ class Pending:
 
     def add(self, item: Item) -> None:
         """Take an item that is in doubt, or was created."""
-        self._items.append(item)
         if item.state in UNSETTLED:
+            self._others.append(item)
             self._unsettled += 1
-        else:
-            self._last_create = self._clock.monotonic()
-        if item.state in UNSETTLED or len(self._items) == 1:
             self._wake.set()
+        else:
+            self._new.append(item)
+            self._new_due = max(self._new_due, item.due, self._clock.monotonic() + _QUIET)
+            if len(self._new) == 1:
+                self._wake.set()
 
     def complete(self) -> None:
         """Note that no further item comes."""
@@ -83,7 +86,7 @@ class Pending:
 
     async def tend(self) -> None:
         """Decide all items; ends when no further item comes and none is left."""
-        while not self._workers.is_stopped and (self._items or not self._is_complete):
+        while not self._workers.is_stopped and (self._new or self._others or not self._is_complete):
             wait = self._next_list() - self._clock.monotonic()
             if self._refreshed is None and wait > 0:
                 await self._sleep(wait)
@@ -96,17 +99,15 @@ class Pending:
     def _next_list(self) -> float:
         """Return when the next list is due, in monotonic seconds."""
         if self._is_complete:
-            unsettled = [item.due for item in self._items if item.state in UNSETTLED]
-            return max(unsettled or [item.due for item in self._items])  # one list for all
-        due = min(map(self._due_beside_work, self._items), default=inf)
+            unsettled = [item.due for item in self._others if item.state in UNSETTLED]
+            return max(unsettled or [item.due for item in (*self._new, *self._others)])  # one list for all
+        due = min([item.due for item in self._others], default=inf)
+        if self._new:
+            due = min(due, self._new_due)
         return due if self._unsettled >= _MOST_IN_DOUBT else max(due, self._next_own_list)
 
-    def _due_beside_work(self, item: Item) -> float:
-        is_new = item.state is State.CREATED and not item.looks and not item.is_watched
-        return max(item.due, self._last_create + _QUIET) if is_new else item.due
-
     async def _decide(self, snapshot: Snapshot) -> None:
-        due = [item for item in self._items if item.due <= snapshot.began_at]
+        due = self._due(snapshot.began_at)
         # Known before any is closed: one that was in doubt is closed later where lists lag, whichever shows that.
         if any(item.doubt is not None for item in due) and hides_some(snapshot, due):
             self._coordinator.note_lag()
@@ -118,15 +119,20 @@ class Pending:
 
     async def _give_up(self, error: Exception) -> None:
         """Go on without the list that failed."""
-        now = self._clock.monotonic()
-        due = [item for item in self._items if item.due <= now]
+        due = self._due(self._clock.monotonic())
         for item in due:
             item.miss(error)
         await self._sort(due)
 
+    def _due(self, now: float) -> list[Item]:
+        return [item for item in (*self._new, *self._others) if item.due <= now]
+
     async def _sort(self, changed: Iterable[Item]) -> None:
-        self._items = [item for item in self._items if item.state is not State.DONE]
-        self._unsettled = sum(item.state in UNSETTLED for item in self._items)
+        left = [item for item in (*self._new, *self._others) if item.state is not State.DONE]
+        self._new = [item for item in left if _is_new(item)]
+        self._others = [item for item in left if not _is_new(item)]
+        self._new_due = max([self._new_due, *(item.due for item in self._new)])
+        self._unsettled = sum(item.state in UNSETTLED for item in self._others)
         self._room.set()
         for item in changed:
             await self._on_change(item)
@@ -149,6 +155,10 @@ class Pending:
         with self._workers.waiting(), suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):
                 await self._wake.wait()
+
+
+def _is_new(item: Item) -> bool:
+    return item.state is State.CREATED and not item.looks and not item.is_watched
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
