@@ -82,7 +82,7 @@ def test_no_other_name_is_public() -> None:
     assert set(gwms_async.__all__) == seen - modules - {"Any", "TYPE_CHECKING", "import_module"}
 
 
-PACKAGES = [gwms_async, receiving, testing, *([fleet] if find_spec("docket") else [])]  # docket is an extra
+PACKAGES = [gwms_async, testing, *([fleet] if find_spec("docket") else [])]  # docket is an extra
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -105,6 +105,12 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         vars(package).pop(name, None)
         assert getattr(package, name) is getattr(import_module(home), name)
         assert name in vars(package)
+
+
+def test_the_names_of_receiving() -> None:
+    """All of them are there, and sorted."""
+    assert receiving.__all__ == sorted(receiving.__all__)
+    assert set(receiving.__all__) <= set(dir(receiving))
 
 
 @pytest.mark.parametrize(
@@ -188,12 +194,20 @@ def test_the_client_is_light() -> None:
 
 
 def test_the_package_is_light() -> None:
-    """Importing it, its public parts, or the pytest plugin, imports no HTTP library."""
-    names = ["gwms_async.fleet", "gwms_async.receiving", "gwms_async.testing", "gwms_async.testing.pytest_plugin"]
+    """Importing it, the fleet, the emulator, or the pytest plugin, imports no HTTP library."""
+    names = ["gwms_async.fleet", "gwms_async.testing", "gwms_async.testing.pytest_plugin"]
     modules = modules_after(f"import gwms_async, pytest, {', '.join(names)}")
 
     assert {"gwms_async", *names} <= modules
     assert not modules & (HEAVY | {"gwms_async.client", "gwms_async.testing.emulator", "click", "filelock"})
+
+
+def test_receiving_needs_no_http_library() -> None:
+    """Only `aiohttp_app` imports one, when it is called."""
+    modules = modules_after("from gwms_async.receiving import *\nassert Receiver and aiohttp_app and asgi_app")
+
+    assert "gwms_async.receiving.web" in modules
+    assert not modules & {"aiohttp", "cattrs", "backoff", "gwms_async.client"}
 
 
 def test_the_fleet_needs_no_engine() -> None:
