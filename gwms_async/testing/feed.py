@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 
 from attrs import define
 
@@ -40,26 +39,23 @@ class Row:
 
 
 class Feed:
-    """The latest rows, as many as its size, and the number of the latest change."""
+    """The latest rows by their ids, as many as its size, oldest first, and the number of the latest change."""
 
     def __init__(self, size: int) -> None:
         self.run = secrets.token_hex(4)
         self.last = 0
         self.figures: Counter[str] = Counter()
         self._last_id = 0
-        self._rows: dict[int, Row] = {}
+        self.rows: dict[int, Row] = {}
         self._size = size
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def add(self, record: Exchange | DeliveryAttempt, delivery: Delivery | None = None) -> Row:
         """Add a row; the oldest one beyond the size is dropped."""
         self.last += 1
         self._last_id += 1
-        row = self._rows[self._last_id] = Row(self._last_id, record, delivery, self.last)
-        if len(self._rows) > self._size:
-            del self._rows[next(iter(self._rows))]
+        row = self.rows[self._last_id] = Row(self._last_id, record, delivery, self.last)
+        if len(self.rows) > self._size:
+            del self.rows[next(iter(self.rows))]
         self.figures["calls" if delivery is None else "deliveries"] += 1
         self.figures["faults"] += row.hit is not None
         return row
@@ -69,11 +65,3 @@ class Feed:
         self.last += 1
         row.changed, row.text = self.last, ""
         self.figures["failed"] += isinstance(row.record, DeliveryAttempt) and row.record.is_failure
-
-    def find(self, row_id: int) -> Row | None:
-        """Return a row, or None if it is not kept."""
-        return self._rows.get(row_id)
-
-    def newest_first(self) -> Iterator[Row]:
-        """Yield the rows, newest first."""
-        return reversed(self._rows.values())

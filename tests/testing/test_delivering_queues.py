@@ -226,7 +226,7 @@ async def test_nothing_is_sent_again_once_it_closes() -> None:
         gateway.add_webhook("https://shop.example/", "UPDATE_ORDER")
         emit(gateway, "A1")
         await gateway.delivered()
-        row = gateway.feed.find(1)
+        row = gateway.feed.rows.get(1)
         assert row is not None
         assert row.delivery is not None
         emit(gateway, "A2")

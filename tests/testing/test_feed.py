@@ -22,8 +22,8 @@ def test_rows_are_numbered_and_bounded() -> None:
     first, second, third = (feed.add(call()) for _ in range(3))
     feed.note(second)
 
-    assert list(feed.newest_first()) == [third, second]
-    assert (feed.find(first.id), feed.find(third.id), len(feed)) == (None, third, 2)
+    assert list(feed.rows.values()) == [second, third]
+    assert (feed.rows.get(first.id), feed.rows.get(third.id), len(feed.rows)) == (None, third, 2)
     assert [row.id for row in (first, second, third)] == [1, 2, 3]
     assert [row.changed for row in (first, second, third)] == [1, 4, 3]
     assert feed.last == 4
@@ -52,7 +52,7 @@ async def test_the_emulator_fills_it(gateway: GwmsEmulator) -> None:
     gateway.delivery_policy = type(gateway.delivery_policy)(repeats=())
     await gateway.delivered()
 
-    attempt, create, login = gateway.feed.newest_first()
+    login, create, attempt = gateway.feed.rows.values()
     assert (login.record, create.record) == tuple(gateway.requests)
     assert attempt.record is gateway.deliveries[0]
     assert attempt.delivery is not None

@@ -67,7 +67,7 @@ class Controls:
             raise ProblemError(400, str(error)) from None
 
     def _send_again(self, fields: Mapping[str, object]) -> Mapping[str, object]:
-        row = self._emulator.feed.find(_field(fields, "row", int))
+        row = self._emulator.feed.rows.get(_field(fields, "row", int))
         if row is None or row.delivery is None:
             raise ProblemError(404, "this delivery is no longer kept")
         self._emulator.send_again(row.delivery)

@@ -41,7 +41,7 @@ class State:
     def rows(self, text: str, since: int) -> Mapping[str, object]:
         """Return the rows changed after change number `since`, and how many rows there are."""
         rows, total = self._view.rows(text, since)
-        return {"rows": rows, "total": total, "kept": len(self.feed)}
+        return {"rows": rows, "total": total, "kept": len(self.feed.rows)}
 
     def figures(self) -> Mapping[str, object]:
         """Return the figures, the switches, the routes of deliveries, and the line at the top."""

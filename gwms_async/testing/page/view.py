@@ -67,23 +67,23 @@ class View:
             text: Words that a row must contain, in any case.
             since: The number of a change; what has not changed after it is left out.
         """
-        feed, words = self._emulator.feed, text.lower().split()
+        kept, words = self._emulator.feed.rows, text.lower().split()
         if not words:
-            newest, total = list(islice(feed.newest_first(), MOST_ROWS)), len(feed)
+            newest, total = list(islice(reversed(kept.values()), MOST_ROWS)), len(kept)
         else:
-            found = [row for row in feed.newest_first() if all(word in self._text(row) for word in words)]
+            found = [row for row in reversed(kept.values()) if all(word in self._text(row) for word in words)]
             newest, total = found[:MOST_ROWS], len(found)
         return [self._summary(row) for row in newest if row.changed > since], total
 
     def details(self, row_id: int) -> Mapping[str, object] | None:
         """Return all about a row, or None if it is not kept."""
-        feed = self._emulator.feed
-        row = feed.find(row_id)
+        kept = self._emulator.feed.rows
+        row = kept.get(row_id)
         if row is None:
             return None
         attempts: list[Row] = []
         if row.delivery is not None:
-            attempts = [one for one in feed.newest_first() if one.delivery is row.delivery][::-1]
+            attempts = [one for one in kept.values() if one.delivery is row.delivery]
         record = row.record
         sections = [
             ("Answer body", _answer(record)),

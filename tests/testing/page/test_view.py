@@ -186,7 +186,7 @@ async def test_what_was_sent_again(gateway: GwmsEmulator) -> None:
     gateway.disturb(Repeat(1))
     gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
     await gateway.delivered()
-    delivery = gateway.feed.find(1).delivery  # type: ignore[union-attr]
+    delivery = gateway.feed.rows[1].delivery
     assert delivery is not None
     gateway.send_again(delivery)
     await gateway.delivered()
