@@ -35,6 +35,7 @@ from .settings import (
     checked_middlewares,
     checked_timeout,
     credentials_problem,
+    is_integer,
 )
 from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
@@ -110,7 +111,7 @@ class GwmsClient:
         max_connections: int = 100,
         telemetry: Telemetry | None = None,
     ) -> None:
-        if isinstance(max_connections, bool) or not isinstance(max_connections, int) or max_connections < 1:
+        if not is_integer(max_connections, 1):
             raise ConfigurationError(f"max_connections must be an integer of 1 or more; got {max_connections!r}")
         check_credentials(credentials)
         check_type("retry", retry, RetryPolicy, hint=", e.g. RetryPolicy(max_attempts=3)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from math import inf
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -20,23 +21,29 @@ _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|[?#]")
 _NOT_IN_A_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
-def _is_number(value: object, least: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= _MOST
+def is_number(value: object, least: float = -inf, most: float = inf) -> bool:
+    """Return whether a value is a number in a range; True, False and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def is_integer(value: object, least: float = -inf, most: float = inf) -> bool:
+    """Return whether a value is an integer in a range; True and False are none."""
+    return isinstance(value, int) and is_number(value, least, most)
 
 
 def _check_positive(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not _is_number(value, 0) or value == 0:
+    if not is_number(value, 0, _MOST) or value == 0:
         raise ConfigurationError(f"{attribute.name} must be a number above 0; got {_shown(value)}")
 
 
 def _check_not_negative(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not _is_number(value, 0):
+    if not is_number(value, 0, _MOST):
         raise ConfigurationError(f"{attribute.name} must be a number of 0 or more; got {_shown(value)}")
 
 
 def _integer_from(least: int) -> Callable[[object, Attribute[Any], object], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not _is_number(value, least) or not isinstance(value, int):
+        if not is_integer(value, least, _MOST):
             raise ConfigurationError(f"{attribute.name} must be an integer of {least} or more; got {_shown(value)}")
 
     return check
@@ -175,7 +182,7 @@ def checked_timeout(timeout: Timeout | float) -> Timeout:
     """
     if isinstance(timeout, Timeout):
         return timeout
-    if not _is_number(timeout, 0) or not timeout:
+    if not is_number(timeout, 0, _MOST) or not timeout:
         raise ConfigurationError(f"timeout must be a Timeout or a number of seconds above 0; got {_shown(timeout)}")
     return Timeout(total=timeout)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from math import inf, nan
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
 from gwms_async import PRODUCTION, ConfigurationError, Credentials, GwmsClient, RetryPolicy, Timeout
-from gwms_async.settings import check_credentials, checked_base_url, credentials_problem
+from gwms_async.settings import check_credentials, checked_base_url, credentials_problem, is_integer, is_number
 
 PASSWORD, KEY = "hunter2-hunter2", "shop-key-4711"
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -279,3 +280,11 @@ def test_numbers_beyond_all_measure() -> None:
         Timeout(connect=10**400)
     with pytest.raises(ConfigurationError, match="integer"):
         RetryPolicy(budget=1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0, -5, 10**400, 2.5, -inf, True, nan, "5", None])
+def test_what_are_numbers(value: object) -> None:
+    """Of any size, unless there is a range."""
+    assert is_number(value) is (value in {0, -5, 10**400, 2.5, -inf} and value is not True)
+    assert is_integer(value) is (is_number(value) and isinstance(value, int))
+    assert is_number(value, 0, 5) is (value in {0, 2.5})

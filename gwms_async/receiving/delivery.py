@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from attrs import field, frozen
 
 from ..models import HttpMethod, WebhookType
+from ..settings import is_integer
 from ..wire.parsing import parse_with_json
 
 _KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
@@ -91,6 +92,6 @@ def id_in(data: Any, event_type: WebhookType) -> str:
             if value and isinstance(value, str):
                 # JSON may contain half a character.
                 return value if value.isascii() else value.encode("utf-8", "replace").decode()
-            if isinstance(value, int) and not isinstance(value, bool):
+            if is_integer(value):
                 return str(value)
     return ""

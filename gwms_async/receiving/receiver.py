@@ -17,6 +17,7 @@ from ..errors import ConfigurationError, without_frames
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..registration.checks import is_async
 from ..registration.report import Report
+from ..settings import is_number
 from .take import BODIES_IN_FLIGHT, Answer, DeliveryHandler, Intake, Read
 from .urls import Urls, checked_base, checked_label, is_ours, secret_problem
 from .watch import OnLapse, Round, Watch
@@ -214,5 +215,5 @@ def _takes_one_argument(function: Callable[..., object]) -> bool:
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+    if not is_number(value, least, most):
         raise ConfigurationError(f"{name} must be a number from {least:,} to {most:,}; got {value!r}")

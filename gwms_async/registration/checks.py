@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from math import isnan
+from math import inf
+
+from ..settings import is_integer
+from ..wire.parsing import finite_number
 
 
 def check_iterable(specs: object, *kinds: type) -> None:
@@ -14,14 +17,13 @@ def check_iterable(specs: object, *kinds: type) -> None:
 
 def check_concurrency(concurrency: object) -> None:
     """Raise `ValueError` unless it is an integer of 1 or more."""
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+    if not is_integer(concurrency, 1):
         raise ValueError(f"concurrency must be an integer of 1 or more; got {concurrency!r}")
 
 
 def check_deadline(deadline: object) -> None:
     """Raise `ValueError` unless it is None or a number of seconds."""
-    is_number = isinstance(deadline, int | float) and not isinstance(deadline, bool) and not isnan(deadline)
-    if deadline is not None and not is_number:
+    if deadline not in (None, inf, -inf) and finite_number(deadline) is None:
         raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r}")
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from ..chain import Call, Request
 from ..models import WebhookSpec, check_is_spec, check_url
 from ..redaction import redacted
+from ..settings import is_integer
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -109,7 +110,7 @@ def _request(method: str, path: str, call: Call, body: bytes | None = None) -> R
 
 
 def _path(webhook_id: object) -> str:
-    if isinstance(webhook_id, bool) or not isinstance(webhook_id, int):
+    if not is_integer(webhook_id):
         hint = "; was `await` forgotten?" if inspect.isawaitable(webhook_id) else ""
         raise ValueError(f"expected a Webhook or its id, an integer; got {redacted(repr(webhook_id))[:200]}{hint}")
     return f"/webhooks/{webhook_id}"
