@@ -20,8 +20,6 @@ def decode(content: bytes) -> Token | None:
     except (ValueError, RecursionError):
         return None
     match found:
-        case {"value": str(value), "expires_at": None}:
-            return Token(value)
-        case {"value": str(value), "expires_at": expires_at} if finite_number(expires_at) is not None:
-            return Token(value, expires_at)
+        case {"value": str(value), "expires_at": expiry} if expiry is None or finite_number(expiry) is not None:
+            return Token(value, expiry)
     return None
