@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from io import BytesIO
 
 from attrs import frozen
 
@@ -70,27 +71,23 @@ class Intake:
             return Answer(405, (("Allow", "GET, POST"),))
         endpoint, before, after = match
         raw_path = f"{redacted(before)}gw1-***{redacted(after)}"  # so that no frame keeps the token
-        parts: list[bytes] = []
+        body = BytesIO()
         self.in_flight += 1
         try:
-            refusal = await self._read(read, parts) if known is _POST else None
-            taken = refusal or self._delivery(endpoint, known, raw_path, after, b"".join(parts))
+            refusal = await self._read(read, body) if known is _POST else None
+            taken = refusal or self._delivery(endpoint, known, raw_path, after, body.getvalue())
             return taken if isinstance(taken, Answer) else await self._handle(taken)
         finally:
             self.in_flight -= 1
-            for part in parts:
-                self._bytes -= len(part)
+            self._bytes -= body.tell()
 
-    async def _read(self, read: Read, parts: list[bytes]) -> Answer | None:
+    async def _read(self, read: Read, body: BytesIO) -> Answer | None:
         """Read a body; return the refusal, or None if all is well."""
-        size = 0
         try:
             with TimeoutScope(self._slowest, self._clock.monotonic()):
                 while part := await read():
-                    parts.append(part)
-                    size += len(part)
-                    self._bytes += len(part)
-                    if size > self._max_body:
+                    self._bytes += body.write(part)
+                    if body.tell() > self._max_body:
                         return Answer(413)
                     if self._bytes > BODIES_IN_FLIGHT:
                         return Answer(503, (("Retry-After", "5"),))
@@ -98,7 +95,6 @@ class Intake:
             return Answer(408)
         except Exception:  # noqa: BLE001  # servers differ in what they raise
             return Answer(400)
-        parts[:] = [b"".join(parts)]  # kept once, not twice
         return None
 
     def _delivery(
