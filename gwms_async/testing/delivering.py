@@ -173,14 +173,12 @@ class Delivering:
             await session.close()
 
     def _add(self, delivery: Delivery) -> None:
-        key = delivery.webhook.id
-        match delivery.disturbance:
-            case Reorder():
-                self._held[key].append(delivery)
-            case Repeat(n=n):
-                self._enqueue(key, [delivery] * n + self._held.pop(key, []))
-            case _:
-                self._enqueue(key, [delivery, *self._held.pop(key, [])])
+        key, hit = delivery.webhook.id, delivery.disturbance
+        if isinstance(hit, Reorder):
+            self._held[key].append(delivery)
+        else:
+            times = hit.n if isinstance(hit, Repeat) else 1
+            self._enqueue(key, [delivery] * times + self._held.pop(key, []))
 
     def _enqueue(self, key: int, deliveries: Iterable[Delivery]) -> None:
         self._due[key].extend(deliveries)
