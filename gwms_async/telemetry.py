@@ -22,7 +22,6 @@ Attributes = dict[str, str | int]
 
 _NAME = "gwms_async"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # prescribed, in seconds
-_STATUS = "http.response.status_code"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 # It has no public name, but instrumentations of HTTP clients read it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
@@ -100,7 +99,7 @@ class OpenTelemetry:
             error = type(raised).__name__
             raise
         else:
-            facts = {_STATUS: response.status}
+            facts = {"http.response.status_code": response.status}
             dimensions = dimensions | facts
             if response.status >= 400:
                 error = str(response.status)
