@@ -137,6 +137,28 @@ class Coordinator:
                 return webhook
             await self.clock.sleep(_AGAIN)
 
+    async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
+        """Return whether a webhook is gone that was listed, and whose (de)activation was answered 404.
+
+        One that was listed inactive may be only a trace, and counts as gone. One that was listed active is looked at,
+        for six seconds where it is there: replicas may lag, and a gateway may lack the operation.
+
+        Args:
+            webhook: The webhook, as it was listed.
+            api: Returns the operations, for one more call.
+
+        Raises:
+            GwmsError: It could not be read, or another one was answered.
+        """
+        if not webhook.active:
+            return True
+        patience_ends_at = self.clock.monotonic() + READ_LAG
+        while _is_there(await self._get(webhook.id, api), webhook):
+            if self.clock.monotonic() >= patience_ends_at:
+                return False
+            await self.clock.sleep(_AGAIN)
+        return True
+
     async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
         """Delete a webhook, and look whether it is gone; it may have been before.
 
@@ -225,5 +247,5 @@ class Coordinator:
             del self._doubts[oldest]
 
 
-def _is_there(found: Webhook | None, spec: WebhookSpec) -> bool:
-    return found is not None and same_identity(found, spec) and not is_tombstone(found)
+def _is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> bool:
+    return found is not None and same_identity(found, wanted) and not is_tombstone(found)

@@ -182,10 +182,10 @@ class Item:
                 status = OutcomeStatus.UPDATED if self.doubt is None else status
                 try:
                     adopted = await self.switched(webhook)
-                except NotFoundError:
-                    self.gone |= {webhook.id}
-                    continue
                 except GwmsError as error:
+                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.api):
+                        self.gone |= {webhook.id}
+                        continue
                     self._fail(webhook, error)
                     return True
             self._finish_adopting(status, adopted, copies)

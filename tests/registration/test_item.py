@@ -109,6 +109,47 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("get_lag", [0.0, 2.0])
+def test_what_is_gone_before_it_is_deactivated_is_created_anew(get_lag: float) -> None:
+    """Also where `get` shows it for a while: replicas may lag."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=False)
+        gateway.add(evolve(spec, active=True))
+        await asyncio.sleep(3)
+
+        def vanished() -> Exception:
+            del gateway.webhooks[1]
+            gateway.changed()
+            return not_there()
+
+        gateway.fail("deactivate", Fault(vanished))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert S.CREATED is outcome.status
+        assert list(gateway.webhooks) == [2]
+
+    virtual_loop.run(main())
+
+
+def test_what_cannot_be_deactivated_but_is_there_is_not_created_beside_it() -> None:
+    """A gateway without that route answers 404: the webhook exists, and delivers."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=False)
+        gateway.add(evolve(spec, active=True))
+        gateway.memories.add(1)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.FAILED, gateway.webhooks[1])
+        assert isinstance(outcome.error, NotFoundError)
+        assert gateway.count("create") == 0
+
+    virtual_loop.run(main())
+
+
 @pytest.mark.parametrize("commits_after", [None, 0, 0.4, 0.9, 1.5, 2.5])
 def test_a_lost_answer_is_settled_with_exactly_one(commits_after: float | None) -> None:
     """Carried out or not, at once or late: there is one in the end, and the outcome names it."""
@@ -479,8 +520,13 @@ def test_a_shared_create_that_has_vanished_is_created_again() -> None:
         gateway = FakeGateway(latency=0.02)
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(takes=1.0))
-        gateway.fail("deactivate", Fault(not_there))
 
+
+        def vanished() -> Exception:
+            gateway.webhooks.clear()
+            return not_there()
+
+        gateway.fail("deactivate", Fault(vanished))
         first = asyncio.create_task(register(coordinator, specs(1)))
         await asyncio.sleep(0.001)
         second = await register(coordinator, specs(1, active=False))
