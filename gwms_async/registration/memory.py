@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
-from .snapshot import Snapshot
+from .snapshot import Snapshot, is_dubious
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
@@ -32,6 +32,7 @@ class Memory:
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._identities: dict[int, Identity] = {}  # of those in `_ids`
         self._unindexed: set[int] = set()
+        self._uncertain: set[int] = set()
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
@@ -56,6 +57,15 @@ class Memory:
         self._open.discard(webhook_id)
         self._direct.discard(webhook_id)
 
+    def note_uncertain(self, webhook_id: int) -> None:
+        """Remember a write that may or may not have been carried out: until 60 seconds later, only `get` tells."""
+        known = self._webhooks.get(webhook_id)
+        if known is None:
+            self._start(webhook_id)
+        else:
+            self.note_changed(known)
+        self._uncertain.add(webhook_id)
+
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
         self._open.discard(webhook_id)
@@ -73,25 +83,23 @@ class Memory:
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
         self.forget()
-        return webhook_id in self._written and webhook_id not in self._webhooks
+        return webhook_id in self._written and webhook_id not in self._webhooks and webhook_id not in self._uncertain
 
     def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         written_at = self._written.get(webhook_id)
         if written_at is None or self._clock.monotonic() - written_at >= READ_LAG:
             return False
+        if webhook_id in self._uncertain:
+            return exists  # it may be as it was before the write
         return exists is not (webhook_id in self._webhooks)
 
     def disputed(self, identity: Identity, snapshot: Snapshot) -> list[int]:
-        """Return the ids of an identity about which a list disagrees with what this client wrote."""
+        """Return the ids of an identity about which a list disagrees with what this client wrote, or with itself."""
         self.forget()
         self._index_all()
         listed, written = snapshot.copies(identity), self._ids.get(identity, ())
-        wrong = [
-            webhook.id
-            for webhook in listed
-            if webhook.id in self._written and not _agree(self._webhooks.get(webhook.id), webhook)
-        ]
+        wrong = [webhook.id for webhook in listed if self._is_disputed(webhook)]
         return wrong + [number for number in written if all(webhook.id != number for webhook in listed)]
 
     def forget(self) -> None:
@@ -104,6 +112,11 @@ class Memory:
             self._drop(webhook_id)
             self._open.discard(webhook_id)
             self._direct.discard(webhook_id)
+
+    def _is_disputed(self, listed: Webhook) -> bool:
+        if listed.id not in self._written:
+            return is_dubious(listed)
+        return listed.id in self._uncertain or not _agree(self._webhooks.get(listed.id), listed)
 
     def _note(self, webhook: Webhook) -> None:
         self._start(webhook.id)
@@ -130,6 +143,7 @@ class Memory:
         del self._written[webhook_id]
         self._webhooks.pop(webhook_id, None)
         self._unindexed.discard(webhook_id)
+        self._uncertain.discard(webhook_id)
         identity = self._identities.pop(webhook_id, None)
         if identity is None:
             return

@@ -70,6 +70,13 @@ def is_tombstone(webhook: Webhook) -> bool:
     return not webhook.active and webhook.unregistered_at is not None
 
 
+def is_dubious(webhook: Webhook) -> bool:
+    """Return whether it contradicts itself: active, and unregistered since it was registered."""
+    registered_at, unregistered_at = webhook.registered_at, webhook.unregistered_at
+    is_over = unregistered_at is not None and (registered_at is None or registered_at <= unregistered_at)
+    return is_over and webhook.active
+
+
 def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:
     """Sort the copies of one webhook, the one to adopt first.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
@@ -105,6 +106,26 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=2) == outcome
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) -> None:
+    """It may be only the trace of a webhook that was deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(spec)
+        gateway.stale = [evolve(webhook, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))]
+        if not is_there:
+            gateway.webhooks.clear()
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is (S.EXISTING if is_there else S.CREATED)
+        assert outcome.webhook in gateway.webhooks.values()
+        assert gateway.count("get") == 1
 
     virtual_loop.run(main())
 
