@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import lost_track, misspelt
+from .reasons import left_out, lost_track, misspelt
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -77,7 +77,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
     if keep is not None:
-        return await _keep(item, keep, copies, hidden, snapshot.get(keep.id))
+        return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
         return _later(item)
     if item.own:
@@ -122,7 +122,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 
 
 async def _keep(
-    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], listed: Webhook | None
+    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
@@ -131,8 +131,9 @@ async def _keep(
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status = _status(item, keep)
-    # By its id it is as it was created, and lists show something else: a later run decides by lists.
-    error: Exception | None = None if listed is None else misspelt(listed, item.spec)
+    # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
+    listed, error = snapshot.get(keep.id), None
+    error = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)

@@ -49,6 +49,21 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
+def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
+    """Return the error of a webhook that no list has shown, although the last one shows a later one; None if none does.
+
+    Args:
+        webhook: The webhook, as `get` shows it.
+        highest_id: The highest id that the last list shows.
+    """
+    if highest_id is None or highest_id < webhook.id:
+        return None  # lists lag
+    return GwmsError(
+        f"webhook {webhook.id} exists, and lists show later ones, up to {highest_id}, but not this one: they seem to be "
+        "incomplete, and a later run would create it again. Ask Skladon for the whole list"
+    )
+
+
 def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
     """Return the error of a spec none of whose webhooks is there as it was created.
 

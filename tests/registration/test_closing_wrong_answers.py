@@ -225,6 +225,29 @@ def test_lists_that_cut_urls() -> None:
     run(main)
 
 
+class Newest(FakeGateway):
+    """Lists the newest three webhooks, without a word about the others."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[-3:]
+
+
+def test_lists_that_leave_out_the_older_webhooks() -> None:
+    """A later run would create these again: the report says so."""
+
+    async def main() -> None:
+        gateway = Newest()
+
+        outcomes = await register(gateway.coordinator(), *specs(5))
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
+        assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
+        assert "webhook 1 exists, and lists show later ones, up to 5, but not this one" in str(outcomes[0].error)
+
+    run(main)
+
+
 @pytest.mark.parametrize("both", [False, True])
 def test_a_list_that_contradicts_itself(both: bool) -> None:
     """It shows an id as two webhooks, so that either may be there: nothing is created."""

@@ -160,7 +160,7 @@ def test_what_cannot_be_deactivated_but_is_there_is_not_created_beside_it() -> N
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1, active=False)
         gateway.add(evolve(spec, active=True))
-        gateway.memories.add(1)
+        gateway.fail("deactivate", Fault(not_there))
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.reasons import cut_short, lost_track, misspelt, not_closed, not_switched, replaced
+from gwms_async.registration.reasons import cut_short, left_out, lost_track, misspelt, not_closed, not_switched, replaced
 
 SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
 ASKED = "'https://shop.example/a' on CREATE_ORDER by POST"
@@ -39,6 +39,13 @@ def test_what_is_there_no_longer() -> None:
     """It was deleted, or is stored as something else."""
     assert str(lost_track(SPEC, None)) == "somebody has deleted it: run again"
     assert str(lost_track(SPEC, webhook("https://shop.example/b"))).endswith("unless somebody has changed it")
+
+
+def test_what_lists_leave_out() -> None:
+    """They show later webhooks; where they do not, they may lag."""
+    assert left_out(webhook(SPEC.url), None) is None
+    assert left_out(webhook(SPEC.url), 6) is None
+    assert "webhook 7 exists, and lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
 
 
 def test_errors_that_leave_a_doubt() -> None:
