@@ -20,9 +20,15 @@ def check_concurrency(concurrency: object) -> None:
 
 def check_deadline(deadline: object) -> None:
     """Raise `ValueError` unless it is None or a number of seconds."""
-    is_number = isinstance(deadline, int | float) and not isinstance(deadline, bool) and not isnan(deadline)
-    if deadline is not None and not is_number:
-        raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r}")
+    if deadline is not None and not _is_time(deadline):
+        raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r:.50}")
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and not isnan(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def check_function(name: str, function: object) -> None:
