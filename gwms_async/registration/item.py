@@ -281,8 +281,7 @@ class Item:
         Raises:
             GwmsError: It failed, had no effect, or was answered with another webhook.
         """
-        api = self.api()
-        switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
+        switched = await self.coordinator.switch(webhook.id, self.api, active=self.spec.active)
         if switched.id != webhook.id or not same_identity(switched, self.spec):
             raise other_answered(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)

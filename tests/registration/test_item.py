@@ -10,6 +10,7 @@ from attrs import evolve
 
 from gwms_async import (
     ConflictError,
+    DecodeError,
     NotFoundError,
     Outcome,
     OutcomeStatus,
@@ -106,6 +107,25 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=2) == outcome
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("commits_after", [None, 0])
+@pytest.mark.parametrize("active", [False, True])
+def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits_after: float | None) -> None:
+    """It is looked at: the contract does not require `data`."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.add(evolve(spec, active=not active))
+        gateway.fail("activate" if active else "deactivate", Fault(lambda: DecodeError("no data"), commits_after))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is (S.FAILED if commits_after is None else S.UPDATED)
+        assert outcome.webhook == gateway.webhooks[1]
+        assert (outcome.error is None) is (gateway.webhooks[1].active is active)
 
     virtual_loop.run(main())
 
