@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
-from ..redaction import escaped
+from ..redaction import escaped, redacted
+
+_LONGEST = 200  # characters of a text of the gateway that are shown
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -103,4 +105,4 @@ def contradictory(one: Webhook, other: Webhook) -> GwmsError:
 
 
 def _described(one: Webhook | WebhookSpec) -> str:
-    return escaped(f"{one.url!r} on {one.webhook_type} by {one.method}")
+    return escaped(f"{redacted(one.url)[:_LONGEST]!r} on {one.webhook_type:.{_LONGEST}} by {one.method:.{_LONGEST}}")

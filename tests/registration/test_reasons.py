@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
 from gwms_async.registration.reasons import cut_short, left_out, lost_track, misspelt, not_closed, not_switched, replaced
 
@@ -26,6 +28,13 @@ def test_another_spelling_shows_both() -> None:
 
     assert text.startswith("webhook 7 was created, but the gateway stores 'https://shop.example/A' on CREATE_ORDER")
     assert ASKED in text
+
+
+def test_what_a_gateway_stores_is_shown_in_short() -> None:
+    """It may be of any length."""
+    found = evolve(webhook(SPEC.url + "/" * 100_000), webhook_type=WebhookType.unlisted("X" * 100_000))
+
+    assert len(str(misspelt(found, SPEC))) < 1000
 
 
 def test_an_id_that_was_another_webhook() -> None:
