@@ -133,7 +133,7 @@ class Coordinator:
         while True:
             webhook = await self._get(webhook_id, api)
             is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
-            if not is_late and not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
+            if not is_late and not self.memory.is_doubtful(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
 
@@ -190,14 +190,13 @@ class Coordinator:
         Raises:
             GwmsError: It could not be deleted, or read, or is still there.
         """
-        lost = await self._send_delete(webhook_id, api)
-        patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook_id, api), spec):
-            if self.clock.monotonic() >= patience_ends_at:
-                raise lost or not_deleted(webhook_id)
-            if lost is not None:
-                lost = await self._send_delete(webhook_id, api)
-            await self.clock.sleep(_AGAIN)
+        try:
+            problem = await self._delete(webhook_id, spec, api)
+        except BaseException:  # among them a cancellation
+            self.memory.note_uncertain(webhook_id)
+            raise
+        if problem is not None:
+            raise problem
         self.memory.note_deleted(webhook_id)
 
     async def close(self) -> None:
@@ -216,6 +215,18 @@ class Coordinator:
         if webhook.id != webhook_id:
             raise other_answered(webhook_id, webhook)
         return webhook
+
+    async def _delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> GwmsError | None:
+        """Delete a webhook, and look until it is gone; return the error of one that is still there."""
+        lost = await self._send_delete(webhook_id, api)
+        patience_ends_at = self.clock.monotonic() + READ_LAG
+        while _is_there(await self._get(webhook_id, api), spec):
+            if self.clock.monotonic() >= patience_ends_at:
+                return lost or not_deleted(webhook_id)
+            if lost is not None:
+                lost = await self._send_delete(webhook_id, api)
+            await self.clock.sleep(_AGAIN)
+        return None
 
     async def _send_delete(self, webhook_id: int, api: Callable[[], WebhookApi]) -> OutcomeUnknownError | None:
         """Send one delete; return the error of one that may or may not have been carried out."""

@@ -85,14 +85,15 @@ class Memory:
         self.forget()
         return webhook_id in self._written and webhook_id not in self._webhooks and webhook_id not in self._uncertain
 
-    def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
+    def is_doubtful(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         written_at = self._written.get(webhook_id)
         if written_at is None or self._clock.monotonic() - written_at >= READ_LAG:
             return False
-        if webhook_id in self._uncertain:
-            return exists  # it may be as it was before the write
-        return exists is not (webhook_id in self._webhooks)
+        written = self._webhooks.get(webhook_id)
+        if found is None or written is None:
+            return found is not written
+        return webhook_id in self._uncertain or not _agree(written, found)
 
     def disputed(self, identity: Identity, snapshot: Snapshot) -> list[int]:
         """Return the ids of an identity about which a list disagrees with what this client wrote, or with itself."""
