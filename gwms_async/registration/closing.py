@@ -128,6 +128,7 @@ async def _keep(
     foreign = [number for number in others if not _is_removable(item, number)]
     # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
     existing = [number for number in hidden if await item.get(number) is not None]
+    unlisted = await _unlisted(item, {keep.id, *hidden, *(copy.id for copy in copies)})
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status = _status(item, keep)
@@ -143,7 +144,7 @@ async def _keep(
     if status is not OutcomeStatus.FAILED:
         for number in excess:
             error = await _remove(item, number) or error
-    _replace(item, status, keep, error, (*removed, *excess, *foreign))
+    _replace(item, status, keep, error, (*removed, *excess, *unlisted, *foreign))
     new = [number for number in foreign if item.before is None or number not in item.before]
     if new and not item.is_watched:
         item.is_watched = True
@@ -151,6 +152,13 @@ async def _keep(
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
     return None
+
+
+async def _unlisted(item: Item, seen: set[int]) -> list[int]:
+    """Return further copies that exist: this client wrote them, and the list may not show that yet."""
+    memory = item.coordinator.memory
+    numbers = [number for number in item.outcome_now().copies if number not in item.gone and number not in seen]
+    return [number for number in numbers if memory.is_written(number) and await item.get(number) is not None]
 
 
 def _counts(item: Item, copy: Webhook) -> bool:

@@ -14,7 +14,7 @@ from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, not_found, refused, specs
 
 S = OutcomeStatus
 
@@ -228,6 +228,29 @@ def test_what_create_made_is_never_deleted() -> None:
         assert list(gateway.webhooks) == [1, 2]
         assert outcome.status is S.RECOVERED
         assert outcome.copies == (2,)
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_create_made_is_named_although_the_closing_list_does_not_show_it(is_there: bool) -> None:
+    """Lists lag; if it is there, it is a copy."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=4.0), specs(1)
+        coordinator = gateway.coordinator()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await register(coordinator, spec)  # it stays open
+        await asyncio.sleep(5)
+        await coordinator.create_direct(spec)
+        if not is_there:
+            gateway.fail("get", Fault(), *[Fault(lambda: not_found(2))] * 10)  # the first one before the closing list
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook) == (S.EXISTING, gateway.webhooks[1])
+        assert outcome.copies == ((2,) if is_there else ())
 
     run(main)
 
