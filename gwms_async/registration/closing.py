@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
@@ -64,7 +64,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         Seconds after which a further list must decide; None if this one has.
     """
     is_last = item.looks >= len(PAUSES)
-    copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
+    copies = [copy for copy in await _copies(item, snapshot) if _counts(item, copy)]
     hidden = _hidden(snapshot, item)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
@@ -83,6 +83,13 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     if item.own:
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
+
+
+async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
+    """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
+    copies, disputed = snapshot.copies(item.spec.identity), item.coordinator.memory.disputed(item.spec.identity, snapshot)
+    others = [number for number in disputed if number not in item.own and number not in item.gone]
+    return sorted(await item.settled(copies, others), key=lambda copy: copy.id) if others else copies
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
@@ -128,7 +135,6 @@ async def _keep(
     foreign = [number for number in others if not _is_removable(item, number)]
     # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
     existing = [number for number in hidden if await item.get(number) is not None]
-    unlisted = await _unlisted(item, {keep.id, *hidden, *(copy.id for copy in copies)})
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status = _status(item, keep)
@@ -144,7 +150,7 @@ async def _keep(
     if status is not OutcomeStatus.FAILED:
         for number in excess:
             error = await _remove(item, number) or error
-    _replace(item, status, keep, error, (*removed, *excess, *unlisted, *foreign))
+    _replace(item, status, keep, error, (*removed, *excess, *foreign))
     new = [number for number in foreign if item.before is None or number not in item.before]
     if new and not item.is_watched:
         item.is_watched = True
@@ -152,13 +158,6 @@ async def _keep(
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
     return None
-
-
-async def _unlisted(item: Item, seen: set[int]) -> list[int]:
-    """Return further copies that exist: this client wrote them, and the list may not show that yet."""
-    memory = item.coordinator.memory
-    numbers = [number for number in item.outcome_now().copies if number not in item.gone and number not in seen]
-    return [number for number in numbers if memory.is_written(number) and await item.get(number) is not None]
 
 
 def _counts(item: Item, copy: Webhook) -> bool:

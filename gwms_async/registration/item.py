@@ -143,7 +143,7 @@ class Item:
     async def _decide(self, snapshot: Snapshot) -> None:
         copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
         if disputed := self.coordinator.memory.disputed(self.spec.identity, snapshot):
-            copies = await self._settled(copies, disputed)
+            copies = await self.settled(copies, disputed)
         while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
             if self.before is None:
                 self.before = tuple([copy.id for copy in copies])
@@ -161,15 +161,6 @@ class Item:
                 await self._accept(webhook, status, snapshot.get(webhook.id))
                 return
             copies = (webhook,)
-
-    async def _settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
-        """Return the copies, those in dispute as they are now."""
-        settled = [copy for copy in copies if copy.id not in disputed]
-        for number in disputed:
-            webhook = await self.get(number)
-            if webhook is not None:
-                settled.append(webhook)
-        return settled
 
     async def _adopt(self, copies: Iterable[Webhook]) -> bool:
         """Adopt the preferred one of the copies; False if there is none."""
@@ -221,6 +212,15 @@ class Item:
     def _fail(self, webhook: Webhook, error: Exception) -> None:
         """End it with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.CREATED)
+
+    async def settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
+        """Return the copies, those in dispute as they are now."""
+        settled = [copy for copy in copies if copy.id not in disputed]
+        for number in disputed:
+            webhook = await self.get(number)
+            if webhook is not None:
+                settled.append(webhook)
+        return settled
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return how it ended, or how it stands where a run was stopped.

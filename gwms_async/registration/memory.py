@@ -85,11 +85,6 @@ class Memory:
         self.forget()
         return webhook_id in self._written and webhook_id not in self._webhooks and webhook_id not in self._uncertain
 
-    def is_written(self, webhook_id: int) -> bool:
-        """Return whether this client created or changed it, and did not delete it."""
-        self.forget()
-        return webhook_id in self._webhooks
-
     def is_doubtful(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         written_at = self._written.get(webhook_id)

@@ -14,7 +14,7 @@ from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, not_found, refused, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
 
 S = OutcomeStatus
 
@@ -232,9 +232,8 @@ def test_what_create_made_is_never_deleted() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("is_there", [False, True])
-def test_what_create_made_is_named_although_the_closing_list_does_not_show_it(is_there: bool) -> None:
-    """Lists lag; if it is there, it is a copy."""
+def test_what_create_made_is_named_although_the_closing_list_does_not_show_it() -> None:
+    """Lists lag."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(list_lag=4.0), specs(1)
@@ -244,13 +243,34 @@ def test_what_create_made_is_named_although_the_closing_list_does_not_show_it(is
                 await register(coordinator, spec)  # it stays open
         await asyncio.sleep(5)
         await coordinator.create_direct(spec)
-        if not is_there:
-            gateway.fail("get", Fault(), *[Fault(lambda: not_found(2))] * 10)  # the first one before the closing list
 
         outcome, _ = await register(coordinator, spec)
 
         assert (outcome.status, outcome.webhook) == (S.EXISTING, gateway.webhooks[1])
-        assert outcome.copies == ((2,) if is_there else ())
+        assert outcome.copies == (2,)
+
+    run(main)
+
+
+def test_what_update_made_a_copy_is_named_although_the_closing_list_does_not_show_it() -> None:
+    """What was adopted at first is a copy of what stays."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(list_lag=4.0), specs(2)
+        coordinator = gateway.coordinator()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await register(coordinator, spec)  # it stays open
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+        gateway.add(other)
+        await asyncio.sleep(7)
+        gateway.webhooks[2] = evolve(gateway.webhooks[2], url=spec.url)
+        gateway.changed()
+        coordinator.memory.note_changed(gateway.webhooks[2])
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
 
     run(main)
 
