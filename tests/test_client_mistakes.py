@@ -144,7 +144,9 @@ async def test_a_middleware_that_forgets_its_response(gateway: GwmsEmulator) -> 
         await handler(request)
 
     async with client(gateway, middlewares=[forgetful]) as gwms:
-        with pytest.raises(ConfigurationError, match=r"^GET /webhooks: the middleware .*forgetful must .*got NoneType$"):
+        with pytest.raises(
+            ConfigurationError, match=r"^GET /webhooks: the middleware .*forgetful must .*got NoneType$"
+        ):
             await gwms.webhooks.register(spec())
         with pytest.raises(OutcomeUnknownError, match="got NoneType"):
             await gwms.webhooks.create(spec())

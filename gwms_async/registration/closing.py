@@ -87,7 +87,10 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
 
 async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
     """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
-    copies, disputed = snapshot.copies(item.spec.identity), item.coordinator.memory.disputed(item.spec.identity, snapshot)
+    copies, disputed = (
+        snapshot.copies(item.spec.identity),
+        item.coordinator.memory.disputed(item.spec.identity, snapshot),
+    )
     others = [number for number in disputed if number not in item.own and number not in item.gone]
     return sorted(await item.settled(copies, others), key=lambda copy: copy.id) if others else copies
 
@@ -139,8 +142,8 @@ async def _keep(
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status = _status(item, keep)
     # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
-    listed, error = snapshot.get(keep.id), None
-    error = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
+    listed = snapshot.get(keep.id)
+    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)

@@ -52,7 +52,7 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
 
 
 def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
-    """Return the error of a webhook that no list has shown, although the last one shows a later one; None if none does.
+    """Return the error of a webhook that no list shows, although the last one shows a later one; None if none does.
 
     Args:
         webhook: The webhook, as `get` shows it.

@@ -125,7 +125,7 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Hand
 
 @pytest.mark.parametrize("readable", [False, True])
 async def test_an_answer_without_a_token_is_an_error(clock: HandClock, readable: bool) -> None:
-    """Where it was a login, further ones might make further tokens: there is a cooldown. For a web page there is none."""
+    """Where it was a login, further ones might make further tokens: there is a cooldown. After a page there is none."""
 
     async def answer(request: Request) -> Response:
         return Response(200, readable=readable, data={"token": 5} if readable else None)

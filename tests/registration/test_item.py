@@ -562,7 +562,6 @@ def test_a_shared_create_that_has_vanished_is_created_again() -> None:
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(takes=1.0))
 
-
         def vanished() -> Exception:
             gateway.webhooks.clear()
             return not_there()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from attrs import evolve
 
 from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.reasons import cut_short, left_out, lost_track, misspelt, not_closed, not_switched, replaced
+from gwms_async.registration.reasons import (
+    cut_short,
+    left_out,
+    lost_track,
+    misspelt,
+    not_closed,
+    not_switched,
+    replaced,
+)
 
 SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
 ASKED = "'https://shop.example/a' on CREATE_ORDER by POST"
