@@ -61,7 +61,7 @@ def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
     if highest_id is None or highest_id < webhook.id:
         return None  # lists lag
     return GwmsError(
-        f"webhook {webhook.id} exists, and lists show later ones, up to {highest_id}, but not this one: they seem to be "
+        f"webhook {webhook.id} exists, and lists show later ones, up to {highest_id}, but not this one: they seem "
         "incomplete, and a later run would create it again. Ask Skladon for the whole list"
     )
 
