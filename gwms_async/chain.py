@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from .errors import DeadlineExceededError, GwmsError, counted
+from .errors import ConfigurationError, DeadlineExceededError, GwmsError, counted
 from .models import WebhookSpec
 from .tokens import ActiveToken
 
@@ -149,6 +149,20 @@ def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:
 
 def _wrap(inner: Handler, middleware: Middleware) -> Handler:
     return lambda request: middleware(request, inner)
+
+
+def checked(middleware: Middleware) -> Middleware:
+    """Return a user's middleware that raises `ConfigurationError` where it returns something other than a response."""
+
+    async def check(request: Request, handler: Handler) -> Response:
+        response: object = await middleware(request, handler)
+        if isinstance(response, Response):
+            return response
+        name, kind = getattr(middleware, "__qualname__", type(middleware).__qualname__), type(response).__name__
+        text = f"{request}: the middleware {name} must return the response of `await handler(request)`; got {kind}"
+        raise ConfigurationError(text)
+
+    return check
 
 
 class CallAborted(Exception):  # noqa: N818  # it carries an error past the middlewares, and is not one

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from .chain import Call, Handler, Request
 from .clock import Clock
@@ -20,6 +20,8 @@ from .registration.report import Outcome, Report
 from .registration.snapshot import unique
 from .registration.stream import register_stream
 from .wire import decoding, requests
+
+T = TypeVar("T")
 
 _logger = logging.getLogger("gwms_async")
 
@@ -107,20 +109,21 @@ class Webhooks(Operations):
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
-        return self._noted(await super().update(webhook, spec))
+        return await self._changed(webhook, lambda operations: operations.update(webhook, spec))
 
     async def activate(self, webhook: int | Webhook) -> Webhook:
         """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
-        return self._noted(await super().activate(webhook))
+        return await self._changed(webhook, lambda operations: operations.activate(webhook))
 
     async def deactivate(self, webhook: int | Webhook) -> Webhook:
         """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
-        return self._noted(await super().deactivate(webhook))
+        return await self._changed(webhook, lambda operations: operations.deactivate(webhook))
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        await self.request(requests.delete_request(_id_of(webhook), Call()))
-        self._coordinator.memory.note_deleted(_id_of(webhook))
+        number, call = _id_of(webhook), Call()
+        await self._write(number, call, self.request(requests.delete_request(number, call)))
+        self._coordinator.memory.note_deleted(number)
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
@@ -254,10 +257,21 @@ class Webhooks(Operations):
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
-    def _noted(self, webhook: Webhook) -> Webhook:
-        """Let registrations know what was written; lists may not show it yet."""
-        self._coordinator.memory.note_changed(webhook)
-        return webhook
+    async def _changed(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
+        """Let registrations know how a webhook was changed; lists may not show it yet."""
+        call = Call()
+        changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)))
+        self._coordinator.memory.note_changed(changed)
+        return changed
+
+    async def _write(self, webhook_id: int, call: Call, write: Awaitable[T]) -> T:
+        """Let registrations know of a write that may have been carried out although it failed."""
+        try:
+            return await write
+        except BaseException as error:  # among them a cancellation
+            if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
+                self._coordinator.memory.note_uncertain(webhook_id)
+            raise
 
     def forget(self) -> None:
         """Drop what was written too long ago to matter."""

@@ -12,7 +12,16 @@ from typing import Any, get_type_hints
 import pytest
 from yarl import URL
 
-from gwms_async import ConfigurationError, Credentials, GwmsClient, RetryPolicy
+from gwms_async import (
+    ConfigurationError,
+    Credentials,
+    GwmsClient,
+    Handler,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    RetryPolicy,
+)
 from gwms_async.client import ClientOptions
 from gwms_async.testing import GwmsEmulator
 from gwms_async.webhooks import Webhooks
@@ -126,6 +135,23 @@ async def test_a_forgotten_await(gateway: GwmsEmulator) -> None:
             gwms.webhooks.register_many([spec()])  # type: ignore[unused-coroutine]
 
     assert gateway.requests == []
+
+
+async def test_a_middleware_that_forgets_its_response(gateway: GwmsEmulator) -> None:
+    """It is named; a create that it sent may have been carried out."""
+
+    async def forgetful(request: Request, handler: Handler) -> Response:  # type: ignore[return]
+        await handler(request)
+
+    async with client(gateway, middlewares=[forgetful]) as gwms:
+        with pytest.raises(
+            ConfigurationError, match=r"^GET /webhooks: the middleware .*forgetful must .*got NoneType$"
+        ):
+            await gwms.webhooks.register(spec())
+        with pytest.raises(OutcomeUnknownError, match="got NoneType"):
+            await gwms.webhooks.create(spec())
+
+    assert len(gateway.webhooks) == 1
 
 
 async def test_what_just_works(gateway: GwmsEmulator) -> None:

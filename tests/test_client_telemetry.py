@@ -56,7 +56,9 @@ async def test_without_telemetry_the_chain_is_as_it_was(gateway: GwmsEmulator) -
 
     assert [end.__func__ for end in ends] == [Session.call] * 2
     assert [type(step) for step in chains[0][:4]] == [Relogin, Backoff, Pace, Authorize]
-    assert chains[0][4:] == [own, gwms._transport]
+    checked_own, transport = chains[0][4:]
+    assert inspect.getclosurevars(checked_own).nonlocals["middleware"] is own
+    assert transport is gwms._transport
     assert [type(step) for step in chains[1]] == [Backoff, Transport]
 
 

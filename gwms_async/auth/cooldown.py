@@ -1,4 +1,4 @@
-"""The pause after a refused login or a rejected API key, during which nothing is sent."""
+"""The pause after a refused login or a rejected API key, or that a gateway asks for, during which nothing is sent."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ class Cooldown:
         """Start a pause at `now` (monotonic seconds); until it is over, calls get `error`."""
         self.seconds = self.next_seconds
         self.until, self.error = now + self.seconds, error
+
+    def hold(self, now: float, seconds: float, error: GwmsError) -> None:
+        """Start a pause that the gateway asks for, of a quarter of an hour at most; it lengthens no later one."""
+        self.until, self.error = now + min(seconds, _LONGEST), error
 
     def end(self) -> None:
         """End the pause and forget the refusals before it."""

@@ -6,7 +6,7 @@ import logging
 
 from ..chain import Handler, Response
 from ..clock import Clock
-from ..errors import ApiError, LoginError
+from ..errors import ApiError, DecodeError, LoginError
 from ..settings import CredentialsLike
 from ..tokens import ActiveToken, Token, TokenStore
 from ..wire import decoding, requests
@@ -33,7 +33,7 @@ class TokenSource:
 
     Attributes:
         account: The account in logs: a name that says nothing about its owner.
-        cooldown: The pause after a refused login.
+        cooldown: The pause after a login that was refused, throttled, or gave no token.
     """
 
     def __init__(
@@ -97,12 +97,22 @@ class TokenSource:
         except ApiError as error:
             answer = error
         else:
-            token = self._activate(response, after_refusal=after_refusal)
-            self.cooldown.end()
-            return token
+            return self._accept(response, after_refusal=after_refusal)
         if answer.status in _REFUSALS:
             raise self._refuse(answer)
+        if answer.retry_after:
+            self.cooldown.hold(self._clock.monotonic(), answer.retry_after, answer.fresh())
         raise _not_found(answer) if answer.status in _NO_LOGIN else answer
+
+    def _accept(self, response: Response, *, after_refusal: bool) -> ActiveToken:
+        try:
+            token = self._activate(response, after_refusal=after_refusal)
+        except DecodeError as error:
+            if response.readable:  # it was a login: each further one might make one more token that we cannot read
+                self.cooldown.begin(self._clock.monotonic(), error.fresh())
+            raise
+        self.cooldown.end()
+        return token
 
     def _refuse(self, answer: ApiError) -> LoginError:
         """Start the cooldown, and return its error."""

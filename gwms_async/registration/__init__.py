@@ -11,6 +11,7 @@ An item is one spec of a run; `item.State` says how far it is:
 | NEW | listed with the same `active`, or with another -> (de)activate | DONE existing, updated |
 | NEW | the same, and one of the copies is open: no closing list has decided it yet | CREATED, as existing |
 | NEW | listed, but its (de)activation is answered 404 | the next copy; none left: as missing |
+| NEW | the same, but it is still there, and active | DONE failed |
 | NEW | list and memory disagree -> get by id | as listed, or as missing |
 | NEW | missing, an earlier create may still be carried out | IN_DOUBT |
 | NEW | missing, another run is creating it -> wait | as that one ends; its webhook: CREATED, as existing |

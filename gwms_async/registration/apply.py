@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 
 from ..chain import Call
 from ..errors import GwmsError, PlanRefusedError
@@ -72,7 +73,7 @@ class Deletion:
     """
 
     def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
-        self.call, self._earlier_attempts = Call(), 0
+        self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
         self._webhook, self._coordinator = webhook, coordinator
         self.refuse("the run ended before")
 
@@ -83,7 +84,7 @@ class Deletion:
 
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
-        self.call.deadline = now
+        self._deadline = self.call.deadline = now
 
     def refuse(self, reason: str) -> None:
         """Leave the webhook as it is."""
@@ -129,7 +130,7 @@ class Deletion:
     def _api(self) -> WebhookApi:
         """Return the operations, for one more call."""
         self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self.call.deadline)
+        self.call = Call(deadline=self._deadline)  # that of a call is shortened to the time that it alone may take
         return self._coordinator.api(self.call)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:

@@ -24,7 +24,7 @@ def check_concurrency(concurrency: object) -> None:
 def check_deadline(deadline: object) -> None:
     """Raise `ValueError` unless it is None or a number of seconds."""
     if deadline not in (None, inf, -inf) and finite_number(deadline) is None:
-        raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r}")
+        raise ValueError(f"deadline must be a number of seconds, or None; got {deadline!r:.50}")
 
 
 def check_function(name: str, function: object) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import lost_track, misspelt
+from .reasons import left_out, lost_track, misspelt
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -64,7 +64,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         Seconds after which a further list must decide; None if this one has.
     """
     is_last = item.looks >= len(PAUSES)
-    copies = [copy for copy in snapshot.copies(item.spec.identity) if _counts(item, copy)]
+    copies = [copy for copy in await _copies(item, snapshot) if _counts(item, copy)]
     hidden = _hidden(snapshot, item)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
@@ -77,12 +77,20 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
     if keep is not None:
-        return await _keep(item, keep, copies, hidden, snapshot.get(keep.id))
+        return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
         return _later(item)
     if item.own:
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
+
+
+async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
+    """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
+    copies = snapshot.copies(item.spec.identity)
+    disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
+    others = [number for number in disputed if number not in item.own and number not in item.gone]
+    return sorted(await item.settled(copies, others), key=lambda copy: copy.id) if others else copies
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
@@ -122,7 +130,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 
 
 async def _keep(
-    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], listed: Webhook | None
+    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
@@ -131,8 +139,9 @@ async def _keep(
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone]
     status = _status(item, keep)
-    # By its id it is as it was created, and lists show something else: a later run decides by lists.
-    error: Exception | None = None if listed is None else misspelt(listed, item.spec)
+    # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
+    listed = snapshot.get(keep.id)
+    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import DecodeError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, other_answered
@@ -133,9 +133,49 @@ class Coordinator:
         while True:
             webhook = await self._get(webhook_id, api)
             is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
-            if not is_late and not self.memory.is_doubtful(webhook_id, exists=webhook is not None):
+            if not is_late and not self.memory.is_doubtful(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
+
+    async def switch(self, webhook_id: int, api: Callable[[], WebhookApi], *, active: bool) -> Webhook:
+        """Activate or deactivate a webhook, and return it; read it where the response does not show it (contract).
+
+        Args:
+            webhook_id: Its id.
+            api: Returns the operations, for one more call.
+            active: Whether to activate it.
+
+        Raises:
+            GwmsError: It could not be switched, or read.
+        """
+        operations = api()
+        try:
+            return await (operations.activate if active else operations.deactivate)(webhook_id)
+        except DecodeError:
+            pass
+        return await api().get(webhook_id)
+
+    async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
+        """Return whether a webhook is gone that was listed, and whose (de)activation was answered 404.
+
+        One that was listed inactive may be only a trace, and counts as gone. One that was listed active is looked at,
+        for six seconds where it is there: replicas may lag, and a gateway may lack the operation.
+
+        Args:
+            webhook: The webhook, as it was listed.
+            api: Returns the operations, for one more call.
+
+        Raises:
+            GwmsError: It could not be read, or another one was answered.
+        """
+        if not webhook.active:
+            return True
+        patience_ends_at = self.clock.monotonic() + READ_LAG
+        while _is_there(await self._get(webhook.id, api), webhook):
+            if self.clock.monotonic() >= patience_ends_at:
+                return False
+            await self.clock.sleep(_AGAIN)
+        return True
 
     async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
         """Delete a webhook, and look whether it is gone; it may have been before.
@@ -150,14 +190,13 @@ class Coordinator:
         Raises:
             GwmsError: It could not be deleted, or read, or is still there.
         """
-        lost = await self._send_delete(webhook_id, api)
-        patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook_id, api), spec):
-            if self.clock.monotonic() >= patience_ends_at:
-                raise lost or not_deleted(webhook_id)
-            if lost is not None:
-                lost = await self._send_delete(webhook_id, api)
-            await self.clock.sleep(_AGAIN)
+        try:
+            problem = await self._delete(webhook_id, spec, api)
+        except BaseException:  # among them a cancellation
+            self.memory.note_uncertain(webhook_id)
+            raise
+        if problem is not None:
+            raise problem
         self.memory.note_deleted(webhook_id)
 
     async def close(self) -> None:
@@ -176,6 +215,18 @@ class Coordinator:
         if webhook.id != webhook_id:
             raise other_answered(webhook_id, webhook)
         return webhook
+
+    async def _delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> GwmsError | None:
+        """Delete a webhook, and look until it is gone; return the error of one that is still there."""
+        lost = await self._send_delete(webhook_id, api)
+        patience_ends_at = self.clock.monotonic() + READ_LAG
+        while _is_there(await self._get(webhook_id, api), spec):
+            if self.clock.monotonic() >= patience_ends_at:
+                return lost or not_deleted(webhook_id)
+            if lost is not None:
+                lost = await self._send_delete(webhook_id, api)
+            await self.clock.sleep(_AGAIN)
+        return None
 
     async def _send_delete(self, webhook_id: int, api: Callable[[], WebhookApi]) -> OutcomeUnknownError | None:
         """Send one delete; return the error of one that may or may not have been carried out."""
@@ -225,5 +276,5 @@ class Coordinator:
             del self._doubts[oldest]
 
 
-def _is_there(found: Webhook | None, spec: WebhookSpec) -> bool:
-    return found is not None and same_identity(found, spec) and not is_tombstone(found)
+def _is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> bool:
+    return found is not None and same_identity(found, wanted) and not is_tombstone(found)

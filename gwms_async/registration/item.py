@@ -143,7 +143,7 @@ class Item:
     async def _decide(self, snapshot: Snapshot) -> None:
         copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
         if disputed := self.coordinator.memory.disputed(self.spec.identity, copies):
-            copies = await self._settled(copies, disputed)
+            copies = await self.settled(copies, disputed)
         while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
             if self.before is None:
                 self.before = tuple([copy.id for copy in copies])
@@ -162,15 +162,6 @@ class Item:
                 return
             copies = (webhook,)
 
-    async def _settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
-        """Return the copies, those in dispute as they are now."""
-        settled = [copy for copy in copies if copy.id not in disputed]
-        for number in disputed:
-            webhook = await self.get(number)
-            if webhook is not None:
-                settled.append(webhook)
-        return settled
-
     async def _adopt(self, copies: Iterable[Webhook]) -> bool:
         """Adopt the preferred one of the copies; False if there is none."""
         check_url(self.spec.url)  # a stream's have not been checked, and a gateway may list anything
@@ -182,10 +173,10 @@ class Item:
                 status = OutcomeStatus.UPDATED if self.doubt is None else status
                 try:
                     adopted = await self.switched(webhook)
-                except NotFoundError:
-                    self.gone |= {webhook.id}
-                    continue
                 except GwmsError as error:
+                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.api):
+                        self.gone |= {webhook.id}
+                        continue
                     self._fail(webhook, error)
                     return True
             self._finish_adopting(status, adopted, copies)
@@ -221,6 +212,15 @@ class Item:
     def _fail(self, webhook: Webhook, error: Exception) -> None:
         """End it with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.CREATED)
+
+    async def settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
+        """Return the copies, those in dispute as they are now."""
+        settled = [copy for copy in copies if copy.id not in disputed]
+        for number in disputed:
+            webhook = await self.get(number)
+            if webhook is not None:
+                settled.append(webhook)
+        return settled
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return how it ended, or how it stands where a run was stopped.
@@ -281,8 +281,7 @@ class Item:
         Raises:
             GwmsError: It failed, had no effect, or was answered with another webhook.
         """
-        api = self.api()
-        switched = await (api.activate if self.spec.active else api.deactivate)(webhook.id)
+        switched = await self.coordinator.switch(webhook.id, self.api, active=self.spec.active)
         if switched.id != webhook.id or not same_identity(switched, self.spec):
             raise other_answered(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)

@@ -9,6 +9,7 @@ from attrs import define
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
+from .snapshot import is_dubious
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
@@ -22,10 +23,11 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        active: Whether it is active; None if it was deleted.
+        active: Whether it is active; None if it was deleted, or if that is not known.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         identity: By which it is found; None if it is not yet.
+        is_uncertain: Whether a later write may or may not have been carried out.
     """
 
     at: float
@@ -33,6 +35,11 @@ class _Write:
     is_open: bool
     is_direct: bool
     identity: Identity | None = None
+    is_uncertain: bool = False
+
+    def agrees_with(self, webhook: Webhook) -> bool:
+        """Return whether a webhook is as it was written."""
+        return not self.is_uncertain and (self.active, self.identity) == (webhook.active, webhook.identity)
 
 
 class Memory:
@@ -69,6 +76,12 @@ class Memory:
         """Remember that a webhook does not exist any longer."""
         self._note(webhook_id, None)
 
+    def note_uncertain(self, webhook_id: int) -> None:
+        """Remember a write that may or may not have been carried out: until 60 seconds later, only `get` tells."""
+        write = self._last(webhook_id) or self._note(webhook_id, None)
+        write.at, write.is_uncertain = self._clock.monotonic(), True
+        self._writes.move_to_end(webhook_id)
+
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
         if write := self._writes.get(webhook_id):
@@ -87,17 +100,18 @@ class Memory:
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
         write = self._last(webhook_id)
-        return write is not None and write.active is None
+        return write is not None and write.active is None and not write.is_uncertain
 
-    def is_doubtful(self, webhook_id: int, *, exists: bool) -> bool:
+    def is_doubtful(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
         write = self._writes.get(webhook_id)
         if write is None or self._clock.monotonic() - write.at >= READ_LAG:
             return False
-        return exists is (write.active is None)
+        self._index_all()
+        return write.active is not None if found is None else not write.agrees_with(found)
 
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
-        """Return the ids about which a list disagrees with what this client wrote.
+        """Return the ids about which a list disagrees with what this client wrote, or with itself.
 
         Args:
             identity: An identity.
@@ -105,11 +119,7 @@ class Memory:
         """
         self.forget()
         self._index_all()
-        wrong, written = [], self._ids.get(identity, ())
-        for copy in listed:
-            write = self._writes.get(copy.id)
-            if write is not None and (write.active, write.identity) != (copy.active, identity):
-                wrong.append(copy.id)
+        written, wrong = self._ids.get(identity, ()), [copy.id for copy in listed if self._is_disputed(copy)]
         return wrong + [number for number in written if all(copy.id != number for copy in listed)]
 
     def forget(self) -> None:
@@ -121,16 +131,21 @@ class Memory:
                 return
             self._drop(webhook_id)
 
+    def _is_disputed(self, listed: Webhook) -> bool:
+        write = self._writes.get(listed.id)
+        return is_dubious(listed) if write is None else not write.agrees_with(listed)
+
     def _last(self, webhook_id: int) -> _Write | None:
         self.forget()
         return self._writes.get(webhook_id)
 
-    def _note(self, webhook_id: int, active: bool | None, *, is_open: bool = False, is_direct: bool = False) -> None:
+    def _note(self, webhook_id: int, active: bool | None, *, is_open: bool = False, is_direct: bool = False) -> _Write:
         """Begin the 60 seconds of a write; what was known of the webhook before is dropped."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
-        self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
+        write = self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
+        return write
 
     def _index_all(self) -> None:
         # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.

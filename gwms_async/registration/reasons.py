@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
-from ..redaction import escaped
+from ..redaction import escaped, redacted
+
+_LONGEST = 200  # characters of a text of the gateway that are shown
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -49,6 +51,21 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
+def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
+    """Return the error of a webhook that no list shows, although the last one shows a later one; None if none does.
+
+    Args:
+        webhook: The webhook, as `get` shows it.
+        highest_id: The highest id that the last list shows.
+    """
+    if highest_id is None or highest_id < webhook.id:
+        return None  # lists lag
+    return GwmsError(
+        f"webhook {webhook.id} exists, and lists show later ones, up to {highest_id}, but not this one: they seem "
+        "incomplete, and a later run would create it again. Ask Skladon for the whole list"
+    )
+
+
 def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
     """Return the error of a spec none of whose webhooks is there as it was created.
 
@@ -88,4 +105,4 @@ def contradictory(one: Webhook, other: Webhook) -> GwmsError:
 
 
 def _described(one: Webhook | WebhookSpec) -> str:
-    return escaped(f"{one.url!r} on {one.webhook_type} by {one.method}")
+    return escaped(f"{redacted(one.url)[:_LONGEST]!r} on {one.webhook_type:.{_LONGEST}} by {one.method:.{_LONGEST}}")

@@ -21,12 +21,14 @@ class Snapshot:
         first: The webhook of each identity with the lowest id.
         further: The others, lowest id first; nearly always none.
         by_id: All webhooks by id.
+        highest_id: The highest of them; None if there is none.
     """
 
     began_at: float
     _first: Mapping[Identity, Webhook]
     _further: Mapping[Identity, list[Webhook]]
     _by_id: Mapping[int, Webhook]
+    highest_id: int | None
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
@@ -41,12 +43,13 @@ class Snapshot:
         by_id = {webhook.id: webhook for webhook in webhooks}
         if len(by_id) < len(webhooks):
             _check_repeated(webhooks, by_id)
-        for number in sorted(by_id):
+        ids = sorted(by_id)
+        for number in ids:
             webhook = by_id[number]
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
-        return cls(began_at, first, further, by_id)
+        return cls(began_at, first, further, by_id, ids[-1] if ids else None)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""
@@ -68,6 +71,13 @@ def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -
 def is_tombstone(webhook: Webhook) -> bool:
     """Return whether it may be only the trace of a deleted webhook."""
     return not webhook.active and webhook.unregistered_at is not None
+
+
+def is_dubious(webhook: Webhook) -> bool:
+    """Return whether it contradicts itself: active, and unregistered since it was registered."""
+    registered_at, unregistered_at = webhook.registered_at, webhook.unregistered_at
+    is_over = unregistered_at is not None and (registered_at is None or registered_at <= unregistered_at)
+    return is_over and webhook.active
 
 
 def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]:

@@ -47,6 +47,18 @@ def test_each_further_refusal_doubles_the_pause() -> None:
     assert seconds == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
 
 
+def test_a_pause_that_the_gateway_asks_for() -> None:
+    """It lasts as long as that, within reason, and counts as no refusal."""
+    cooldown = Cooldown()
+
+    cooldown.hold(1000.0, 300.0, ERROR)
+    assert cooldown.is_on(1299.9)
+    assert not cooldown.is_on(1300.0)
+    cooldown.hold(1000.0, 1e9, ERROR)
+
+    assert (cooldown.until, cooldown.next_seconds) == (1900.0, 60.0)
+
+
 def test_what_is_accepted_ends_the_pause() -> None:
     """The next refusal starts from a minute again."""
     cooldown = Cooldown()

@@ -9,15 +9,29 @@ from math import inf
 
 import pytest
 
-from gwms_async import DecodeError, LoginError, MemoryTokenStore, Request, Response, ServerError, Token, TokenStore
+from gwms_async import (
+    ApiError,
+    DecodeError,
+    LoginError,
+    MemoryTokenStore,
+    Request,
+    Response,
+    ServerError,
+    Token,
+    TokenStore,
+)
 from gwms_async.auth.known_keys import ApiKey
+from gwms_async.auth.login import Login
 from gwms_async.chain import Call, CallAborted
+from gwms_async.clock import Clock
 from gwms_async.tokens import ActiveToken
+from gwms_async.wire.envelope import api_error
 
 from ..helpers.login_gateway import (
     EPOCH,
     HandClock,
     LoginGateway,
+    failure_of,
     make_login,
     make_source,
     refused_with,
@@ -109,17 +123,18 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Hand
     assert clock.now + 50 == pytest.approx(token.expires_at, abs=1e-3)
 
 
-async def test_an_answer_without_a_token_is_an_error(clock: HandClock) -> None:
-    """It is not a refusal: there is no cooldown."""
+@pytest.mark.parametrize("readable", [False, True])
+async def test_an_answer_without_a_token_is_an_error(clock: HandClock, readable: bool) -> None:
+    """Where it was a login, further ones might make further tokens: there is a cooldown. After a page there is none."""
 
     async def answer(request: Request) -> Response:
-        return Response(200, data={"token": 5})
+        return Response(200, readable=readable, data={"token": 5} if readable else None)
 
     source = make_source(answer, clock)
 
     with pytest.raises(DecodeError):
         await source.obtain(None, after_refusal=False)
-    assert not source.cooldown.is_on(clock.now)
+    assert source.cooldown.is_on(clock.now + 59) is readable
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 422])
@@ -140,6 +155,28 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
     await source.obtain(None, after_refusal=False)
 
     assert not source.cooldown.is_on(clock.now)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_no_login_is_sent_while_the_gateway_asks_to_wait(clock: HandClock, status: int) -> None:
+    """Each call would send one: calls get the error at once, for as long as it says."""
+    logins = []
+
+    async def answer(request: Request) -> Response:
+        logins.append(request)
+        raise api_error(request, Response(status, headers={"retry-after": "300"}), 0.0)
+
+    login, key = Login(make_source(answer, clock), Clock(clock)), ApiKey("key")
+
+    for _ in range(3):
+        error = await failure_of(sent(login, key))
+        assert isinstance(error, ApiError)
+        assert (error.status, error.retry_after) == (status, 300.0)
+    assert len(logins) == 1
+
+    clock.now += 300
+    await failure_of(sent(login, key))
+    assert len(logins) == 2
 
 
 async def test_a_failed_login_starts_no_cooldown(gateway: LoginGateway, clock: HandClock) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from gwms_async import GwmsClient, OutcomeStatus, OutcomeUnknownError, Timeout
+from gwms_async import DecodeError, GwmsClient, OutcomeStatus, OutcomeUnknownError, Timeout
 from gwms_async.testing import (
     CutBody,
     CutHead,
@@ -57,14 +57,14 @@ NOT_CARRIED_OUT: tuple[Fault, ...] = (
 IMPATIENT = Timeout(attempt=0.5)
 
 
-def run(main: Callable[[GwmsEmulator, GwmsClient], Coroutine[None, None, None]]) -> None:
+def run(main: Callable[[GwmsEmulator, GwmsClient], Coroutine[None, None, None]], *, list_lag: float = 0.0) -> None:
     """Run a test in virtual time."""
 
     async def run_it() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualIoLoop)
         async with (
-            GwmsEmulator() as gateway,
+            GwmsEmulator(list_lag=list_lag) as gateway,
             client(gateway, kind=virtual_client(loop), timeout=IMPATIENT) as gwms,
         ):
             await main(gateway, gwms)
@@ -114,6 +114,26 @@ def test_registering_after_a_lost_create() -> None:
         assert gateway.count("create") == 1
 
     run(main)
+
+
+@pytest.mark.parametrize("fault", [Html(), Stall(5.0, carry_out=True)], ids=str)
+@pytest.mark.parametrize("operation", ["delete", "deactivate", "update"])
+def test_registering_after_a_lost_write_where_lists_lag(operation: str, fault: Fault) -> None:
+    """A write that was carried out unseen, or cut short, is looked for by its id: lists still show what was before."""
+
+    async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        hook = await gwms.webhooks.register(spec())
+        await asyncio.sleep(70)  # longer than anything is remembered
+        gateway.inject(fault, operation=operation)
+        values = (hook, spec(2)) if operation == "update" else (hook,)
+        with pytest.raises((DecodeError, TimeoutError)):
+            await asyncio.wait_for(getattr(gwms.webhooks, operation)(*values), 0.2)
+
+        await gwms.webhooks.register(spec())
+
+        assert [one.active for one in gateway.webhooks if one.url == spec().url] == [True]
+
+    run(main, list_lag=2.0)
 
 
 def test_a_commit_that_comes_after_the_second_create() -> None:

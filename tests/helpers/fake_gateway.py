@@ -173,7 +173,7 @@ class FakeOperations:
         def act() -> Webhook:
             seen = self._gateway.seen(self._gateway.get_lag)
             number = self._gateway.aliases.get(webhook_id, webhook_id)
-            if number not in seen:
+            if number not in seen or number in self._gateway.memories:
                 raise not_found(webhook_id)
             return seen[number]
 

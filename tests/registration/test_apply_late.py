@@ -8,7 +8,9 @@ import pytest
 from attrs import evolve
 
 from gwms_async import Outcome, OutcomeStatus
+from gwms_async.chain import Call
 from gwms_async.registration.apply import apply
+from gwms_async.registration.coordinator import WebhookApi
 from gwms_async.registration.plan import make_plan
 
 from ..helpers import virtual_loop
@@ -117,5 +119,29 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
         assert outcome.status is (S.NOT_STARTED if is_there else S.DELETED)
         assert outcome.is_failure is is_there
         assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())
+
+
+def test_each_request_of_a_deletion_has_its_own_time() -> None:
+    """A call's deadline is shortened to the time that one call may take; the next call begins anew."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(get_lag=3.0), specs(1)
+        gateway.add(doomed)
+        plan = make_plan([], gateway.listed(), lambda _: True)
+        coordinator = gateway.coordinator()
+        operations = coordinator.api
+
+        def shortened(call: Call) -> WebhookApi:
+            call.deadline = min(call.deadline, asyncio.get_running_loop().time() + 1)
+            return operations(call)
+
+        coordinator.api = shortened
+        await asyncio.sleep(4)
+
+        (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, gateway.webhooks) == (S.DELETED, {})
 
     virtual_loop.run(main())

@@ -66,7 +66,7 @@ def test_what_is_no_concurrency(concurrency: object) -> None:
 @pytest.mark.parametrize("deadline", ["5", True, nan, [1], 10**400])
 def test_what_is_no_deadline(deadline: object) -> None:
     """The error shows it."""
-    with pytest.raises(ValueError, match=f"number of seconds, or None; got {re.escape(repr(deadline))}"):
+    with pytest.raises(ValueError, match=f"number of seconds, or None; got {re.escape(repr(deadline)[:50])}"):
         check_deadline(deadline)
 
 

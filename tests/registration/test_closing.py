@@ -232,6 +232,49 @@ def test_what_create_made_is_never_deleted() -> None:
     run(main)
 
 
+def test_what_create_made_is_named_although_the_closing_list_does_not_show_it() -> None:
+    """Lists lag."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=4.0), specs(1)
+        coordinator = gateway.coordinator()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await register(coordinator, spec)  # it stays open
+        await asyncio.sleep(5)
+        await coordinator.create_direct(spec)
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook) == (S.EXISTING, gateway.webhooks[1])
+        assert outcome.copies == (2,)
+
+    run(main)
+
+
+def test_what_update_made_a_copy_is_named_although_the_closing_list_does_not_show_it() -> None:
+    """What was adopted at first is a copy of what stays."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(list_lag=4.0), specs(2)
+        coordinator = gateway.coordinator()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await register(coordinator, spec)  # it stays open
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+        gateway.add(other)
+        await asyncio.sleep(7)
+        gateway.webhooks[2] = evolve(gateway.webhooks[2], url=spec.url)
+        gateway.changed()
+        coordinator.memory.note_changed(gateway.webhooks[2])
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
+
+    run(main)
+
+
 def test_a_copy_that_cannot_be_deleted() -> None:
     """The outcome names it and the reason; it is a failure."""
 

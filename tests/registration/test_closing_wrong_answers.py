@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from gwms_async import GwmsError, OutcomeStatus, Webhook, WebhookSpec
+from gwms_async import GwmsError, OutcomeStatus, OutcomeUnknownError, Webhook, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
@@ -177,6 +177,47 @@ def test_replicas_that_still_show_what_was_deleted() -> None:
     run(main)
 
 
+def test_replicas_that_do_not_show_a_change_yet() -> None:
+    """What this client has just deactivated is activated again, although lists and `get` still show it active."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=2.0, get_lag=1.0), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        await asyncio.sleep(3)
+        coordinator.memory.note_changed(
+            await coordinator.switch(webhook.id, lambda: coordinator.api(Call()), active=False)
+        )
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook) == (S.UPDATED, gateway.webhooks[1])
+        assert gateway.webhooks[1].active
+
+    run(main)
+
+
+@pytest.mark.parametrize("takes", [0.01, 1.0])
+def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
+    """On the wire, or while it was looked whether it is gone: the next run looks too."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(list_lag=3.0, get_lag=1.0), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        await asyncio.sleep(4)
+        gateway.fail("delete", Fault(lambda: OutcomeUnknownError("lost"), 0, takes=takes))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await coordinator.delete(webhook.id, spec, lambda: coordinator.api(Call()))
+        gateway.webhooks.pop(1, None)
+        gateway.changed()
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[2])
+
+    run(main)
+
+
 def test_a_delete_without_effect() -> None:
     """After six seconds `get` is believed: the webhook is there."""
 
@@ -221,6 +262,29 @@ def test_lists_that_cut_urls() -> None:
 
         assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[1])
         assert f"the gateway stores '{spec.url[:-1]}'" in str(outcome.error)
+
+    run(main)
+
+
+class Newest(FakeGateway):
+    """Lists the newest three webhooks, without a word about the others."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[-3:]
+
+
+def test_lists_that_leave_out_the_older_webhooks() -> None:
+    """A later run would create these again: the report says so."""
+
+    async def main() -> None:
+        gateway = Newest()
+
+        outcomes = await register(gateway.coordinator(), *specs(5))
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
+        assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
+        assert "webhook 1 exists, and lists show later ones, up to 5, but not this one" in str(outcomes[0].error)
 
     run(main)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
 
 from gwms_async import (
     ConflictError,
+    DecodeError,
     NotFoundError,
     Outcome,
     OutcomeStatus,
@@ -105,6 +107,86 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=2) == outcome
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("commits_after", [None, 0])
+@pytest.mark.parametrize("active", [False, True])
+def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits_after: float | None) -> None:
+    """It is looked at: the contract does not require `data`."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.add(evolve(spec, active=not active))
+        gateway.fail("activate" if active else "deactivate", Fault(lambda: DecodeError("no data"), commits_after))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is (S.FAILED if commits_after is None else S.UPDATED)
+        assert outcome.webhook == gateway.webhooks[1]
+        assert (outcome.error is None) is (gateway.webhooks[1].active is active)
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) -> None:
+    """It may be only the trace of a webhook that was deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(spec)
+        gateway.stale = [evolve(webhook, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))]
+        if not is_there:
+            gateway.webhooks.clear()
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert outcome.status is (S.EXISTING if is_there else S.CREATED)
+        assert outcome.webhook in gateway.webhooks.values()
+        assert gateway.count("get") == 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("get_lag", [0.0, 2.0])
+def test_what_is_gone_before_it_is_deactivated_is_created_anew(get_lag: float) -> None:
+    """Also where `get` shows it for a while: replicas may lag."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=False)
+        gateway.add(evolve(spec, active=True))
+        await asyncio.sleep(3)
+
+        def vanished() -> Exception:
+            del gateway.webhooks[1]
+            gateway.changed()
+            return not_there()
+
+        gateway.fail("deactivate", Fault(vanished))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert S.CREATED is outcome.status
+        assert list(gateway.webhooks) == [2]
+
+    virtual_loop.run(main())
+
+
+def test_what_cannot_be_deactivated_but_is_there_is_not_created_beside_it() -> None:
+    """A gateway without that route answers 404: the webhook exists, and delivers."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=False)
+        gateway.add(evolve(spec, active=True))
+        gateway.fail("deactivate", Fault(not_there))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.FAILED, gateway.webhooks[1])
+        assert isinstance(outcome.error, NotFoundError)
+        assert gateway.count("create") == 0
 
     virtual_loop.run(main())
 
@@ -479,8 +561,12 @@ def test_a_shared_create_that_has_vanished_is_created_again() -> None:
         gateway = FakeGateway(latency=0.02)
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(takes=1.0))
-        gateway.fail("deactivate", Fault(not_there))
 
+        def vanished() -> Exception:
+            gateway.webhooks.clear()
+            return not_there()
+
+        gateway.fail("deactivate", Fault(vanished))
         first = asyncio.create_task(register(coordinator, specs(1)))
         await asyncio.sleep(0.001)
         second = await register(coordinator, specs(1, active=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from attrs import evolve
 
 from gwms_async import HttpMethod, Webhook, WebhookType
@@ -53,6 +55,43 @@ def test_a_list_that_shows_something_else_is_disputed() -> None:
     assert disputed(memory, hook(2), hook(3), hook(4)) == [2, 3, 4, 1]
     assert disputed(memory, hook(1), hook(3, active=False)) == []
     assert disputed(memory, hook(4), of=hook(4, "https://shop.example/moved")) == [4]
+
+
+def test_a_list_that_contradicts_itself_is_disputed() -> None:
+    """A webhook that is active and yet unregistered, unless it was registered again, or this client wrote it so."""
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    memory = Memory(Clock(HandClock()))
+    memory.note_changed(hook(4))
+
+    assert disputed(
+        memory,
+        evolve(hook(1), unregistered_at=noon),
+        evolve(hook(2), unregistered_at=noon, registered_at=noon - timedelta(hours=1)),
+        evolve(hook(3), unregistered_at=noon, registered_at=noon + timedelta(hours=1)),
+        evolve(hook(4), unregistered_at=noon),
+        evolve(hook(5, active=False), unregistered_at=noon),
+    ) == [1, 2]
+
+
+def test_a_write_that_may_have_been_carried_out_is_disputed() -> None:
+    """Whatever a list shows, for a minute, or until the next write; it counts as neither done nor not done."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    memory.note_changed(hook(1))
+    for number in (1, 2, 3):
+        memory.note_uncertain(number)
+    memory.note_deleted(3)
+
+    assert disputed(memory, hook(1), hook(2), hook(3)) == [1, 2, 3]
+    assert disputed(memory) == [1]
+    assert [memory.is_deleted(number) for number in (1, 2, 3)] == [False, False, True]
+    assert [memory.is_doubtful(number, hook(number)) for number in (1, 2)] == [True, True]
+    assert [memory.is_doubtful(number, None) for number in (1, 2)] == [True, False]
+
+    clock.now += 7
+    assert not memory.is_doubtful(1, hook(1))
+    clock.now += 60
+    assert disputed(memory, hook(1), hook(2)) == []
 
 
 def test_a_minute_later_nothing_is_remembered() -> None:

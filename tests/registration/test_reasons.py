@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.reasons import cut_short, lost_track, misspelt, not_closed, not_switched, replaced
+from gwms_async.registration.reasons import (
+    cut_short,
+    left_out,
+    lost_track,
+    misspelt,
+    not_closed,
+    not_switched,
+    replaced,
+)
 
 SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
 ASKED = "'https://shop.example/a' on CREATE_ORDER by POST"
@@ -28,6 +38,13 @@ def test_another_spelling_shows_both() -> None:
     assert ASKED in text
 
 
+def test_what_a_gateway_stores_is_shown_in_short() -> None:
+    """It may be of any length."""
+    found = evolve(webhook(SPEC.url + "/" * 100_000), webhook_type=WebhookType.unlisted("X" * 100_000))
+
+    assert len(str(misspelt(found, SPEC))) < 1000
+
+
 def test_an_id_that_was_another_webhook() -> None:
     """The error shows what that was."""
     assert "webhook 7, which it had listed as 'https://shop.example/b'" in str(
@@ -39,6 +56,13 @@ def test_what_is_there_no_longer() -> None:
     """It was deleted, or is stored as something else."""
     assert str(lost_track(SPEC, None)) == "somebody has deleted it: run again"
     assert str(lost_track(SPEC, webhook("https://shop.example/b"))).endswith("unless somebody has changed it")
+
+
+def test_what_lists_leave_out() -> None:
+    """They show later webhooks; where they do not, they may lag."""
+    assert left_out(webhook(SPEC.url), None) is None
+    assert left_out(webhook(SPEC.url), 6) is None
+    assert "webhook 7 exists, and lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
 
 
 def test_errors_that_leave_a_doubt() -> None:
