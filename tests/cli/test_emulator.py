@@ -270,7 +270,7 @@ def test_a_command_at_our_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, ignored: list[str], code: int
 ) -> None:
     """It gets SIGTERM, and SIGKILL if it goes on."""
-    monkeypatch.setattr(emulator, "_GRACE", 0.2)
+    monkeypatch.setattr(emulator, "_GRACE", 0.2 if ignored else 30)
     started = tmp_path / "started"
     meanwhile(started.exists, lambda: os.kill(os.getpid(), number))
 
@@ -287,15 +287,17 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    meanwhile(started.exists, press)
+    meanwhile(lambda: started.exists() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN, press)
     result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started, keyboard=Keyboard())
 
     assert result.exit_code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGINT) is before
 
 
-async def test_a_command_that_has_just_ended() -> None:
-    """There is nothing left to stop."""
+@pytest.mark.parametrize("grace", [5, 0])
+async def test_a_command_that_has_just_ended(monkeypatch: pytest.MonkeyPatch, grace: float) -> None:
+    """There is nothing left to stop, nor to kill."""
+    monkeypatch.setattr(emulator, "_GRACE", grace)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(3)")
     await process.wait()
 
