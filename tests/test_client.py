@@ -32,6 +32,7 @@ from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
 from gwms_async.tokens import store_key
 
 from .helpers.emulated import QUICK, client, spec, until
+from .helpers.virtual_io_loop import with_virtual_gateway
 
 CREDENTIALS = Credentials("user", "password", "key")
 
@@ -184,14 +185,18 @@ async def test_a_borrowed_session_is_not_closed(gateway: GwmsEmulator) -> None:
             assert answer.status == 401
 
 
-async def test_slots_limit_what_is_on_the_wire(gateway: GwmsEmulator) -> None:
+def test_slots_limit_what_is_on_the_wire() -> None:
     """Never more connections than `max_connections`; the wait for one costs no attempt its time."""
-    gateway.latency = 0.05
-    async with client(gateway, max_connections=4, timeout=Timeout(attempt=0.3)) as gwms:
-        await asyncio.gather(*(gwms.webhooks.list() for _ in range(40)))
-        assert gateway.connections <= 4
 
-    assert gateway.count("list") == 40
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.latency = 0.05
+        async with client(gateway, kind=kind, max_connections=4, timeout=Timeout(attempt=0.3)) as gwms:
+            await asyncio.gather(*(gwms.webhooks.list() for _ in range(40)))
+            assert gateway.connections <= 4
+
+        assert gateway.count("list") == 40
+
+    with_virtual_gateway(main)
 
 
 async def test_own_middlewares(gateway: GwmsEmulator) -> None:

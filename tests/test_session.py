@@ -14,6 +14,7 @@ from gwms_async import (
     Cause,
     ConnectionFailedError,
     DeadlineExceededError,
+    GwmsClient,
     Handler,
     LoginError,
     OutcomeStatus,
@@ -29,6 +30,7 @@ from gwms_async.timeouts import SharedTimeout
 from gwms_async.transport.transport import Transport
 
 from .helpers.emulated import client, spec
+from .helpers.virtual_io_loop import with_virtual_gateway
 
 
 async def test_a_deadline_that_has_passed(gateway: GwmsEmulator) -> None:
@@ -82,7 +84,7 @@ async def test_an_error_of_the_request_itself_is_judged() -> None:
         await create(fail)
 
 
-async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmulator) -> None:
+def test_a_deadline_within_a_middleware_of_the_users_own() -> None:
     """The answer was there, but the call had not come to its end: a create's outcome is unknown."""
 
     async def audit(request: Request, handler: Handler) -> Response:
@@ -91,16 +93,19 @@ async def test_a_deadline_within_a_middleware_of_the_users_own(gateway: GwmsEmul
             await asyncio.Event().wait()
         return response
 
-    async with client(gateway, middlewares=[audit], timeout=Timeout(total=0.5)) as gwms:
-        with pytest.raises(OutcomeUnknownError):
-            await gwms.webhooks.create(spec())
-        report = await gwms.webhooks.register_many([spec(2)], deadline=1.5)
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind, middlewares=[audit], timeout=Timeout(total=0.5)) as gwms:
+            with pytest.raises(OutcomeUnknownError):
+                await gwms.webhooks.create(spec())
+            report = await gwms.webhooks.register_many([spec(2)], deadline=1.5)
 
-    assert report.counts == {OutcomeStatus.UNKNOWN: 1}
-    assert len(gateway.webhooks) == 2
+        assert report.counts == {OutcomeStatus.UNKNOWN: 1}
+        assert len(gateway.webhooks) == 2
+
+    with_virtual_gateway(main)
 
 
-async def test_a_timeout_within_a_middleware_of_the_users_own(gateway: GwmsEmulator) -> None:
+def test_a_timeout_within_a_middleware_of_the_users_own() -> None:
     """It comes out as it is, but for the call's deadline, whatever the middleware makes of that."""
 
     async def impatient(request: Request, handler: Handler) -> Response:
@@ -112,13 +117,16 @@ async def test_a_timeout_within_a_middleware_of_the_users_own(gateway: GwmsEmula
             raise TimeoutError from None
         return await handler(request)
 
-    async with client(gateway, middlewares=[impatient], timeout=Timeout(total=0.5)) as gwms:
-        with pytest.raises(TimeoutError, match="mine") as caught:
-            await gwms.webhooks.get(1)
-        with pytest.raises(DeadlineExceededError):
-            await gwms.webhooks.delete(1)
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind, middlewares=[impatient], timeout=Timeout(total=0.5)) as gwms:
+            with pytest.raises(TimeoutError, match="mine") as caught:
+                await gwms.webhooks.get(1)
+            with pytest.raises(DeadlineExceededError):
+                await gwms.webhooks.delete(1)
 
-    assert caught.type is TimeoutError
+        assert caught.type is TimeoutError
+
+    with_virtual_gateway(main)
 
 
 @pytest.mark.parametrize("is_sent", [False, True])

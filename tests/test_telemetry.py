@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from gwms_async import (
     DeadlineExceededError,
     DecodeError,
+    GwmsClient,
     GwmsError,
     Handler,
     LoginError,
@@ -36,6 +37,7 @@ from gwms_async.telemetry import OpenTelemetry
 from gwms_async.testing import DropAfter, GwmsEmulator, Html, RevokeTokens, Stall, Status
 
 from .helpers.emulated import QUICK, client, spec, specs, until
+from .helpers.virtual_io_loop import with_virtual_gateway
 
 LOGIN = "gwms.login: gwms.attempts=1"
 LOGGED_IN = "POST /users/login: http.response.status_code=200"
@@ -162,14 +164,17 @@ async def test_a_401(gateway: GwmsEmulator) -> None:
     ]
 
 
-async def test_a_deadline(gateway: GwmsEmulator) -> None:
+def test_a_deadline() -> None:
     """It cancels the attempt; the call ends with the error that the caller gets."""
     recorder = Recorder()
-    async with client(gateway, telemetry=recorder.telemetry, timeout=Timeout(total=0.1)) as gwms:
-        await gwms.webhooks.list()
-        gateway.inject(Stall(5), operation="list")
-        await ignore(gwms.webhooks.list(), DeadlineExceededError)
 
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind, telemetry=recorder.telemetry, timeout=Timeout(total=0.1)) as gwms:
+            await gwms.webhooks.list()
+            gateway.inject(Stall(5), operation="list")
+            await ignore(gwms.webhooks.list(), DeadlineExceededError)
+
+    with_virtual_gateway(main)
     assert recorder.tree[4:] == [
         "gwms.list: gwms.attempts=1 error.type=DeadlineExceededError",
         "  GET /webhooks: error.type=CancelledError",

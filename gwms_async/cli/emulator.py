@@ -145,5 +145,6 @@ async def _stop(process: Process) -> int:
     try:
         return await asyncio.wait_for(process.wait(), _GRACE)
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has just ended
+            process.kill()
         return await process.wait()

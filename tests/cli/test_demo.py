@@ -6,12 +6,10 @@ import asyncio
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
-from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from attrs import evolve
 from click.testing import CliRunner
@@ -113,47 +111,36 @@ def test_few_webhooks() -> None:
 def test_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts once a browser shows the page, which sees the progress and the verdict, and ends with Ctrl-C."""
     emulators: list[GwmsEmulator] = []
-    is_waiting = threading.Event()
-
-    class Recorded(GwmsEmulator):
-        async def page_opened(self) -> None:
-            emulators.append(self)
-            is_waiting.set()
-            assert not self.requests
-            await super().page_opened()
-
+    browsers: list[asyncio.Task[None]] = []
     seen: list[str] = []
 
-    def watch() -> None:
-        assert is_waiting.wait(20)
-        connection = HTTPConnection(urlsplit(emulators[0].page_url).netloc, timeout=20)
-        connection.request("GET", "/emulator/events")
+    # The browser is in the loop of the emulator, whose time would not wait for one elsewhere.
+    async def watch(url: str) -> None:
         try:
-            try:
-                response = connection.getresponse()
-            except RemoteDisconnected:  # seldom, on a machine under load; a browser connects again, too
-                connection.request("GET", "/emulator/events")
-                response = connection.getresponse()
-            with response as events:
-                for line in events:
+            async with aiohttp.ClientSession() as http, http.get(f"{url}emulator/events") as events:
+                async for line in events.content:
                     if line.startswith(b"data: ") and (news := json.loads(line[6:]).get("announcement")):
                         seen.append(news["text"])
                         if seen[-1] in {demo._OK, demo._NOT_OK}:
                             break
         finally:
-            connection.close()
             os.kill(os.getpid(), signal.SIGINT)
 
+    class Recorded(GwmsEmulator):
+        async def page_opened(self) -> None:
+            emulators.append(self)
+            assert not self.requests
+            browsers.append(asyncio.create_task(watch(self.page_url)))
+            await super().page_opened()
+
     monkeypatch.setattr(demo, "GwmsEmulator", Recorded)
-    thread = threading.Thread(target=watch)
-    thread.start()
     code, output = run("--webhooks", "20", "--seed", "7", "--page")
-    thread.join()
 
     assert (code, seen[-1]) == (0, demo._OK)
     assert f"Open {emulators[0].page_url} in a browser" in output
     assert any(text.startswith("First run: ") for text in seen)
     assert "Waiting 3 s for the closing list, which shows whether late creates left copies" in seen
+    assert [browser.exception() for browser in browsers] == [None]
 
 
 def test_what_is_not_exact() -> None:

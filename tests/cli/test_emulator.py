@@ -9,13 +9,13 @@ import io
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -48,13 +48,6 @@ def invoke(*arguments: str | int | Path, keyboard: io.BytesIO | None = None) -> 
     return CliRunner().invoke(gwms, ["emulator", *map(str, arguments)], input=keyboard, catch_exceptions=False)
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
-
-
 def meanwhile(condition: Callable[[], object], action: Callable[[], object]) -> None:
     """Do something in a thread as soon as a condition holds."""
 
@@ -67,9 +60,23 @@ def meanwhile(condition: Callable[[], object], action: Callable[[], object]) -> 
     threading.Thread(target=run).start()
 
 
-def send(port: int) -> int | None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[GwmsEmulator]:
+    """List the emulators that have started."""
+    emulators: list[GwmsEmulator] = []
+
+    class Recorded(GwmsEmulator):
+        async def start(self) -> None:
+            await super().start()
+            emulators.append(self)
+
+    monkeypatch.setattr(emulator, "GwmsEmulator", Recorded)
+    return emulators
+
+
+def send(gateway: GwmsEmulator) -> int | None:
     """Send a request; return the status of the answer, None if there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(gateway.base_url).netloc, timeout=20)
     try:
         connection.request("GET", "/v21/webhooks")
         return connection.getresponse().status
@@ -124,21 +131,20 @@ def test_a_port_that_is_taken(gwms_emulator: GwmsEmulator) -> None:
     assert "default: 8021" in invoke("--help").stdout
 
 
-def test_the_log_of_requests() -> None:
+def test_the_log_of_requests(started: list[GwmsEmulator]) -> None:
     """One line for each, with what was answered; 444 says that nothing was."""
-    port = free_port()
     seen: list[int | None] = []
 
     def talk() -> None:
-        seen.append(send(port))
+        seen.extend(send(started[0]) for _ in range(2))
         os.kill(os.getpid(), signal.SIGINT)
 
-    meanwhile(lambda: send(port) is not None, talk)
-    result = invoke("--port", port, "--fault", "503", "--fault", "drop-before")
+    meanwhile(lambda: started, talk)
+    result = invoke("--port", 0, "--fault", "503", "--fault", "drop-before")
     lines = [line.split(" ", 1)[-1] for line in result.stderr.splitlines()]
 
     assert result.exit_code == 0
-    assert seen == [None]
+    assert seen == [503, None]
     assert lines[1:] == ["GET /v21/webhooks HTTP/1.1 503", "GET /v21/webhooks HTTP/1.1 444", "stopped"]
 
 
@@ -152,22 +158,17 @@ def test_the_log_of_requests() -> None:
         ("drop-before", [None, 401]),
     ],
 )
-def test_faults(fault: str, statuses: list[int | None]) -> None:
+def test_faults(started: list[GwmsEmulator], fault: str, statuses: list[int | None]) -> None:
     """NAME[:OPERATION][:TIMES]."""
-    port = free_port()
     seen: list[int | None] = []
 
     def talk() -> None:
-        seen.extend(send(port) for _ in range(2))
+        seen.extend(send(started[0]) for _ in range(2))
         os.kill(os.getpid(), signal.SIGINT)
 
-    def is_up() -> bool:
-        with socket.socket() as connection:
-            return connection.connect_ex(("127.0.0.1", port)) == 0
+    meanwhile(lambda: started, talk)
 
-    meanwhile(is_up, talk)
-
-    assert invoke("--port", port, "--fault", fault).exit_code == 0
+    assert invoke("--port", 0, "--fault", fault).exit_code == 0
     assert seen == statuses
 
 
@@ -269,7 +270,7 @@ def test_a_command_at_our_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, ignored: list[str], code: int
 ) -> None:
     """It gets SIGTERM, and SIGKILL if it goes on."""
-    monkeypatch.setattr(emulator, "_GRACE", 0.2)
+    monkeypatch.setattr(emulator, "_GRACE", 0.2 if ignored else 30)
     started = tmp_path / "started"
     meanwhile(started.exists, lambda: os.kill(os.getpid(), number))
 
@@ -286,15 +287,17 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    meanwhile(started.exists, press)
+    meanwhile(lambda: started.exists() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN, press)
     result = invoke("--port", "0", "--", sys.executable, "-c", WAIT, started, keyboard=Keyboard())
 
     assert result.exit_code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGINT) is before
 
 
-async def test_a_command_that_has_just_ended() -> None:
-    """There is nothing left to stop."""
+@pytest.mark.parametrize("grace", [5, 0])
+async def test_a_command_that_has_just_ended(monkeypatch: pytest.MonkeyPatch, grace: float) -> None:
+    """There is nothing left to stop, nor to kill."""
+    monkeypatch.setattr(emulator, "_GRACE", grace)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(3)")
     await process.wait()
 

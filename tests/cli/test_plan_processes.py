@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import GwmsEmulator, Stall
 
 from ..helpers.command_line import environment
 from ..helpers.emulated import held
@@ -58,6 +58,7 @@ def test_killed_in_the_middle(gwms_emulator: GwmsEmulator, tmp_path: Path) -> No
 def test_ctrl_c_on_a_terminal(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
     """A progress bar is shown; Ctrl-C ends with 130, what was done and how to continue, without a traceback."""
     gwms_emulator.latency = 0.05
+    gwms_emulator.inject(Stall(60), operation="create", at=COUNT)  # it does not end by itself
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(  # noqa: S603

@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import (
+    GwmsClient,
     GwmsError,
     Handler,
     HttpMethod,
@@ -28,6 +29,7 @@ from gwms_async.testing import Exchange, GwmsEmulator, RevokeTokens
 from ..client.test_bulk import FAULTS
 from ..client.test_wire import OPERATIONS
 from ..helpers.emulated import client, held, specs
+from ..helpers.virtual_io_loop import with_virtual_gateway
 
 SPECS = [
     WebhookSpec(f"https://shop.example/{kind.value.lower()}/\u010d?a=\u20ac#\U0001f4e6", kind, active, method)
@@ -119,20 +121,24 @@ async def test_refusals(gateway: GwmsEmulator, checker: ModuleType) -> None:
 
 
 @pytest.mark.slow
-async def test_many_webhooks_through_faults(checker: ModuleType) -> None:
+def test_many_webhooks_through_faults(checker: ModuleType) -> None:
     """Through any faults, all that a registration sends is in the contract."""
-    rng = random.Random(4)
-    wanted = specs(300)
-    async with GwmsEmulator() as gateway, client(gateway, timeout=Timeout(attempt=0.5)) as gwms:
-        gateway.inject(RevokeTokens(), operation="create", at=100)
-        for fault in rng.choices(FAULTS, k=40):
-            gateway.inject(fault, operation="create", at=rng.randint(1, 300))
-        report = await gwms.webhooks.register_many(wanted)
 
-    assert report.failures == ()
-    assert held(gateway) == {one.identity: 1 for one in wanted}
-    assert checker.check_journal(gateway.requests) > 300
-    assert len({type(exchange.fault) for exchange in gateway.requests}) > 8
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        rng = random.Random(4)
+        wanted = specs(300)
+        async with client(gateway, kind=kind, timeout=Timeout(attempt=0.5)) as gwms:
+            gateway.inject(RevokeTokens(), operation="create", at=100)
+            for fault in rng.choices(FAULTS, k=40):
+                gateway.inject(fault, operation="create", at=rng.randint(1, 300))
+            report = await gwms.webhooks.register_many(wanted)
+
+        assert report.failures == ()
+        assert held(gateway) == {one.identity: 1 for one in wanted}
+        assert checker.check_journal(gateway.requests) > 300
+        assert len({type(exchange.fault) for exchange in gateway.requests}) > 8
+
+    with_virtual_gateway(main)
 
 
 @pytest.mark.parametrize("webhook_id", [0, -1, 2**63, 10**30])

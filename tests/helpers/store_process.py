@@ -24,9 +24,12 @@ class Telling:
             yield
 
 
-def open_store(place: str) -> AbstractAsyncContextManager[Any]:
-    """Open the store in a directory, or in the Redis of a URL."""
+def open_store(place: str, lease: float) -> AbstractAsyncContextManager[Any]:
+    """Open the store in a directory, or in the Redis of a URL, whose locks run out after so many seconds."""
     if place.startswith("redis:"):
+        from gwms_async.auth.stores import redis  # noqa: PLC0415  # an extra
+
+        redis.LEASE = lease
         kind = type("TellingRedis", (Telling, gwms_async.RedisTokenStore), {})
         return cast("type[gwms_async.RedisTokenStore]", kind).connect(place)
     return nullcontext(type("TellingFiles", (Telling, gwms_async.FileTokenStore), {})(place))
@@ -38,10 +41,10 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-async def main(base_url: str, place: str, calls: str, *credentials: str) -> None:
+async def main(base_url: str, place: str, calls: str, lease: str, *credentials: str) -> None:
     """Make concurrent calls once a line comes in; tell of each step, each warning, and of success."""
     async with (
-        open_store(place) as store,
+        open_store(place, float(lease)) as store,
         GwmsClient(Credentials(*credentials), base_url=base_url, token_store=store) as gwms,
     ):
         tell("ready")

@@ -20,10 +20,11 @@ class Process:
         gateway: Whom it calls.
         place: Where it keeps tokens: a directory, or the URL of a Redis.
         calls: How many calls it makes.
+        lease: How long it holds a lock in Redis, at most, in seconds.
     """
 
-    def __init__(self, gateway: GwmsEmulator, place: Path | str, calls: int) -> None:
-        arguments = [gateway.base_url, str(place), str(calls), *gateway.credentials]
+    def __init__(self, gateway: GwmsEmulator, place: Path | str, calls: int, lease: float) -> None:
+        arguments = [gateway.base_url, str(place), str(calls), str(lease), *gateway.credentials]
         self.popen = subprocess.Popen(  # noqa: S603  # our own program
             [sys.executable, PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -51,10 +52,12 @@ class Process:
 
 
 @contextmanager
-def processes(count: int, gateway: GwmsEmulator, place: Path | str, calls: int) -> Iterator[list[Process]]:
+def processes(
+    count: int, gateway: GwmsEmulator, place: Path | str, calls: int, lease: float = 8.0
+) -> Iterator[list[Process]]:
     """Start processes, all of them ready; those that are still there in the end are killed."""
     with ExitStack() as stack:
-        started = [Process(gateway, place, calls) for _ in range(count)]
+        started = [Process(gateway, place, calls, lease) for _ in range(count)]
         for one in started:
             stack.enter_context(one.popen)
             stack.callback(one.popen.kill)

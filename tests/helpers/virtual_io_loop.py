@@ -19,10 +19,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 from unittest import mock
 
 from gwms_async import GwmsClient
 from gwms_async.clock import Clock
+from gwms_async.testing import GwmsEmulator
+
+from .emulated import until
 
 _LOOKS = 4
 
@@ -59,3 +64,25 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
 def virtual_client(loop: VirtualIoLoop) -> type[GwmsClient]:
     """Make the class of clients that go by a loop's time."""
     return type("VirtualClient", (GwmsClient,), {"_clock": Clock(loop.time)})
+
+
+def with_virtual_gateway(
+    test: Callable[[GwmsEmulator, type[GwmsClient]], Coroutine[Any, Any, None]], **options: Any
+) -> None:
+    """Run a test in virtual time, with a gateway and the class of its clients; it must leave nothing behind.
+
+    Args:
+        test: The test.
+        options: Those of the gateway.
+    """
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualIoLoop)
+        async with GwmsEmulator(clock=lambda: 1_790_000_000.0 + loop.time(), **options) as gateway:
+            await test(gateway, virtual_client(loop))
+            await until(lambda: not gateway.connections)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())

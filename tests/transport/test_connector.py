@@ -18,10 +18,16 @@ GATEWAY = "https://gw.example/v21"
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
-    [(b"", ConnectionFailedError), (b"SSH-2.0-OpenSSH\r\n\r\n", ConnectionFailedError), (None, AttemptTimeoutError)],
+    ("answer", "seconds", "expected"),
+    [
+        (b"", 10, ConnectionFailedError),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", 10, ConnectionFailedError),
+        (None, 0.2, AttemptTimeoutError),
+    ],
 )
-async def test_a_proxy_that_opens_no_tunnel(answer: bytes | None, expected: type[TransportError]) -> None:
+async def test_a_proxy_that_opens_no_tunnel(
+    answer: bytes | None, seconds: float, expected: type[TransportError]
+) -> None:
     """It hangs up, babbles or hangs: the gateway was sent nothing."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,7 +40,7 @@ async def test_a_proxy_that_opens_no_tunnel(answer: bytes | None, expected: type
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         proxy = Proxy.of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", GATEWAY, trust_env=False)
-        transport = Transport(GATEWAY, Timeout(connect=0.2), proxy=proxy)
+        transport = Transport(GATEWAY, Timeout(connect=seconds), proxy=proxy)
         try:
             with pytest.raises(expected) as caught:
                 await transport(create_request(spec(), Call()))

@@ -14,6 +14,7 @@ from gwms_async import (
     AttemptTimeoutError,
     ConfigurationError,
     DeadlineExceededError,
+    GwmsClient,
     GwmsError,
     Handler,
     OutcomeUnknownError,
@@ -26,6 +27,7 @@ from gwms_async.transport.transport import Transport, request_options
 from gwms_async.wire.requests import login_request
 
 from ..helpers.emulated import client, spec, until
+from ..helpers.virtual_io_loop import with_virtual_gateway
 
 
 async def test_what_a_session_of_the_users_own_does_to_a_body_stays_there(gateway: GwmsEmulator) -> None:
@@ -125,23 +127,28 @@ async def test_what_a_borrowed_session_s_own_code_raises(gateway: GwmsEmulator) 
     assert len(gateway.webhooks) == 1
 
 
-async def test_closing_with_a_borrowed_session(gateway: GwmsEmulator) -> None:
+def test_closing_with_a_borrowed_session() -> None:
     """Requests in flight keep their limits, and what waits for a slot is not sent."""
-    gateway.inject(Stall(60), operation="get")
-    async with aiohttp.ClientSession() as session:
-        gwms = client(gateway, session=session, max_connections=1, timeout=Timeout(attempt=0.2, total=0.3))
-        await gwms.webhooks.list()
-        stalled = asyncio.create_task(gwms.webhooks.get(1))
-        await until(lambda: gateway.count("get"))
-        waiting = asyncio.create_task(gwms.webhooks.create(spec()))
-        await asyncio.sleep(0)
-        await gwms.close()
 
-        ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.inject(Stall(60), operation="get")
+        limits = Timeout(attempt=0.2, total=0.3)
+        async with aiohttp.ClientSession() as session:
+            gwms = client(gateway, kind=kind, session=session, max_connections=1, timeout=limits)
+            await gwms.webhooks.list()
+            stalled = asyncio.create_task(gwms.webhooks.get(1))
+            await until(lambda: gateway.count("get"))
+            waiting = asyncio.create_task(gwms.webhooks.create(spec()))
+            await asyncio.sleep(0)
+            await gwms.close()
 
-    assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
-    assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
-    assert gateway.count("create") == 0
+            ends = await asyncio.gather(stalled, waiting, return_exceptions=True)
+
+        assert isinstance(ends[0], AttemptTimeoutError | ConfigurationError | DeadlineExceededError)
+        assert isinstance(ends[1], ConfigurationError | DeadlineExceededError)
+        assert gateway.count("create") == 0
+
+    with_virtual_gateway(main)
 
 
 async def test_the_type_of_what_a_borrowed_session_sends(gateway: GwmsEmulator) -> None:

@@ -179,8 +179,9 @@ async def test_threads_that_are_all_taken(store: FileTokenStore, caplog: pytest.
     """The store waits its turn, no longer than it may, and its lock is free when the threads are."""
     loop, busy = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
-    async with GuardedStore(store, KEY, patience=0.05):
+    async with GuardedStore(store, KEY) as guard:
         loop.run_in_executor(None, busy.wait)
+        guard._patience = 0.05
     busy.set()
 
     assert said(caplog) == ["the token store could not be unlocked (TimeoutError); continuing without it"]
