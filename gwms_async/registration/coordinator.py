@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import DecodeError, GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, other_answered
@@ -136,24 +136,6 @@ class Coordinator:
             if not is_late and not self.memory.is_doubtful(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
-
-    async def switch(self, webhook_id: int, api: Callable[[], WebhookApi], *, active: bool) -> Webhook:
-        """Activate or deactivate a webhook, and return it; read it where the response does not show it (contract).
-
-        Args:
-            webhook_id: Its id.
-            api: Returns the operations, for one more call.
-            active: Whether to activate it.
-
-        Raises:
-            GwmsError: It could not be switched, or read.
-        """
-        operations = api()
-        try:
-            return await (operations.activate if active else operations.deactivate)(webhook_id)
-        except DecodeError:
-            pass
-        return await api().get(webhook_id)
 
     async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
         """Return whether a webhook is gone that was listed, and whose (de)activation was answered 404.
