@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from ..errors import DecodeError, GwmsError
+from ..errors import DecodeError
 from ..models import Webhook, WebhookSpec, same_identity
 from .coordinator import Coordinator, WebhookApi
 from .reasons import not_switched, other_answered, vanished
@@ -15,7 +15,7 @@ from .reasons import not_switched, other_answered, vanished
 async def switched(
     coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec, api: Callable[[], WebhookApi]
 ) -> Webhook:
-    """Activate or deactivate a webhook, and return it as `get` shows it; as it was answered if it cannot be read.
+    """Activate or deactivate a webhook, and return it as `get` shows it.
 
     Args:
         coordinator: Shared by the registrations of the e-shop.
@@ -24,20 +24,15 @@ async def switched(
         api: Returns the operations, for one more call.
 
     Raises:
-        GwmsError: It failed, had no effect, or was answered with another webhook.
+        GwmsError: It failed, had no effect, was answered with another webhook, or could not be read afterwards.
     """
-    operations, unreadable = api(), None
+    operations = api()
     try:
         answer = await (operations.activate if spec.active else operations.deactivate)(webhook.id)
-    except DecodeError as error:  # the contract does not require that a response shows the webhook
-        answer, unreadable = evolve(webhook, active=spec.active), error
+    except DecodeError:  # the contract does not require that a response shows the webhook
+        answer = evolve(webhook, active=spec.active)
     _note(coordinator, answer, webhook, spec)
-    try:
-        seen = await coordinator.read(webhook.id, api)
-    except GwmsError:
-        if unreadable is not None:
-            raise
-        return answer
+    seen = await coordinator.read(webhook.id, api)
     if seen is None:
         raise vanished(webhook.id)
     _note(coordinator, seen, webhook, spec)
