@@ -19,12 +19,12 @@ from .snapshot import Snapshot, preferred_first
 
 
 class State(Enum):
-    """How far an item is; the table in the package's docstring says what leads from one to the other."""
+    """How far an item is; the table in the package's docstring has the transitions."""
 
     NEW = auto()
     CONFLICT = auto()
     IN_DOUBT = auto()
-    CREATED = auto()
+    OPEN = auto()
     DONE = auto()
 
 
@@ -124,7 +124,7 @@ class Item:
         elif self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
-            self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.CREATED)
+            self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
 
     def miss(self, error: Exception) -> None:
         """Go on without a list that failed."""
@@ -191,7 +191,7 @@ class Item:
         self.adopted = tuple(number for number in adopted if number not in self.made)
         if self.doubt is not None and self.looks:
             self.coordinator.note_lag()  # earlier lists did not show it; what was created since may be as late
-        self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
+        self.end(status, webhook, copies=others, state=State.OPEN if self.own else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
         """Check the answer to a create."""
@@ -207,11 +207,11 @@ class Item:
             except Exception as error:  # a user's middleware may raise anything
                 self._fail(webhook, error)
                 return
-        self.end(status, accepted, state=State.CREATED)
+        self.end(status, accepted, state=State.OPEN)
 
     def _fail(self, webhook: Webhook, error: Exception) -> None:
         """End it with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
-        self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.CREATED)
+        self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
     async def settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
         """Return the copies, those in dispute as they are now."""
@@ -231,7 +231,7 @@ class Item:
         outcome = self.outcome
         if outcome is not None:
             is_said = isinstance(outcome.error, OutcomeUnknownError)
-            if self.state is not State.CREATED or self.doubt is None or is_said:
+            if self.state is not State.OPEN or self.doubt is None or is_said:
                 return outcome
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
@@ -260,7 +260,7 @@ class Item:
         self._earlier_attempts, self.call = self.attempts, None
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
-        if state is State.CREATED:
+        if state is State.OPEN:
             self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:

@@ -158,13 +158,13 @@ class Pending:
 
 
 def _is_new(item: Item) -> bool:
-    return item.state is State.CREATED and not item.looks and not item.is_watched
+    return item.state is State.OPEN and not item.looks and not item.is_watched
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
     """Close the items that a list shows as they are and nothing else, nearly all; yield the others."""
     for item in items:
-        if item.state is State.CREATED and is_alone(item, snapshot):
+        if item.state is State.OPEN and is_alone(item, snapshot):
             item.close()
         else:
             yield item
