@@ -41,7 +41,7 @@ async def apply(
     async def recent() -> Snapshot:
         nonlocal snapshot
         if coordinator.lists.is_old(snapshot):
-            snapshot = await coordinator.lists.renewed()
+            snapshot = await coordinator.lists.joined_with_retries()
         return snapshot
 
     async def delete(deletion: Deletion) -> None:
