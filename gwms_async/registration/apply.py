@@ -108,7 +108,7 @@ class Deletion:
                 found = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif found is None or _is_trace(webhook, found):
+            elif found is None or _is_tombstone_of(webhook, found):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
@@ -139,8 +139,8 @@ class Deletion:
         )
 
 
-def _is_trace(seen: Webhook, found: Webhook) -> bool:
-    """Return whether it may be only the trace of what was seen; what says something else now is not."""
+def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:
+    """Return whether it may be the tombstone of what was seen; one with another identity is a new webhook."""
     return is_tombstone(found) and found.identity == seen.identity
 
 

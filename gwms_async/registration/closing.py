@@ -162,7 +162,7 @@ async def _keep(
 
 
 def _counts(item: Item, copy: Webhook) -> bool:
-    """Return whether it is a copy, and not only the trace of one."""
+    """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone or item.coordinator.memory.is_deleted(copy.id):
         return False
     return not is_tombstone(copy) or not item.spec.active or copy.id in item.own

@@ -133,7 +133,7 @@ class Coordinator:
         while True:
             webhook = await self._get(webhook_id, api)
             is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
-            if not is_late and not self.memory.is_doubtful(webhook_id, webhook):
+            if not is_late and not self.memory.contradicts_write(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
 
@@ -156,10 +156,10 @@ class Coordinator:
         return await api().get(webhook_id)
 
     async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
-        """Return whether a webhook is gone that was listed, and whose (de)activation was answered 404.
+        """Return whether a listed webhook is gone, whose (de)activation was answered with 404.
 
-        One that was listed inactive may be only a trace, and counts as gone. One that was listed active is looked at,
-        for six seconds where it is there: replicas may lag, and a gateway may lack the operation.
+        One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
+        id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
         Args:
             webhook: The webhook, as it was listed.

@@ -17,7 +17,7 @@ class Snapshot:
     """One list of the gateway's webhooks.
 
     Args:
-        began_at: When the list was asked for, in monotonic seconds.
+        began_at: When the list was requested, in monotonic seconds.
         first: The webhook of each identity with the lowest id.
         further: The others, lowest id first; nearly always none.
         by_id: All webhooks by id.
@@ -69,12 +69,12 @@ def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -
 
 
 def is_tombstone(webhook: Webhook) -> bool:
-    """Return whether it may be only the trace of a deleted webhook."""
+    """Return whether it may be a tombstone: what a gateway still lists of a deleted webhook."""
     return not webhook.active and webhook.unregistered_at is not None
 
 
-def is_dubious(webhook: Webhook) -> bool:
-    """Return whether it contradicts itself: active, and unregistered since it was registered."""
+def contradicts_itself(webhook: Webhook) -> bool:
+    """Return whether a webhook is shown as active, and yet as unregistered since it was registered."""
     registered_at, unregistered_at = webhook.registered_at, webhook.unregistered_at
     is_over = unregistered_at is not None and (registered_at is None or registered_at <= unregistered_at)
     return is_over and webhook.active
