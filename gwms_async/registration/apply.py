@@ -105,7 +105,9 @@ class Deletion:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
             if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity)):
-                found = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
+                found = (
+                    None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._next_api)
+                )
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
             elif found is None or _is_tombstone_of(webhook, found):
@@ -117,21 +119,21 @@ class Deletion:
             elif stays is not None and not await self._exists(stays):
                 self.refuse("the copy that was to stay has vanished")
             else:
-                await self._coordinator.delete(webhook.id, webhook.spec, self._api)
+                await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
-        found = await self._coordinator.read(stays.id, self._api)
+        found = await self._coordinator.read(stays.id, self._next_api)
         return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 
-    def _api(self) -> WebhookApi:
-        """Return the operations, for one more call."""
+    def _next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
         self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self._deadline)  # that of a call is shortened to the time that it alone may take
-        return self._coordinator.api(self.call)
+        self.call = Call(deadline=self._deadline)  # not `call.deadline`: `Session` has shortened it
+        return self._coordinator.api_for(self.call)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(

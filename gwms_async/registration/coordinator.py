@@ -23,7 +23,7 @@ _AGAIN = 1.0  # seconds until a read that contradicts a write is repeated
 
 
 class WebhookApi(Protocol):
-    """The operations that registration needs, as `Operations` has them."""
+    """The operations that registration needs; `Operations` implements them."""
 
     async def list(self) -> list[Webhook]:
         """List all webhooks."""
@@ -50,16 +50,20 @@ class WebhookApi(Protocol):
         ...
 
 
+NextApi = Callable[[], WebhookApi]
+"""Returns the API for one more request on behalf of an item or a deletion, which counts it and can stop it."""
+
+
 class Coordinator:
     """Coordinates concurrent registrations of one e-shop: shared lists, one create per identity.
 
     Args:
-        api: Returns the operations, all requests of which count for the given call.
+        api_for: Returns the API whose requests all count towards a call.
         clock: Its time.
     """
 
-    def __init__(self, api: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
-        self.api, self.clock = api, clock
+    def __init__(self, api_for: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
+        self.api_for, self.clock = api_for, clock
         self.lists = SharedList(self._fetch, clock)
         self.memory = Memory(clock)
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
@@ -119,43 +123,43 @@ class Coordinator:
         self.memory.note_created(webhook)
         return webhook
 
-    async def read(self, webhook_id: int, api: Callable[[], WebhookApi], *, listed_at: float = -inf) -> Webhook | None:
+    async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write or list.
 
         Args:
             webhook_id: Its id.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
             listed_at: When a list began that shows it, in monotonic seconds.
 
         Raises:
             GwmsError: It could not be read, or another one was answered.
         """
         while True:
-            webhook = await self._get(webhook_id, api)
+            webhook = await self._get(webhook_id, next_api)
             is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
             if not is_late and not self.memory.contradicts_write(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
 
-    async def switch(self, webhook_id: int, api: Callable[[], WebhookApi], *, active: bool) -> Webhook:
+    async def switch(self, webhook_id: int, next_api: NextApi, *, active: bool) -> Webhook:
         """Activate or deactivate a webhook, and return it; read it where the response does not show it (contract).
 
         Args:
             webhook_id: Its id.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
             active: Whether to activate it.
 
         Raises:
             GwmsError: It could not be switched, or read.
         """
-        operations = api()
+        api = next_api()
         try:
-            return await (operations.activate if active else operations.deactivate)(webhook_id)
+            return await (api.activate if active else api.deactivate)(webhook_id)
         except DecodeError:
             pass
-        return await api().get(webhook_id)
+        return await next_api().get(webhook_id)
 
-    async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
+    async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
         """Return whether a listed webhook is gone, whose (de)activation was answered with 404.
 
         One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
@@ -163,7 +167,7 @@ class Coordinator:
 
         Args:
             webhook: The webhook, as it was listed.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
 
         Raises:
             GwmsError: It could not be read, or another one was answered.
@@ -171,13 +175,13 @@ class Coordinator:
         if not webhook.active:
             return True
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook.id, api), webhook):
+        while _is_there(await self._get(webhook.id, next_api), webhook):
             if self.clock.monotonic() >= patience_ends_at:
                 return False
             await self.clock.sleep(_AGAIN)
         return True
 
-    async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
+    async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
         """Delete a webhook, and look whether it is gone; it may have been before.
 
         Where the response was lost it is sent again only after such a look: an id may be given again, to another one.
@@ -185,13 +189,13 @@ class Coordinator:
         Args:
             webhook_id: Its id.
             spec: What it was registered for.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
 
         Raises:
             GwmsError: It could not be deleted, or read, or is still there.
         """
         try:
-            problem = await self._delete(webhook_id, spec, api)
+            problem = await self._delete(webhook_id, spec, next_api)
         except BaseException:  # among them a cancellation
             self.memory.note_uncertain(webhook_id)
             raise
@@ -204,34 +208,34 @@ class Coordinator:
         await self.lists.close()
 
     async def _fetch(self) -> list[Webhook]:
-        return await self.api(Call()).list()
+        return await self.api_for(Call()).list()
 
-    async def _get(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
+    async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
         """Return a webhook, None if it is gone; `GwmsError`: it could not be read, or another one was answered."""
         try:
-            webhook = await api().get(webhook_id)
+            webhook = await next_api().get(webhook_id)
         except NotFoundError:
             return None
         if webhook.id != webhook_id:
             raise other_answered(webhook_id, webhook)
         return webhook
 
-    async def _delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> GwmsError | None:
+    async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
         """Delete a webhook, and look until it is gone; return the error of one that is still there."""
-        lost = await self._send_delete(webhook_id, api)
+        lost = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook_id, api), spec):
+        while _is_there(await self._get(webhook_id, next_api), spec):
             if self.clock.monotonic() >= patience_ends_at:
                 return lost or not_deleted(webhook_id)
             if lost is not None:
-                lost = await self._send_delete(webhook_id, api)
+                lost = await self._send_delete(webhook_id, next_api)
             await self.clock.sleep(_AGAIN)
         return None
 
-    async def _send_delete(self, webhook_id: int, api: Callable[[], WebhookApi]) -> OutcomeUnknownError | None:
+    async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | None:
         """Send one delete; return the error of one that may or may not have been carried out."""
         try:
-            await api().delete(webhook_id)
+            await next_api().delete(webhook_id)
         except NotFoundError:
             pass
         except OutcomeUnknownError as error:
@@ -248,7 +252,7 @@ class Coordinator:
     async def _post(self, spec: WebhookSpec, call: Call) -> Webhook:
         """Send one create; remember where it is not known how it ended."""
         try:
-            return await self.api(call).create(spec)
+            return await self.api_for(call).create(spec)
         except OutcomeUnknownError:
             self._doubt(spec, call)
             raise

@@ -174,7 +174,7 @@ class Item:
                 try:
                     adopted = await self.switched(webhook)
                 except GwmsError as error:
-                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.api):
+                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
                         self.gone |= {webhook.id}
                         continue
                     self._fail(webhook, error)
@@ -265,7 +265,7 @@ class Item:
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as it is now, as `Coordinator.read` does; None if it is gone, or another one by now."""
-        webhook = await self.coordinator.read(webhook_id, self.api, listed_at=listed_at)
+        webhook = await self.coordinator.read(webhook_id, self.next_api, listed_at=listed_at)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)
         elif same_identity(webhook, self.spec):
@@ -281,7 +281,7 @@ class Item:
         Raises:
             GwmsError: It failed, had no effect, or was answered with another webhook.
         """
-        switched = await self.coordinator.switch(webhook.id, self.api, active=self.spec.active)
+        switched = await self.coordinator.switch(webhook.id, self.next_api, active=self.spec.active)
         if switched.id != webhook.id or not same_identity(switched, self.spec):
             raise other_answered(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)
@@ -289,9 +289,9 @@ class Item:
             return switched
         raise not_switched(switched)
 
-    def api(self) -> WebhookApi:
-        """Return the operations, for one more call."""
-        return self.coordinator.api(self._next_call())
+    def next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
+        return self.coordinator.api_for(self._next_call())
 
     def _next_call(self) -> Call:
         self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)

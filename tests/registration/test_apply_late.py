@@ -131,13 +131,13 @@ def test_each_request_of_a_deletion_has_its_own_time() -> None:
         gateway.add(doomed)
         plan = make_plan([], gateway.listed(), lambda _: True)
         coordinator = gateway.coordinator()
-        operations = coordinator.api
+        operations = coordinator.api_for
 
         def shortened(call: Call) -> WebhookApi:
             call.deadline = min(call.deadline, asyncio.get_running_loop().time() + 1)
             return operations(call)
 
-        coordinator.api = shortened
+        coordinator.api_for = shortened
         await asyncio.sleep(4)
 
         (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes

@@ -166,7 +166,7 @@ def test_replicas_that_still_show_what_was_deleted() -> None:
         coordinator = gateway.coordinator()
         await register(coordinator, spec)
         await asyncio.sleep(10)
-        await coordinator.api(Call()).delete(1)
+        await coordinator.api_for(Call()).delete(1)
         coordinator.memory.note_deleted(1)
 
         (outcome,) = await register(coordinator, spec)
@@ -185,7 +185,7 @@ def test_replicas_that_do_not_show_a_change_yet() -> None:
         webhook, coordinator = gateway.add(spec), gateway.coordinator()
         await asyncio.sleep(3)
         coordinator.memory.note_changed(
-            await coordinator.switch(webhook.id, lambda: coordinator.api(Call()), active=False)
+            await coordinator.switch(webhook.id, lambda: coordinator.api_for(Call()), active=False)
         )
 
         (outcome,) = await register(coordinator, spec)
@@ -207,7 +207,7 @@ def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
         gateway.fail("delete", Fault(lambda: OutcomeUnknownError("lost"), 0, takes=takes))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await coordinator.delete(webhook.id, spec, lambda: coordinator.api(Call()))
+                await coordinator.delete(webhook.id, spec, lambda: coordinator.api_for(Call()))
         gateway.webhooks.pop(1, None)
         gateway.changed()
 
