@@ -28,7 +28,7 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and outcome.webhook is not None
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
-        and len(item.own) == 1
+        and len(item.own_ids) == 1
         and not outcome.copies
         and not (item.doubt is not None and item.coordinator.has_lagged)
     )
@@ -80,7 +80,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
         return _later(item)
-    if item.own:
+    if item.own_ids:
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
 
@@ -89,15 +89,15 @@ async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
     """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
     copies = snapshot.copies(item.spec.identity)
     disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
-    others = [number for number in disputed if number not in item.own and number not in item.gone]
-    return sorted(await item.settled(copies, others), key=lambda copy: copy.id) if others else copies
+    others = [number for number in disputed if number not in item.own_ids and number not in item.gone_ids]
+    return sorted(await item.resolved(copies, others), key=lambda copy: copy.id) if others else copies
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
     """Return its own webhooks that a list does not show, or shows as another webhook that they were before."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
-    missing = [number for number in item.own if number not in shown]
-    return [number for number in missing if number not in item.gone and not is_deleted(number)]
+    missing = [number for number in item.own_ids if number not in shown]
+    return [number for number in missing if number not in item.gone_ids and not is_deleted(number)]
 
 
 def _later(item: Item) -> float:
@@ -120,12 +120,12 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
     """Return the copy with the lowest id; before anything is deleted in its favour, make sure that it exists."""
     for place, copy in enumerate(copies):
         is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
-        if copy.id in item.made or not is_in_excess:
+        if copy.id in item.created_ids or not is_in_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
         if webhook is not None and _counts(item, webhook):
             return webhook
-        item.gone |= {copy.id}
+        item.gone_ids |= {copy.id}
     return None
 
 
@@ -137,7 +137,7 @@ async def _keep(
     # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
     existing = [number for number in hidden if await item.get(number) is not None]
     excess = [number for number in others if number not in foreign] + existing
-    removed = [number for number in item.outcome_now().copies if number in item.gone]
+    removed = [number for number in item.outcome_now().copies if number in item.gone_ids]
     status = _status(item, keep)
     # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
     listed = snapshot.get(keep.id)
@@ -152,9 +152,9 @@ async def _keep(
         for number in excess:
             error = await _remove(item, number) or error
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    new = [number for number in foreign if item.before is None or number not in item.before]
-    if new and not item.is_watched:
-        item.is_watched = True
+    new = [number for number in foreign if item.earlier_ids is None or number not in item.earlier_ids]
+    if new and not item.is_rechecked:
+        item.is_rechecked = True
         return _SECOND_LOOK
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
@@ -163,17 +163,17 @@ async def _keep(
 
 def _counts(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
-    if copy.id in item.gone or item.coordinator.memory.is_deleted(copy.id):
+    if copy.id in item.gone_ids or item.coordinator.memory.is_deleted(copy.id):
         return False
-    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own
+    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own_ids
 
 
 def _is_removable(item: Item, webhook_id: int) -> bool:
     memory = item.coordinator.memory
     if memory.is_direct(webhook_id):
         return False
-    is_new = item.doubt is not None and item.before is not None and webhook_id not in item.before
-    return is_new or webhook_id in item.own or memory.is_open(webhook_id)
+    is_new = item.doubt is not None and item.earlier_ids is not None and webhook_id not in item.earlier_ids
+    return is_new or webhook_id in item.own_ids or memory.is_open(webhook_id)
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
@@ -181,9 +181,9 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
     is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
     if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
-    if keep.id in item.made:
+    if keep.id in item.created_ids:
         return OutcomeStatus.CREATED
-    is_new = item.before is not None and keep.id not in item.before
+    is_new = item.earlier_ids is not None and keep.id not in item.earlier_ids
     return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
 
 
@@ -203,5 +203,5 @@ async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
-    item.gone |= {webhook_id}
+    item.gone_ids |= {webhook_id}
     return None

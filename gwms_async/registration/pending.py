@@ -121,7 +121,7 @@ class Pending:
         """Go on without the list that failed."""
         due = self._due(self._clock.monotonic())
         for item in due:
-            item.miss(error)
+            item.on_list_failed(error)
         await self._sort(due)
 
     def _due(self, now: float) -> list[Item]:
@@ -158,7 +158,7 @@ class Pending:
 
 
 def _is_new(item: Item) -> bool:
-    return item.state is State.OPEN and not item.looks and not item.is_watched
+    return item.state is State.OPEN and not item.looks and not item.is_rechecked
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
