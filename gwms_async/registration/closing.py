@@ -20,7 +20,7 @@ _SECOND_LOOK = 3.0
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
-    """Return whether a list shows what the item ended with and nothing else, as it nearly always does."""
+    """Return whether a list shows the item's webhook as it ended, and no other copy: the usual case."""
     outcome, copies = item.outcome, snapshot.copies(item.spec.identity)
     return (
         len(copies) == 1
@@ -34,8 +34,8 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
     )
 
 
-def hides_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
-    """Return whether a list does not show yet what was created."""
+def misses_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
+    """Return whether a list does not show yet something that was created."""
     return any(_hidden(snapshot, item) for item in items)
 
 
@@ -86,7 +86,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
 
 
 async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
-    """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
+    """Return all copies, lowest id first; where the list is disputed, those that are not the item's own are read."""
     copies = snapshot.copies(item.spec.identity)
     disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
     others = [number for number in disputed if number not in item.own_ids and number not in item.gone_ids]
@@ -94,19 +94,20 @@ async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
-    """Return its own webhooks that a list does not show, or shows as another webhook that they were before."""
+    """Return its own webhooks that a list does not show with its identity, and that are not known to be gone."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
     missing = [number for number in item.own_ids if number not in shown]
     return [number for number in missing if number not in item.gone_ids and not is_deleted(number)]
 
 
 def _later(item: Item) -> float:
+    """Count a list that came too early, and return the pause before the next one."""
     item.looks += 1
     return PAUSES[item.looks - 1]
 
 
 async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
-    """Return those of its own webhooks that exist although no list shows them."""
+    """Return the hidden webhooks that exist, although no list shows them."""
     found = []
     for number in hidden:
         webhook = await item.get(number)
@@ -117,7 +118,7 @@ async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
 
 
 async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], listed_at: float) -> Webhook | None:
-    """Return the copy with the lowest id; before anything is deleted in its favour, make sure that it exists."""
+    """Return the copy with the lowest id; if others would be deleted in its favour, only once `get` shows it."""
     for place, copy in enumerate(copies):
         is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
         if copy.id in item.created_ids or not is_in_excess:
@@ -134,12 +135,12 @@ async def _keep(
 ) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [number for number in others if not _is_removable(item, number)]
-    # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
+    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
     existing = [number for number in hidden if await item.get(number) is not None]
     excess = [number for number in others if number not in foreign] + existing
     removed = [number for number in item.outcome_now().copies if number in item.gone_ids]
     status = _status(item, keep)
-    # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
+    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
     error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
     if keep.active is not item.spec.active:
@@ -190,7 +191,7 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
 def _replace(
     item: Item, status: OutcomeStatus, webhook: Webhook, error: Exception | None, copies: tuple[int, ...]
 ) -> None:
-    """Replace the outcome where the list has changed it; else it would be emitted again."""
+    """Replace the outcome only if the list has changed it: a new one is emitted again."""
     before = item.outcome
     outcome = Outcome(item.spec, status, webhook, error, item.attempts, copies)
     if before is None or evolve(before, attempts=outcome.attempts) != outcome:

@@ -18,8 +18,8 @@ from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
 
 COMMIT_WINDOW = 3.0
-"""Seconds in which the gateway may still carry out a request whose answer was lost."""
-_AGAIN = 1.0  # seconds until a read that contradicts a write is repeated
+"""Seconds for which the gateway may still carry out a request whose response was lost."""
+_AGAIN = 1.0  # seconds until a webhook is read again
 
 
 class WebhookApi(Protocol):
@@ -72,15 +72,15 @@ class Coordinator:
 
     @property
     def has_lagged(self) -> bool:
-        """Whether a list of the last minute did not show what this client had created, also where that was in doubt."""
+        """Whether, in the last minute, a list did not show a webhook that this client created or may have created."""
         return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
     def note_lag(self) -> None:
-        """Remember that a list did not show what this client had created."""
+        """Remember for a minute that a list did not show a webhook that this client created."""
         self._lagged_at = self.clock.monotonic()
 
     def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
-        """Return whether a create that the snapshot does not show may have been, or may yet be, carried out."""
+        """Return whether an earlier create, not visible in the snapshot, may have been or may still be carried out."""
         since = self._doubts.get(identity)
         if since is None:
             return False
@@ -93,7 +93,7 @@ class Coordinator:
             The webhook, and whether this call created it.
 
         Raises:
-            GwmsError: It was not created, or that is not known.
+            GwmsError: It was not created, or that is unknown.
         """
         identity, creating = spec.identity, self._creating
         while identity in creating:
@@ -102,7 +102,7 @@ class Coordinator:
                 return found, False
             if found is not None:
                 raise found.fresh()
-        creating[identity] = None  # until another registration waits for it
+        creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
             webhook = end = await self._post(spec, call)
@@ -114,17 +114,17 @@ class Coordinator:
             waiting = creating.pop(identity)
             if waiting is not None:
                 waiting.set_result(self._for_others(end, spec, call))
-            end = None  # else an error and this frame keep each other alive
+            end = None  # else the error and this frame would keep each other alive
         return webhook, True
 
     async def create_direct(self, spec: WebhookSpec) -> Webhook:
-        """Create a webhook whatever there is; no closing list will delete it."""
+        """Create a webhook whatever exists; no closing list deletes it."""
         webhook = await self._post(spec, Call())
         self.memory.note_created(webhook)
         return webhook
 
     async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
-        """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write or list.
+        """Return a webhook, None if it is gone; read it again while that contradicts a recent write or list.
 
         Args:
             webhook_id: Its id.
@@ -132,7 +132,7 @@ class Coordinator:
             listed_at: When a list began that shows it, in monotonic seconds.
 
         Raises:
-            GwmsError: It could not be read, or another one was answered.
+            GwmsError: It could not be read, or the gateway answered with another one.
         """
         while True:
             webhook = await self._get(webhook_id, next_api)
@@ -142,7 +142,7 @@ class Coordinator:
             await self.clock.sleep(_AGAIN)
 
     async def switch(self, webhook_id: int, next_api: NextApi, *, active: bool) -> Webhook:
-        """Activate or deactivate a webhook, and return it; read it where the response does not show it (contract).
+        """Activate or deactivate a webhook, and return it; read it if the response lacks it (the contract allows that).
 
         Args:
             webhook_id: Its id.
@@ -170,7 +170,7 @@ class Coordinator:
             next_api: See `NextApi`.
 
         Raises:
-            GwmsError: It could not be read, or another one was answered.
+            GwmsError: It could not be read, or the gateway answered with another one.
         """
         if not webhook.active:
             return True
@@ -182,17 +182,17 @@ class Coordinator:
         return True
 
     async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
-        """Delete a webhook, and look whether it is gone; it may have been before.
+        """Delete a webhook, and make sure that it is gone; it may have been gone before.
 
-        Where the response was lost it is sent again only after such a look: an id may be given again, to another one.
+        If the response is lost, the delete is sent again only if a read still finds the webhook: ids may be reused.
 
         Args:
             webhook_id: Its id.
-            spec: What it was registered for.
+            spec: What it was registered for; if the id shows another identity, this webhook is gone.
             next_api: See `NextApi`.
 
         Raises:
-            GwmsError: It could not be deleted, or read, or is still there.
+            GwmsError: It could not be deleted or read, or is still there.
         """
         try:
             problem = await self._delete(webhook_id, spec, next_api)
@@ -204,14 +204,14 @@ class Coordinator:
         self.memory.note_deleted(webhook_id)
 
     async def close(self) -> None:
-        """Cancel lists in flight."""
+        """Cancel lists in flight, and wait until they have ended."""
         await self.lists.close()
 
     async def _fetch(self) -> list[Webhook]:
         return await self.api_for(Call()).list()
 
     async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
-        """Return a webhook, None if it is gone; `GwmsError`: it could not be read, or another one was answered."""
+        """Return a webhook; None if it is gone."""
         try:
             webhook = await next_api().get(webhook_id)
         except NotFoundError:
@@ -221,7 +221,7 @@ class Coordinator:
         return webhook
 
     async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
-        """Delete a webhook, and look until it is gone; return the error of one that is still there."""
+        """Delete a webhook, and read it until it is gone; return the error if it is still there."""
         lost = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
         while _is_there(await self._get(webhook_id, next_api), spec):
@@ -233,7 +233,7 @@ class Coordinator:
         return None
 
     async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | None:
-        """Send one delete; return the error of one that may or may not have been carried out."""
+        """Send one delete; return the error if it may or may not have been carried out."""
         try:
             await next_api().delete(webhook_id)
         except NotFoundError:
@@ -250,7 +250,7 @@ class Coordinator:
         return other.result()
 
     async def _post(self, spec: WebhookSpec, call: Call) -> Webhook:
-        """Send one create; remember where it is not known how it ended."""
+        """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
         except OutcomeUnknownError:
@@ -263,12 +263,12 @@ class Coordinator:
             raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
-        """Return what those get who waited for a create; None: they do it themselves."""
+        """Return what those who waited for a create get; None if they are to create it themselves."""
         if end is None and call.attempts:
             return OutcomeUnknownError("the registration that was creating it was stopped", spec=spec)
         if isinstance(end, Webhook | OutcomeUnknownError) or self.clock.monotonic() < call.deadline:
             return end
-        return None  # it ran out of time, of which they may have more
+        return None  # it ran out of time; they may have more
 
     def _doubt(self, spec: WebhookSpec, call: Call) -> None:
         if not call.attempts:
