@@ -75,7 +75,7 @@ class Deletion:
     def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
         self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
         self._webhook, self._coordinator = webhook, coordinator
-        self.refuse("the run ended before")
+        self.refuse("the run ended first")
 
     @property
     def on_wire(self) -> bool:
@@ -115,9 +115,9 @@ class Deletion:
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
             elif listed is None:
-                self.refuse("the list does not show it, but it is there")
+                self.refuse("it exists, but the list does not show it")
             elif stays is not None and not await self._exists(stays):
-                self.refuse("the copy that was to stay has vanished")
+                self.refuse("the copy that was to be kept has vanished")
             else:
                 await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)

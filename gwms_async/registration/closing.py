@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import left_out, lost_track, misspelt
+from .reasons import left_out, lost_track, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -142,7 +142,9 @@ async def _keep(
     status = _status(item, keep)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
+    error: Exception | None = (
+        left_out(keep, snapshot.highest_id) if listed is None else stored_differently(listed, item.spec)
+    )
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)

@@ -13,7 +13,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import DecodeError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import READ_LAG, REMEMBERED, Memory
-from .reasons import not_deleted, other_answered
+from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
 
@@ -217,7 +217,7 @@ class Coordinator:
         except NotFoundError:
             return None
         if webhook.id != webhook_id:
-            raise other_answered(webhook_id, webhook)
+            raise wrong_webhook(webhook_id, webhook)
         return webhook
 
     async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:

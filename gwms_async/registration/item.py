@@ -12,7 +12,7 @@ from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
-from .reasons import cut_short, misspelt, not_closed, not_switched, other_answered, replaced
+from .reasons import cut_short, not_closed, not_switched, replaced, stored_differently, wrong_webhook
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
@@ -148,7 +148,7 @@ class Item:
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
             if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
-                raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
+                raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
             try:
                 webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
             except ConflictError as error:
@@ -195,7 +195,7 @@ class Item:
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
         """Check the webhook that a create returned, and (de)activate it if needed."""
-        if problem := misspelt(webhook, self.spec) or (listed and replaced(listed, self.spec)):
+        if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
@@ -283,7 +283,7 @@ class Item:
         """
         switched = await self.coordinator.switch(webhook.id, self.next_api, active=self.spec.active)
         if switched.id != webhook.id or not same_identity(switched, self.spec):
-            raise other_answered(webhook.id, switched)
+            raise wrong_webhook(webhook.id, switched)
         self.coordinator.memory.note_changed(switched)
         if switched.active is self.spec.active:
             return switched

@@ -111,7 +111,7 @@ class Run:
         """
         active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:
-            error = ValueError(f"the same webhook came before with active={active}: {spec}")
+            error = ValueError(f"the same webhook came earlier with active={active}: {spec}")
             await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
         elif item is None:
             await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE))

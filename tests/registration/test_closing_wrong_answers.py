@@ -116,7 +116,7 @@ def test_an_answer_that_repeats_the_request() -> None:
 
         assert outcome.status is S.FAILED
         assert outcome.webhook == gateway.webhooks[1]
-        assert f"webhook 1 was created, but the gateway stores '{spec.url}?stored'" in str(outcome.error)
+        assert f"webhook 1 was created, but the gateway stores it as '{spec.url}?stored'" in str(outcome.error)
 
     run(main)
 
@@ -246,7 +246,7 @@ def test_a_second_id_for_one_webhook() -> None:
 
         assert list(gateway.webhooks) == [1]
         assert outcome.is_failure
-        assert "asked about webhook 1001, the gateway answered with 1" in str(outcome.error)
+        assert "the gateway answered a request for webhook 1001 with 1" in str(outcome.error)
 
     run(main)
 
@@ -261,7 +261,7 @@ def test_lists_that_cut_urls() -> None:
         (outcome,) = await register(gateway.coordinator(), spec)
 
         assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[1])
-        assert f"the gateway stores '{spec.url[:-1]}'" in str(outcome.error)
+        assert f"the gateway stores it as '{spec.url[:-1]}'" in str(outcome.error)
 
     run(main)
 
@@ -284,7 +284,7 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
 
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
         assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
-        assert "webhook 1 exists, and lists show later ones, up to 5, but not this one" in str(outcomes[0].error)
+        assert "webhook 1 exists, but lists show later ones, up to 5, and not this one" in str(outcomes[0].error)
 
     run(main)
 

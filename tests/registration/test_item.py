@@ -259,7 +259,7 @@ def test_a_copy_that_cannot_be_removed_is_reported(caplog: pytest.LogCaptureFixt
         report = await register(gateway.coordinator(), wanted)
 
         assert [str(outcome.error)[:27] for outcome in report.failures] == ["there may be a second copy,"] * 2
-        assert "is still there: the gateway answered a delete and left it" in str(report.outcomes[1].error)
+        assert "is still there: the gateway accepted its delete but left it" in str(report.outcomes[1].error)
         assert not report.outcomes[2].is_failure
         assert "could not be deleted" in caplog.text
 
@@ -312,7 +312,7 @@ def test_a_created_webhook_that_somebody_deletes_has_failed() -> None:
         await deletion
 
         assert outcome.status is S.FAILED
-        assert "somebody has deleted it" in str(outcome.error)
+        assert "someone has deleted it" in str(outcome.error)
 
     virtual_loop.run(main())
 
