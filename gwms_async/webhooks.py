@@ -78,7 +78,7 @@ class Operations:
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook: int | Webhook) -> None:
-        """Delete a webhook (``DELETE /webhooks/{id}``); never sent again where its response was lost."""
+        """Delete a webhook (``DELETE /webhooks/{id}``); never resent after a lost response, because ids may be reused."""
         await self.request(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
 
     async def request(self, request: Request) -> Any:
@@ -109,15 +109,15 @@ class Webhooks(Operations):
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
-        return await self._changed(webhook, lambda operations: operations.update(webhook, spec))
+        return await self._change(webhook, lambda operations: operations.update(webhook, spec))
 
     async def activate(self, webhook: int | Webhook) -> Webhook:
         """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
-        return await self._changed(webhook, lambda operations: operations.activate(webhook))
+        return await self._change(webhook, lambda operations: operations.activate(webhook))
 
     async def deactivate(self, webhook: int | Webhook) -> Webhook:
         """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
-        return await self._changed(webhook, lambda operations: operations.deactivate(webhook))
+        return await self._change(webhook, lambda operations: operations.deactivate(webhook))
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
@@ -257,28 +257,28 @@ class Webhooks(Operations):
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
-    async def _changed(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
-        """Let registrations know how a webhook was changed; lists may not show it yet."""
+    async def _change(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
+        """Change a webhook, and let registrations know: lists may not show the change yet."""
         call = Call()
         changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)))
         self._coordinator.memory.note_changed(changed)
         return changed
 
     async def _write(self, webhook_id: int, call: Call, write: Awaitable[T]) -> T:
-        """Let registrations know of a write that may have been carried out although it failed."""
+        """Await a write; if it fails but may have been carried out, let registrations know."""
         try:
             return await write
-        except BaseException as error:  # among them a cancellation
+        except BaseException as error:  # a cancellation too
             if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
                 self._coordinator.memory.note_uncertain(webhook_id)
             raise
 
     def forget(self) -> None:
-        """Drop what was written too long ago to matter."""
+        """Drop the writes that are too old to matter to registrations."""
         self._coordinator.memory.forget()
 
     def stop(self) -> frozenset[asyncio.Task[Any]]:
-        """Cancel the lists in flight, and return what to wait for."""
+        """Cancel lists in flight, and return the tasks to wait for."""
         return self._coordinator.lists.stop()
 
     def _operations_of(self, call: Call) -> Operations:

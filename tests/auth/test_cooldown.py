@@ -51,10 +51,10 @@ def test_a_pause_that_the_gateway_asks_for() -> None:
     """It lasts as long as that, within reason, and counts as no refusal."""
     cooldown = Cooldown()
 
-    cooldown.hold(1000.0, 300.0, ERROR)
+    cooldown.pause_for(1000.0, 300.0, ERROR)
     assert cooldown.is_on(1299.9)
     assert not cooldown.is_on(1300.0)
-    cooldown.hold(1000.0, 1e9, ERROR)
+    cooldown.pause_for(1000.0, 1e9, ERROR)
 
     assert (cooldown.until, cooldown.next_seconds) == (1900.0, 60.0)
 
