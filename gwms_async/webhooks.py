@@ -78,7 +78,7 @@ class Operations:
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook: int | Webhook) -> None:
-        """Delete a webhook (``DELETE /webhooks/{id}``); never resent after a lost response, because ids may be reused."""
+        """Delete a webhook (``DELETE /webhooks/{id}``); never resent after a lost response: ids may be reused."""
         await self.request(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
 
     async def request(self, request: Request) -> Any:

@@ -25,7 +25,7 @@ async def apply(
     force: bool,
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
-    """Carry a plan out; see `Webhooks.apply`."""
+    """Carry out a plan; see `Webhooks.apply`."""
     if not isinstance(plan, Plan):
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
@@ -96,8 +96,8 @@ class Deletion:
         """Delete the webhook, if it is still what the plan saw.
 
         Args:
-            recent: Returns a list that is not too old.
-            kept: The webhooks that were registered.
+            recent: Returns a list that is recent enough to decide by.
+            kept: The registered webhooks by identity, none of which may be deleted.
         """
         webhook, memory = self._webhook, self._coordinator.memory
         stays = kept.get(webhook.identity)
@@ -125,7 +125,7 @@ class Deletion:
             self._end(OutcomeStatus.FAILED, error)
 
     async def _exists(self, stays: Webhook) -> bool:
-        """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
+        """Return whether the copy to keep exists: a list that lags may show a deleted one."""
         found = await self._coordinator.read(stays.id, self._next_api)
         return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 

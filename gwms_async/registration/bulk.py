@@ -1,4 +1,4 @@
-"""A known number of webhooks, registered at once."""
+"""Registration of a known number of webhooks."""
 
 from __future__ import annotations
 
@@ -58,13 +58,16 @@ async def register_many(
 
 
 def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
-    """Return a callback that logs what the user's raises."""
+    """Return a callback that calls the user's, if any, and logs what it raises."""
 
     def notify(outcome: Outcome) -> None:
         try:
             if on_outcome is not None:
                 on_outcome(outcome)
-        except (Exception, asyncio.CancelledError):  # nobody has cancelled a function that does not wait
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ):  # the run was not cancelled: the callback does not wait
             _logger.exception("on_outcome failed; the registration goes on")
 
     return notify
