@@ -100,10 +100,7 @@ class Source:
                     await self._specs.aclose()
         except StopAsyncIteration:
             pass
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ) as error:  # raised to the user, whose source it is
+        except (Exception, asyncio.CancelledError) as error:  # raised to the user, whose source it is
             self.error = error
         finally:
             self._given.put_nowait(None)
