@@ -124,7 +124,7 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
 
 
 def test_each_request_of_a_deletion_has_its_own_time() -> None:
-    """A call's deadline is shortened to the time that one call may take; the next call begins anew."""
+    """The session shortens a call's deadline to the time that one call may take; the next one has its own."""
 
     async def main() -> None:
         gateway, (doomed,) = FakeGateway(get_lag=3.0), specs(1)

@@ -198,7 +198,7 @@ def test_replicas_that_do_not_show_a_change_yet() -> None:
 
 @pytest.mark.parametrize("takes", [0.01, 1.0])
 def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
-    """On the wire, or while it was looked whether it is gone: the next run looks too."""
+    """On the wire, or during the read that checks it: the next run reads it too."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(list_lag=3.0, get_lag=1.0), specs(1)

@@ -96,7 +96,7 @@ def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operati
     virtual_loop.run(main())
 
 
-def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
+def test_an_entry_that_is_a_tombstone_is_created_again() -> None:
     """A listed webhook that cannot be activated, for it is gone, is created."""
 
     async def main() -> None:
@@ -114,7 +114,7 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
 @pytest.mark.parametrize("commits_after", [None, 0])
 @pytest.mark.parametrize("active", [False, True])
 def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits_after: float | None) -> None:
-    """It is looked at: the contract does not require `data`."""
+    """It is read by its id: the contract does not require `data`."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1, active=active)
@@ -132,7 +132,7 @@ def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) -> None:
-    """It may be only the trace of a webhook that was deleted."""
+    """It may be the tombstone of a deleted webhook."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -151,8 +151,8 @@ def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) 
 
 
 @pytest.mark.parametrize("get_lag", [0.0, 2.0])
-def test_what_is_gone_before_it_is_deactivated_is_created_anew(get_lag: float) -> None:
-    """Also where `get` shows it for a while: replicas may lag."""
+def test_what_is_gone_before_it_is_deactivated_is_created_again(get_lag: float) -> None:
+    """Even if `get` shows it for a while: replicas may lag."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=False)

@@ -59,7 +59,7 @@ def test_what_is_there_no_longer() -> None:
 
 
 def test_what_lists_leave_out() -> None:
-    """They show later webhooks; where they do not, they may lag."""
+    """They show later webhooks; if they do not, they may just lag."""
     assert left_out(webhook(SPEC.url), None) is None
     assert left_out(webhook(SPEC.url), 6) is None
     assert "webhook 7 exists, but lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
