@@ -14,10 +14,10 @@ from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
 from .registration.apply import apply
 from .registration.bulk import register_many
+from .registration.checks import unique_specs
 from .registration.coordinator import Coordinator
 from .registration.plan import Plan, claimed_by, make_plan
 from .registration.report import Outcome, Report
-from .registration.snapshot import unique
 from .registration.stream import register_stream
 from .wire import decoding, requests
 
@@ -224,7 +224,7 @@ class Webhooks(Operations):
                 an absolute URL that ends with a slash; nothing was sent. Or `prune` returned something to be awaited.
             GwmsError: The list failed.
         """
-        wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
+        wanted, claims = tuple(unique_specs(specs).values()), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)
 
     async def apply(

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..models import Identity, WebhookSpec
-from .checks import check_concurrency, check_deadline, check_function, check_iterable
+from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
 from .coordinator import Coordinator
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
-from .snapshot import unique
 
 _logger = logging.getLogger("gwms_async")
 
@@ -27,7 +26,7 @@ async def register_many(
     """Register all of `specs`; see `Webhooks.register_many`."""
     check_iterable(specs, Iterable)
     specs = list(specs)
-    wanted = unique(specs)
+    wanted = unique_specs(specs)
     check_concurrency(concurrency)
     check_deadline(deadline)
     check_function("on_outcome", on_outcome)

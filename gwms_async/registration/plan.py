@@ -11,8 +11,8 @@ from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
 from ..redaction import displayed, escaped, redacted
-from .checks import check_function
-from .snapshot import Snapshot, is_tombstone, preferred_first, unique
+from .checks import check_function, unique_specs
+from .snapshot import Snapshot, is_tombstone, preferred_first
 
 _FEWEST, _SHARE = 10, 0.3  # `apply` refuses to delete more than this share of so many claimed webhooks, or more
 _PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
@@ -130,7 +130,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     activate: list[Webhook] = []
     deactivate: list[Webhook] = []
     unchanged: list[Webhook] = []
-    for spec in unique(specs).values():
+    for spec in unique_specs(specs).values():
         copies = preferred_first(snapshot.copies(spec.identity), active=spec.active)
         if not copies:
             create.append(spec)

@@ -7,8 +7,7 @@ from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url, same_identity
-from .checks import check_iterable
+from ..models import Identity, Webhook, same_identity
 from .reasons import contradictory
 
 
@@ -87,20 +86,3 @@ def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]
     every delivery.
     """
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
-
-
-def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
-    """Return the specs by identity, each once.
-
-    Raises:
-        ValueError: Something is not a spec, its url cannot be registered, or a webhook is wanted both active and
-            inactive.
-    """
-    check_iterable(specs, Iterable)
-    found: dict[Identity, WebhookSpec] = {}
-    for spec in specs:
-        check_is_spec(spec)
-        check_url(spec.url)
-        if found.setdefault(spec.identity, spec).active != spec.active:
-            raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
-    return found
