@@ -72,7 +72,7 @@ def test_the_order_does_not_matter(
 def test_a_second_run_changes_nothing(
     start: list[tuple[WebhookSpec, bool]], wanted: list[WebhookSpec], concurrency: int
 ) -> None:
-    """It lists, finds everything as it shall be, and sends nothing else."""
+    """It lists, finds everything as wanted, and sends nothing else."""
     gateway = started(start)
     first = register(gateway, wanted, concurrency)
     held = dict(gateway.webhooks)
