@@ -121,9 +121,9 @@ class Webhooks(Operations):
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        number, call = _id_of(webhook), Call()
-        await self._write(number, call, self.request(requests.delete_request(number, call)))
-        self._coordinator.memory.note_deleted(number)
+        webhook_id, call = _id_of(webhook), Call()
+        await self._write(webhook_id, call, self.request(requests.delete_request(webhook_id, call)))
+        self._coordinator.memory.note_deleted(webhook_id)
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
@@ -144,7 +144,7 @@ class Webhooks(Operations):
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
             raise outcome.error or RuntimeError("no error was kept")
-        copies = [number for number in outcome.copies if not self._coordinator.memory.is_deleted(number)]
+        copies = [webhook_id for webhook_id in outcome.copies if not self._coordinator.memory.is_deleted(webhook_id)]
         if copies:
             _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, copies)))
         return outcome.webhook

@@ -89,15 +89,17 @@ async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
     """Return all copies, lowest id first; where the list is disputed, those that are not the item's own are read."""
     copies = snapshot.copies(item.spec.identity)
     disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
-    others = [number for number in disputed if number not in item.own_ids and number not in item.gone_ids]
+    others = [
+        webhook_id for webhook_id in disputed if webhook_id not in item.own_ids and webhook_id not in item.gone_ids
+    ]
     return sorted(await item.resolved(copies, others), key=lambda copy: copy.id) if others else copies
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
     """Return its own webhooks that a list does not show with its identity, and that are not known to be gone."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
-    missing = [number for number in item.own_ids if number not in shown]
-    return [number for number in missing if number not in item.gone_ids and not is_deleted(number)]
+    missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
+    return [webhook_id for webhook_id in missing if webhook_id not in item.gone_ids and not is_deleted(webhook_id)]
 
 
 def _later(item: Item) -> float:
@@ -109,10 +111,10 @@ def _later(item: Item) -> float:
 async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
     """Return the hidden webhooks that exist, although no list shows them."""
     found = []
-    for number in hidden:
-        webhook = await item.get(number)
+    for webhook_id in hidden:
+        webhook = await item.get(webhook_id)
         if webhook is not None:
-            _logger.warning("webhook %d exists, but no list shows it yet", number)
+            _logger.warning("webhook %d exists, but no list shows it yet", webhook_id)
             found.append(webhook)
     return found
 
@@ -134,11 +136,11 @@ async def _keep(
     item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
-    foreign = [number for number in others if not _is_removable(item, number)]
+    foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
     # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
-    existing = [number for number in hidden if await item.get(number) is not None]
-    excess = [number for number in others if number not in foreign] + existing
-    removed = [number for number in item.outcome_now().copies if number in item.gone_ids]
+    existing = [webhook_id for webhook_id in hidden if await item.get(webhook_id) is not None]
+    excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
+    removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
     status = _status(item, keep)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
@@ -152,10 +154,10 @@ async def _keep(
         except Exception as trouble:  # a user's middleware may raise anything
             status, error = OutcomeStatus.FAILED, trouble
     if status is not OutcomeStatus.FAILED:
-        for number in excess:
-            error = await _remove(item, number) or error
+        for webhook_id in excess:
+            error = await _remove(item, webhook_id) or error
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    new = [number for number in foreign if item.earlier_ids is None or number not in item.earlier_ids]
+    new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
     if new and not item.is_rechecked:
         item.is_rechecked = True
         return _SECOND_LOOK

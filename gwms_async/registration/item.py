@@ -136,8 +136,8 @@ class Item:
 
     def close(self) -> None:
         """Make its outcome final."""
-        for number in self.own_ids:
-            self.coordinator.memory.note_closed(number)
+        for webhook_id in self.own_ids:
+            self.coordinator.memory.note_closed(webhook_id)
         self.state = State.DONE
 
     async def _decide(self, snapshot: Snapshot) -> None:
@@ -186,9 +186,9 @@ class Item:
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
-        open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
+        open_ids = tuple(webhook_id for webhook_id in (webhook.id, *others) if is_open(webhook_id))
         adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
-        self.adopted_ids = tuple(number for number in adopted if number not in self.created_ids)
+        self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
         if self.doubt is not None and self.looks:
             self.coordinator.note_lag()  # earlier lists did not show it: those after the next create may be as late
         self.end(status, webhook, copies=others, state=State.OPEN if self.own_ids else State.DONE)
@@ -216,8 +216,8 @@ class Item:
     async def resolved(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
         """Return the copies, with those in dispute as `get` shows them now."""
         settled = [copy for copy in copies if copy.id not in disputed]
-        for number in disputed:
-            webhook = await self.get(number)
+        for webhook_id in disputed:
+            webhook = await self.get(webhook_id)
             if webhook is not None:
                 settled.append(webhook)
         return settled

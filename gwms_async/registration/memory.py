@@ -120,7 +120,7 @@ class Memory:
         self.forget()
         self._index_all()
         written, wrong = self._ids.get(identity, ()), [copy.id for copy in listed if self._is_disputed(copy)]
-        return wrong + [number for number in written if all(copy.id != number for copy in listed)]
+        return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
         """Drop the writes that are older than 60 seconds."""
@@ -149,8 +149,8 @@ class Memory:
 
     def _index_all(self) -> None:
         # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
-        for number, webhook in self._unindexed.items():
-            self._index(number, webhook.identity)
+        for webhook_id, webhook in self._unindexed.items():
+            self._index(webhook_id, webhook.identity)
         self._unindexed.clear()
 
     def _index(self, webhook_id: int, identity: Identity) -> None:
@@ -162,6 +162,6 @@ class Memory:
         self._unindexed.pop(webhook_id, None)
         if identity is None:
             return
-        ids = tuple(number for number in self._ids.pop(identity) if number != webhook_id)
+        ids = tuple(other_id for other_id in self._ids.pop(identity) if other_id != webhook_id)
         if ids:
             self._ids[identity] = ids

@@ -43,8 +43,8 @@ class Snapshot:
         if len(by_id) < len(webhooks):
             _check_repeated(webhooks, by_id)
         ids = sorted(by_id)
-        for number in ids:
-            webhook = by_id[number]
+        for webhook_id in ids:
+            webhook = by_id[webhook_id]
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
