@@ -11,8 +11,8 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | state | what happens | becomes |
 |---|---|---|
 | NEW | listed, `active` as asked | DONE existing |
-| NEW | listed, the other `active` -> (de)activate | DONE updated; failed or without effect: DONE failed |
-| NEW | the same, answered 404 | the next copy; none left: as missing; still there for 6 s: DONE failed |
+| NEW | listed, the other `active` -> (de)activate, get by id | DONE updated; failed or without effect: DONE failed |
+| NEW | the same, one of the two answered 404 | the next copy; none left: as missing; still there for 6 s: DONE failed |
 | NEW | listed, and a run of this client that created one of the copies is not closed | OPEN instead of DONE |
 | NEW | the list contradicts what this client wrote, or itself -> get by id | as listed, or as missing |
 | NEW | missing, but an earlier create may still take effect | IN_DOUBT |
@@ -42,6 +42,6 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
-wrote lately), `shared_list` and `coordinator` (what registrations share), `item`, `closing`, `pending`, `workers`,
-`run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
+wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,
+`closing`, `pending`, `workers`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
 """

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import DecodeError, GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, wrong_webhook
@@ -140,24 +140,6 @@ class Coordinator:
             if not is_late and not self.memory.contradicts_write(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
-
-    async def switch(self, webhook_id: int, next_api: NextApi, *, active: bool) -> Webhook:
-        """Activate or deactivate a webhook, and return it; read it if the response lacks it (the contract allows that).
-
-        Args:
-            webhook_id: Its id.
-            next_api: See `NextApi`.
-            active: Whether to activate it.
-
-        Raises:
-            GwmsError: It could not be switched, or read.
-        """
-        api = next_api()
-        try:
-            return await (api.activate if active else api.deactivate)(webhook_id)
-        except DecodeError:
-            pass
-        return await next_api().get(webhook_id)
 
     async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
         """Return whether a listed webhook is gone, whose (de)activation was answered with 404.

@@ -12,10 +12,11 @@ from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
-from .reasons import cut_short, not_closed, not_switched, replaced, stored_differently, wrong_webhook
+from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
+from .switching import switched
 
 
 class State(Enum):
@@ -276,18 +277,8 @@ class Item:
         return None
 
     async def switched(self, webhook: Webhook) -> Webhook:
-        """Activate or deactivate a webhook as the spec asks.
-
-        Raises:
-            GwmsError: It failed, had no effect, or was answered with another webhook.
-        """
-        switched = await self.coordinator.switch(webhook.id, self.next_api, active=self.spec.active)
-        if switched.id != webhook.id or not same_identity(switched, self.spec):
-            raise wrong_webhook(webhook.id, switched)
-        self.coordinator.memory.note_changed(switched)
-        if switched.active is self.spec.active:
-            return switched
-        raise not_switched(switched)
+        """Activate or deactivate a webhook as the spec asks; see `switching.switched`."""
+        return await switched(self.coordinator, webhook, self.spec, self.next_api)
 
     def next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""

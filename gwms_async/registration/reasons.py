@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import GwmsError, OutcomeUnknownError
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
@@ -81,6 +81,12 @@ def not_switched(webhook: Webhook) -> GwmsError:
     """Return the error of an activation or deactivation that had no effect."""
     wanted = "inactive" if webhook.active else "active"
     return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway reported success but left it as it was")
+
+
+def vanished(webhook_id: int) -> NotFoundError:
+    """Return the error of a webhook that is gone, although its (de)activation was answered with a success."""
+    path = f"/webhooks/{webhook_id}"
+    return NotFoundError(status=404, message="the gateway had reported success", method="GET", path=path)
 
 
 def not_deleted(webhook_id: int) -> GwmsError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from attrs import evolve
+
 from .entities import EntityTable
 from .state import EmulatorCredentials, TokenTable, WebhookTable
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
@@ -85,6 +87,8 @@ class Gateway:
                 row = self.webhooks.replace(row, self._checked(eshop, body, row.id), now)
             case "activate" | "deactivate" as operation:
                 row = self.webhooks.switch(row, now, active=operation == "activate")
+            case "echo activate" | "echo deactivate" as operation:  # without effect
+                row = evolve(row, active=operation == "echo activate")
             case "delete":
                 self.webhooks.remove(row.id, now)
                 return "deleted"

@@ -23,11 +23,18 @@ class NoEffect(_Quirk):
     """Answer an activate, deactivate, update or delete with success, but change nothing.
 
     The answer shows the unchanged webhook. Other operations are carried out as usual.
+
+    Args:
+        echo: Whether the answer to an activate or deactivate shows the webhook as it was to be.
     """
+
+    echo: bool = False
 
     def request(self, route: Route, body: bytes) -> tuple[Route, bytes]:
         """Return what is carried out."""
         instead = {"activate": "get", "deactivate": "get", "update": "get", "delete": "keep"}
+        if self.echo:
+            instead |= {"activate": "echo activate", "deactivate": "echo deactivate"}
         return evolve(route, operation=instead.get(route.operation, route.operation)), body
 
 

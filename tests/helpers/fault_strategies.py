@@ -108,6 +108,7 @@ PLAGUE = st.lists(st.tuples(LATE | LATE | FAULTS, st.integers(1, 6)), min_size=1
 QUIRKS = st.sampled_from(
     [
         *((NoEffect(), operation) for operation in ("activate", "deactivate", "update", "delete")),
+        *((NoEffect(echo=True), operation) for operation in ("activate", "deactivate")),
         (OtherState(), "create"),
         (OtherState(), "create"),
         *((Paged(1, total=total), "list") for total in ("envelope", "data", "link")),

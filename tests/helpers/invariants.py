@@ -59,7 +59,7 @@ def _found(world: World, op: Op) -> Iterator[str]:
             is_gone = op.webhook_id not in rows or world.births[op.webhook_id].at > op.began
             if not is_gone and not _hit_by(world, op, NoEffect):
                 yield f"is not gone: {op.error}"
-        case "activate" | "deactivate" if op.is_success:
+        case "activate" | "deactivate" if op.is_success and not _echoed(world, op):  # else its answer is believed
             row = rows.get(op.webhook_id)
             wanted = op.result.active if _hit_by(world, op, NoEffect) else op.kind == "activate"
             is_right = row is not None and row.active == op.result.active == wanted
@@ -78,6 +78,10 @@ def _found(world: World, op: Op) -> Iterator[str]:
 
 def _hit_by(world: World, op: Op, *faults: type) -> bool:
     return any(isinstance(exchange.fault, faults) for exchange in world.exchanges(op))
+
+
+def _echoed(world: World, op: Op) -> bool:
+    return any(exchange.fault == NoEffect(echo=True) for exchange in world.exchanges(op))
 
 
 def _as_wanted(world: World, op: Op, spec: WebhookSpec, webhook: Webhook) -> Iterator[str]:

@@ -184,9 +184,7 @@ def test_replicas_that_do_not_show_a_change_yet() -> None:
         gateway, (spec,) = FakeGateway(list_lag=2.0, get_lag=1.0), specs(1)
         webhook, coordinator = gateway.add(spec), gateway.coordinator()
         await asyncio.sleep(3)
-        coordinator.memory.note_changed(
-            await coordinator.switch(webhook.id, lambda: coordinator.api_for(Call()), active=False)
-        )
+        coordinator.memory.note_changed(await coordinator.api_for(Call()).deactivate(webhook.id))
 
         (outcome,) = await register(coordinator, spec)
 

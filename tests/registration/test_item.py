@@ -81,7 +81,7 @@ def test_a_copy_that_is_active_is_not_joined_by_a_second_one() -> None:
 
 @pytest.mark.parametrize(("active", "operation"), [(True, "activate"), (False, "deactivate")])
 def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operation: str) -> None:
-    """Same identity, other `active`: it is activated or deactivated."""
+    """Same identity, other `active`: it is activated or deactivated, and looked at."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1, active=active)
@@ -89,9 +89,9 @@ def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operati
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
-        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=1) == outcome
+        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=2) == outcome
         assert active is gateway.webhooks[1].active
-        assert gateway.count(operation) == 1
+        assert (gateway.count(operation), gateway.count("get")) == (1, 1)
 
     virtual_loop.run(main())
 

@@ -41,6 +41,18 @@ async def test_a_change_without_effect(
         assert gateway.webhooks[0].url == OTHER["url"]
 
 
+@pytest.mark.parametrize("active", [True, False])
+async def test_a_switch_without_effect_that_is_echoed(gateway: GwmsEmulator, active: bool) -> None:
+    """The answer shows what was asked for, `get` what is so."""
+    before = gateway.add_webhook("https://shop.example/1", "CREATE_ORDER", active=not active)
+    gateway.inject(NoEffect(echo=True))
+    async with logged_in(gateway) as client:
+        reply = await client.send("PUT", f"/webhooks/1/{'activate' if active else 'deactivate'}")
+
+        assert reply.data == {**before.as_json(), "active": active}
+        assert (await client.send("GET", "/webhooks/1")).data == before.as_json()
+
+
 async def test_a_refusal_stays_a_refusal(gateway: GwmsEmulator) -> None:
     """Without a token, or for a webhook that does not exist, the answer is an error all the same."""
     gateway.inject(NoEffect(), times=3)

@@ -1,0 +1,49 @@
+"""Activate or deactivate a webhook, and check that it was carried out: a success response is not proof."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..errors import DecodeError, GwmsError
+from ..models import Webhook, WebhookSpec, same_identity
+from .coordinator import Coordinator, NextApi
+from .reasons import not_switched, vanished, wrong_webhook
+
+
+async def switched(coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec, next_api: NextApi) -> Webhook:
+    """Activate or deactivate a webhook, and return it as `get` shows it; as the response shows it if `get` fails.
+
+    Args:
+        coordinator: Shared by the registrations of the e-shop.
+        webhook: The webhook, in the other state.
+        spec: The spec that it is to match.
+        next_api: See `NextApi`.
+
+    Raises:
+        GwmsError: It failed or had no effect, or the gateway answered with another webhook.
+    """
+    api, unreadable = next_api(), None
+    try:
+        answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
+    except DecodeError as error:  # the contract does not require `data` in the response
+        answer, unreadable = evolve(webhook, active=spec.active), error
+    _note(coordinator, answer, webhook, spec)
+    try:
+        seen = await coordinator.read(webhook.id, next_api)
+    except GwmsError:
+        if unreadable is not None:
+            raise
+        return answer
+    if seen is None:
+        raise vanished(webhook.id)
+    _note(coordinator, seen, webhook, spec)
+    return seen
+
+
+def _note(coordinator: Coordinator, answer: Webhook, webhook: Webhook, spec: WebhookSpec) -> None:
+    """Remember how a webhook is now; raise `GwmsError` if it is another one, or not in the state the spec asks for."""
+    if answer.id != webhook.id or not same_identity(answer, spec):
+        raise wrong_webhook(webhook.id, answer)
+    coordinator.memory.note_changed(answer)
+    if answer.active is not spec.active:
+        raise not_switched(answer)

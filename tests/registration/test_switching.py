@@ -1,0 +1,98 @@
+"""Webhooks that a registration activates or deactivates, on gateways whose success responses prove little."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from attrs import evolve
+
+from gwms_async import GwmsClient, OutcomeStatus
+from gwms_async.testing import Fault, GwmsEmulator, NoEffect, RawBody, Status
+
+from ..helpers.emulated import client, spec
+from ..helpers.virtual_io_loop import with_virtual_gateway
+
+S = OutcomeStatus
+
+
+def test_a_switch_that_is_echoed_and_not_carried_out() -> None:
+    """A success is no proof, whatever the answer shows: six seconds later the webhook is still as it was."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            for active in (True, False):
+                gateway.add_webhook(spec().url, "CREATE_ORDER", active=not active)
+                gateway.inject(NoEffect(echo=True), operation="activate" if active else "deactivate")
+                for status in (S.FAILED, S.UPDATED):
+                    (outcome,) = (await gwms.webhooks.register_many([evolve(spec(), active=active)])).outcomes
+                    assert (outcome.status, outcome.is_failure) == (status, status is S.FAILED)
+                gateway.remove_webhook(gateway.webhooks[0].id)
+
+    with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("fault", [Status(403), RawBody(b'{"data": {"id": 7}}')])
+def test_a_switched_webhook_that_cannot_be_read(fault: Fault) -> None:
+    """Its response is believed: the switch did not fail because the read did."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            gateway.inject(fault, operation="get", times=9)
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert (outcome.status, outcome.error) == (S.UPDATED, None)
+            assert gateway.webhooks[0].active
+
+    with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("is_readable", [True, False])
+@pytest.mark.parametrize("page", [b'{"statusCode": 200}', b"<html>done</html>"])
+def test_a_switch_whose_response_does_not_show_the_webhook(is_done: bool, is_readable: bool, page: bytes) -> None:
+    """The read decides; if it fails, nothing is known."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            gateway.inject(RawBody(page, carry_out=is_done), operation="activate")
+            gateway.inject(Status(429 if is_readable else 403), operation="get")
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert outcome.status is (S.UPDATED if is_done and is_readable else S.FAILED)
+            assert ("left it as it was" in str(outcome.error)) is (is_readable and not is_done)
+
+    with_virtual_gateway(main)
+
+
+def test_a_switched_webhook_that_is_not_there() -> None:
+    """What is listed and can be switched may be a tombstone; `get` knows better, and it is created again."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            gateway.inject(Status(404), operation="get", times=9)
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert outcome.status is S.CREATED
+            assert gateway.count("create") == 1
+
+    with_virtual_gateway(main)
+
+
+def test_a_switched_webhook_that_has_become_another() -> None:
+    """The error shows what it is now."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            other = {"id": 1, "url": spec(2).url, "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
+            gateway.inject(RawBody(json.dumps({"data": other}).encode()), operation="get", times=9)
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert outcome.status is S.FAILED
+            assert "the gateway answered a request for webhook 1 with 1, " in str(outcome.error)
+
+    with_virtual_gateway(main)
