@@ -72,7 +72,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
     elif item.doubt is not None and item.coordinator.has_lagged:
-        return _later(item)  # what a late commit may still add is not shown either
+        return _later(item)  # the list may miss a create that was carried out late, too
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
@@ -122,8 +122,8 @@ async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
 async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], listed_at: float) -> Webhook | None:
     """Return the copy with the lowest id; if others would be deleted in its favour, only once `get` shows it."""
     for place, copy in enumerate(copies):
-        is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
-        if copy.id in item.created_ids or not is_in_excess:
+        has_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
+        if copy.id in item.created_ids or not has_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
         if webhook is not None and _counts(item, webhook):

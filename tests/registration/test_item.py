@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -19,10 +20,11 @@ from gwms_async import (
     ServerError,
     WebhookSpec,
     WebhookType,
+    registration,
 )
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
-from gwms_async.registration.item import Item
+from gwms_async.registration.item import Item, State
 from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
@@ -46,6 +48,13 @@ def statuses(report: Report) -> list[OutcomeStatus]:
 def not_there() -> Exception:
     """Make the error of a delete that came too late."""
     return NotFoundError(status=404, message="no", method="DELETE", path="/webhooks/9")
+
+
+def test_the_table_of_states() -> None:
+    """It has rows for each state that leads to another one, and for no others."""
+    rows = re.findall(r"^\| (\w+) \|", registration.__doc__ or "", re.MULTILINE)
+
+    assert {state.name for state in State} - {"DONE"} == set(rows) - {"state", "any"}
 
 
 def test_of_several_copies_the_lowest_is_adopted() -> None:
