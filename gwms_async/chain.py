@@ -120,8 +120,8 @@ Middleware = Callable[[Request, Handler], Awaitable[Response]]
 
 It may send a changed copy of the request by ``await handler(evolve(request, ...))``, as often as it likes, or not at
 all; it adds headers by ``{**request.headers, ...}``. It gets every response, 4xx and 5xx too; where no complete
-response came, `TransportError` is raised. It must let exceptions that it does not know pass. Your own middlewares run
-once per attempt, innermost: they see the request with its token, after all waiting is done.
+response came, `TransportError` is raised. Exceptions that it does not know must pass through it. Your own middlewares
+run once per attempt, innermost: they see the request with its token, after all waiting is done.
 """
 
 
@@ -151,10 +151,10 @@ def _wrap(inner: Handler, middleware: Middleware) -> Handler:
     return lambda request: middleware(request, inner)
 
 
-def checked(middleware: Middleware) -> Middleware:
-    """Return a user's middleware that raises `ConfigurationError` where it returns something other than a response."""
+def requiring_response(middleware: Middleware) -> Middleware:
+    """Wrap a user's middleware: if it returns anything but a response, `ConfigurationError` is raised."""
 
-    async def check(request: Request, handler: Handler) -> Response:
+    async def wrapper(request: Request, handler: Handler) -> Response:
         response: object = await middleware(request, handler)
         if isinstance(response, Response):
             return response
@@ -162,7 +162,7 @@ def checked(middleware: Middleware) -> Middleware:
         text = f"{request}: the middleware {name} must return the response of `await handler(request)`; got {kind}"
         raise ConfigurationError(text)
 
-    return check
+    return wrapper
 
 
 class CallAborted(Exception):  # noqa: N818  # it carries an error past the middlewares, and is not one

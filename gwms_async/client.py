@@ -16,7 +16,7 @@ from .auth.guarded_store import PATIENCE
 from .auth.known_keys import ApiKey, KnownKeys
 from .auth.login import Login
 from .auth.token_source import TokenSource
-from .chain import Handler, Middleware, Request, Response, Telemetry, checked, compose
+from .chain import Handler, Middleware, Request, Response, Telemetry, compose, requiring_response
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigurationError, without_frames
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
@@ -127,7 +127,7 @@ class GwmsClient:
         via = Proxy.of(proxy, base_url, trust_env=trust_env)
         clock, budget = self._clock, RetryBudget(retry.budget)
         self._base_url, self._on_call = base_url, on_call
-        self._middlewares = (*on_attempt, *map(checked, checked_middlewares(middlewares)))
+        self._middlewares = (*on_attempt, *map(requiring_response, checked_middlewares(middlewares)))
         self._limit = SharedTimeout(timeout.total)
         self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=via, borrowed=session)
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)

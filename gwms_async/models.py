@@ -70,7 +70,7 @@ class OpenEnum(StrEnum):
         return self.value in type(self)._value2member_map_
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, tuple[str]]:
-        # An unlisted value cannot be looked up; it is made again.
+        # An unlisted value cannot be looked up: it is recreated.
         return type(self).unlisted, (self.value,)
 
 
@@ -255,7 +255,7 @@ class Webhook:
     """A webhook as the gateway stores it.
 
     Args:
-        id: Its number on the gateway.
+        id: Its id on the gateway.
         url: Where the gateway delivers to; as stored, not validated.
         webhook_type: The event type; `WebhookType.is_listed` is False for one that only the gateway knows.
         active: Whether the gateway delivers.
@@ -274,7 +274,7 @@ class Webhook:
 
     @property
     def identity(self) -> Identity:
-        """The subscription that it is."""
+        """The subscription that it stands for."""
         return Identity(canonical_url(self.url), self.webhook_type, self.method)
 
     @property

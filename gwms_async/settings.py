@@ -22,12 +22,12 @@ _NOT_IN_A_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
 def is_number(value: object, least: float = -inf, most: float = inf) -> bool:
-    """Return whether a value is a number in a range; True, False and NaN are none."""
+    """Return whether a value is a number in a range; True, False and NaN are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
 def is_integer(value: object, least: float = -inf, most: float = inf) -> bool:
-    """Return whether a value is an integer in a range; True and False are none."""
+    """Return whether a value is an integer in a range; True and False are not."""
     return isinstance(value, int) and is_number(value, least, most)
 
 

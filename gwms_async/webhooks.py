@@ -14,10 +14,10 @@ from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
 from .registration.apply import apply
 from .registration.bulk import register_many
+from .registration.checks import unique_specs
 from .registration.coordinator import Coordinator
 from .registration.plan import Plan, claimed_by, make_plan
 from .registration.report import Outcome, Report
-from .registration.snapshot import unique
 from .registration.stream import register_stream
 from .wire import decoding, requests
 
@@ -78,7 +78,7 @@ class Operations:
         return decoding.decode_webhook(request, await self._send(request), webhook_id)
 
     async def delete(self, webhook: int | Webhook) -> None:
-        """Delete a webhook (``DELETE /webhooks/{id}``); never sent again where its response was lost."""
+        """Delete a webhook (``DELETE /webhooks/{id}``); never resent after a lost response: ids may be reused."""
         await self.request(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
 
     async def request(self, request: Request) -> Any:
@@ -109,21 +109,21 @@ class Webhooks(Operations):
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
-        return await self._changed(webhook, lambda operations: operations.update(webhook, spec))
+        return await self._change(webhook, lambda operations: operations.update(webhook, spec))
 
     async def activate(self, webhook: int | Webhook) -> Webhook:
         """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
-        return await self._changed(webhook, lambda operations: operations.activate(webhook))
+        return await self._change(webhook, lambda operations: operations.activate(webhook))
 
     async def deactivate(self, webhook: int | Webhook) -> Webhook:
         """Pause deliveries (``PUT /webhooks/{id}/deactivate``)."""
-        return await self._changed(webhook, lambda operations: operations.deactivate(webhook))
+        return await self._change(webhook, lambda operations: operations.deactivate(webhook))
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
-        number, call = _id_of(webhook), Call()
-        await self._write(number, call, self.request(requests.delete_request(number, call)))
-        self._coordinator.memory.note_deleted(number)
+        webhook_id, call = _id_of(webhook), Call()
+        await self._write(webhook_id, call, self.request(requests.delete_request(webhook_id, call)))
+        self._coordinator.memory.note_deleted(webhook_id)
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
@@ -144,7 +144,7 @@ class Webhooks(Operations):
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
             raise outcome.error or RuntimeError("no error was kept")
-        copies = [number for number in outcome.copies if not self._coordinator.memory.is_deleted(number)]
+        copies = [webhook_id for webhook_id in outcome.copies if not self._coordinator.memory.is_deleted(webhook_id)]
         if copies:
             _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, copies)))
         return outcome.webhook
@@ -224,7 +224,7 @@ class Webhooks(Operations):
                 an absolute URL that ends with a slash; nothing was sent. Or `prune` returned something to be awaited.
             GwmsError: The list failed.
         """
-        wanted, claims = tuple(unique(specs).values()), claimed_by(prune)
+        wanted, claims = tuple(unique_specs(specs).values()), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)
 
     async def apply(
@@ -257,28 +257,28 @@ class Webhooks(Operations):
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
-    async def _changed(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
-        """Let registrations know how a webhook was changed; lists may not show it yet."""
+    async def _change(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
+        """Change a webhook, and let registrations know: lists may not show the change yet."""
         call = Call()
         changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)))
         self._coordinator.memory.note_changed(changed)
         return changed
 
     async def _write(self, webhook_id: int, call: Call, write: Awaitable[T]) -> T:
-        """Let registrations know of a write that may have been carried out although it failed."""
+        """Await a write; if it fails but may have been carried out, let registrations know."""
         try:
             return await write
-        except BaseException as error:  # among them a cancellation
+        except BaseException as error:  # a cancellation too
             if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
                 self._coordinator.memory.note_uncertain(webhook_id)
             raise
 
     def forget(self) -> None:
-        """Drop what was written too long ago to matter."""
+        """Drop the writes that are too old to matter to registrations."""
         self._coordinator.memory.forget()
 
     def stop(self) -> frozenset[asyncio.Task[Any]]:
-        """Cancel the lists in flight, and return what to wait for."""
+        """Cancel lists in flight, and return the tasks to wait for."""
         return self._coordinator.lists.stop()
 
     def _operations_of(self, call: Call) -> Operations:

@@ -138,7 +138,7 @@ async def test_a_forgotten_await(gateway: GwmsEmulator) -> None:
 
 
 async def test_a_middleware_that_forgets_its_response(gateway: GwmsEmulator) -> None:
-    """It is named; a create that it sent may have been carried out."""
+    """The error names it; a create that it sent may have been carried out."""
 
     async def forgetful(request: Request, handler: Handler) -> Response:  # type: ignore[return]
         await handler(request)

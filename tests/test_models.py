@@ -14,7 +14,7 @@ from attrs.exceptions import FrozenInstanceError
 
 from gwms_async import HttpMethod, Webhook, WebhookSpec, WebhookType
 from gwms_async.models import Identity, OpenEnum
-from gwms_async.registration.snapshot import unique
+from gwms_async.registration.checks import unique_specs
 
 URL = "https://shop.example/h"
 EVENTS = [
@@ -215,4 +215,4 @@ def test_a_webhook_may_have_a_url_that_a_spec_may_not(url: str) -> None:
 
     assert url == webhook.identity.url
     with pytest.raises(ValueError, match="url must"):
-        unique([webhook.spec])
+        unique_specs([webhook.spec])

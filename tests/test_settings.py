@@ -283,7 +283,7 @@ def test_numbers_beyond_all_measure() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -5, 10**400, 2.5, -inf, True, nan, "5", None])
-def test_what_are_numbers(value: object) -> None:
+def test_is_number(value: object) -> None:
     """Of any size, unless there is a range."""
     assert is_number(value) is (value in {0, -5, 10**400, 2.5, -inf} and value is not True)
     assert is_integer(value) is (is_number(value) and isinstance(value, int))

@@ -1,4 +1,4 @@
-"""The pause after a refused login or a rejected API key, or that a gateway asks for, during which nothing is sent."""
+"""A pause in which nothing is sent: after a refused login, after a rejected API key, or because the gateway asks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ _SHORTEST, _LONGEST = 60.0, 900.0
 
 @define(eq=False)
 class Cooldown:
-    """A pause after a refusal; each further refusal doubles it."""
+    """A pause, and the error that calls get until it is over.
+
+    Args:
+        until: When it is over, in monotonic seconds.
+        seconds: How long the last pause after a refusal was; the next one is twice as long.
+        error: What calls get; None if there has been no pause since the last success.
+    """
 
     until: float = 0.0
     seconds: float = 0.0
@@ -20,16 +26,16 @@ class Cooldown:
 
     @property
     def next_seconds(self) -> float:
-        """How long the next pause would be."""
+        """How long the next pause after a refusal would be: a minute, then twice the last one, at most 15 minutes."""
         return min(max(_SHORTEST, 2 * self.seconds), _LONGEST)
 
     def begin(self, now: float, error: GwmsError) -> None:
-        """Start a pause at `now` (monotonic seconds); until it is over, calls get `error`."""
+        """Start the pause after a refusal at `now` (monotonic seconds)."""
         self.seconds = self.next_seconds
         self.until, self.error = now + self.seconds, error
 
-    def hold(self, now: float, seconds: float, error: GwmsError) -> None:
-        """Start a pause that the gateway asks for, of a quarter of an hour at most; it lengthens no later one."""
+    def pause_for(self, now: float, seconds: float, error: GwmsError) -> None:
+        """Start a pause that the gateway asks for, of at most 15 minutes; it does not lengthen later ones."""
         self.until, self.error = now + min(seconds, _LONGEST), error
 
     def end(self) -> None:
@@ -37,10 +43,10 @@ class Cooldown:
         self.until, self.seconds, self.error = 0.0, 0.0, None
 
     def is_on(self, now: float) -> bool:
-        """Return whether the pause lasts."""
+        """Return whether the pause is still on."""
         return self.error is not None and now < self.until
 
     def check(self, now: float) -> None:
-        """Raise `CallAborted` while the pause lasts."""
+        """Raise `CallAborted` if the pause is still on."""
         if self.error is not None and now < self.until:
             raise CallAborted(self.error)

@@ -1,4 +1,4 @@
-"""What is known of API keys, forgotten a minute after the last use: nothing grows with their number."""
+"""What is known of API keys, dropped a minute after their last use, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT = 60.0
 
 
 class Forgetful(Protocol):
-    """What is known of a key."""
+    """The object of a key, which remembers things for a while."""
 
     def forget(self) -> None:
         """Drop what is too old to be of use."""
@@ -34,7 +34,7 @@ class ApiKey:
     Args:
         value: The key.
         accepted: The newest token with which the gateway accepted it.
-        suspect: A token with which it was answered 401, and which it therefore sends no more.
+        suspect: A token with which it got a 401, and which is therefore no longer sent with it.
         cooldown: The pause after the gateway rejected it.
         used_at: When its last call began, in monotonic seconds.
     """
@@ -47,9 +47,9 @@ class ApiKey:
 
 
 class KnownKeys(Generic[T]):
-    """One object per API key, found as long as anything refers to it.
+    """One object per API key, as long as anything refers to it.
 
-    An object is kept alive until its key's last call is a minute ago and its cooldown is over.
+    It is kept alive for a minute after the last call with its key, and until the key's cooldown is over.
 
     Args:
         clock: The client's clock.
@@ -94,7 +94,7 @@ class KnownKeys(Generic[T]):
         self._timer = asyncio.get_running_loop().call_later(delay, _forget, ref(self))
 
     def forget(self) -> None:
-        """Let go of what is no longer needed."""
+        """Drop the keys that were not used for a minute, unless they are cooling down."""
         now, self._timer = self._clock.monotonic(), None
         while self._kept:
             key = next(iter(self._kept))

@@ -14,7 +14,7 @@ from .known_keys import ApiKey
 from .token_source import TokenSource
 
 _logger = logging.getLogger("gwms_async")
-_VOUCHED = 60.0
+_VOUCHED = 60.0  # seconds for which a login vouches for its token: a 401 is then held against the key
 
 
 class Login:
@@ -36,10 +36,10 @@ class Login:
         self._is_stopped = False
 
     def begin(self, call: Call, key: ApiKey) -> None:
-        """Begin a call: from now on the end of a login concerns it.
+        """Begin a call: logins that fail from now on fail it too.
 
         Raises:
-            CallAborted: The key is cooling down, or it needs a login and logins are.
+            CallAborted: The key is cooling down; or it needs a login, and logins are cooling down.
         """
         now = self._clock.monotonic()
         key.cooldown.check(now)
@@ -48,10 +48,10 @@ class Login:
         call.epoch = self._epoch
 
     async def acquire(self, call: Call, key: ApiKey) -> ActiveToken:
-        """Return the token for an attempt, after a login if there is none that the key can go on with.
+        """Return the token for an attempt, after a login if there is none that this key can use.
 
         Args:
-            call: The attempt's call; notes the token.
+            call: The call of the attempt; gets the token.
             key: The e-shop's key.
 
         Raises:
@@ -78,11 +78,11 @@ class Login:
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
         """Decide what a 401 means, and log in again if that may help.
 
-        The token stays in use for other keys until its successor is there. During a login no key is blamed: the new
-        token shows whether it is wrong.
+        The token stays in use for other keys until its successor arrives. During a login no key is blamed: the new
+        token will show whether the key is wrong.
 
         Args:
-            request: The request that was answered 401.
+            request: The request that got the 401.
             key: The e-shop's key it carried.
 
         Returns:
@@ -111,7 +111,7 @@ class Login:
         return True
 
     def stop(self) -> frozenset[asyncio.Task[None]]:
-        """Cancel a login under way, start no other, and return what to wait for."""
+        """Cancel a login in progress, start no other, and return the tasks to wait for."""
         task = self._refresh_task
         if task is None or task.done():
             self._is_stopped = True
@@ -150,7 +150,7 @@ class Login:
         return self._refresh_task
 
     async def _wait(self, call: Call, key: ApiKey) -> ActiveToken:
-        """Wait for the login under way, or for a new one, and return a token that the key does not suspect."""
+        """Wait for the login in progress, or a new one, and return a token that the key does not suspect."""
         while True:
             task, token = self._refresh_task, self._token
             if task is None or task.done():
@@ -166,7 +166,7 @@ class Login:
             if task.cancelled():
                 raise CallAborted(_closed())
             token, failure = self._token, self._failure
-            # A sibling call may have been answered 401 with the new token meanwhile.
+            # Another call may have got a 401 with the new token meanwhile.
             is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
             if token is not None and token is not key.suspect and is_usable:
                 return token
@@ -174,7 +174,7 @@ class Login:
                 raise CallAborted(failure)
 
     async def _refresh(self, *, after_refusal: bool) -> None:
-        """Replace the token; the end, good or bad, moves the epoch."""
+        """Replace the token; success and failure both advance the epoch."""
         failure: Exception | None = None
         try:
             self._token = await self._source.obtain(self._token, after_refusal=after_refusal)
@@ -195,13 +195,13 @@ def _closed() -> ConfigurationError:
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether a 401 is to be held against the key and not against the current token.
+    """Return whether the key, and not the current token, is to blame for a 401.
 
     Args:
         key: The key.
-        token: The current token, with which the request was answered 401.
+        token: The current token, with which the request got a 401.
         now: Monotonic seconds.
-        is_last: Whether the call has already been sent again as often as it may.
+        is_last: Whether the call has been replayed as often as it may be.
     """
     if key.cooldown.error is not None and token.accepted_at >= key.cooldown.until - key.cooldown.seconds:
         return True  # rejected before; since then another key was accepted with the token

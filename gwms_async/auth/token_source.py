@@ -33,7 +33,7 @@ class TokenSource:
 
     Attributes:
         account: The account in logs: a name that says nothing about its owner.
-        cooldown: The pause after a login that was refused, throttled, or gave no token.
+        cooldown: The pause after a login that was refused, was throttled, or returned no usable token.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TokenSource:
             GwmsError: The login failed.
         """
         async with GuardedStore(self._store, self._store_key, self._patience) as store:
-            # A store that offers one refused token after another is not asked a third time.
+            # A store that has offered two tokens in a row is not asked again after a 401.
             if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
                 token = self._from_store(await store.load(), previous)
                 if token is not None:
@@ -101,14 +101,14 @@ class TokenSource:
         if answer.status in _REFUSALS:
             raise self._refuse(answer)
         if answer.retry_after:
-            self.cooldown.hold(self._clock.monotonic(), answer.retry_after, answer.fresh())
+            self.cooldown.pause_for(self._clock.monotonic(), answer.retry_after, answer.fresh())
         raise _not_found(answer) if answer.status in _NO_LOGIN else answer
 
     def _accept(self, response: Response, *, after_refusal: bool) -> ActiveToken:
         try:
             token = self._activate(response, after_refusal=after_refusal)
         except DecodeError as error:
-            if response.readable:  # it was a login: each further one might make one more token that we cannot read
+            if response.readable:  # it was carried out: each further login might create one more token we cannot read
                 self.cooldown.begin(self._clock.monotonic(), error.fresh())
             raise
         self.cooldown.end()

@@ -11,7 +11,7 @@ from ..chain import Call, Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
-from ..wire.classify import Action, action_for, classify, is_success, is_throttling
+from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
 from ..wire.headers import retry_after
 from ..wire.requests import operation_of
 
@@ -20,7 +20,7 @@ _COST = 14
 
 
 class RetryBudget:
-    """Tokens for retries, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
+    """Tokens that retries cost, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
 
     Args:
         capacity: The most tokens there can be.
@@ -81,8 +81,11 @@ class Backoff:
                 if is_success(end):
                     self._budget.give_back(call)
                     return end
+            kind = classify(end)
+            if action_for(kind, idempotent=False) is Action.OUTCOME_UNKNOWN:
+                call.outcome_unknown = True
             waits = waits or self._waits()
-            wait = self._wait(request, end, waits)
+            wait = self._wait(request, end, kind, waits)
             if wait is None:
                 break
             reason = end.reason if isinstance(end, TransportError) else f"{end.status} {end.reason}".rstrip()
@@ -101,12 +104,10 @@ class Backoff:
         return waits
 
     def _wait(
-        self, request: Request, end: Response | TransportError, waits: Generator[float, None, None]
+        self, request: Request, end: Response | TransportError, kind: Kind, waits: Generator[float, None, None]
     ) -> float | None:
-        """Return the seconds until the next attempt after a failed one; None if there is to be none."""
-        call, kind = request.call, classify(end)
-        if action_for(kind, idempotent=False) is Action.OUTCOME_UNKNOWN:
-            call.outcome_unknown = True
+        """Pay for another attempt after a failed one, and return the seconds until it; None if there is none."""
+        call = request.call
         if action_for(kind, idempotent=request.idempotent) is not Action.RETRY:
             return None
         asked = retry_after(end, self._clock.wall()) if isinstance(end, Response) else None
@@ -119,4 +120,4 @@ class Backoff:
             or not (is_throttled or self._budget.take(call))
         ):
             return None
-        return 0.0 if is_throttled and self._is_paced else wait
+        return 0.0 if is_throttled and self._is_paced else wait  # `pace` waits instead

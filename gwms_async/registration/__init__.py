@@ -1,39 +1,47 @@
 """Registration: webhooks you want to exist, once each.
 
-The promise: at most one webhook per spec, or a report that says so. A create is never sent again blindly: where its
-response was lost, lists decide. What existed before a run is adopted, and never deleted in its favour. A run can be
-stopped or killed at any moment and repeated. An outcome is emitted for each spec, whatever happens.
+The promise: at most one webhook per spec, or a report that says which to check. A create whose response was lost is
+never resent blindly: lists decide. A webhook that existed before a run is adopted, and never deleted in favour of one
+that the run created. A run can be stopped or killed at any moment, and repeated. Every spec gets an outcome, whatever
+happens.
 
-An item is one spec of a run; `item.State` says how far it is:
+An item is one spec of a run; `item.State` says how far it is. OPEN means that there is an outcome, which a closing list
+may still replace; it is emitted at once unless it is `unknown`, and again if it is replaced:
 
 | state | what happens | becomes |
 |---|---|---|
-| NEW | listed with the same `active`, or with another -> (de)activate | DONE existing, updated |
-| NEW | the same, and one of the copies is open: no closing list has decided it yet | CREATED, as existing |
-| NEW | listed, but its (de)activation is answered 404 | the next copy; none left: as missing |
-| NEW | the same, but it is still there, and active | DONE failed |
-| NEW | list and memory disagree -> get by id | as listed, or as missing |
-| NEW | missing, an earlier create may still be carried out | IN_DOUBT |
-| NEW | missing, another run is creating it -> wait | as that one ends; its webhook: CREATED, as existing |
-| NEW | missing -> create, answered as asked | CREATED |
-| NEW | missing -> create, answered in the other state -> (de)activate | CREATED, or DONE failed |
-| NEW | missing -> create, answered in another spelling | DONE created, with an error |
-| NEW | missing -> create, refused or never sent | DONE failed |
-| NEW | missing -> create, answered 409 | CONFLICT |
-| NEW | missing -> create, its response lost | IN_DOUBT |
-| CONFLICT | a list at once, then after 1, 2 and 3 s: listed | DONE existing, updated |
-| CONFLICT | none of them shows it | DONE failed |
-| IN_DOUBT | a list after 1, 2 and 3 s: listed | CREATED, as recovered |
-| IN_DOUBT | the same, but its (de)activation fails or has no effect | CREATED, as failed |
-| IN_DOUBT | the same: missing -> create again | CREATED or IN_DOUBT |
-| IN_DOUBT | after three lists | CREATED, as unknown until the closing list |
-| CREATED (emitted) | closing list: alone, or the lowest id | DONE as it is, with `copies` |
-| CREATED | closing list: not the lowest -> delete what was created in excess | DONE existing (emitted again) |
-| CREATED | closing list: does not show it yet | again after 1, 2 and 3 s, then by its id |
-| CREATED | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
-| any | stopped: nothing sent, waiting, on the wire | DONE not_started, failed, as answered within 5 s or unknown |
+| NEW | listed, `active` as asked | DONE existing |
+| NEW | listed, the other `active` -> (de)activate, get by id | DONE updated; failed or without effect: DONE failed |
+| NEW | the same, one of the two answered 404 | the next copy; none left: as missing; still there for 6 s: DONE failed |
+| NEW | listed, and a run of this client that created one of the copies is not closed | OPEN instead of DONE |
+| NEW | the list contradicts what this client wrote, or itself -> get by id | as listed, or as missing |
+| NEW | missing, but an earlier create may still take effect | IN_DOUBT |
+| NEW | missing, and another run is creating it -> wait | as that create ends; its webhook: OPEN, as existing |
+| NEW | missing -> create: answered as asked | OPEN, as created |
+| NEW | missing -> create: answered with the other `active` -> (de)activate | OPEN, as created; or DONE failed |
+| NEW | missing -> create: answered with another identity, or another webhook's id | DONE created, with an error |
+| NEW | missing -> create: refused, or never sent | DONE failed |
+| NEW | missing -> create: 409 | CONFLICT |
+| NEW | missing -> create: response lost | IN_DOUBT |
+| CONFLICT | listed, at once or after 1, 2 or 3 s more | as NEW |
+| CONFLICT | in none of these four lists | DONE failed |
+| IN_DOUBT | listed after 1, 2 or 3 s more | OPEN, as recovered; (de)activation failed or without effect: as failed |
+| IN_DOUBT | not listed -> create again: answered | as NEW; a failed (de)activation: OPEN, as failed |
+| IN_DOUBT | not listed -> create again: lost once more, or refused | IN_DOUBT, until the third of these lists |
+| IN_DOUBT | the third list has not settled it | OPEN, as unknown |
+| OPEN | closing list: alone, or the lowest id -> delete what was created in excess | DONE as it is, with `copies` |
+| OPEN | closing list: another id is the lowest -> keep that, delete likewise | DONE existing, or recovered |
+| OPEN | closing list: the one that stays has the other `active` -> (de)activate | DONE updated, or failed |
+| OPEN | closing list: shows neither it nor a lower id, or it was in doubt and lists lag | again after 1, 2 and 3 s |
+| OPEN | not in the last of these -> get by id: there / gone | DONE as it is / the lowest other copy, or DONE failed |
+| OPEN | by id there, but lists show later ids, or another webhook under its id | DONE as it is, with an error |
+| OPEN | closing list: copies that another client has just created | again after 3 s, once |
+| OPEN | closing list: nothing, and its outcome is unknown | DONE unknown |
+| OPEN | a lookup or a delete failed | DONE as it is, with an error |
+| OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
+| any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
-Read `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client wrote
-lately), `shared_list` and `coordinator` (what registrations share), `item`, `closing`, `pending`, `workers`, `run`,
-then `bulk` and `stream` (the two doors), `plan` and `apply`.
+Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
+wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,
+`closing`, `pending`, `workers`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
 """

@@ -25,7 +25,7 @@ async def apply(
     force: bool,
     on_outcome: Callable[[Outcome], object] | None,
 ) -> Report:
-    """Carry a plan out; see `Webhooks.apply`."""
+    """Carry out a plan; see `Webhooks.apply`."""
     if not isinstance(plan, Plan):
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
@@ -41,7 +41,7 @@ async def apply(
     async def recent() -> Snapshot:
         nonlocal snapshot
         if coordinator.lists.is_old(snapshot):
-            snapshot = await coordinator.lists.renewed()
+            snapshot = await coordinator.lists.joined_with_retries()
         return snapshot
 
     async def delete(deletion: Deletion) -> None:
@@ -75,7 +75,7 @@ class Deletion:
     def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
         self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
         self._webhook, self._coordinator = webhook, coordinator
-        self.refuse("the run ended before")
+        self.refuse("the run ended first")
 
     @property
     def on_wire(self) -> bool:
@@ -96,8 +96,8 @@ class Deletion:
         """Delete the webhook, if it is still what the plan saw.
 
         Args:
-            recent: Returns a list that is not too old.
-            kept: The webhooks that were registered.
+            recent: Returns a list that is recent enough to decide by.
+            kept: The registered webhooks by identity, none of which may be deleted.
         """
         webhook, memory = self._webhook, self._coordinator.memory
         stays = kept.get(webhook.identity)
@@ -105,33 +105,35 @@ class Deletion:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
             if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity)):
-                found = None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._api)
+                found = (
+                    None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._next_api)
+                )
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif found is None or _is_trace(webhook, found):
+            elif found is None or _is_tombstone_of(webhook, found):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
             elif listed is None:
-                self.refuse("the list does not show it, but it is there")
+                self.refuse("it exists, but the list does not show it")
             elif stays is not None and not await self._exists(stays):
-                self.refuse("the copy that was to stay has vanished")
+                self.refuse("the copy that was to be kept has vanished")
             else:
-                await self._coordinator.delete(webhook.id, webhook.spec, self._api)
+                await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
     async def _exists(self, stays: Webhook) -> bool:
-        """Return whether the copy that stays is there: a list that lags may show what has been deleted."""
-        found = await self._coordinator.read(stays.id, self._api)
+        """Return whether the copy to keep exists: a list that lags may show a deleted one."""
+        found = await self._coordinator.read(stays.id, self._next_api)
         return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 
-    def _api(self) -> WebhookApi:
-        """Return the operations, for one more call."""
+    def _next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
         self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self._deadline)  # that of a call is shortened to the time that it alone may take
-        return self._coordinator.api(self.call)
+        self.call = Call(deadline=self._deadline)  # not `call.deadline`: `Session` has shortened it
+        return self._coordinator.api_for(self.call)
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(
@@ -139,8 +141,8 @@ class Deletion:
         )
 
 
-def _is_trace(seen: Webhook, found: Webhook) -> bool:
-    """Return whether it may be only the trace of what was seen; what says something else now is not."""
+def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:
+    """Return whether it may be the tombstone of what was seen; one with another identity is a new webhook."""
     return is_tombstone(found) and found.identity == seen.identity
 
 

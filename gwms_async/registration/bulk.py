@@ -1,4 +1,4 @@
-"""A known number of webhooks, registered at once."""
+"""Registration of a known number of webhooks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..models import Identity, WebhookSpec
-from .checks import check_concurrency, check_deadline, check_function, check_iterable
+from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
 from .coordinator import Coordinator
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
-from .snapshot import unique
 
 _logger = logging.getLogger("gwms_async")
 
@@ -27,7 +26,7 @@ async def register_many(
     """Register all of `specs`; see `Webhooks.register_many`."""
     check_iterable(specs, Iterable)
     specs = list(specs)
-    wanted = unique(specs)
+    wanted = unique_specs(specs)
     check_concurrency(concurrency)
     check_deadline(deadline)
     check_function("on_outcome", on_outcome)
@@ -58,13 +57,16 @@ async def register_many(
 
 
 def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:
-    """Return a callback that logs what the user's raises."""
+    """Return a callback that calls the user's, if any, and logs what it raises."""
 
     def notify(outcome: Outcome) -> None:
         try:
             if on_outcome is not None:
                 on_outcome(outcome)
-        except (Exception, asyncio.CancelledError):  # nobody has cancelled a function that does not wait
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ):  # the run was not cancelled: the callback does not wait
             _logger.exception("on_outcome failed; the registration goes on")
 
     return notify

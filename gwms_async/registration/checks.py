@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from math import inf
 
+from ..models import Identity, WebhookSpec, check_is_spec, check_url
 from ..settings import is_integer
 from ..wire.parsing import finite_number
 
@@ -13,6 +15,23 @@ def check_iterable(specs: object, *kinds: type) -> None:
     """Raise `ValueError` unless it is one of these iterable types, and not a string."""
     if isinstance(specs, str) or not isinstance(specs, kinds):
         raise ValueError(f"specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}")
+
+
+def unique_specs(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
+    """Check specs, and return them by identity; of equal ones the first.
+
+    Raises:
+        ValueError: Something is not a spec, its URL cannot be registered, or a webhook is wanted both active and
+            inactive.
+    """
+    check_iterable(specs, Iterable)
+    found: dict[Identity, WebhookSpec] = {}
+    for spec in specs:
+        check_is_spec(spec)
+        check_url(spec.url)
+        if found.setdefault(spec.identity, spec).active != spec.active:
+            raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
+    return found
 
 
 def check_concurrency(concurrency: object) -> None:

@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import left_out, lost_track, misspelt
+from .reasons import left_out, lost_track, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -20,7 +20,7 @@ _SECOND_LOOK = 3.0
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
-    """Return whether a list shows what the item ended with and nothing else, as it nearly always does."""
+    """Return whether a list shows the item's webhook as it ended, and no other copy: the usual case."""
     outcome, copies = item.outcome, snapshot.copies(item.spec.identity)
     return (
         len(copies) == 1
@@ -28,14 +28,14 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and outcome.webhook is not None
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
-        and len(item.own) == 1
+        and len(item.own_ids) == 1
         and not outcome.copies
         and not (item.doubt is not None and item.coordinator.has_lagged)
     )
 
 
-def hides_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
-    """Return whether a list does not show yet what was created."""
+def misses_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
+    """Return whether a list does not show yet something that was created."""
     return any(_hidden(snapshot, item) for item in items)
 
 
@@ -72,7 +72,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
     elif item.doubt is not None and item.coordinator.has_lagged:
-        return _later(item)  # what a late commit may still add is not shown either
+        return _later(item)  # the list may miss a create that was carried out late, too
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
@@ -80,52 +80,55 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
         return _later(item)
-    if item.own:
+    if item.own_ids:
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
 
 
 async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
-    """Return all copies, lowest id first: not its own as they are where the list disagrees with what was written."""
+    """Return all copies, lowest id first; where the list is disputed, those that are not the item's own are read."""
     copies = snapshot.copies(item.spec.identity)
     disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
-    others = [number for number in disputed if number not in item.own and number not in item.gone]
-    return sorted(await item.settled(copies, others), key=lambda copy: copy.id) if others else copies
+    others = [
+        webhook_id for webhook_id in disputed if webhook_id not in item.own_ids and webhook_id not in item.gone_ids
+    ]
+    return sorted(await item.resolved(copies, others), key=lambda copy: copy.id) if others else copies
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
-    """Return its own webhooks that a list does not show, or shows as another webhook that they were before."""
+    """Return its own webhooks that a list does not show with its identity, and that are not known to be gone."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
-    missing = [number for number in item.own if number not in shown]
-    return [number for number in missing if number not in item.gone and not is_deleted(number)]
+    missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
+    return [webhook_id for webhook_id in missing if webhook_id not in item.gone_ids and not is_deleted(webhook_id)]
 
 
 def _later(item: Item) -> float:
+    """Count a list that came too early, and return the pause before the next one."""
     item.looks += 1
     return PAUSES[item.looks - 1]
 
 
 async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
-    """Return those of its own webhooks that exist although no list shows them."""
+    """Return the hidden webhooks that exist, although no list shows them."""
     found = []
-    for number in hidden:
-        webhook = await item.get(number)
+    for webhook_id in hidden:
+        webhook = await item.get(webhook_id)
         if webhook is not None:
-            _logger.warning("webhook %d exists, but no list shows it yet", number)
+            _logger.warning("webhook %d exists, but no list shows it yet", webhook_id)
             found.append(webhook)
     return found
 
 
 async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], listed_at: float) -> Webhook | None:
-    """Return the copy with the lowest id; before anything is deleted in its favour, make sure that it exists."""
+    """Return the copy with the lowest id; if others would be deleted in its favour, only once `get` shows it."""
     for place, copy in enumerate(copies):
-        is_in_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
-        if copy.id in item.made or not is_in_excess:
+        has_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
+        if copy.id in item.created_ids or not has_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
         if webhook is not None and _counts(item, webhook):
             return webhook
-        item.gone |= {copy.id}
+        item.gone_ids |= {copy.id}
     return None
 
 
@@ -133,15 +136,17 @@ async def _keep(
     item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
     others = [copy.id for copy in copies if copy.id > keep.id]
-    foreign = [number for number in others if not _is_removable(item, number)]
-    # A list that shows one of them as another webhook may be right: ids are reused, and answers wrong.
-    existing = [number for number in hidden if await item.get(number) is not None]
-    excess = [number for number in others if number not in foreign] + existing
-    removed = [number for number in item.outcome_now().copies if number in item.gone]
+    foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
+    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
+    existing = [webhook_id for webhook_id in hidden if await item.get(webhook_id) is not None]
+    excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
+    removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
     status = _status(item, keep)
-    # By its id it is as it was created, and lists show something else, or not this one: a later run decides by lists.
+    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else misspelt(listed, item.spec)
+    error: Exception | None = (
+        left_out(keep, snapshot.highest_id) if listed is None else stored_differently(listed, item.spec)
+    )
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)
@@ -149,12 +154,12 @@ async def _keep(
         except Exception as trouble:  # a user's middleware may raise anything
             status, error = OutcomeStatus.FAILED, trouble
     if status is not OutcomeStatus.FAILED:
-        for number in excess:
-            error = await _remove(item, number) or error
+        for webhook_id in excess:
+            error = await _remove(item, webhook_id) or error
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    new = [number for number in foreign if item.before is None or number not in item.before]
-    if new and not item.is_watched:
-        item.is_watched = True
+    new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
+    if new and not item.is_rechecked:
+        item.is_rechecked = True
         return _SECOND_LOOK
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
@@ -162,18 +167,18 @@ async def _keep(
 
 
 def _counts(item: Item, copy: Webhook) -> bool:
-    """Return whether it is a copy, and not only the trace of one."""
-    if copy.id in item.gone or item.coordinator.memory.is_deleted(copy.id):
+    """Return whether it counts as a copy, and not as a tombstone."""
+    if copy.id in item.gone_ids or item.coordinator.memory.is_deleted(copy.id):
         return False
-    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own
+    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own_ids
 
 
 def _is_removable(item: Item, webhook_id: int) -> bool:
     memory = item.coordinator.memory
     if memory.is_direct(webhook_id):
         return False
-    is_new = item.doubt is not None and item.before is not None and webhook_id not in item.before
-    return is_new or webhook_id in item.own or memory.is_open(webhook_id)
+    is_new = item.doubt is not None and item.earlier_ids is not None and webhook_id not in item.earlier_ids
+    return is_new or webhook_id in item.own_ids or memory.is_open(webhook_id)
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
@@ -181,16 +186,16 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
     is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
     if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
-    if keep.id in item.made:
+    if keep.id in item.created_ids:
         return OutcomeStatus.CREATED
-    is_new = item.before is not None and keep.id not in item.before
+    is_new = item.earlier_ids is not None and keep.id not in item.earlier_ids
     return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
 
 
 def _replace(
     item: Item, status: OutcomeStatus, webhook: Webhook, error: Exception | None, copies: tuple[int, ...]
 ) -> None:
-    """Replace the outcome where the list has changed it; else it would be emitted again."""
+    """Replace the outcome only if the list has changed it: a new one is emitted again."""
     before = item.outcome
     outcome = Outcome(item.spec, status, webhook, error, item.attempts, copies)
     if before is None or evolve(before, attempts=outcome.attempts) != outcome:
@@ -199,9 +204,9 @@ def _replace(
 
 async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
     try:
-        await item.coordinator.delete(webhook_id, item.spec, item.api)
+        await item.coordinator.delete(webhook_id, item.spec, item.next_api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
-    item.gone |= {webhook_id}
+    item.gone_ids |= {webhook_id}
     return None

@@ -13,17 +13,17 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .memory import READ_LAG, REMEMBERED, Memory
-from .reasons import not_deleted, other_answered
+from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
 
 COMMIT_WINDOW = 3.0
-"""Seconds in which the gateway may still carry out a request whose answer was lost."""
-_AGAIN = 1.0  # seconds until a read that contradicts a write is repeated
+"""Seconds for which the gateway may still carry out a request whose response was lost."""
+_AGAIN = 1.0  # seconds until a webhook is read again
 
 
 class WebhookApi(Protocol):
-    """The operations that registration needs, as `Operations` has them."""
+    """The operations that registration needs; `Operations` implements them."""
 
     async def list(self) -> list[Webhook]:
         """List all webhooks."""
@@ -50,16 +50,20 @@ class WebhookApi(Protocol):
         ...
 
 
+NextApi = Callable[[], WebhookApi]
+"""Returns the API for one more request on behalf of an item or a deletion, which counts it and can stop it."""
+
+
 class Coordinator:
     """Coordinates concurrent registrations of one e-shop: shared lists, one create per identity.
 
     Args:
-        api: Returns the operations, all requests of which count for the given call.
+        api_for: Returns the API whose requests all count towards a call.
         clock: Its time.
     """
 
-    def __init__(self, api: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
-        self.api, self.clock = api, clock
+    def __init__(self, api_for: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
+        self.api_for, self.clock = api_for, clock
         self.lists = SharedList(self._fetch, clock)
         self.memory = Memory(clock)
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
@@ -68,15 +72,15 @@ class Coordinator:
 
     @property
     def has_lagged(self) -> bool:
-        """Whether a list of the last minute did not show what this client had created, also where that was in doubt."""
+        """Whether, in the last minute, a list did not show a webhook that this client created or may have created."""
         return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
     def note_lag(self) -> None:
-        """Remember that a list did not show what this client had created."""
+        """Remember for a minute that a list did not show a webhook that this client created."""
         self._lagged_at = self.clock.monotonic()
 
     def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
-        """Return whether a create that the snapshot does not show may have been, or may yet be, carried out."""
+        """Return whether an earlier create, not visible in the snapshot, may have been or may still be carried out."""
         since = self._doubts.get(identity)
         if since is None:
             return False
@@ -89,7 +93,7 @@ class Coordinator:
             The webhook, and whether this call created it.
 
         Raises:
-            GwmsError: It was not created, or that is not known.
+            GwmsError: It was not created, or that is unknown.
         """
         identity, creating = spec.identity, self._creating
         while identity in creating:
@@ -98,7 +102,7 @@ class Coordinator:
                 return found, False
             if found is not None:
                 raise found.fresh()
-        creating[identity] = None  # until another registration waits for it
+        creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
             webhook = end = await self._post(spec, call)
@@ -110,70 +114,70 @@ class Coordinator:
             waiting = creating.pop(identity)
             if waiting is not None:
                 waiting.set_result(self._for_others(end, spec, call))
-            end = None  # else an error and this frame keep each other alive
+            end = None  # else the error and this frame would keep each other alive
         return webhook, True
 
     async def create_direct(self, spec: WebhookSpec) -> Webhook:
-        """Create a webhook whatever there is; no closing list will delete it."""
+        """Create a webhook whatever exists; no closing list deletes it."""
         webhook = await self._post(spec, Call())
         self.memory.note_created(webhook)
         return webhook
 
-    async def read(self, webhook_id: int, api: Callable[[], WebhookApi], *, listed_at: float = -inf) -> Webhook | None:
-        """Return a webhook as it is now, None if it is gone; ask again while that contradicts a recent write or list.
+    async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
+        """Return a webhook, None if it is gone; read it again while that contradicts a recent write or list.
 
         Args:
             webhook_id: Its id.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
             listed_at: When a list began that shows it, in monotonic seconds.
 
         Raises:
-            GwmsError: It could not be read, or another one was answered.
+            GwmsError: It could not be read, or the gateway answered with another one.
         """
         while True:
-            webhook = await self._get(webhook_id, api)
+            webhook = await self._get(webhook_id, next_api)
             is_late = webhook is None and self.clock.monotonic() - listed_at < READ_LAG
-            if not is_late and not self.memory.is_doubtful(webhook_id, webhook):
+            if not is_late and not self.memory.contradicts_write(webhook_id, webhook):
                 return webhook
             await self.clock.sleep(_AGAIN)
 
-    async def is_gone(self, webhook: Webhook, api: Callable[[], WebhookApi]) -> bool:
-        """Return whether a webhook is gone that was listed, and whose (de)activation was answered 404.
+    async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
+        """Return whether a listed webhook is gone, whose (de)activation was answered with 404.
 
-        One that was listed inactive may be only a trace, and counts as gone. One that was listed active is looked at,
-        for six seconds where it is there: replicas may lag, and a gateway may lack the operation.
+        One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
+        id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
         Args:
             webhook: The webhook, as it was listed.
-            api: Returns the operations, for one more call.
+            next_api: See `NextApi`.
 
         Raises:
-            GwmsError: It could not be read, or another one was answered.
+            GwmsError: It could not be read, or the gateway answered with another one.
         """
         if not webhook.active:
             return True
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook.id, api), webhook):
+        while _is_there(await self._get(webhook.id, next_api), webhook):
             if self.clock.monotonic() >= patience_ends_at:
                 return False
             await self.clock.sleep(_AGAIN)
         return True
 
-    async def delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> None:
-        """Delete a webhook, and look whether it is gone; it may have been before.
+    async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
+        """Delete a webhook, and make sure that it is gone; it may have been gone before.
 
-        Where the response was lost it is sent again only after such a look: an id may be given again, to another one.
+        If the response is lost, the delete is sent again only if a read still finds the webhook: ids may be reused.
 
         Args:
             webhook_id: Its id.
-            spec: What it was registered for.
-            api: Returns the operations, for one more call.
+            spec: What it was registered for; if the id shows another identity, this webhook is gone.
+            next_api: See `NextApi`.
 
         Raises:
-            GwmsError: It could not be deleted, or read, or is still there.
+            GwmsError: It could not be deleted or read, or is still there.
         """
         try:
-            problem = await self._delete(webhook_id, spec, api)
+            problem = await self._delete(webhook_id, spec, next_api)
         except BaseException:  # among them a cancellation
             self.memory.note_uncertain(webhook_id)
             raise
@@ -182,38 +186,38 @@ class Coordinator:
         self.memory.note_deleted(webhook_id)
 
     async def close(self) -> None:
-        """Cancel lists in flight."""
+        """Cancel lists in flight, and wait until they have ended."""
         await self.lists.close()
 
     async def _fetch(self) -> list[Webhook]:
-        return await self.api(Call()).list()
+        return await self.api_for(Call()).list()
 
-    async def _get(self, webhook_id: int, api: Callable[[], WebhookApi]) -> Webhook | None:
-        """Return a webhook, None if it is gone; `GwmsError`: it could not be read, or another one was answered."""
+    async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
+        """Return a webhook; None if it is gone."""
         try:
-            webhook = await api().get(webhook_id)
+            webhook = await next_api().get(webhook_id)
         except NotFoundError:
             return None
         if webhook.id != webhook_id:
-            raise other_answered(webhook_id, webhook)
+            raise wrong_webhook(webhook_id, webhook)
         return webhook
 
-    async def _delete(self, webhook_id: int, spec: WebhookSpec, api: Callable[[], WebhookApi]) -> GwmsError | None:
-        """Delete a webhook, and look until it is gone; return the error of one that is still there."""
-        lost = await self._send_delete(webhook_id, api)
+    async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
+        """Delete a webhook, and read it until it is gone; return the error if it is still there."""
+        lost = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook_id, api), spec):
+        while _is_there(await self._get(webhook_id, next_api), spec):
             if self.clock.monotonic() >= patience_ends_at:
                 return lost or not_deleted(webhook_id)
             if lost is not None:
-                lost = await self._send_delete(webhook_id, api)
+                lost = await self._send_delete(webhook_id, next_api)
             await self.clock.sleep(_AGAIN)
         return None
 
-    async def _send_delete(self, webhook_id: int, api: Callable[[], WebhookApi]) -> OutcomeUnknownError | None:
-        """Send one delete; return the error of one that may or may not have been carried out."""
+    async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | None:
+        """Send one delete; return the error if it may or may not have been carried out."""
         try:
-            await api().delete(webhook_id)
+            await next_api().delete(webhook_id)
         except NotFoundError:
             pass
         except OutcomeUnknownError as error:
@@ -228,9 +232,9 @@ class Coordinator:
         return other.result()
 
     async def _post(self, spec: WebhookSpec, call: Call) -> Webhook:
-        """Send one create; remember where it is not known how it ended."""
+        """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
-            return await self.api(call).create(spec)
+            return await self.api_for(call).create(spec)
         except OutcomeUnknownError:
             self._doubt(spec, call)
             raise
@@ -241,12 +245,12 @@ class Coordinator:
             raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
-        """Return what those get who waited for a create; None: they do it themselves."""
+        """Return what those who waited for a create get; None if they are to create it themselves."""
         if end is None and call.attempts:
             return OutcomeUnknownError("the registration that was creating it was stopped", spec=spec)
         if isinstance(end, Webhook | OutcomeUnknownError) or self.clock.monotonic() < call.deadline:
             return end
-        return None  # it ran out of time, of which they may have more
+        return None  # it ran out of time; they may have more
 
     def _doubt(self, spec: WebhookSpec, call: Call) -> None:
         if not call.attempts:

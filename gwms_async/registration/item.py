@@ -1,4 +1,4 @@
-"""One spec on its way: adopted, changed, created, and decided by a closing list."""
+"""One spec of a run: adopted, (de)activated or created, and decided by a closing list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
-from .reasons import cut_short, misspelt, not_closed, replaced
+from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
@@ -20,12 +20,12 @@ from .switching import switched
 
 
 class State(Enum):
-    """How far an item is; the table in the package's docstring says what leads from one to the other."""
+    """How far an item is; the table in the package's docstring has the transitions."""
 
     NEW = auto()
     CONFLICT = auto()
     IN_DOUBT = auto()
-    CREATED = auto()
+    OPEN = auto()
     DONE = auto()
 
 
@@ -44,16 +44,16 @@ class Item:
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
         deadline: Monotonic seconds after which nothing more is sent for it.
-        call: What its present call has been through; None between calls.
-        doubt: Why it may or may not exist, once that was so.
-        before: Ids of its identity that existed when it was first found missing.
-        made: Ids that this run created for it.
-        adopted: Ids that it recovered, or that other runs created and no closing list has decided.
-        gone: Ids that were answered 404, deleted, or are another webhook by now.
-        stored_as: One of its own that the gateway stores as another webhook.
-        due: Monotonic seconds; a closing list that begins earlier does not decide it.
-        looks: How many closing lists came too early for it.
-        is_watched: Whether copies of another client are to be looked at once more.
+        call: What its latest request has been through; None once that is counted in its outcome.
+        doubt: Why it may or may not exist; stays set once it was in doubt.
+        earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
+        created_ids: Ids that this run created for it.
+        adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
+        gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
+        stored_as: One of its own webhooks that now has another identity on the gateway.
+        due: Monotonic seconds; a list that begins earlier does not decide it.
+        looks: How many lists have left it undecided; a conflict begins at -1, because its first list follows at once.
+        is_rechecked: Whether it gets, or has had, a second look at copies that another client created.
     """
 
     spec: WebhookSpec
@@ -65,27 +65,27 @@ class Item:
     deadline: float = field(default=inf, init=False)
     call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
-    before: tuple[int, ...] | None = field(default=None, init=False)
-    made: tuple[int, ...] = field(default=(), init=False)
-    adopted: tuple[int, ...] = field(default=(), init=False)
-    gone: frozenset[int] = field(default=frozenset(), init=False)
+    earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
+    created_ids: tuple[int, ...] = field(default=(), init=False)
+    adopted_ids: tuple[int, ...] = field(default=(), init=False)
+    gone_ids: frozenset[int] = field(default=frozenset(), init=False)
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
     looks: int = field(default=0, init=False)
-    is_watched: bool = field(default=False, init=False)
+    is_rechecked: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
     _commits_until: float = field(default=-inf, init=False)
     _earlier_attempts: int = field(default=0, init=False)
 
     @property
     def attempts(self) -> int:
-        """How many requests for it were on the wire."""
+        """How many requests were sent for it."""
         return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
 
     @property
-    def own(self) -> tuple[int, ...]:
-        """Ids of which it may delete all but one."""
-        return self.made + self.adopted
+    def own_ids(self) -> tuple[int, ...]:
+        """Ids of its webhooks, all but one of which it may delete."""
+        return self.created_ids + self.adopted_ids
 
     @property
     def on_wire(self) -> bool:
@@ -99,16 +99,16 @@ class Item:
             self.call.deadline = now
 
     async def decide(self, snapshot: Snapshot) -> None:
-        """Adopt it or create it, and go on to the next state.
+        """Adopt or create the webhook, and move on to the next state.
 
         Args:
-            snapshot: What the gateway has.
+            snapshot: A list of what exists.
         """
         try:
             await self._decide(snapshot)
         except OutcomeUnknownError as error:
             self._enter_doubt(error)
-        except Exception as error:  # one item's trouble is not the others'
+        except Exception as error:  # a user's middleware may raise anything; one item's failure must not end the run
             was_sent = self.call is not None and self.call.attempts
             if self.state is State.NEW and was_sent and not isinstance(error, GwmsError):
                 self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
@@ -116,7 +116,7 @@ class Item:
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Wait for a later list where this one has not settled it; after three only the closing list still may."""
+        """Wait for a later list if this one settled nothing; after the third, fail or leave it to the closing list."""
         if self.state not in UNSETTLED:
             return
         self.looks += 1
@@ -125,10 +125,10 @@ class Item:
         elif self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
-            self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.CREATED)
+            self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
 
-    def miss(self, error: Exception) -> None:
-        """Go on without a list that failed."""
+    def on_list_failed(self, error: Exception) -> None:
+        """Go on without the list that was to decide it."""
         if self.state in UNSETTLED:
             self.look_later()
         else:
@@ -136,20 +136,20 @@ class Item:
             self.close()
 
     def close(self) -> None:
-        """End it as its outcome says."""
-        for number in self.own:
-            self.coordinator.memory.note_closed(number)
+        """Make its outcome final."""
+        for webhook_id in self.own_ids:
+            self.coordinator.memory.note_closed(webhook_id)
         self.state = State.DONE
 
     async def _decide(self, snapshot: Snapshot) -> None:
         copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
         if disputed := self.coordinator.memory.disputed(self.spec.identity, copies):
-            copies = await self.settled(copies, disputed)
+            copies = await self.resolved(copies, disputed)
         while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
-            if self.before is None:
-                self.before = tuple([copy.id for copy in copies])
+            if self.earlier_ids is None:
+                self.earlier_ids = tuple([copy.id for copy in copies])
             if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
-                raise OutcomeUnknownError("an earlier create of it may still be carried out", spec=self.spec)
+                raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
             try:
                 webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
             except ConflictError as error:
@@ -164,9 +164,9 @@ class Item:
             copies = (webhook,)
 
     async def _adopt(self, copies: Iterable[Webhook]) -> bool:
-        """Adopt the preferred one of the copies; False if there is none."""
-        check_url(self.spec.url)  # a stream's have not been checked, and a gateway may list anything
-        copies = [copy for copy in copies if copy.id not in self.gone]
+        """Adopt the preferred copy that is not gone; return False if there is none."""
+        check_url(self.spec.url)  # a stream's specs have not been checked, and a gateway may list anything
+        copies = [copy for copy in copies if copy.id not in self.gone_ids]
         for webhook in preferred_first(copies, active=self.spec.active):
             status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
             adopted = webhook
@@ -175,8 +175,8 @@ class Item:
                 try:
                     adopted = await self.switched(webhook)
                 except GwmsError as error:
-                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.api):
-                        self.gone |= {webhook.id}
+                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
+                        self.gone_ids |= {webhook.id}
                         continue
                     self._fail(webhook, error)
                     return True
@@ -185,22 +185,22 @@ class Item:
         return False
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
-        others = tuple(copy.id for copy in copies if copy.id not in self.gone and copy.id != webhook.id)
+        others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
-        open_ids = tuple(number for number in (webhook.id, *others) if is_open(number))
+        open_ids = tuple(webhook_id for webhook_id in (webhook.id, *others) if is_open(webhook_id))
         adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
-        self.adopted = tuple(number for number in adopted if number not in self.made)
+        self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
         if self.doubt is not None and self.looks:
-            self.coordinator.note_lag()  # earlier lists did not show it; what was created since may be as late
-        self.end(status, webhook, copies=others, state=State.CREATED if self.own else State.DONE)
+            self.coordinator.note_lag()  # earlier lists did not show it: those after the next create may be as late
+        self.end(status, webhook, copies=others, state=State.OPEN if self.own_ids else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
-        """Check the answer to a create."""
-        if problem := misspelt(webhook, self.spec) or (listed and replaced(listed, self.spec)):
+        """Check the webhook that a create returned, and (de)activate it if needed."""
+        if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
-        self.made = (*self.made, webhook.id)
+        self.created_ids = (*self.created_ids, webhook.id)
         accepted = webhook
         if webhook.active is not self.spec.active:
             try:
@@ -208,31 +208,31 @@ class Item:
             except Exception as error:  # a user's middleware may raise anything
                 self._fail(webhook, error)
                 return
-        self.end(status, accepted, state=State.CREATED)
+        self.end(status, accepted, state=State.OPEN)
 
     def _fail(self, webhook: Webhook, error: Exception) -> None:
-        """End it with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
-        self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.CREATED)
+        """Fail with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
+        self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
-    async def settled(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
-        """Return the copies, those in dispute as they are now."""
+    async def resolved(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
+        """Return the copies, with those in dispute as `get` shows them now."""
         settled = [copy for copy in copies if copy.id not in disputed]
-        for number in disputed:
-            webhook = await self.get(number)
+        for webhook_id in disputed:
+            webhook = await self.get(webhook_id)
             if webhook is not None:
                 settled.append(webhook)
         return settled
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
-        """Return how it ended, or how it stands where a run was stopped.
+        """Return its outcome, or what to report if the run was stopped before it has one.
 
         Args:
             error: Why there is no closing list.
         """
         outcome = self.outcome
         if outcome is not None:
-            is_said = isinstance(outcome.error, OutcomeUnknownError)
-            if self.state is not State.CREATED or self.doubt is None or is_said:
+            says_so = isinstance(outcome.error, OutcomeUnknownError)
+            if self.state is not State.OPEN or self.doubt is None or says_so:
                 return outcome
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
@@ -257,32 +257,32 @@ class Item:
         copies: tuple[int, ...] = (),
         state: State = State.DONE,
     ) -> None:
-        """Set its outcome, and the state that follows."""
+        """Set its outcome and its next state."""
         self._earlier_attempts, self.call = self.attempts, None
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
-        if state is State.CREATED:
+        if state is State.OPEN:
             self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
-        """Return a webhook as it is now, as `Coordinator.read` does; None if it is gone, or another one by now."""
-        webhook = await self.coordinator.read(webhook_id, self.api, listed_at=listed_at)
+        """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""
+        webhook = await self.coordinator.read(webhook_id, self.next_api, listed_at=listed_at)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)
         elif same_identity(webhook, self.spec):
             return webhook
-        elif webhook_id in self.own:
+        elif webhook_id in self.own_ids:
             self.stored_as = webhook
-        self.gone |= {webhook_id}
+        self.gone_ids |= {webhook_id}
         return None
 
     async def switched(self, webhook: Webhook) -> Webhook:
         """Activate or deactivate a webhook as the spec asks; see `switching.switched`."""
-        return await switched(self.coordinator, webhook, self.spec, self.api)
+        return await switched(self.coordinator, webhook, self.spec, self.next_api)
 
-    def api(self) -> WebhookApi:
-        """Return the operations, for one more call."""
-        return self.coordinator.api(self._next_call())
+    def next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
+        return self.coordinator.api_for(self._next_call())
 
     def _next_call(self) -> Call:
         self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)

@@ -9,12 +9,12 @@ from attrs import define
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
-from .snapshot import is_dubious
+from .snapshot import contradicts_itself
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
 READ_LAG = 6.0
-"""Seconds for which `get` may not show a write yet: a gateway may read from replicas."""
+"""Seconds after a write in which `get` may not show it yet: a gateway may read from replicas."""
 
 
 @define(eq=False, repr=False)
@@ -23,10 +23,10 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        active: Whether it is active; None if it was deleted, or if that is not known.
+        active: Whether it is active; None if it was deleted, or if nothing is known of it.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
-        identity: By which it is found; None if it is not yet.
+        identity: The identity it is indexed under; None until it is.
         is_uncertain: Whether a later write may or may not have been carried out.
     """
 
@@ -73,11 +73,11 @@ class Memory:
         self._unindexed[webhook.id] = webhook
 
     def note_deleted(self, webhook_id: int) -> None:
-        """Remember that a webhook does not exist any longer."""
+        """Remember that a webhook no longer exists."""
         self._note(webhook_id, None)
 
     def note_uncertain(self, webhook_id: int) -> None:
-        """Remember a write that may or may not have been carried out: until 60 seconds later, only `get` tells."""
+        """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`."""
         write = self._last(webhook_id) or self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
@@ -102,8 +102,8 @@ class Memory:
         write = self._last(webhook_id)
         return write is not None and write.active is None and not write.is_uncertain
 
-    def is_doubtful(self, webhook_id: int, found: Webhook | None) -> bool:
-        """Return whether what `get` says contradicts a write of the last six seconds, for read replicas lag."""
+    def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
+        """Return whether what `get` found contradicts a write of the last six seconds: read replicas lag."""
         write = self._writes.get(webhook_id)
         if write is None or self._clock.monotonic() - write.at >= READ_LAG:
             return False
@@ -120,10 +120,10 @@ class Memory:
         self.forget()
         self._index_all()
         written, wrong = self._ids.get(identity, ()), [copy.id for copy in listed if self._is_disputed(copy)]
-        return wrong + [number for number in written if all(copy.id != number for copy in listed)]
+        return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
-        """Drop the writes that are too old."""
+        """Drop the writes that are older than 60 seconds."""
         oldest_kept = self._clock.monotonic() - REMEMBERED
         while self._writes:
             webhook_id = next(iter(self._writes))
@@ -133,14 +133,14 @@ class Memory:
 
     def _is_disputed(self, listed: Webhook) -> bool:
         write = self._writes.get(listed.id)
-        return is_dubious(listed) if write is None else not write.agrees_with(listed)
+        return contradicts_itself(listed) if write is None else not write.agrees_with(listed)
 
     def _last(self, webhook_id: int) -> _Write | None:
         self.forget()
         return self._writes.get(webhook_id)
 
     def _note(self, webhook_id: int, active: bool | None, *, is_open: bool = False, is_direct: bool = False) -> _Write:
-        """Begin the 60 seconds of a write; what was known of the webhook before is dropped."""
+        """Remember a write for 60 seconds, in place of the last one of the same webhook."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
@@ -148,9 +148,9 @@ class Memory:
         return write
 
     def _index_all(self) -> None:
-        # Not at once: most calls are not registrations, and identities are the most costly part of noting a write.
-        for number, webhook in self._unindexed.items():
-            self._index(number, webhook.identity)
+        # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
+        for webhook_id, webhook in self._unindexed.items():
+            self._index(webhook_id, webhook.identity)
         self._unindexed.clear()
 
     def _index(self, webhook_id: int, identity: Identity) -> None:
@@ -162,6 +162,6 @@ class Memory:
         self._unindexed.pop(webhook_id, None)
         if identity is None:
             return
-        ids = tuple(number for number in self._ids.pop(identity) if number != webhook_id)
+        ids = tuple(other_id for other_id in self._ids.pop(identity) if other_id != webhook_id)
         if ids:
             self._ids[identity] = ids

@@ -1,4 +1,4 @@
-"""The items that are in doubt or were created, until lists have decided them."""
+"""The items that later lists have yet to decide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
-from .closing import hides_some, is_alone, look_at
+from .closing import is_alone, look_at, misses_some
 from .coordinator import Coordinator
 from .item import UNSETTLED, Item, State
 from .snapshot import Snapshot
@@ -17,20 +17,20 @@ from .workers import Workers
 
 _logger = logging.getLogger("gwms_async")
 _QUIET = 3.0
-_MOST_IN_DOUBT = 1000
+_MOST_UNSETTLED = 1000
 _REST, _MOST_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
 
 
 class Pending:
-    """Lists webhooks when items are due, and lets each list decide them.
+    """Takes a list whenever items are due, and lets it decide them.
 
     Args:
         coordinator: Shared by the registrations of the e-shop.
         workers: The run's.
         concurrency: How many items are worked on at once.
         take_list: Returns a list, which may be in flight already.
-        on_change: Called with an item that a list has moved on.
-        is_stream: Whether specs may come without end, so that items are decided beside the work and not after it.
+        on_change: Called with each item that a list may have changed.
+        is_stream: Whether items are decided while others are still registered, and not after that.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Pending:
         self._coordinator, self._workers = coordinator, workers
         self._clock, self._concurrency, self._is_stream = coordinator.clock, concurrency, is_stream
         self._take_list, self._on_change = take_list, on_change
-        self._new: list[Item] = []  # created, and no list has been looked at since
+        self._new: list[Item] = []  # open, and not yet in a closing list
         self._others: list[Item] = []
         self._unsettled = 0
         self._new_due, self._next_own_list = -inf, -inf
@@ -56,7 +56,7 @@ class Pending:
         self._room = asyncio.Event()
 
     def add(self, item: Item) -> None:
-        """Take an item that is in doubt, or was created."""
+        """Take an item that a later list decides."""
         if item.state in UNSETTLED:
             self._others.append(item)
             self._unsettled += 1
@@ -68,24 +68,24 @@ class Pending:
                 self._wake.set()
 
     def complete(self) -> None:
-        """Note that no further item comes."""
+        """Note that no more items will be added."""
         self._is_complete = True
         self._wake.set()
 
     def use(self, snapshot: Snapshot) -> None:
-        """Let a list decide that was taken for another reason."""
+        """Decide the items that are due by a list that was taken for another reason."""
         self._refreshed = snapshot
         self._wake.set()
 
     async def room(self) -> None:
-        """Wait while too many items of a stream are in doubt."""
-        while self._is_stream and self._unsettled >= _MOST_IN_DOUBT and not self._workers.is_stopped:
+        """Wait while too many items of a stream are unsettled."""
+        while self._is_stream and self._unsettled >= _MOST_UNSETTLED and not self._workers.is_stopped:
             self._room.clear()
             with self._workers.waiting():
                 await self._room.wait()
 
     async def tend(self) -> None:
-        """Decide all items; ends when no further item comes and none is left."""
+        """Decide all items; return when none is left and no more will be added."""
         while not self._workers.is_stopped and (self._new or self._others or not self._is_complete):
             wait = self._next_list() - self._clock.monotonic()
             if self._refreshed is None and wait > 0:
@@ -94,7 +94,7 @@ class Pending:
             listed = self._refreshed or await self._list()
             self._refreshed = None
             await (self._decide(listed) if isinstance(listed, Snapshot) else self._give_up(listed))
-            del listed  # it may be large, and the next one comes
+            del listed  # it may be large, and the next one is on its way
 
     def _next_list(self) -> float:
         """Return when the next list is due, in monotonic seconds."""
@@ -104,12 +104,12 @@ class Pending:
         due = min([item.due for item in self._others], default=inf)
         if self._new:
             due = min(due, self._new_due)
-        return due if self._unsettled >= _MOST_IN_DOUBT else max(due, self._next_own_list)
+        return due if self._unsettled >= _MOST_UNSETTLED else max(due, self._next_own_list)
 
     async def _decide(self, snapshot: Snapshot) -> None:
         due = self._due(snapshot.began_at)
-        # Known before any is closed: one that was in doubt is closed later where lists lag, whichever shows that.
-        if any(item.doubt is not None for item in due) and hides_some(snapshot, due):
+        # Noted before any item is closed: if lists lag, those that were in doubt are closed later.
+        if any(item.doubt is not None for item in due) and misses_some(snapshot, due):
             self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
@@ -118,10 +118,10 @@ class Pending:
             await self._sort(due)
 
     async def _give_up(self, error: Exception) -> None:
-        """Go on without the list that failed."""
+        """Let the items that are due go on without the list that failed."""
         due = self._due(self._clock.monotonic())
         for item in due:
-            item.miss(error)
+            item.on_list_failed(error)
         await self._sort(due)
 
     def _due(self, now: float) -> list[Item]:
@@ -150,7 +150,7 @@ class Pending:
                 self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)
 
     async def _sleep(self, seconds: float) -> None:
-        """Sleep, or until there may be something else to do."""
+        """Sleep, or less if something happens that may be due earlier."""
         self._wake.clear()
         with self._workers.waiting(), suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):
@@ -158,13 +158,13 @@ class Pending:
 
 
 def _is_new(item: Item) -> bool:
-    return item.state is State.CREATED and not item.looks and not item.is_watched
+    return item.state is State.OPEN and not item.looks and not item.is_rechecked
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
-    """Close the items that a list shows as they are and nothing else, nearly all; yield the others."""
+    """Close the items of which a list shows one copy, as it ended: nearly all. Yield the others."""
     for item in items:
-        if item.state is State.CREATED and is_alone(item, snapshot):
+        if item.state is State.OPEN and is_alone(item, snapshot):
             item.close()
         else:
             yield item

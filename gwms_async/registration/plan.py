@@ -11,10 +11,10 @@ from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
 from ..redaction import displayed, escaped, redacted
-from .checks import check_function
-from .snapshot import Snapshot, is_tombstone, preferred_first, unique
+from .checks import check_function, unique_specs
+from .snapshot import Snapshot, is_tombstone, preferred_first
 
-_FEW, _SHARE = 10, 0.3
+_FEWEST, _SHARE = 10, 0.3  # `apply` refuses to delete more than this share of so many claimed webhooks, or more
 _PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
 
 
@@ -26,9 +26,9 @@ class Plan:
         create: Specs that are missing.
         activate: Webhooks that exist and are inactive, but wanted active.
         deactivate: Webhooks that exist and are active, but wanted inactive.
-        delete: Webhooks that are ours and not wanted, among them second copies of a wanted one.
+        delete: Webhooks that `prune` claims and that are not wanted, including second copies of wanted ones.
         unchanged: Webhooks that are as wanted.
-        claimed: How many webhooks `prune` claims, among them those that stay.
+        claimed: How many webhooks `prune` claims, including those that stay.
     """
 
     create: tuple[WebhookSpec, ...] = ()
@@ -47,13 +47,13 @@ class Plan:
     def needs_force(self) -> bool:
         """Whether `apply` refuses it without ``force=True``: it deletes over 30 % of 10 or more claimed webhooks.
 
-        Webhooks that are replaced do not count.
+        Webhooks that are replaced do not count, see `lost`.
         """
         return is_refused(len(self.lost), self.claimed)
 
     @property
     def lost(self) -> tuple[Webhook, ...]:
-        """The webhooks to delete without those that are replaced, by one that differs in its token or method only."""
+        """The webhooks to delete, except those that a wanted one replaces: only its URL's token or method differs."""
         successors = {_name(spec) for spec in self.wanted} - {None} if self.delete else set()
         return tuple(webhook for webhook in self.delete if _name(webhook) not in successors)
 
@@ -62,8 +62,8 @@ class Plan:
         """The specs of all webhooks that exist once it is applied."""
         return (
             *self.create,
-            *(_as(webhook, active=True) for webhook in self.activate),
-            *(_as(webhook, active=False) for webhook in self.deactivate),
+            *(_spec_with(webhook, active=True) for webhook in self.activate),
+            *(_spec_with(webhook, active=False) for webhook in self.deactivate),
             *(webhook.spec for webhook in self.unchanged),
         )
 
@@ -85,16 +85,16 @@ class Plan:
 
 
 def is_refused(deletes: int, claimed: int) -> bool:
-    """Return whether so many deletes are too many to be meant."""
+    """Return whether so many deletes are too many to be intended."""
     claimed = max(claimed, deletes)
-    return claimed >= _FEW and deletes > _SHARE * claimed
+    return claimed >= _FEWEST and deletes > _SHARE * claimed
 
 
 def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Webhook], object]:
-    """Return what says whether a webhook is ours.
+    """Return a function that says whether a webhook may be deleted.
 
     Args:
-        prune: The same, or the prefix of the URLs that are ours; None: no webhook is.
+        prune: Such a function, or the prefix of the URLs that may be deleted; None for no webhook.
 
     Raises:
         ValueError: It is neither a function nor an absolute URL that ends with a slash.
@@ -118,7 +118,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     Args:
         specs: The webhooks you want; one that comes twice counts once.
         webhooks: The webhooks that exist.
-        claims: Returns whether a webhook is ours, so that it is deleted if not wanted.
+        claims: Returns whether a webhook may be deleted if it is not wanted.
 
     Raises:
         ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
@@ -130,7 +130,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     activate: list[Webhook] = []
     deactivate: list[Webhook] = []
     unchanged: list[Webhook] = []
-    for spec in unique(specs).values():
+    for spec in unique_specs(specs).values():
         copies = preferred_first(snapshot.copies(spec.identity), active=spec.active)
         if not copies:
             create.append(spec)
@@ -140,7 +140,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
             unchanged.append(copies[0])
         else:
             (activate if spec.active else deactivate).append(copies[0])
-    # The gateway may be newer than this version: what it does not know of is not its to delete.
+    # The gateway may be newer than this version, which must not delete event types that it does not know.
     known = (webhook for webhook in webhooks if webhook.webhook_type.is_listed and not is_tombstone(webhook))
     claimed = [webhook for webhook in known if claims(webhook)]
     delete = tuple(webhook for webhook in claimed if webhook.id not in kept)
@@ -148,19 +148,19 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
 
 
 def _answer_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
-    """Return what `prune` says of a webhook; a coroutine would count as true for all, whatever it is to return."""
+    """Return what `prune` says about a webhook; reject a coroutine, which would count as true."""
     answer = prune(webhook)
     if isawaitable(answer):
         raise ValueError(f"prune must answer at once; {prune!r} returned {type(answer).__name__}, to be awaited")
     return answer
 
 
-def _as(webhook: Webhook, *, active: bool) -> WebhookSpec:
+def _spec_with(webhook: Webhook, *, active: bool) -> WebhookSpec:
     return WebhookSpec(webhook.url, webhook.webhook_type, active, webhook.method)
 
 
 def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
-    """Return what a webhook has in common with those that replace it; None if its URL has no token."""
+    """Return what a webhook shares with its replacements: URL without the token, event type. None without a token."""
     url, event_type, _ = one.identity
     name = redacted(url)
     return None if name == url else (name.removesuffix("/"), event_type)

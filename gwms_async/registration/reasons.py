@@ -1,4 +1,4 @@
-"""What is wrong with a webhook that is not as its spec asks; pure."""
+"""The errors of webhooks that are not as their specs ask; pure."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
-_LONGEST = 200  # characters of a text of the gateway that are shown
+_LONGEST = 200  # characters shown of a text that the gateway sent
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
     """Return the error of a create that was stopped on the wire."""
-    return OutcomeUnknownError("its request was cut short: it may or may not exist, run again", spec=spec)
+    return OutcomeUnknownError("its create was cut short: it may or may not exist. Run again", spec=spec)
 
 
 def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:
-    """Return the error of a spec that was in doubt, where no closing list has decided since.
+    """Return the error of a spec that was in doubt, and that no closing list has decided.
 
     Args:
         spec: The spec.
-        errors: Why not, and what else was wrong.
+        errors: What else went wrong, and why there was no list.
     """
     reasons = "; ".join(str(error) for error in errors if error is not None)
-    text = f"there may be a second copy: no list was looked at since{reasons and f' ({reasons})'}. Run again"
+    text = f"there may be a second copy: no list has been taken since{reasons and f' ({reasons})'}. Run again"
     return OutcomeUnknownError(text, spec=spec)
 
 
-def misspelt(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
-    """Return the error of a webhook that was created, and is stored with another identity; None if it is not."""
+def stored_differently(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
+    """Return the error of a webhook that is stored with another identity than its spec asks for; None if it is not."""
     if same_identity(webhook, spec):
         return None
     return GwmsError(
-        f"webhook {webhook.id} was created, but the gateway stores {_described(webhook)} for {_described(spec)}: a "
-        "later run will not recognise it. Use the gateway's spelling"
+        f"webhook {webhook.id} was created, but the gateway stores it as {_described(webhook)}, not as "
+        f"{_described(spec)}: a later run will not recognise it. Use the gateway's spelling"
     )
 
 
 def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
-    """Return the error of a create that was answered with the id of another webhook; None if it was not.
+    """Return the error of a create whose response has the id of another webhook; None if it has not.
 
     Args:
-        listed: What the list showed under that id before.
+        listed: What a list showed under that id before.
         spec: The spec.
     """
     if same_identity(listed, spec):
@@ -52,56 +52,58 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
 
 
 def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
-    """Return the error of a webhook that no list shows, although the last one shows a later one; None if none does.
+    """Return the error of a webhook missing from a list that shows later ones; None if it shows none.
 
     Args:
         webhook: The webhook, as `get` shows it.
-        highest_id: The highest id that the last list shows.
+        highest_id: The highest id in the list.
     """
     if highest_id is None or highest_id < webhook.id:
         return None  # lists lag
     return GwmsError(
-        f"webhook {webhook.id} exists, and lists show later ones, up to {highest_id}, but not this one: they seem "
-        "incomplete, and a later run would create it again. Ask Skladon for the whole list"
+        f"webhook {webhook.id} exists, but lists show later ones, up to {highest_id}, and not this one: they seem "
+        "incomplete, and a later run would create it again. Ask Skladon to return the whole list"
     )
 
 
 def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
-    """Return the error of a spec none of whose webhooks is there as it was created.
+    """Return the error of a spec whose webhooks are all gone, or no longer as they were created.
 
     Args:
         spec: The spec.
-        stored_as: What one of them is now, if it is there.
+        stored_as: What one of them is now; None if all are gone.
     """
-    found = stored_as and misspelt(stored_as, spec)
-    return GwmsError(f"{found}, unless somebody has changed it" if found else "somebody has deleted it: run again")
+    found = stored_as and stored_differently(stored_as, spec)
+    return GwmsError(f"{found}, unless someone has changed it" if found else "someone has deleted it: run again")
 
 
 def not_switched(webhook: Webhook) -> GwmsError:
     """Return the error of an activation or deactivation that had no effect."""
     wanted = "inactive" if webhook.active else "active"
-    return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway answered a success and left it as it was")
+    return GwmsError(f"webhook {webhook.id} is not {wanted}: the gateway reported success but left it as it was")
 
 
 def vanished(webhook_id: int) -> NotFoundError:
-    """Return the error of a webhook whose (de)activation was answered a success, and that is not there."""
+    """Return the error of a webhook that is gone, although its (de)activation was answered with a success."""
     path = f"/webhooks/{webhook_id}"
-    return NotFoundError(status=404, message="the gateway had answered a success", method="GET", path=path)
+    return NotFoundError(status=404, message="the gateway had reported success", method="GET", path=path)
 
 
 def not_deleted(webhook_id: int) -> GwmsError:
-    """Return the error of a webhook that is still there."""
-    return GwmsError(f"webhook {webhook_id} is still there: the gateway answered a delete and left it as it was")
+    """Return the error of a webhook that is still there after its delete."""
+    return GwmsError(f"webhook {webhook_id} is still there: the gateway accepted its delete but left it as it was")
 
 
-def other_answered(webhook_id: int, webhook: Webhook) -> GwmsError:
-    """Return the error of a request about one webhook that was answered with another.
+def wrong_webhook(webhook_id: int, webhook: Webhook) -> GwmsError:
+    """Return the error of a request for one webhook whose response contains another.
 
     Args:
-        webhook_id: The id that was asked for.
-        webhook: The answer.
+        webhook_id: The id that was requested.
+        webhook: The webhook in the response.
     """
-    return GwmsError(f"asked about webhook {webhook_id}, the gateway answered with {webhook.id}, {_described(webhook)}")
+    return GwmsError(
+        f"the gateway answered a request for webhook {webhook_id} with {webhook.id}, {_described(webhook)}"
+    )
 
 
 def contradictory(one: Webhook, other: Webhook) -> GwmsError:

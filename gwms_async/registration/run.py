@@ -1,4 +1,4 @@
-"""One registration: list, work, settle what is in doubt, close."""
+"""One run: list, register each spec, settle what is in doubt, close."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Run:
         coordinator: Shared by the registrations of the e-shop.
         concurrency: How many specs are worked on at once.
         emit: Takes each outcome.
-        is_stream: Whether specs may come without end, so that nothing can wait for it: what is in doubt or created is
-            settled and closed beside the work, and is not remembered for longer than a list is used.
+        is_stream: Whether specs may come without end. If so, items are settled and closed while others are still
+            registered, and the identities of finished ones are forgotten with the next list.
     """
 
     def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit, *, is_stream: bool = False) -> None:
@@ -41,8 +41,10 @@ class Run:
         self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
-        self._had: dict[Identity, bool] = {}  # a stream's, since its list began
-        self._pending = Pending(coordinator, self.workers, concurrency, self._list, self._notify, is_stream=is_stream)
+        self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
+        self._pending = Pending(
+            coordinator, self.workers, concurrency, self._take_list, self._notify, is_stream=is_stream
+        )
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
@@ -69,11 +71,11 @@ class Run:
             await self._pending.tend()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
-        """Return how a spec stands when the run has ended.
+        """Return the outcome of a spec once the run has ended or been stopped.
 
         Args:
             spec: The spec.
-            emitted: Its last outcome that was emitted.
+            emitted: The outcome last emitted for it.
         """
         item = self._items.get(spec.identity)
         if item is None and emitted is not None:
@@ -83,14 +85,14 @@ class Run:
     async def _register(self, spec: WebhookSpec) -> None:
         is_old = self._coordinator.lists.is_old(self._snapshot)
         try:
-            snapshot = await self._refreshed_list() if is_old else self._snapshot
+            snapshot = await self._wait_for_refresh() if is_old else self._snapshot
         except Exception as error:  # a user's middleware may raise anything
             await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
             return
         identity = spec.identity
-        item, had = self._items.get(identity), self._had.get(identity)
-        if item is not None or had is not None:
-            await self._repeat(spec, item, had)
+        item = self._items.get(identity)
+        if item is not None or identity in self._registered:
+            await self._repeat(spec, item)
             return
         item = self._items[identity] = Item(spec, self._coordinator)
         with self.workers.working_on(item):
@@ -100,11 +102,16 @@ class Run:
         await self._notify(item)
         await self._pending.room()
 
-    async def _repeat(self, spec: WebhookSpec, item: Item | None, had: bool | None) -> None:
-        """Emit the outcome of a spec that came before, unless that one is still worked on."""
-        active = item.spec.active if item is not None else had
+    async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
+        """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
+
+        Args:
+            spec: The spec.
+            item: The first one's; None if that is done.
+        """
+        active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:
-            error = ValueError(f"the same webhook came before with active={active}: {spec}")
+            error = ValueError(f"the same webhook came earlier with active={active}: {spec}")
             await self._emit(Outcome(spec, OutcomeStatus.FAILED, error=error))
         elif item is None:
             await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE))
@@ -113,19 +120,19 @@ class Run:
             if item.emitted is not None:
                 await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
             else:
-                await asyncio.sleep(0)  # else a source that never waits, and repeats itself, stops the event loop
+                await asyncio.sleep(0)  # else a source that repeats itself without waiting would block the event loop
 
-    async def _list(self) -> Snapshot:
-        """Return a list that may be in flight already; it decides what comes from now on."""
-        self._had = {}
-        self._snapshot = snapshot = await self._coordinator.lists.refreshed()
+    async def _take_list(self) -> Snapshot:
+        """Return a list that may be in flight already; it also decides the specs that come next."""
+        self._registered = {}
+        self._snapshot = snapshot = await self._coordinator.lists.joined()
         return snapshot
 
-    async def _refreshed_list(self) -> Snapshot:
-        """Return a list that all workers wait for."""
+    async def _wait_for_refresh(self) -> Snapshot:
+        """Replace a list that is too old, once for all workers, and return the new one."""
         refreshing = self._refreshing
         if refreshing is None:
-            # A task of its own: stopping the worker that asked first does not take the list from the others.
+            # In a task of its own: stopping the worker that asked first must not cancel the list for the others.
             refreshing = self._refreshing = asyncio.create_task(self._refresh(), name="gwms refresh")
             refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
         with self.workers.waiting():
@@ -133,22 +140,22 @@ class Run:
         return refreshing.result()
 
     async def _refresh(self) -> Snapshot:
-        self._had, self._snapshot = {}, _NO_LIST  # two lists at once may take much memory
+        self._registered, self._snapshot = {}, _NO_LIST  # two lists at once may take much memory
         try:
             with self.workers.waiting():
-                self._snapshot = await self._coordinator.lists.renewed()
+                self._snapshot = await self._coordinator.lists.joined_with_retries()
         finally:
             self._refreshing = None
         self._pending.use(self._snapshot)
         return self._snapshot
 
     async def _notify(self, item: Item) -> None:
-        """Emit its outcome, and those of equal specs, where that is news."""
+        """Emit an item's outcome if it is new, and a `duplicate` for each equal spec that came meanwhile."""
         outcome = item.outcome
         if item.state is State.DONE:
             del self._items[item.spec.identity]
             if self._is_stream and outcome is not None and not outcome.is_failure:
-                self._had[item.spec.identity] = item.spec.active
+                self._registered[item.spec.identity] = item.spec.active
         elif outcome is None or outcome.status is OutcomeStatus.UNKNOWN:
             return  # a list may still find it
         if outcome is None or outcome is item.emitted:

@@ -1,4 +1,4 @@
-"""Lists of an e-shop's webhooks, shared by all who ask for one at the same time."""
+"""Lists of an e-shop's webhooks, shared by everyone who asks for one at the same time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..models import Webhook
 from .snapshot import Snapshot
 
 PAUSES = (1.0, 2.0, 3.0)
-"""Seconds until the next look at lists that come too early, or fail."""
+"""Seconds until the next list, where one came too early or failed."""
 _MAX_AGE = 30.0
-"""Seconds after which a list decides nothing any more."""
+"""Seconds after which a list is too old to decide anything."""
 _logger = logging.getLogger("gwms_async")
 
 
 @define(eq=False)
 class _Listing:
-    """A list to come or in flight, and how many wait for it."""
+    """A list that is in flight or will be next, and how many wait for it."""
 
     task: asyncio.Task[Snapshot | Exception] = field(init=False)
     waiting: int = 0
@@ -47,7 +47,7 @@ class SharedList:
         """Return a list that begins after this call.
 
         Raises:
-            ConfigurationError: Lists of another event loop are in flight, for which this one would wait without end.
+            ConfigurationError: Lists of another event loop are in flight; this one would wait for them forever.
             GwmsError: The list failed.
         """
         loop = asyncio.get_running_loop()
@@ -55,16 +55,16 @@ class SharedList:
             raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
         return await self._end_of(self._next or self._begin())
 
-    async def refreshed(self) -> Snapshot:
-        """Return a list that may be in flight already.
+    async def joined(self) -> Snapshot:
+        """Return the list in flight, or a fresh one if there is none.
 
         Raises:
             GwmsError: The list failed.
         """
         return await self._end_of(self._current or self._next or self._begin())
 
-    async def renewed(self) -> Snapshot:
-        """Return a list as `refreshed` does; one that fails is asked for again after 1, 2 and 3 seconds.
+    async def joined_with_retries(self) -> Snapshot:
+        """Return a list as `joined` does; if it fails, try again after 1, 2 and 3 seconds.
 
         Raises:
             GwmsError: The last one failed.
@@ -72,7 +72,7 @@ class SharedList:
         pauses = iter(PAUSES)
         while True:
             try:
-                return await self.refreshed()
+                return await self.joined()
             except Exception as error:  # a user's middleware may raise anything
                 pause = next(pauses, None)
                 if pause is None:
@@ -99,7 +99,7 @@ class SharedList:
         finally:
             listing.waiting -= 1
             if not listing.waiting:
-                task.cancel()  # unless it has ended: nobody is to wait behind a list that nobody wants
+                task.cancel()  # the next list should not wait for one that nobody wants; no effect if it has ended
                 self._forget(listing)
         end = _closed() if task.cancelled() else task.result()
         if isinstance(end, Snapshot):
@@ -113,13 +113,13 @@ class SharedList:
             self._current = None
 
     def stop(self) -> frozenset[asyncio.Task[Any]]:
-        """Cancel lists in flight, and return what to wait for; who waits for a list gets a `ConfigurationError`."""
+        """Cancel lists in flight, whose callers get a `ConfigurationError`, and return the tasks to wait for."""
         for task in self._tasks:
             task.cancel()
         return frozenset(self._tasks)
 
     async def close(self) -> None:
-        """Cancel lists in flight, and wait for their end."""
+        """Cancel lists in flight, and wait until they have ended."""
         tasks = self.stop()
         if tasks:
             await asyncio.wait(tasks)
@@ -131,7 +131,7 @@ class SharedList:
         began_at = self._clock.monotonic()
         try:
             return Snapshot.of(began_at, await self._fetch())
-        except Exception as error:  # whatever it is, those who wait get it
+        except Exception as error:  # a user's middleware may raise anything; those who wait get it
             return error
         finally:
             self._forget(listing)

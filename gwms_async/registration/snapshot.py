@@ -7,8 +7,7 @@ from typing import Self
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, WebhookSpec, check_is_spec, check_url, same_identity
-from .checks import check_iterable
+from ..models import Identity, Webhook, same_identity
 from .reasons import contradictory
 
 
@@ -17,7 +16,7 @@ class Snapshot:
     """One list of the gateway's webhooks.
 
     Args:
-        began_at: When the list was asked for, in monotonic seconds.
+        began_at: When the list was requested, in monotonic seconds.
         first: The webhook of each identity with the lowest id.
         further: The others, lowest id first; nearly always none.
         by_id: All webhooks by id.
@@ -44,8 +43,8 @@ class Snapshot:
         if len(by_id) < len(webhooks):
             _check_repeated(webhooks, by_id)
         ids = sorted(by_id)
-        for number in ids:
-            webhook = by_id[number]
+        for webhook_id in ids:
+            webhook = by_id[webhook_id]
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
@@ -69,12 +68,12 @@ def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -
 
 
 def is_tombstone(webhook: Webhook) -> bool:
-    """Return whether it may be only the trace of a deleted webhook."""
+    """Return whether it may be a tombstone: what a gateway still lists of a deleted webhook."""
     return not webhook.active and webhook.unregistered_at is not None
 
 
-def is_dubious(webhook: Webhook) -> bool:
-    """Return whether it contradicts itself: active, and unregistered since it was registered."""
+def contradicts_itself(webhook: Webhook) -> bool:
+    """Return whether a webhook is shown as active, and yet as unregistered since it was registered."""
     registered_at, unregistered_at = webhook.registered_at, webhook.unregistered_at
     is_over = unregistered_at is not None and (registered_at is None or registered_at <= unregistered_at)
     return is_over and webhook.active
@@ -87,20 +86,3 @@ def preferred_first(copies: Iterable[Webhook], *, active: bool) -> list[Webhook]
     every delivery.
     """
     return sorted(copies, key=lambda webhook: (is_tombstone(webhook), webhook.active != active, webhook.id))
-
-
-def unique(specs: Iterable[WebhookSpec]) -> dict[Identity, WebhookSpec]:
-    """Return the specs by identity, each once.
-
-    Raises:
-        ValueError: Something is not a spec, its url cannot be registered, or a webhook is wanted both active and
-            inactive.
-    """
-    check_iterable(specs, Iterable)
-    found: dict[Identity, WebhookSpec] = {}
-    for spec in specs:
-        check_is_spec(spec)
-        check_url(spec.url)
-        if found.setdefault(spec.identity, spec).active != spec.active:
-            raise ValueError(f"the same webhook is wanted both active and inactive: {spec}")
-    return found

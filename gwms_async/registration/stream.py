@@ -1,4 +1,4 @@
-"""Webhooks registered as they come, any number of them."""
+"""Registration of any number of webhooks, as they come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .checks import check_concurrency, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
-from .workers import ended
+from .workers import wait_for_end
 
 
 async def register_stream(
@@ -28,7 +28,7 @@ async def register_stream(
     room = asyncio.Semaphore(concurrency)  # a slow consumer slows the source down
 
     async def emit(outcome: Outcome) -> None:
-        if not workers.is_stopped:  # else the consumer is gone
+        if not workers.is_stopped:  # once stopped, nobody consumes
             with workers.waiting():
                 await room.acquire()
             outcomes.put_nowait(outcome)
@@ -45,11 +45,11 @@ async def register_stream(
         reading = asyncio.create_task(read(), name="gwms source")
         try:
             await run.main(next_spec)
-            await asyncio.wait([reading])  # a source that is left may have something to release
+            await asyncio.wait([reading])  # an abandoned source may have to clean up
         finally:
-            source.is_left = True
+            source.is_abandoned = True
             reading.cancel()
-            await ended(reading)
+            await wait_for_end(reading)
         reading.result()
 
     run = Run(coordinator, concurrency, emit, is_stream=True)
@@ -61,7 +61,7 @@ async def register_stream(
             room.release()
             yield outcome
     finally:
-        source.is_left = True
+        source.is_abandoned = True
         await workers.stop(main)
     main.result()
     if source.error is not None:
@@ -69,17 +69,17 @@ async def register_stream(
 
 
 class Source:
-    """One iterator for all workers, read in one task; the error that ends it is kept until their work is done.
+    """One iterator for all workers, read in a task of its own; the error that ends it is kept until their work is done.
 
-    An async generator may hold a timeout or a task group, which cancels the task that it was begun in: that must be
-    no worker. It is closed in that task too.
+    An async generator may contain a timeout or a task group, which cancels the task in which it was entered: that must
+    not be a worker. The generator is also closed in that task.
     """
 
     def __init__(self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec]) -> None:
         self._specs = aiter(specs if isinstance(specs, AsyncIterable) else _Each(specs))
         self._asked = asyncio.Semaphore(0)
         self._given: asyncio.Queue[WebhookSpec | None] = asyncio.Queue()
-        self.is_left = False  # nobody wants a further spec
+        self.is_abandoned = False  # nobody wants another spec
         self.error: BaseException | None = None
 
     async def __call__(self) -> WebhookSpec | None:
@@ -91,7 +91,7 @@ class Source:
         return spec
 
     async def read(self) -> None:
-        """Read one spec each time that one is asked for, until the last, an error, or left."""
+        """Read one spec each time one is requested, until the last, an error, or abandoned."""
         try:
             try:
                 await self._read()
@@ -100,20 +100,20 @@ class Source:
                     await self._specs.aclose()
         except StopAsyncIteration:
             pass
-        except (Exception, asyncio.CancelledError) as error:  # the source is the user's, and gets its error back
+        except (Exception, asyncio.CancelledError) as error:  # raised to the user, whose source it is
             self.error = error
         finally:
             self._given.put_nowait(None)
 
     async def _read(self) -> None:
-        excess = 0  # specs that nobody has asked for yet
-        while not self.is_left:
+        excess = 0  # specs that were read before anybody requested them
+        while not self.is_abandoned:
             try:
                 await self._asked.acquire()
             except asyncio.CancelledError as cancelled:
                 if not isinstance(self._specs, AsyncGenerator):
                     raise
-                # Whose timeout or task group it was makes of it what it means, and may go on.
+                # The generator's own timeout or task group has to see the cancellation; it may then yield another spec.
                 spec = await self._specs.athrow(cancelled)
                 excess += 1
             else:
@@ -126,7 +126,7 @@ class Source:
 
 
 class _Each:
-    """An iterator as an asynchronous one, which never waits."""
+    """An asynchronous iterator over an iterable; it never waits."""
 
     def __init__(self, specs: Iterable[WebhookSpec]) -> None:
         self._specs = iter(specs)

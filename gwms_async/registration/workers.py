@@ -1,4 +1,4 @@
-"""The tasks of a run: what each works on, which of them only wait, and how all are stopped."""
+"""The tasks of a run: what each is working on, which only wait, and how to stop them all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stoppable(Protocol):
 
 
 class Workers:
-    """Knows what each task of a run works on, and stops them all.
+    """Knows what each task of a run is working on, and stops them all.
 
     Args:
         clock: Its time.
@@ -42,11 +42,11 @@ class Workers:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing more is begun."""
+        """Whether the run has been stopped, so that nothing more is begun."""
         return self._stopped_at < inf
 
     async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int) -> None:
-        """Do `act` to each item, in so many tasks at most, until stopped."""
+        """Call `act` with each item, in at most `tasks` tasks, until stopped."""
         items = list(items)
         queue = iter(items)
 
@@ -59,20 +59,20 @@ class Workers:
 
         await run_tasks(work, min(tasks, len(items)))
 
-    def working_on(self, item: Stoppable) -> _Doing:
-        """Mark that the running task sends requests for an item."""
-        return _Doing(self._tasks, item)
+    def working_on(self, item: Stoppable) -> _Activity:
+        """Return a context in which the current task sends requests for an item."""
+        return _Activity(self._tasks, item)
 
-    def waiting(self) -> _Doing:
-        """Mark that the running task waits for nothing on the wire, and may be cancelled at once."""
-        return _Doing(self._tasks, None)
+    def waiting(self) -> _Activity:
+        """Return a context in which the current task sends nothing, so that it may be cancelled at once."""
+        return _Activity(self._tasks, None)
 
     async def supervise(self, main: Coroutine[Any, Any, None], deadline: float | None = None) -> None:
-        """Run the coroutine that runs all tasks; stop it at the deadline, or when cancelled.
+        """Run the coroutine that runs all other tasks; stop it at the deadline, or when cancelled.
 
         Args:
             main: The coroutine.
-            deadline: Seconds that it may take; None for as long as it likes.
+            deadline: How many seconds it may take; None for no limit.
         """
         task = asyncio.create_task(main, name="gwms registration")
         try:
@@ -83,12 +83,12 @@ class Workers:
             task.result()
 
     async def stop(self, main: asyncio.Task[None]) -> None:
-        """Cancel what waits at once, and what is on the wire after 5 seconds.
+        """Cancel tasks that wait at once, and those with a request on the wire after 5 seconds.
 
         Args:
             main: The task that runs all others.
         """
-        # asyncio complains about errors that nobody retrieved; a cancellation may keep us from retrieving this one.
+        # Retrieve the error even if we are cancelled: asyncio would complain about one that nobody retrieves.
         main.add_done_callback(lambda done: done.cancelled() or done.exception())
         if main.done():
             return
@@ -102,13 +102,13 @@ class Workers:
             await asyncio.wait([main], timeout=_GRACE)
         finally:
             main.cancel()
-            await ended(main)
+            await wait_for_end(main)
 
 
-class _Doing:
-    """A block in which the running task works on an item, or only waits."""
+class _Activity:
+    """A context in which the current task works on an item, or only waits."""
 
-    # `contextmanager` costs several times as much, for each spec. Measured: benchmarks/README.
+    # Not `contextmanager`, which costs several times as much, for each spec. Measured: benchmarks/README.
 
     __slots__ = ("_item", "_task", "_tasks")
 
@@ -128,14 +128,14 @@ class _Doing:
 
 
 async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
-    """Run `work` in so many tasks at once, until all are through."""
+    """Run `work` in `count` tasks at once, until all have ended."""
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(work())
 
 
-async def ended(task: asyncio.Task[None]) -> None:
-    """Wait until a task has ended, however often that is cancelled meanwhile: anyio does so at every await."""
+async def wait_for_end(task: asyncio.Task[None]) -> None:
+    """Wait until a task has ended, even if the wait is cancelled repeatedly, as anyio does; then raise that."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:

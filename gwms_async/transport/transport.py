@@ -144,7 +144,7 @@ class Transport:
             ConfigurationError: It is bound to another one, or closed.
         """
         if self._is_closed:
-            raise ConfigurationError("the client is closed: make a new one")
+            raise _closed()
         if self.loop is not None:
             raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
         self.loop = asyncio.get_running_loop()
@@ -155,10 +155,11 @@ class Transport:
         Raises:
             TransportError: No complete response came back.
             DeadlineExceededError: The call's deadline has passed; nothing was sent.
+            ConfigurationError: The client is closed, or aiohttp rejects the request; nothing was sent.
         """
         call, began = request.call, self._clock.monotonic()
         if self._is_closed:
-            self.bind_to_loop()
+            raise _closed()
         if began >= call.deadline:
             raise deadline_exceeded(request)
         session = self._session or await self._open()
@@ -235,3 +236,7 @@ class Transport:
         """Return all headers of a request for a borrowed session, whose own ones must not replace them."""
         content_type = {} if request.body is None else {"content-type": _JSON}
         return {**self._headers, **content_type, **request.headers}
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the client is closed: make a new one")

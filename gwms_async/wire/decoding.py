@@ -41,7 +41,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if response.data is not None and (more := _what_is_missing(response.data, response)):
         raise DecodeError(
             f"the response to {request} is only part of the list: {more}. A registration would create the rest again, "
-            "and this version does not read further pages: update it, or ask Skladon for the whole list at once",
+            "and this version does not read further pages: update it, or ask Skladon to return the whole list at once",
             paths=(more,),
             excerpt=excerpt(response),
         )

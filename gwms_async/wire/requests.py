@@ -65,7 +65,7 @@ def deactivate_request(webhook_id: int, call: Call) -> Request:
 
 
 def delete_request(webhook_id: int, call: Call, *, idempotent: bool = True) -> Request:
-    """``DELETE /webhooks/{id}``; not idempotent where ids may be given again meanwhile."""
+    """``DELETE /webhooks/{id}``; not idempotent for callers that allow for ids being reused."""
     return Request("DELETE", _path(webhook_id), idempotent=idempotent, call=call)
 
 

@@ -48,13 +48,13 @@ def test_each_further_refusal_doubles_the_pause() -> None:
 
 
 def test_a_pause_that_the_gateway_asks_for() -> None:
-    """It lasts as long as that, within reason, and counts as no refusal."""
+    """It lasts as long as the gateway asks, up to 15 minutes, and does not count as a refusal."""
     cooldown = Cooldown()
 
-    cooldown.hold(1000.0, 300.0, ERROR)
+    cooldown.pause_for(1000.0, 300.0, ERROR)
     assert cooldown.is_on(1299.9)
     assert not cooldown.is_on(1300.0)
-    cooldown.hold(1000.0, 1e9, ERROR)
+    cooldown.pause_for(1000.0, 1e9, ERROR)
 
     assert (cooldown.until, cooldown.next_seconds) == (1900.0, 60.0)
 

@@ -125,7 +125,7 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Hand
 
 @pytest.mark.parametrize("readable", [False, True])
 async def test_an_answer_without_a_token_is_an_error(clock: HandClock, readable: bool) -> None:
-    """Where it was a login, further ones might make further tokens: there is a cooldown. After a page there is none."""
+    """A login starts a cooldown, because each further one might create another token; an HTML page does not."""
 
     async def answer(request: Request) -> Response:
         return Response(200, readable=readable, data={"token": 5} if readable else None)
@@ -159,7 +159,7 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_no_login_is_sent_while_the_gateway_asks_to_wait(clock: HandClock, status: int) -> None:
-    """Each call would send one: calls get the error at once, for as long as it says."""
+    """Until then calls get the error at once, instead of sending a login each."""
     logins = []
 
     async def answer(request: Request) -> Response:

@@ -296,7 +296,7 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("grace", [5, 0])
 async def test_a_command_that_has_just_ended(monkeypatch: pytest.MonkeyPatch, grace: float) -> None:
-    """There is nothing left to stop, nor to kill."""
+    """There is nothing left to stop or kill."""
     monkeypatch.setattr(emulator, "_GRACE", grace)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(3)")
     await process.wait()

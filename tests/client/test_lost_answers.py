@@ -119,7 +119,7 @@ def test_registering_after_a_lost_create() -> None:
 @pytest.mark.parametrize("fault", [Html(), Stall(5.0, carry_out=True)], ids=str)
 @pytest.mark.parametrize("operation", ["delete", "deactivate", "update"])
 def test_registering_after_a_lost_write_where_lists_lag(operation: str, fault: Fault) -> None:
-    """A write that was carried out unseen, or cut short, is looked for by its id: lists still show what was before."""
+    """A write that was carried out unseen, or cut short, is looked up by its id: lists still show the old state."""
 
     async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
         hook = await gwms.webhooks.register(spec())

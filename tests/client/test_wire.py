@@ -103,7 +103,7 @@ async def test_dropped_connections_count_as_attempts(gateway: GwmsEmulator, oper
 
 
 async def test_max_attempts_counts_across_logins(gateway: GwmsEmulator) -> None:
-    """A 401 in between does not make the call start anew, and comes on top."""
+    """A 401 in between does not restart the count: it counts too."""
     gateway.inject(Status(503), operation="list", times=2)
     gateway.inject(Status(401), operation="list", at=3)
     gateway.inject(Status(503), operation="list", times=99, at=4)

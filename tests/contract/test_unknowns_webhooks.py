@@ -261,4 +261,4 @@ async def test_a_switch_that_is_answered_with_another_webhook(gateway: GwmsEmula
     assert outcome.status is OutcomeStatus.FAILED
     assert outcome.webhook is not None
     assert outcome.webhook.id == held.id
-    assert f"asked about webhook {held.id}, the gateway answered with {changes['id']}, " in str(outcome.error)
+    assert f"the gateway answered a request for webhook {held.id} with {changes['id']}, " in str(outcome.error)

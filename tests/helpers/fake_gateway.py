@@ -32,7 +32,7 @@ class Fault:
     """What happens to one request.
 
     Args:
-        error: What the caller gets, made anew each time; None for the plain answer.
+        error: What the caller gets, made a new one each time; None for the usual answer.
         commits_after: Seconds after the error at which it is carried out all the same; None for never.
         takes: Seconds that it is on the wire.
     """

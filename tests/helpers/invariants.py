@@ -145,8 +145,8 @@ def _outcome(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
 def _deleted(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
     webhook = outcome.webhook
     row = None if webhook is None else world.rows.get(webhook.id)
-    # What was deactivated, also in a list that lags, cannot be told from the trace of what was deleted.
-    is_left = row is not None and row.id not in world.ghosts and not _is_memory(row)
+    # What was deactivated, also in a list that lags, looks the same as the tombstone of what was deleted.
+    is_left = row is not None and row.id not in world.ghosts and not _is_tombstone(row)
     if is_left and row is not None and not world.touched_by_others(row.id, op):
         yield "is not gone"
 
@@ -161,7 +161,7 @@ def _end(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
     if outcome.status is S.DUPLICATE or outcome.webhook is None:
         return
     born = {n for n, birth in world.births.items() if birth.origin == op.number and birth.identity == identity}
-    second = {n for n in born & world.rows.keys() if not _is_memory(world.rows[n])} - {outcome.webhook.id}
+    second = {n for n in born & world.rows.keys() if not _is_tombstone(world.rows[n])} - {outcome.webhook.id}
     second -= world.ghosts | {number for number in second if _came_unseen(world, op, number)}
     is_said = isinstance(outcome.error, OutcomeUnknownError) or (outcome.is_failure and second <= {*outcome.copies})
     if second and not is_said and not _changed_identity(world, second):
@@ -185,7 +185,7 @@ def _lowest(world: World, op: Op, webhook: Webhook) -> Iterator[str]:
     if _was_kept_from_looking(world, op, op.began):
         return
     for number, row in world.rows.items():
-        is_copy = number < webhook.id and identity_of(row) == webhook.identity and not _is_memory(row)
+        is_copy = number < webhook.id and identity_of(row) == webhook.identity and not _is_tombstone(row)
         if is_copy and not world.touched_by_others(number, op):
             yield f"keeps {webhook.id}, not {number}"
 
@@ -392,7 +392,7 @@ def doubles(world: World) -> Iterator[str]:
     for number, birth in world.births.items():
         op = world.ops.get(birth.origin)
         is_there = number in rows and number not in world.ghosts and not _changed_identity(world, [number])
-        if is_there and op is not None and op.kind in REGISTERING and not _is_memory(rows[number]):
+        if is_there and op is not None and op.kind in REGISTERING and not _is_tombstone(rows[number]):
             made[op.generation, birth.identity].append((birth.asked, number, op))
     for births in made.values():
         for (_, one, first), (asked, other, second) in combinations(sorted(births, key=lambda birth: birth[0]), 2):
@@ -409,7 +409,7 @@ def _says_so(op: Op, identity: Identity) -> bool:
     return any(isinstance(error, OutcomeUnknownError) for error in errors)
 
 
-def _is_memory(row: StoredWebhook) -> bool:
+def _is_tombstone(row: StoredWebhook) -> bool:
     return not row.active and row.unregistered_at is not None
 
 

@@ -1,4 +1,4 @@
-"""Make the picture of the demo and the outputs in the READMEs anew: `uv run python -m tests.helpers.refresh`."""
+"""Make the picture of the demo and the outputs in the READMEs again: `uv run python -m tests.helpers.refresh`."""
 
 from __future__ import annotations
 

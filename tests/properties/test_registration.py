@@ -17,7 +17,7 @@ from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway
 
 START = st.lists(st.tuples(our.few_specs, st.booleans()), max_size=12)
-"""What the gateway holds at first, and which of it is only a memory: all but lists answer 404 about it."""
+"""What the gateway has at first, and which of it is a tombstone: listed, and 404 for anything else."""
 
 
 def without_contradictions(specs: list[WebhookSpec]) -> list[WebhookSpec]:
@@ -72,7 +72,7 @@ def test_the_order_does_not_matter(
 def test_a_second_run_changes_nothing(
     start: list[tuple[WebhookSpec, bool]], wanted: list[WebhookSpec], concurrency: int
 ) -> None:
-    """It lists, finds everything as it shall be, and sends nothing else."""
+    """It lists, finds everything as wanted, and sends nothing else."""
     gateway = started(start)
     first = register(gateway, wanted, concurrency)
     held = dict(gateway.webhooks)

@@ -298,7 +298,7 @@ async def test_an_apply_that_is_cancelled_deletes_nothing_more(gateway: GwmsEmul
 
 
 async def test_what_says_something_else_now_is_not_taken_for_deleted(gateway: GwmsEmulator) -> None:
-    """An inactive webhook with `unregisteredAt` is the trace of what the plan saw only if it has the same identity."""
+    """An inactive webhook with `unregisteredAt` is a tombstone only if it has the identity that the plan saw."""
     gateway.add_webhook(spec(1).url, "CREATE_ORDER")
     async with client(gateway) as gwms:
         plan = await gwms.webhooks.plan([], prune=OURS)

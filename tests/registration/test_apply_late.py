@@ -124,20 +124,20 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
 
 
 def test_each_request_of_a_deletion_has_its_own_time() -> None:
-    """A call's deadline is shortened to the time that one call may take; the next call begins anew."""
+    """The session shortens a call's deadline to the time that one call may take; the next one has its own."""
 
     async def main() -> None:
         gateway, (doomed,) = FakeGateway(get_lag=3.0), specs(1)
         gateway.add(doomed)
         plan = make_plan([], gateway.listed(), lambda _: True)
         coordinator = gateway.coordinator()
-        operations = coordinator.api
+        operations = coordinator.api_for
 
         def shortened(call: Call) -> WebhookApi:
             call.deadline = min(call.deadline, asyncio.get_running_loop().time() + 1)
             return operations(call)
 
-        coordinator.api = shortened
+        coordinator.api_for = shortened
         await asyncio.sleep(4)
 
         (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes

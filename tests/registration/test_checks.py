@@ -1,4 +1,4 @@
-"""Arguments that are refused before anything is sent."""
+"""Arguments are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from math import inf, nan
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from gwms_async import GwmsClient, Plan, WebhookSpec
-from gwms_async.registration.checks import check_concurrency, check_deadline, check_function, check_iterable, is_async
-from gwms_async.registration.snapshot import unique
+from gwms_async.registration.checks import (
+    check_concurrency,
+    check_deadline,
+    check_function,
+    check_iterable,
+    is_async,
+    unique_specs,
+)
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.emulated import client, spec
@@ -39,12 +46,12 @@ class Callback:
 
 @pytest.mark.parametrize("specs", [WebhookSpec("https://shop.example/", "CREATE_ORDER"), "https://x/", None, 5])
 def test_what_are_no_specs(specs: Any) -> None:
-    """One spec is no list, and a string is none of specs, although it can be iterated over."""
+    """A single spec is not a list, nor is a string, although it can be iterated over."""
     text = rf"^specs must be a list or other iterable of WebhookSpec; got {type(specs).__name__}$"
     with pytest.raises(ValueError, match=text):
         check_iterable(specs, Iterable, AsyncIterable)
     with pytest.raises(ValueError, match=text):
-        unique(specs)
+        unique_specs(specs)
 
 
 def test_what_may_be_specs() -> None:
@@ -54,6 +61,26 @@ def test_what_may_be_specs() -> None:
     check_iterable(asynchronous(), Iterable, AsyncIterable)
     with pytest.raises(ValueError, match=r"got async_generator$"):
         check_iterable(asynchronous(), Iterable)
+
+
+def test_specs_are_unique_by_canonical_url() -> None:
+    """The first of several spellings is kept; they must agree on whether the webhook is active."""
+    first = WebhookSpec("https://shop.example", "CREATE_ORDER")
+    second = WebhookSpec("https://SHOP.example:443/", "CREATE_ORDER")
+
+    assert list(unique_specs([first, second]).values()) == [first]
+    with pytest.raises(ValueError, match="wanted both active and inactive"):
+        unique_specs([first, evolve(second, active=False)])
+
+
+@pytest.mark.parametrize("url", ["shop.example/x", "ftp://shop.example/x", "https:///x", "", " https://shop.example/"])
+def test_only_absolute_http_urls_are_registered(url: str) -> None:
+    """One that is not makes the whole call fail, before anything is sent."""
+    with pytest.raises(
+        ValueError,
+        match=rf"must be an absolute http\(s\) URL, e\.g\. https://\S+; got '{url}'(, which contains a space)?$",
+    ):
+        unique_specs([WebhookSpec("https://shop.example/", "CREATE_ORDER"), WebhookSpec(url, "CREATE_ORDER")])
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, True, 1.0, "5", None])

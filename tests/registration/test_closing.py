@@ -184,7 +184,7 @@ def test_deleted_by_somebody_meanwhile() -> None:
         await gateway.settle()
 
         assert [one.status for one in emitted] == [S.CREATED, S.FAILED]
-        assert "somebody has deleted it" in str(outcome.error)
+        assert "someone has deleted it" in str(outcome.error)
 
     run(main)
 
@@ -327,7 +327,7 @@ def test_a_closing_list_that_fails(in_doubt: bool) -> None:
 
         assert outcome.status is S.CREATED
         assert outcome.is_failure is in_doubt
-        assert ("no list was looked at since" in str(outcome.error)) is in_doubt
+        assert ("no list has been taken since" in str(outcome.error)) is in_doubt
 
     run(main)
 

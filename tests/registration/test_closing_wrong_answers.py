@@ -116,7 +116,7 @@ def test_an_answer_that_repeats_the_request() -> None:
 
         assert outcome.status is S.FAILED
         assert outcome.webhook == gateway.webhooks[1]
-        assert f"webhook 1 was created, but the gateway stores '{spec.url}?stored'" in str(outcome.error)
+        assert f"webhook 1 was created, but the gateway stores it as '{spec.url}?stored'" in str(outcome.error)
 
     run(main)
 
@@ -166,7 +166,7 @@ def test_replicas_that_still_show_what_was_deleted() -> None:
         coordinator = gateway.coordinator()
         await register(coordinator, spec)
         await asyncio.sleep(10)
-        await coordinator.api(Call()).delete(1)
+        await coordinator.api_for(Call()).delete(1)
         coordinator.memory.note_deleted(1)
 
         (outcome,) = await register(coordinator, spec)
@@ -184,7 +184,7 @@ def test_replicas_that_do_not_show_a_change_yet() -> None:
         gateway, (spec,) = FakeGateway(list_lag=2.0, get_lag=1.0), specs(1)
         webhook, coordinator = gateway.add(spec), gateway.coordinator()
         await asyncio.sleep(3)
-        coordinator.memory.note_changed(await coordinator.api(Call()).deactivate(webhook.id))
+        coordinator.memory.note_changed(await coordinator.api_for(Call()).deactivate(webhook.id))
 
         (outcome,) = await register(coordinator, spec)
 
@@ -196,7 +196,7 @@ def test_replicas_that_do_not_show_a_change_yet() -> None:
 
 @pytest.mark.parametrize("takes", [0.01, 1.0])
 def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
-    """On the wire, or while it was looked whether it is gone: the next run looks too."""
+    """On the wire, or during the read that checks it: the next run reads it too."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(list_lag=3.0, get_lag=1.0), specs(1)
@@ -205,7 +205,7 @@ def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
         gateway.fail("delete", Fault(lambda: OutcomeUnknownError("lost"), 0, takes=takes))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await coordinator.delete(webhook.id, spec, lambda: coordinator.api(Call()))
+                await coordinator.delete(webhook.id, spec, lambda: coordinator.api_for(Call()))
         gateway.webhooks.pop(1, None)
         gateway.changed()
 
@@ -244,7 +244,7 @@ def test_a_second_id_for_one_webhook() -> None:
 
         assert list(gateway.webhooks) == [1]
         assert outcome.is_failure
-        assert "asked about webhook 1001, the gateway answered with 1" in str(outcome.error)
+        assert "the gateway answered a request for webhook 1001 with 1" in str(outcome.error)
 
     run(main)
 
@@ -259,7 +259,7 @@ def test_lists_that_cut_urls() -> None:
         (outcome,) = await register(gateway.coordinator(), spec)
 
         assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[1])
-        assert f"the gateway stores '{spec.url[:-1]}'" in str(outcome.error)
+        assert f"the gateway stores it as '{spec.url[:-1]}'" in str(outcome.error)
 
     run(main)
 
@@ -282,7 +282,7 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
 
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
         assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
-        assert "webhook 1 exists, and lists show later ones, up to 5, but not this one" in str(outcomes[0].error)
+        assert "webhook 1 exists, but lists show later ones, up to 5, and not this one" in str(outcomes[0].error)
 
     run(main)
 

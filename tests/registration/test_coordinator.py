@@ -217,7 +217,7 @@ def test_the_next_takes_over_when_the_first_gives_up_before_sending() -> None:
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         coordinator = gateway.coordinator()
-        slot, real = asyncio.Event(), coordinator.api
+        slot, real = asyncio.Event(), coordinator.api_for
 
         def operations(call: Call) -> object:
             made = real(call)
@@ -229,7 +229,7 @@ def test_the_next_takes_over_when_the_first_gives_up_before_sending() -> None:
 
             return Waiting()
 
-        coordinator.api = operations  # type: ignore[assignment]
+        coordinator.api_for = operations  # type: ignore[assignment]
         first = asyncio.create_task(coordinator.create(spec, Call()))
         second = asyncio.create_task(coordinator.create(spec, Call()))
         await asyncio.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -19,10 +20,11 @@ from gwms_async import (
     ServerError,
     WebhookSpec,
     WebhookType,
+    registration,
 )
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
-from gwms_async.registration.item import Item
+from gwms_async.registration.item import Item, State
 from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
@@ -46,6 +48,13 @@ def statuses(report: Report) -> list[OutcomeStatus]:
 def not_there() -> Exception:
     """Make the error of a delete that came too late."""
     return NotFoundError(status=404, message="no", method="DELETE", path="/webhooks/9")
+
+
+def test_the_table_of_states() -> None:
+    """It has rows for each state that leads to another one, and for no others."""
+    rows = re.findall(r"^\| (\w+) \|", registration.__doc__ or "", re.MULTILINE)
+
+    assert {state.name for state in State} - {"DONE"} == set(rows) - {"state", "any"}
 
 
 def test_of_several_copies_the_lowest_is_adopted() -> None:
@@ -96,7 +105,7 @@ def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operati
     virtual_loop.run(main())
 
 
-def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
+def test_an_entry_that_is_a_tombstone_is_created_again() -> None:
     """A listed webhook that cannot be activated, for it is gone, is created."""
 
     async def main() -> None:
@@ -114,7 +123,7 @@ def test_an_entry_that_is_only_a_memory_is_created_anew() -> None:
 @pytest.mark.parametrize("commits_after", [None, 0])
 @pytest.mark.parametrize("active", [False, True])
 def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits_after: float | None) -> None:
-    """It is looked at: the contract does not require `data`."""
+    """It is read by its id: the contract does not require `data`."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1, active=active)
@@ -132,7 +141,7 @@ def test_a_switch_whose_response_does_not_show_the_webhook(active: bool, commits
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) -> None:
-    """It may be only the trace of a webhook that was deleted."""
+    """It may be the tombstone of a deleted webhook."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -151,8 +160,8 @@ def test_what_is_listed_as_active_and_unregistered_is_looked_at(is_there: bool) 
 
 
 @pytest.mark.parametrize("get_lag", [0.0, 2.0])
-def test_what_is_gone_before_it_is_deactivated_is_created_anew(get_lag: float) -> None:
-    """Also where `get` shows it for a while: replicas may lag."""
+def test_what_is_gone_before_it_is_deactivated_is_created_again(get_lag: float) -> None:
+    """Even if `get` shows it for a while: replicas may lag."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=False)
@@ -259,7 +268,7 @@ def test_a_copy_that_cannot_be_removed_is_reported(caplog: pytest.LogCaptureFixt
         report = await register(gateway.coordinator(), wanted)
 
         assert [str(outcome.error)[:27] for outcome in report.failures] == ["there may be a second copy,"] * 2
-        assert "is still there: the gateway answered a delete and left it" in str(report.outcomes[1].error)
+        assert "is still there: the gateway accepted its delete but left it" in str(report.outcomes[1].error)
         assert not report.outcomes[2].is_failure
         assert "could not be deleted" in caplog.text
 
@@ -312,7 +321,7 @@ def test_a_created_webhook_that_somebody_deletes_has_failed() -> None:
         await deletion
 
         assert outcome.status is S.FAILED
-        assert "somebody has deleted it" in str(outcome.error)
+        assert "someone has deleted it" in str(outcome.error)
 
     virtual_loop.run(main())
 

@@ -85,11 +85,11 @@ def test_a_write_that_may_have_been_carried_out_is_disputed() -> None:
     assert disputed(memory, hook(1), hook(2), hook(3)) == [1, 2, 3]
     assert disputed(memory) == [1]
     assert [memory.is_deleted(number) for number in (1, 2, 3)] == [False, False, True]
-    assert [memory.is_doubtful(number, hook(number)) for number in (1, 2)] == [True, True]
-    assert [memory.is_doubtful(number, None) for number in (1, 2)] == [True, False]
+    assert [memory.contradicts_write(number, hook(number)) for number in (1, 2)] == [True, True]
+    assert [memory.contradicts_write(number, None) for number in (1, 2)] == [True, False]
 
     clock.now += 7
-    assert not memory.is_doubtful(1, hook(1))
+    assert not memory.contradicts_write(1, hook(1))
     clock.now += 60
     assert disputed(memory, hook(1), hook(2)) == []
 

@@ -53,7 +53,7 @@ def test_what_shall_not_be_active() -> None:
 
 
 def test_pruning() -> None:
-    """Ours and not wanted: deleted, further copies too; an entry that is only a memory never again."""
+    """Ours and not wanted: deleted, further copies too; a tombstone never again."""
     there = [hook(1), hook(2), hook(3, "mine/x"), hook(4, "theirs"), hook(5, "mine/y", active=False, unregistered=NOW)]
 
     plan = make_plan(

@@ -1,4 +1,4 @@
-"""What is said of webhooks that are not as their specs ask."""
+"""The errors of webhooks that are not as their specs ask."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gwms_async.registration.reasons import (
     cut_short,
     left_out,
     lost_track,
-    misspelt,
     not_closed,
     not_switched,
     replaced,
+    stored_differently,
 )
 
 SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
@@ -26,15 +26,15 @@ def webhook(url: str, *, active: bool = True) -> Webhook:
 
 def test_the_same_identity_is_no_mistake() -> None:
     """Nor is another spelling of the same URL."""
-    assert misspelt(webhook("HTTPS://shop.example:443/a"), SPEC) is None
+    assert stored_differently(webhook("HTTPS://shop.example:443/a"), SPEC) is None
     assert replaced(webhook(SPEC.url), SPEC) is None
 
 
 def test_another_spelling_shows_both() -> None:
     """With the id, so that the webhook can be found."""
-    text = str(misspelt(webhook("https://shop.example/A"), SPEC))
+    text = str(stored_differently(webhook("https://shop.example/A"), SPEC))
 
-    assert text.startswith("webhook 7 was created, but the gateway stores 'https://shop.example/A' on CREATE_ORDER")
+    assert text.startswith("webhook 7 was created, but the gateway stores it as 'https://shop.example/A' on CREATE_")
     assert ASKED in text
 
 
@@ -42,7 +42,7 @@ def test_what_a_gateway_stores_is_shown_in_short() -> None:
     """It may be of any length."""
     found = evolve(webhook(SPEC.url + "/" * 100_000), webhook_type=WebhookType.unlisted("X" * 100_000))
 
-    assert len(str(misspelt(found, SPEC))) < 1000
+    assert len(str(stored_differently(found, SPEC))) < 1000
 
 
 def test_an_id_that_was_another_webhook() -> None:
@@ -54,15 +54,15 @@ def test_an_id_that_was_another_webhook() -> None:
 
 def test_what_is_there_no_longer() -> None:
     """It was deleted, or is stored as something else."""
-    assert str(lost_track(SPEC, None)) == "somebody has deleted it: run again"
-    assert str(lost_track(SPEC, webhook("https://shop.example/b"))).endswith("unless somebody has changed it")
+    assert str(lost_track(SPEC, None)) == "someone has deleted it: run again"
+    assert str(lost_track(SPEC, webhook("https://shop.example/b"))).endswith("unless someone has changed it")
 
 
 def test_what_lists_leave_out() -> None:
-    """They show later webhooks; where they do not, they may lag."""
+    """They show later webhooks; if they do not, they may just lag."""
     assert left_out(webhook(SPEC.url), None) is None
     assert left_out(webhook(SPEC.url), 6) is None
-    assert "webhook 7 exists, and lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
+    assert "webhook 7 exists, but lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
 
 
 def test_errors_that_leave_a_doubt() -> None:
@@ -71,8 +71,8 @@ def test_errors_that_leave_a_doubt() -> None:
 
     assert error.spec is cut_short(SPEC).spec is SPEC
     assert isinstance(cut_short(SPEC), OutcomeUnknownError)
-    assert str(error) == "there may be a second copy: no list was looked at since (the list failed). Run again"
-    assert str(not_closed(SPEC)).endswith("looked at since. Run again")
+    assert str(error) == "there may be a second copy: no list has been taken since (the list failed). Run again"
+    assert str(not_closed(SPEC)).endswith("taken since. Run again")
 
 
 def test_a_switch_without_effect() -> None:

@@ -52,7 +52,7 @@ def test_an_outcome_need_not_say_more_than_how_it_ended() -> None:
 
 @pytest.mark.parametrize("status", OutcomeStatus)
 def test_what_is_a_failure(status: OutcomeStatus) -> None:
-    """Failed, unknown and not started: the webhook is not known to be as it shall be."""
+    """Failed, unknown and not started: the webhook is not known to be as wanted."""
     assert Outcome(SPEC, status).is_failure is (status in FAILURES)
 
 

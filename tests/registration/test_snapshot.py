@@ -1,4 +1,4 @@
-"""What the gateway holds, by identity: which copy is adopted, and which one stays."""
+"""A list by identity: which webhooks count as copies, and which one is preferred."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from gwms_async import HttpMethod, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.snapshot import Snapshot, is_tombstone, preferred_first, unique
+from gwms_async import HttpMethod, Webhook, WebhookType
+from gwms_async.registration.snapshot import Snapshot, is_tombstone, preferred_first
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def hook(number: int, *, active: bool = True, gone: bool = False, **changes: Any
 
 
 def test_a_snapshot_finds_by_identity() -> None:
-    """Url, event and method tell webhooks apart; whether they are active does not."""
+    """URL, event type and method distinguish webhooks; whether they are active does not."""
     other_url = hook(4, url="https://shop.example/2")
     other_type = hook(5, webhook_type=WebhookType.unlisted("NEW_EVENT"))
     other_method = hook(6, method=HttpMethod.GET)
@@ -64,8 +64,8 @@ def test_copies_come_lowest_id_first(order: tuple[Webhook, ...]) -> None:
         (hook(1, active=False, gone=True), True),
     ],
 )
-def test_what_may_be_only_a_memory(webhook: Webhook, expected: bool) -> None:
-    """What is inactive and was unregistered at some time; what is active is there."""
+def test_what_may_be_a_tombstone(webhook: Webhook, expected: bool) -> None:
+    """What is inactive and was unregistered at some time; what is active exists."""
     assert expected is is_tombstone(webhook)
 
 
@@ -84,30 +84,10 @@ def test_what_may_be_only_a_memory(webhook: Webhook, expected: bool) -> None:
         ([hook(1, gone=True), hook(2)], True, [1, 2]),
     ],
 )
-def test_the_fittest_copy_comes_first(copies: list[Webhook], active: bool, expected: list[int]) -> None:
-    """What is there before what is only remembered, what is as it shall be before what is not, then the lowest id."""
+def test_the_preferred_copy_comes_first(copies: list[Webhook], active: bool, expected: list[int]) -> None:
+    """Existing webhooks before tombstones, then those that are as wanted, then the lowest id."""
     for order in permutations(copies):
         assert expected == [copy.id for copy in preferred_first(order, active=active)]
-
-
-def test_specs_are_unique_by_canonical_url() -> None:
-    """The first of several spellings stays; a contradiction between two of them is one."""
-    first = WebhookSpec("https://shop.example", "CREATE_ORDER")
-    second = WebhookSpec("https://SHOP.example:443/", "CREATE_ORDER")
-
-    assert list(unique([first, second]).values()) == [first]
-    with pytest.raises(ValueError, match="wanted both active and inactive"):
-        unique([first, evolve(second, active=False)])
-
-
-@pytest.mark.parametrize("url", ["shop.example/x", "ftp://shop.example/x", "https:///x", "", " https://shop.example/"])
-def test_only_absolute_http_urls_are_registered(url: str) -> None:
-    """One that is not spoils all, before anything is sent."""
-    with pytest.raises(
-        ValueError,
-        match=rf"must be an absolute http\(s\) URL, e\.g\. https://\S+; got '{url}'(, which contains a space)?$",
-    ):
-        unique([WebhookSpec("https://shop.example/", "CREATE_ORDER"), WebhookSpec(url, "CREATE_ORDER")])
 
 
 def test_many_copies() -> None:

@@ -1,4 +1,4 @@
-"""Webhooks that a registration activates or deactivates, on gateways whose success means little."""
+"""Webhooks that a registration activates or deactivates, on gateways whose success responses prove little."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_switched_webhook_that_cannot_be_looked_at(fault: Fault) -> None:
 @pytest.mark.parametrize("is_readable", [True, False])
 @pytest.mark.parametrize("page", [b'{"statusCode": 200}', b"<html>done</html>"])
 def test_a_switch_whose_response_does_not_show_the_webhook(is_done: bool, is_readable: bool, page: bytes) -> None:
-    """The look decides; where it fails, nothing is known."""
+    """The read decides; if it fails, nothing is known."""
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         async with client(gateway, kind=kind) as gwms:
@@ -68,7 +68,7 @@ def test_a_switch_whose_response_does_not_show_the_webhook(is_done: bool, is_rea
 
 
 def test_a_switched_webhook_that_is_not_there() -> None:
-    """What is listed and can be switched may be a trace only; `get` knows better, and it is created anew."""
+    """What is listed and can be switched may be a tombstone; `get` knows better, and it is created again."""
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         async with client(gateway, kind=kind) as gwms:
@@ -83,7 +83,7 @@ def test_a_switched_webhook_that_is_not_there() -> None:
 
 
 def test_a_switched_webhook_that_has_become_another() -> None:
-    """That is told, with both."""
+    """The error shows what it is now."""
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         async with client(gateway, kind=kind) as gwms:
@@ -93,6 +93,6 @@ def test_a_switched_webhook_that_has_become_another() -> None:
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
 
             assert outcome.status is S.FAILED
-            assert "asked about webhook 1, the gateway answered with 1, " in str(outcome.error)
+            assert "the gateway answered a request for webhook 1 with 1, " in str(outcome.error)
 
     with_virtual_gateway(main)

@@ -97,7 +97,7 @@ def test_a_call_that_waits_after_an_attempt_is_ended_as_failed() -> None:
     async def main() -> None:
         gateway = FakeGateway()
         coordinator = gateway.coordinator()
-        real = coordinator.api
+        real = coordinator.api_for
 
         def operations(call: object) -> object:
             made = real(call)  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def test_a_call_that_waits_after_an_attempt_is_ended_as_failed() -> None:
 
             return Throttled()
 
-        coordinator.api = operations  # type: ignore[assignment]
+        coordinator.api_for = operations  # type: ignore[assignment]
 
         report = await register(coordinator, specs(1), deadline=1.0)
 

@@ -31,7 +31,7 @@ def test_a_total_beyond_what_came(total: float) -> None:
     assert str(caught.value) == (
         f"the response to GET /webhooks is only part of the list: there are {total:.0f}, and 2 came. "
         "A registration would create the rest again, and this version does not read further pages: "
-        "update it, or ask Skladon for the whole list at once"
+        "update it, or ask Skladon to return the whole list at once"
     )
     assert caught.value.paths == (f"there are {total:.0f}, and 2 came",)
 
