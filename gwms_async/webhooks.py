@@ -109,7 +109,7 @@ class Webhooks(Operations):
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
-        return await self._change(webhook, lambda operations: operations.update(webhook, spec))
+        return await self._change(webhook, lambda operations: operations.update(webhook, spec), spec)
 
     async def activate(self, webhook: int | Webhook) -> Webhook:
         """Resume deliveries (``PUT /webhooks/{id}/activate``)."""
@@ -257,20 +257,25 @@ class Webhooks(Operations):
         """
         return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
 
-    async def _change(self, webhook: int | Webhook, change: Callable[[Operations], Awaitable[Webhook]]) -> Webhook:
+    async def _change(
+        self,
+        webhook: int | Webhook,
+        change: Callable[[Operations], Awaitable[Webhook]],
+        spec: WebhookSpec | None = None,
+    ) -> Webhook:
         """Change a webhook, and let registrations know: lists may not show the change yet."""
         call = Call()
-        changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)))
+        changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)), spec)
         self._coordinator.memory.note_changed(changed)
         return changed
 
-    async def _write(self, webhook_id: int, call: Call, write: Awaitable[T]) -> T:
+    async def _write(self, webhook_id: int, call: Call, write: Awaitable[T], spec: WebhookSpec | None = None) -> T:
         """Await a write; if it fails but may have been carried out, let registrations know."""
         try:
             return await write
         except BaseException as error:  # a cancellation too
             if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
-                self._coordinator.memory.note_uncertain(webhook_id)
+                self._coordinator.memory.note_uncertain(webhook_id, spec)
             raise
 
     def forget(self) -> None:

@@ -14,6 +14,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | NEW | listed, the other `active` -> (de)activate, get by id | DONE updated; failed or without effect: DONE failed |
 | NEW | the same, one of the two answered 404 | the next copy; none left: as missing; still there for 6 s: DONE failed |
 | NEW | listed, and a run of this client that created one of the copies is not closed | OPEN instead of DONE |
+| NEW | listed, and an earlier create may still add a copy | OPEN instead of DONE |
 | NEW | the list contradicts what this client wrote, or itself -> get by id | as listed, or as missing |
 | NEW | missing, but an earlier create may still take effect | IN_DOUBT |
 | NEW | missing, and another run is creating it -> wait | as that create ends; its webhook: OPEN, as existing |

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from math import inf
 
 from attrs import evolve
 
@@ -30,7 +31,8 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and copies[0].active is item.spec.active
         and len(item.own_ids) == 1
         and not outcome.copies
-        and not (item.doubt is not None and item.coordinator.has_lagged)
+        and not (item.commits_until > -inf and item.coordinator.has_lagged)
+        and item.coordinator.memory.knows_only(item.spec.identity, copies[0].id)
     )
 
 
@@ -57,6 +59,15 @@ async def look_at(snapshot: Snapshot, item: Item) -> None:
         item.due = item.coordinator.clock.monotonic() + pause
 
 
+def on_list_failed(item: Item, error: Exception) -> None:
+    """Let an item go on without the list that was to decide it."""
+    if item.state in UNSETTLED:
+        item.look_later()
+    else:
+        item.outcome = item.outcome_now(error)
+        item.close()
+
+
 async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     """Keep one copy, and delete those that were created in excess.
 
@@ -64,15 +75,18 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
         Seconds after which a further list must decide; None if this one has.
     """
     is_last = item.looks >= len(PAUSES)
-    copies = [copy for copy in await _copies(item, snapshot) if _counts(item, copy)]
+    copies = [copy for copy in await item.copies(snapshot) if _counts(item, copy)]
     hidden = _hidden(snapshot, item)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
     if is_last:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
-    elif item.doubt is not None and item.coordinator.has_lagged:
+    elif item.commits_until > -inf and item.coordinator.has_lagged:
         return _later(item)  # the list may miss a create that was carried out late, too
+    if item.doubt is None and not item.own_ids:
+        _name(item, copies)
+        return None
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
     keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
@@ -85,14 +99,12 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     return None
 
 
-async def _copies(item: Item, snapshot: Snapshot) -> Sequence[Webhook]:
-    """Return all copies, lowest id first; where the list is disputed, those that are not the item's own are read."""
-    copies = snapshot.copies(item.spec.identity)
-    disputed = item.coordinator.memory.disputed(item.spec.identity, copies)
-    others = [
-        webhook_id for webhook_id in disputed if webhook_id not in item.own_ids and webhook_id not in item.gone_ids
-    ]
-    return sorted(await item.resolved(copies, others), key=lambda copy: copy.id) if others else copies
+def _name(item: Item, copies: Iterable[Webhook]) -> None:
+    """Name the copies of what was there before, also one that an earlier create has added; none is its to delete."""
+    outcome = item.outcome_now()
+    others = tuple([copy.id for copy in copies if outcome.webhook is None or copy.id != outcome.webhook.id])
+    if others != outcome.copies:
+        item.outcome = evolve(outcome, copies=others)
 
 
 def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
@@ -144,9 +156,9 @@ async def _keep(
     status = _status(item, keep)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
-    error: Exception | None = (
-        left_out(keep, snapshot.highest_id) if listed is None else stored_differently(listed, item.spec)
-    )
+    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else None
+    if listed is not None and keep.id in item.created_ids:
+        error = stored_differently(listed, item.spec)
     if keep.active is not item.spec.active:
         try:
             keep = await item.switched(keep)
@@ -168,7 +180,7 @@ async def _keep(
 
 def _counts(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
-    if copy.id in item.gone_ids or item.coordinator.memory.is_deleted(copy.id):
+    if copy.id in item.gone_ids:
         return False
     return not is_tombstone(copy) or not item.spec.active or copy.id in item.own_ids
 

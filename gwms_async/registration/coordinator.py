@@ -72,19 +72,17 @@ class Coordinator:
 
     @property
     def has_lagged(self) -> bool:
-        """Whether, in the last minute, a list did not show a webhook that this client created or may have created."""
+        """Whether, in the last minute, a list did not show what this client wrote, or may have written."""
         return self.clock.monotonic() - self._lagged_at <= REMEMBERED
 
     def note_lag(self) -> None:
-        """Remember for a minute that a list did not show a webhook that this client created."""
+        """Remember for a minute that a list did not show what this client wrote."""
         self._lagged_at = self.clock.monotonic()
 
-    def is_in_doubt(self, identity: Identity, snapshot: Snapshot) -> bool:
-        """Return whether an earlier create, not visible in the snapshot, may have been or may still be carried out."""
-        since = self._doubts.get(identity)
-        if since is None:
-            return False
-        return since >= snapshot.began_at or self.clock.monotonic() - since < COMMIT_WINDOW
+    def commits_until(self, identity: Identity, snapshot: Snapshot) -> float:
+        """Return until when an earlier create, which the snapshot need not show, may take effect; -inf if none may."""
+        commits_until = self._doubts.get(identity, -inf) + COMMIT_WINDOW
+        return commits_until if snapshot.began_at < commits_until else -inf
 
     async def create(self, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
         """Create a webhook, or wait for another registration that is creating it.
@@ -206,13 +204,17 @@ class Coordinator:
         """Delete a webhook, and read it until it is gone; return the error if it is still there."""
         lost = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook_id, next_api), spec):
+        while True:
+            found = await self._get(webhook_id, next_api)
+            # After a delete that was lost, a 404 may come from a replica that does not show the create yet.
+            is_late = lost is not None and found is None and self.memory.contradicts_write(webhook_id, None)
+            if not is_late and not _is_there(found, spec):
+                return None
             if self.clock.monotonic() >= patience_ends_at:
                 return lost or not_deleted(webhook_id)
-            if lost is not None:
+            if lost is not None and not is_late:
                 lost = await self._send_delete(webhook_id, next_api)
             await self.clock.sleep(_AGAIN)
-        return None
 
     async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | None:
         """Send one delete; return the error if it may or may not have been carried out."""

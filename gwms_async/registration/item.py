@@ -46,6 +46,7 @@ class Item:
         deadline: Monotonic seconds after which nothing more is sent for it.
         call: What its latest request has been through; None once that is counted in its outcome.
         doubt: Why it may or may not exist; stays set once it was in doubt.
+        commits_until: Monotonic seconds until which a lost create of it may take effect; -inf if none was lost.
         earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
@@ -65,6 +66,7 @@ class Item:
     deadline: float = field(default=inf, init=False)
     call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
+    commits_until: float = field(default=-inf, init=False)
     earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
     created_ids: tuple[int, ...] = field(default=(), init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
@@ -74,7 +76,6 @@ class Item:
     looks: int = field(default=0, init=False)
     is_rechecked: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
-    _commits_until: float = field(default=-inf, init=False)
     _earlier_attempts: int = field(default=0, init=False)
 
     @property
@@ -127,14 +128,6 @@ class Item:
         else:
             self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
 
-    def on_list_failed(self, error: Exception) -> None:
-        """Go on without the list that was to decide it."""
-        if self.state in UNSETTLED:
-            self.look_later()
-        else:
-            self.outcome = self.outcome_now(error)
-            self.close()
-
     def close(self) -> None:
         """Make its outcome final."""
         for webhook_id in self.own_ids:
@@ -142,13 +135,11 @@ class Item:
         self.state = State.DONE
 
     async def _decide(self, snapshot: Snapshot) -> None:
-        copies: Sequence[Webhook] = snapshot.copies(self.spec.identity)
-        if disputed := self.coordinator.memory.disputed(self.spec.identity, copies):
-            copies = await self.resolved(copies, disputed)
-        while not (copies and await self._adopt(copies)) and self.state is not State.CONFLICT:
+        copies = await self.copies(snapshot)
+        while not (copies and await self._adopt(copies, snapshot)) and self.state is not State.CONFLICT:
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
-            if self.state is State.NEW and self.coordinator.is_in_doubt(self.spec.identity, snapshot):
+            if self.state is State.NEW and self.coordinator.commits_until(self.spec.identity, snapshot) > -inf:
                 raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
             try:
                 webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
@@ -163,10 +154,12 @@ class Item:
                 return
             copies = (webhook,)
 
-    async def _adopt(self, copies: Iterable[Webhook]) -> bool:
+    async def _adopt(self, copies: Iterable[Webhook], snapshot: Snapshot) -> bool:
         """Adopt the preferred copy that is not gone; return False if there is none."""
         check_url(self.spec.url)  # a stream's specs have not been checked, and a gateway may list anything
         copies = [copy for copy in copies if copy.id not in self.gone_ids]
+        # An earlier create may add a copy to what is there.
+        self.commits_until = max(self.commits_until, self.coordinator.commits_until(self.spec.identity, snapshot))
         for webhook in preferred_first(copies, active=self.spec.active):
             status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
             adopted = webhook
@@ -192,7 +185,8 @@ class Item:
         self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
         if self.doubt is not None and self.looks:
             self.coordinator.note_lag()  # earlier lists did not show it: those after the next create may be as late
-        self.end(status, webhook, copies=others, state=State.OPEN if self.own_ids else State.DONE)
+        is_to_close = bool(self.own_ids) or self.commits_until > -inf
+        self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
         """Check the webhook that a create returned, and (de)activate it if needed."""
@@ -200,7 +194,10 @@ class Item:
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
-        self.created_ids = (*self.created_ids, webhook.id)
+        self.created_ids, self.gone_ids = (
+            (*self.created_ids, webhook.id),
+            self.gone_ids - {webhook.id},
+        )  # ids are reused
         accepted = webhook
         if webhook.active is not self.spec.active:
             try:
@@ -214,14 +211,21 @@ class Item:
         """Fail with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
-    async def resolved(self, copies: Iterable[Webhook], disputed: Iterable[int]) -> Sequence[Webhook]:
-        """Return the copies, with those in dispute as `get` shows them now."""
-        settled = [copy for copy in copies if copy.id not in disputed]
+    async def copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
+        """Return all copies, read by `get` where list and memory disagree; not its own that the list does not show."""
+        listed = snapshot.copies(self.spec.identity)
+        if not (disputed := self.coordinator.memory.disputed(self.spec.identity, listed)):
+            return listed
+        copies = {copy.id: copy for copy in listed}
         for webhook_id in disputed:
-            webhook = await self.get(webhook_id)
+            if webhook_id in self.gone_ids or (webhook_id in self.own_ids and webhook_id not in copies):
+                continue
+            shown, webhook = copies.pop(webhook_id, None), await self.get(webhook_id)
             if webhook is not None:
-                settled.append(webhook)
-        return settled
+                copies[webhook_id] = webhook
+            if webhook != shown:
+                self.coordinator.note_lag()
+        return [copies[webhook_id] for webhook_id in sorted(copies)]
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return its outcome, or what to report if the run was stopped before it has one.
@@ -246,7 +250,7 @@ class Item:
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
         self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list
         now = self.coordinator.clock.monotonic()
-        self._commits_until, self.due = now + COMMIT_WINDOW, now + PAUSES[0]
+        self.commits_until, self.due = now + COMMIT_WINDOW, now + PAUSES[0]
 
     def end(
         self,
@@ -262,7 +266,7 @@ class Item:
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
         if state is State.OPEN:
-            self.due, self.looks = max(self.coordinator.clock.monotonic(), self._commits_until), 0
+            self.due, self.looks = max(self.coordinator.clock.monotonic(), self.commits_until), 0
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""

@@ -28,6 +28,7 @@ class _Write:
         is_direct: Whether `Webhooks.create` created it.
         identity: The identity it is indexed under; None until it is.
         is_uncertain: Whether a later write may or may not have been carried out.
+        sought: The identity that an uncertain update may have given it.
     """
 
     at: float
@@ -36,6 +37,12 @@ class _Write:
     is_direct: bool
     identity: Identity | None = None
     is_uncertain: bool = False
+    sought: Identity | None = None
+
+    @property
+    def may_exist(self) -> bool:
+        """Whether it was not deleted, or perhaps not."""
+        return self.active is not None or self.is_uncertain
 
     def agrees_with(self, webhook: Webhook) -> bool:
         """Return whether a webhook is as it was written."""
@@ -76,11 +83,20 @@ class Memory:
         """Remember that a webhook no longer exists."""
         self._note(webhook_id, None)
 
-    def note_uncertain(self, webhook_id: int) -> None:
-        """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`."""
+    def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
+        """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
+
+        Args:
+            webhook_id: The id of the webhook.
+            spec: The spec that an update was to give it.
+        """
         write = self._last(webhook_id) or self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
+        if spec is not None:
+            self._unlink(webhook_id, write.sought)
+            write.sought = spec.identity
+            self._link(webhook_id, spec.identity)
 
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
@@ -100,7 +116,7 @@ class Memory:
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
         write = self._last(webhook_id)
-        return write is not None and write.active is None and not write.is_uncertain
+        return write is not None and not write.may_exist
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a write of the last six seconds: read replicas lag."""
@@ -108,7 +124,12 @@ class Memory:
         if write is None or self._clock.monotonic() - write.at >= READ_LAG:
             return False
         self._index_all()
-        return write.active is not None if found is None else not write.agrees_with(found)
+        return write.may_exist if found is None else not write.agrees_with(found)
+
+    def knows_only(self, identity: Identity, webhook_id: int) -> bool:
+        """Return whether this client wrote no webhook of an identity, or only the given one."""
+        self._index_all()
+        return self._ids.get(identity) in (None, (webhook_id,))
 
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
         """Return the ids about which a list disagrees with what this client wrote, or with itself.
@@ -119,7 +140,8 @@ class Memory:
         """
         self.forget()
         self._index_all()
-        written, wrong = self._ids.get(identity, ()), [copy.id for copy in listed if self._is_disputed(copy)]
+        wrong = [copy.id for copy in listed if self._is_disputed(copy)]
+        written = dict.fromkeys(self._ids.get(identity, ()))
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
@@ -155,13 +177,21 @@ class Memory:
 
     def _index(self, webhook_id: int, identity: Identity) -> None:
         self._writes[webhook_id].identity = identity
-        self._ids[identity] = (*self._ids.get(identity, ()), webhook_id)
+        self._link(webhook_id, identity)
 
     def _drop(self, webhook_id: int) -> None:
-        identity = self._writes.pop(webhook_id).identity
+        write = self._writes.pop(webhook_id)
         self._unindexed.pop(webhook_id, None)
+        self._unlink(webhook_id, write.identity)
+        self._unlink(webhook_id, write.sought)
+
+    def _link(self, webhook_id: int, identity: Identity) -> None:
+        self._ids[identity] = (*self._ids.get(identity, ()), webhook_id)
+
+    def _unlink(self, webhook_id: int, identity: Identity | None) -> None:
         if identity is None:
             return
-        ids = tuple(other_id for other_id in self._ids.pop(identity) if other_id != webhook_id)
+        ids = list(self._ids.pop(identity))
+        ids.remove(webhook_id)
         if ids:
-            self._ids[identity] = ids
+            self._ids[identity] = tuple(ids)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
-from .closing import is_alone, look_at, misses_some
+from .closing import is_alone, look_at, misses_some, on_list_failed
 from .coordinator import Coordinator
 from .item import UNSETTLED, Item, State
 from .snapshot import Snapshot
@@ -109,7 +109,7 @@ class Pending:
     async def _decide(self, snapshot: Snapshot) -> None:
         due = self._due(snapshot.began_at)
         # Noted before any item is closed: if lists lag, those that were in doubt are closed later.
-        if any(item.doubt is not None for item in due) and misses_some(snapshot, due):
+        if any(item.commits_until > -inf for item in due) and misses_some(snapshot, due):
             self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
@@ -121,7 +121,7 @@ class Pending:
         """Let the items that are due go on without the list that failed."""
         due = self._due(self._clock.monotonic())
         for item in due:
-            item.on_list_failed(error)
+            on_list_failed(item, error)
         await self._sort(due)
 
     def _due(self, now: float) -> list[Item]:

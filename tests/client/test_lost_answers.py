@@ -136,6 +136,25 @@ def test_registering_after_a_lost_write_where_lists_lag(operation: str, fault: F
     run(main, list_lag=2.0)
 
 
+@pytest.mark.parametrize("fault", [Html(), Stall(5.0, carry_out=True)], ids=str)
+def test_registering_what_a_lost_update_has_doubled(fault: Fault) -> None:
+    """Lists still show the webhook as what it was before; as what it is now it is a copy, and named."""
+
+    async def main(gateway: GwmsEmulator, gwms: GwmsClient) -> None:
+        hooks = [await gwms.webhooks.register(spec(number)) for number in (1, 2)]
+        await asyncio.sleep(70)  # longer than anything is remembered
+        gateway.inject(fault, operation="update")
+        with pytest.raises((DecodeError, TimeoutError)):
+            await asyncio.wait_for(gwms.webhooks.update(hooks[0], spec(2)), 0.2)
+
+        (outcome,) = (await gwms.webhooks.register_many([spec(2)])).outcomes
+
+        assert outcome.webhook is not None
+        assert {outcome.webhook.id, *outcome.copies} == {hook.id for hook in hooks}
+
+    run(main, list_lag=2.0)
+
+
 def test_a_commit_that_comes_after_the_second_create() -> None:
     """The second copy is deleted, the lowest id stays."""
 

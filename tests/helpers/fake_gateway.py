@@ -71,8 +71,8 @@ class FakeGateway:
     unique: bool = False
     without_effect: set[str] = field(factory=set)
     stale: list[Webhook] | None = None  # what lists show, once
+    ids: count[int] = field(factory=lambda: count(1))
     _changes: list[tuple[float, dict[int, Webhook]]] = field(factory=list)
-    _ids: count[int] = field(factory=lambda: count(1))
     _late: set[asyncio.Task[None]] = field(factory=set)
 
     def add(self, spec: WebhookSpec) -> Webhook:
@@ -80,7 +80,7 @@ class FakeGateway:
         stored = self.stores(spec)
         if self.unique and any(webhook.identity == stored.identity for webhook in self.webhooks.values()):
             raise ConflictError(status=409, message="exists", method="POST", path="/webhooks")
-        number = next(self._ids)
+        number = next(self.ids)
         self.webhooks[number] = Webhook(number, *spec_values(stored))
         self.changed()
         return self.webhooks[number]

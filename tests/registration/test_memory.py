@@ -86,12 +86,44 @@ def test_a_write_that_may_have_been_carried_out_is_disputed() -> None:
     assert disputed(memory) == [1]
     assert [memory.is_deleted(number) for number in (1, 2, 3)] == [False, False, True]
     assert [memory.contradicts_write(number, hook(number)) for number in (1, 2)] == [True, True]
-    assert [memory.contradicts_write(number, None) for number in (1, 2)] == [True, False]
+    assert [memory.contradicts_write(number, None) for number in (1, 2)] == [True, True]
 
     clock.now += 7
     assert not memory.contradicts_write(1, hook(1))
     clock.now += 60
     assert disputed(memory, hook(1), hook(2)) == []
+
+
+def test_an_update_that_may_have_been_carried_out_is_found_by_both_identities() -> None:
+    """By the last of those that were sought, so that an update that always fails does not fill the memory."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    first, second = hook(1, url="https://shop.example/1"), hook(1, url="https://shop.example/2")
+    memory.note_changed(hook(1))
+    memory.note_uncertain(1, first.spec)
+    memory.note_uncertain(1, second.spec)
+    memory.note_uncertain(1)
+
+    assert [memory.disputed(one.identity, ()) for one in (hook(1), first, second)] == [[1], [], [1]]
+
+    memory.note_uncertain(1, hook(1).spec)
+    assert [memory.disputed(one.identity, ()) for one in (hook(1), second)] == [[1], []]
+
+    memory.note_changed(first)
+    assert [memory.disputed(one.identity, ()) for one in (hook(1), first)] == [[], [1]]
+
+    clock.now += 67
+    assert memory.disputed(first.identity, ()) == []
+
+
+def test_whether_a_webhook_is_the_only_one_of_its_identity() -> None:
+    """Others of the same identity that were written count, others of the gateway do not."""
+    memory = Memory(Clock(HandClock()))
+    assert memory.knows_only(hook(1).identity, 1)
+    memory.note_created(hook(1))
+    assert memory.knows_only(hook(1).identity, 1)
+    memory.note_created(hook(2))
+    assert not memory.knows_only(hook(1).identity, 1)
 
 
 def test_a_minute_later_nothing_is_remembered() -> None:
