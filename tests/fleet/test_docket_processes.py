@@ -175,6 +175,7 @@ async def everything(url: str) -> bytes:
             b"set": redis.smembers,
             b"zset": lambda key: redis.zrange(key, 0, -1),
             b"stream": redis.xrange,
+            b"none": redis.get,  # it has expired since the keys were listed
         }
         found = [(key, await read[await redis.type(key)](key)) for key in await redis.keys()]
     raw = repr(found).encode()
