@@ -76,6 +76,7 @@ class Item:
     looks: int = field(default=0, init=False)
     is_rechecked: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
+    _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
     _earlier_attempts: int = field(default=0, init=False)
 
     @property
@@ -200,6 +201,7 @@ class Item:
         )  # ids are reused
         accepted = webhook
         if webhook.active is not self.spec.active:
+            self._other_state = webhook
             try:
                 accepted = await self.switched(webhook)
             except Exception as error:  # a user's middleware may raise anything
@@ -245,7 +247,7 @@ class Item:
             return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
         status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
         late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
-        return Outcome(self.spec, status, None, late, self.attempts)
+        return Outcome(self.spec, status, self._other_state, late, self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
         self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list

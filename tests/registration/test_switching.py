@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import GwmsClient, OutcomeStatus
-from gwms_async.testing import Fault, GwmsEmulator, NoEffect, RawBody, Status
+from gwms_async.testing import Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
 
 from ..helpers.emulated import client, spec
 from ..helpers.virtual_io_loop import with_virtual_gateway
@@ -94,5 +94,22 @@ def test_a_switched_webhook_that_has_become_another() -> None:
 
             assert outcome.status is S.FAILED
             assert "the gateway answered a request for webhook 1 with 1, " in str(outcome.error)
+
+    with_virtual_gateway(main)
+
+
+def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
+    """The report shows the webhook: it exists, although not yet as the spec asks."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.inject(OtherState(), operation="create")
+            gateway.inject(NoEffect(echo=True), operation="activate")
+            (outcome,) = (await gwms.webhooks.register_many([spec()], deadline=3)).outcomes
+
+            assert (outcome.status, outcome.webhook and outcome.webhook.id) == (S.FAILED, gateway.webhooks[0].id)
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+            assert outcome.status is S.UPDATED
+            assert len(gateway.webhooks) == 1
 
     with_virtual_gateway(main)
