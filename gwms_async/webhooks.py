@@ -17,7 +17,7 @@ from .registration.bulk import register_many
 from .registration.checks import unique_specs
 from .registration.coordinator import Coordinator
 from .registration.plan import Plan, claimed_by, make_plan
-from .registration.report import Outcome, Report
+from .registration.report import Outcome, OutcomeStatus, Report
 from .registration.stream import register_stream
 from .wire import decoding, requests
 
@@ -143,7 +143,10 @@ class Webhooks(Operations):
         """
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
-            raise outcome.error or RuntimeError("no error was kept")
+            error = outcome.error or RuntimeError("no error was kept")
+            if outcome.webhook is not None and outcome.status is OutcomeStatus.FAILED:
+                error.add_note(f"webhook {outcome.webhook.id} is not as the spec asks")
+            raise error
         copies = [webhook_id for webhook_id in outcome.copies if not self._coordinator.memory.is_deleted(webhook_id)]
         if copies:
             _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, copies)))

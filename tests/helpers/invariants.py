@@ -349,7 +349,7 @@ def _denied(op: Op) -> list[WebhookSpec]:
 
 def _shows_webhook(op: Op, numbers: Iterable[int]) -> bool:
     """Tell whether the error of `register` names a webhook that is there, but not as asked for."""
-    text = str(op.error)
+    text = "\n".join([str(op.error), *getattr(op.error, "__notes__", ())])
     return op.kind == "register" and any(
         f"webhook {number} is not" in text or f"/webhooks/{number}/" in text for number in numbers
     )

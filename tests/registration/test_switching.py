@@ -7,7 +7,7 @@ import json
 import pytest
 from attrs import evolve
 
-from gwms_async import GwmsClient, OutcomeStatus
+from gwms_async import ForbiddenError, GwmsClient, OutcomeStatus
 from gwms_async.testing import Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
 
 from ..helpers.emulated import client, spec
@@ -111,5 +111,20 @@ def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
             assert outcome.status is S.UPDATED
             assert len(gateway.webhooks) == 1
+
+    with_virtual_gateway(main)
+
+
+def test_the_error_of_one_that_was_created_and_cannot_be_looked_at() -> None:
+    """It has a note that the webhook is there."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.inject(OtherState(), operation="create")
+            gateway.inject(Status(403), operation="get")
+            with pytest.raises(ForbiddenError) as caught:
+                await gwms.webhooks.register(spec())
+
+            assert caught.value.__notes__ == ["webhook 1 is not as the spec asks"]
 
     with_virtual_gateway(main)
