@@ -139,7 +139,7 @@ class Webhooks(Operations):
         Raises:
             ValueError: It is not a spec, or its URL cannot be registered; nothing was sent.
             OutcomeUnknownError: It may or may not exist: run again.
-            GwmsError: It could not be registered.
+            GwmsError: It could not be registered; a note says if it exists, but not as the spec asks.
         """
         (outcome,) = (await self.register_many([spec], concurrency=1)).outcomes
         if outcome.webhook is None or outcome.is_failure:
