@@ -104,13 +104,13 @@ class Deletion:
         try:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
-            if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity)):
-                found = (
-                    None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._next_api)
-                )
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
-            elif found is None or _is_tombstone_of(webhook, found):
+                return
+            is_disputed = webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity))
+            if listed is None or is_disputed or _is_unchanged(webhook, listed):
+                found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
+            if found is None or _is_tombstone_of(webhook, found):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
@@ -123,6 +123,11 @@ class Deletion:
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
+
+    async def _read(self, snapshot: Snapshot) -> Webhook | None:
+        """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
+        listed_at = -inf if snapshot.get(self._webhook.id) is None else snapshot.began_at
+        return await self._coordinator.read(self._webhook.id, self._next_api, listed_at=listed_at)
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
