@@ -127,6 +127,7 @@ async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
         webhook = await item.get(webhook_id)
         if webhook is not None:
             _logger.warning("webhook %d exists, but no list shows it yet", webhook_id)
+            item.coordinator.memory.note_unlisted(webhook)
             found.append(webhook)
     return found
 
@@ -156,7 +157,7 @@ async def _keep(
     status = _status(item, keep)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else None
+    error: Exception | None = left_out(keep, snapshot.webhooks) if listed is None else None
     if listed is not None and keep.id in item.created_ids:
         error = stored_differently(listed, item.spec)
     if keep.active is not item.spec.active:

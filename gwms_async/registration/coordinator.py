@@ -188,7 +188,9 @@ class Coordinator:
         await self.lists.close()
 
     async def _fetch(self) -> list[Webhook]:
-        return await self.api_for(Call()).list()
+        webhooks = await self.api_for(Call()).list()
+        self.memory.note_listed(webhooks)
+        return webhooks
 
     async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
         """Return a webhook; None if it is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from attrs import define
 
@@ -61,6 +61,16 @@ class Memory:
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
+        self._unlisted: dict[Identity, frozenset[int]] = {}  # that `get` shows and no list, however long ago
+
+    def note_unlisted(self, webhook: Webhook) -> None:
+        """Remember, until a list shows it, a webhook that `get` shows and no list does."""
+        self._unlisted[webhook.identity] = self._unlisted.get(webhook.identity, frozenset()) | {webhook.id}
+
+    def note_listed(self, webhooks: Iterable[Webhook]) -> None:
+        """Remember that a list shows these."""
+        if self._unlisted:
+            self._forget_unlisted({webhook.id for webhook in webhooks})
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
@@ -82,6 +92,7 @@ class Memory:
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
         self._note(webhook_id, None)
+        self._forget_unlisted({webhook_id})
 
     def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
         """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
@@ -141,7 +152,7 @@ class Memory:
         self.forget()
         self._index_all()
         wrong = [copy.id for copy in listed if self._is_disputed(copy)]
-        written = dict.fromkeys(self._ids.get(identity, ()))
+        written = dict.fromkeys((*self._ids.get(identity, ()), *self._unlisted.get(identity, ())))
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
@@ -168,6 +179,10 @@ class Memory:
             self._drop(webhook_id)
         write = self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
         return write
+
+    def _forget_unlisted(self, ids: set[int]) -> None:
+        left = {identity: unlisted - ids for identity, unlisted in self._unlisted.items()}
+        self._unlisted = {identity: unlisted for identity, unlisted in left.items() if unlisted}
 
     def _index_all(self) -> None:
         # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
+_PAGE_SIZES = frozenset({10, 20, 25, 50, 100, 200, 250, 500, 1000})  # a list that shows so many may be cut off
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -51,18 +54,39 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
-def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
-    """Return the error of a webhook missing from a list that shows later ones; None if it shows none.
+def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
+    """Return the error of a webhook that a run adopted, and that is not as the spec asks when the run ends.
+
+    Args:
+        webhook: The webhook, as it was adopted.
+        found: What it is now; None if it is gone, or its id belongs to another one.
+    """
+    now = "gone" if found is None else "active" if found.active else "inactive"
+    return GwmsError(
+        f"webhook {webhook.id} existed when the run began, and is {now} since: someone has changed it, or a webhook "
+        "that the run created has taken its place. Run again; if it recurs, the gateway does not keep all of them"
+    )
+
+
+def left_out(webhook: Webhook, listed: Collection[Webhook]) -> GwmsError | None:
+    """Return the error of a webhook missing from a list that seems incomplete; None if lists may just lag.
 
     Args:
         webhook: The webhook, as `get` shows it.
-        highest_id: The highest id in the list.
+        listed: What the list shows.
     """
-    if highest_id is None or highest_id < webhook.id:
-        return None  # lists lag
+    highest_id = max((other.id for other in listed), default=webhook.id)
+    if highest_id > webhook.id:
+        found = f"later ones, up to {highest_id}, and not this one"
+    elif not webhook.active and all(other.active for other in listed):
+        found = "active ones only, and not this one"
+    elif len(listed) in _PAGE_SIZES:
+        found = f"exactly {len(listed)}, perhaps a first page, and not this one"
+    else:
+        return None
     return GwmsError(
-        f"webhook {webhook.id} exists, but lists show later ones, up to {highest_id}, and not this one: they seem "
-        "incomplete, and a later run would create it again. Ask Skladon to return the whole list"
+        f"webhook {webhook.id} exists, but lists show {found}: they seem incomplete, and a later run would create it "
+        "again. Ask Skladon to return the whole list"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Self
 
 from attrs import frozen
@@ -20,14 +20,12 @@ class Snapshot:
         first: The webhook of each identity with the lowest id.
         further: The others, lowest id first; nearly always none.
         by_id: All webhooks by id.
-        highest_id: The highest of them; None if there is none.
     """
 
     began_at: float
     _first: Mapping[Identity, Webhook]
     _further: Mapping[Identity, list[Webhook]]
     _by_id: Mapping[int, Webhook]
-    highest_id: int | None
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
@@ -42,13 +40,17 @@ class Snapshot:
         by_id = {webhook.id: webhook for webhook in webhooks}
         if len(by_id) < len(webhooks):
             _check_repeated(webhooks, by_id)
-        ids = sorted(by_id)
-        for webhook_id in ids:
+        for webhook_id in sorted(by_id):
             webhook = by_id[webhook_id]
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
-        return cls(began_at, first, further, by_id, ids[-1] if ids else None)
+        return cls(began_at, first, further, by_id)
+
+    @property
+    def webhooks(self) -> Collection[Webhook]:
+        """All webhooks that it shows."""
+        return self._by_id.values()
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""

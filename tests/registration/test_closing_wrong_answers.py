@@ -287,6 +287,30 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
     run(main)
 
 
+class Oldest(FakeGateway):
+    """A gateway whose lists show no more than the three oldest webhooks."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[:3]
+
+
+def test_lists_that_leave_out_the_later_webhooks() -> None:
+    """What a client has found by its id, it does not create again, whenever it registers that again."""
+
+    async def main() -> None:
+        gateway = Oldest()
+        coordinator = gateway.coordinator()
+        for _ in range(3):
+            outcomes = await register(coordinator, *specs(5))
+            await asyncio.sleep(900)
+
+        assert [outcome.status for outcome in outcomes] == [S.EXISTING] * 5
+        assert len(gateway.webhooks) == 5
+
+    run(main)
+
+
 @pytest.mark.parametrize("both", [False, True])
 def test_a_list_that_contradicts_itself(both: bool) -> None:
     """It shows an id as two webhooks, so that either may be there: nothing is created."""

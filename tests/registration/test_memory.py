@@ -196,3 +196,19 @@ def test_a_deleted_webhook_is_deleted() -> None:
     assert memory.is_deleted(1)
     assert not memory.is_open(1)
     assert disputed(memory) == []
+
+
+def test_what_no_list_shows_is_remembered_until_one_does() -> None:
+    """However long that takes; and no longer than it is there."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    for number in (1, 2, 3):
+        memory.note_unlisted(hook(number))
+    clock.now += 3600
+
+    memory.note_listed([hook(1)])
+    assert sorted(disputed(memory)) == [2, 3]
+    memory.note_deleted(2)
+    assert sorted(disputed(memory)) == [3]
+    memory.note_listed([hook(3)])
+    assert disputed(memory) == []

@@ -9,6 +9,7 @@ from gwms_async.registration.reasons import (
     cut_short,
     left_out,
     lost_track,
+    no_longer,
     not_closed,
     not_switched,
     replaced,
@@ -59,10 +60,24 @@ def test_what_is_there_no_longer() -> None:
 
 
 def test_what_lists_leave_out() -> None:
-    """They show later webhooks; if they do not, they may just lag."""
-    assert left_out(webhook(SPEC.url), None) is None
-    assert left_out(webhook(SPEC.url), 6) is None
-    assert "webhook 7 exists, but lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
+    """Later webhooks, or none that is inactive, or a round number: otherwise, lists may just lag."""
+    earlier = [evolve(webhook(SPEC.url), id=number - 100) for number in range(51)]
+    inactive = webhook(SPEC.url, active=False)
+
+    assert left_out(webhook(SPEC.url), []) is None
+    assert left_out(webhook(SPEC.url), earlier[:49]) is None
+    assert left_out(inactive, [evolve(inactive, id=6)]) is None
+    assert "7 exists, but lists show later ones, up to 8, and" in str(left_out(inactive, [evolve(inactive, id=8)]))
+    assert "7 exists, but lists show active ones only, and" in str(left_out(inactive, earlier))
+    assert "7 exists, but lists show exactly 50, perhaps a first" in str(left_out(webhook(SPEC.url), earlier[:50]))
+
+
+def test_what_an_adopted_webhook_has_become() -> None:
+    """It is gone, or in the other state."""
+    assert "webhook 7 existed when the run began, and is gone since" in str(no_longer(webhook(SPEC.url), None))
+    for active, state in (True, "active"), (False, "inactive"):
+        found = webhook(SPEC.url, active=active)
+        assert f"and is {state} since" in str(no_longer(found, found))
 
 
 def test_errors_that_leave_a_doubt() -> None:
