@@ -40,6 +40,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list: nothing, and its outcome is unknown | DONE unknown |
 | OPEN | a lookup or a delete failed | DONE as it is, with an error |
 | OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
+| DONE | existing or updated, and not so in the last list of a bulk run -> get by id | DONE as it is, or DONE failed |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from math import inf
 
 from ..models import Identity, WebhookSpec
+from .closing import adopted, is_shown, look_up
 from .coordinator import Coordinator
 from .item import Item, State
 from .pending import Pending
@@ -42,6 +44,8 @@ class Run:
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
+        self._adopted: list[Outcome] = []  # by any other run, without a list that began later
+        self._later_list: Snapshot | None = None
         self._pending = Pending(
             coordinator, self.workers, concurrency, self._take_list, self._notify, is_stream=is_stream
         )
@@ -69,6 +73,7 @@ class Run:
             self._pending.complete()
         if not self._is_stream:
             await self._pending.tend()
+            await self._recheck()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
         """Return the outcome of a spec once the run has ended or been stopped.
@@ -99,8 +104,20 @@ class Run:
             await item.decide(snapshot)
         if item.state is not State.DONE:
             self._pending.add(item)
+        elif not self._is_stream and item.outcome is not None and not item.outcome.is_failure:
+            self._adopted.append(item.outcome)
         await self._notify(item)
         await self._pending.room()
+
+    async def _recheck(self) -> None:
+        """Look up what was adopted and what a later list shows otherwise: a create may take the place of another."""
+        if (snapshot := self._later_list) is None:
+            return
+        items = [adopted(outcome, self._coordinator) for outcome in self._adopted if not is_shown(snapshot, outcome)]
+        self._items |= {item.spec.identity: item for item in items}
+        await self.workers.each(items, partial(look_up, snapshot), self._concurrency)
+        for item in items:
+            await self._notify(item)
 
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
@@ -126,6 +143,8 @@ class Run:
         """Return a list that may be in flight already; it also decides the specs that come next."""
         self._registered = {}
         self._snapshot = snapshot = await self._coordinator.lists.joined()
+        if self._adopted:
+            self._later_list = snapshot
         return snapshot
 
     async def _wait_for_refresh(self) -> Snapshot:

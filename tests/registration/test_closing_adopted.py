@@ -1,0 +1,143 @@
+"""Webhooks that a run adopted, and that what it created has changed or driven out; in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from attrs import evolve
+
+from gwms_async import Outcome, OutcomeStatus, Webhook
+from gwms_async.registration.bulk import register_many
+
+from ..helpers import virtual_loop
+from ..helpers.fake_gateway import FakeGateway, Fault, refused, specs
+
+S = OutcomeStatus
+
+
+def adopt_and_create(
+    change: Callable[[FakeGateway, Webhook], None] = lambda *_: None, *, active: bool = True, **options: object
+) -> tuple[FakeGateway, list[Outcome], list[Outcome]]:
+    """Register one webhook that is there and one that is not.
+
+    Args:
+        change: Called after the create, with the gateway and the webhook that was there.
+        active: Whether that is active.
+        options: Those of the gateway.
+
+    Returns:
+        The gateway, the outcomes of both, and all outcomes as they became known.
+    """
+    told: list[Outcome] = []
+
+    async def main() -> tuple[FakeGateway, list[Outcome], list[Outcome]]:
+        gateway, wanted = FakeGateway(**options), specs(2)  # type: ignore[arg-type]
+        before = gateway.add(evolve(wanted[0], active=active))
+
+        def answer(created: Webhook) -> Webhook:
+            change(gateway, before)
+            return created
+
+        gateway.answer = answer
+        report = await register_many(gateway.coordinator(), wanted, concurrency=1, on_outcome=told.append)
+        return gateway, list(report.outcomes), told
+
+    return virtual_loop.run(main())
+
+
+def remove(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Delete a webhook."""
+    del gateway.webhooks[webhook.id]
+
+
+def deactivate(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Deactivate a webhook."""
+    gateway.webhooks[webhook.id] = evolve(webhook, active=False)
+
+
+def rename(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Give a webhook another URL."""
+    gateway.webhooks[webhook.id] = evolve(webhook, url="https://shop.example/renamed")
+
+
+def hide(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Let the next list leave a webhook out."""
+    gateway.stale = [other for other in gateway.webhooks.values() if other.id != webhook.id]
+
+
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize("change", [remove, rename])
+def test_a_create_that_drives_out_what_was_adopted(
+    change: Callable[[FakeGateway, Webhook], None], active: bool
+) -> None:
+    """The gateway keeps one webhook per event type, say: the report does not call the other one there."""
+    gateway, (adopted, created), told = adopt_and_create(change, active=active)
+
+    assert (adopted.status, adopted.webhook) == (S.FAILED, None)
+    assert "webhook 1 existed when the run began, and is gone since" in str(adopted.error)
+    assert created == told[1]
+    assert not created.is_failure
+    assert [outcome.status for outcome in told] == [S.EXISTING if active else S.UPDATED, S.CREATED, S.FAILED]
+    assert gateway.count("delete") == 0
+
+
+def test_a_create_that_switches_off_what_was_adopted() -> None:
+    """The gateway lets so many be active, say."""
+    _, (adopted, _), _ = adopt_and_create(deactivate)
+
+    assert adopted.status is S.FAILED
+    assert adopted.webhook is not None
+    assert not adopted.webhook.active
+    assert "webhook 1 existed when the run began, and is inactive since" in str(adopted.error)
+    assert adopted.attempts == 1
+
+
+def test_lists_that_leave_out_what_was_adopted() -> None:
+    """It is there; but the list shows later ones, so it is not one that lags."""
+    _, (adopted, _), _ = adopt_and_create(hide)
+
+    assert adopted.status is S.EXISTING
+    assert "webhook 1 exists, but lists show later ones, up to 2" in str(adopted.error)
+
+
+def show_inactive(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Let the next list show a webhook as it was once."""
+    gateway.stale = [*gateway.webhooks.values()]
+    gateway.stale[0] = evolve(webhook, active=False)
+
+
+@pytest.mark.parametrize("change", [hide, show_inactive])
+def test_lists_that_lag_behind_what_was_adopted(change: Callable[[FakeGateway, Webhook], None]) -> None:
+    """It is read by its id, and is there as it should be."""
+    gateway, outcomes, told = adopt_and_create(change, ids=count(2, -1))
+
+    assert outcomes == told
+    assert [outcome.status for outcome in outcomes] == [S.EXISTING, S.CREATED]
+    assert not any(outcome.is_failure for outcome in outcomes)
+    assert gateway.count("get") == 1
+
+
+def test_the_last_list_counts() -> None:
+    """The one before shows nothing yet."""
+    gateway, outcomes, told = adopt_and_create(lambda gateway, _: setattr(gateway, "stale", []))
+
+    assert outcomes == told
+    assert [operation for operation, _ in gateway.journal] == ["list", "create", "list", "list"]
+
+
+def test_what_was_adopted_cannot_be_read() -> None:
+    """The outcome has the error."""
+    _, (adopted, _), _ = adopt_and_create(hide, faults={"get": [Fault(refused)]})
+
+    assert adopted.status is S.EXISTING
+    assert str(adopted.error) == str(refused())
+
+
+def test_what_stays_as_it_is_costs_nothing() -> None:
+    """Two lists and the create."""
+    gateway, outcomes, told = adopt_and_create()
+
+    assert outcomes == told
+    assert [operation for operation, _ in gateway.journal] == ["list", "create", "list"]
