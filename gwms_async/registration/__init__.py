@@ -32,6 +32,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | IN_DOUBT | the third list has not settled it | OPEN, as unknown |
 | OPEN | closing list: alone, or the lowest id -> delete what was created in excess | DONE as it is, with `copies` |
 | OPEN | closing list: another id is the lowest -> keep that, delete likewise | DONE existing, or recovered |
+| OPEN | closing list: the one that stays is gone once the others are deleted | DONE failed |
 | OPEN | closing list: the one that stays has the other `active` -> (de)activate | DONE updated, or failed |
 | OPEN | closing list: shows neither it nor a lower id, or it was in doubt and lists lag | again after 1, 2 and 3 s |
 | OPEN | not in the last of these -> get by id: there / gone | DONE as it is / the lowest other copy, or DONE failed |
@@ -40,10 +41,12 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list: nothing, and its outcome is unknown | DONE unknown |
 | OPEN | a lookup or a delete failed | DONE as it is, with an error |
 | OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
-| DONE | existing or updated, and not so in the last list of a bulk run -> get by id | DONE as it is, or DONE failed |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
+
+What is DONE without a closing list is checked by the last one of a bulk run, and all that is wanted by one more list
+after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or switched over.
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
 wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,
-`closing`, `pending`, `workers`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
+`closing`, `pending`, `workers`, `recheck`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
 """

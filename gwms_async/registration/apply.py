@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 
@@ -12,9 +13,12 @@ from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
 from .coordinator import Coordinator, WebhookApi
 from .plan import Plan, is_refused
+from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, is_tombstone
 from .workers import Workers
+
+_logger = logging.getLogger("gwms_async")
 
 
 async def apply(
@@ -51,8 +55,35 @@ async def apply(
             await deletion.carry_out(recent, kept)
         notify(deletion.outcome)
 
-    await workers.supervise(workers.each(deletions, delete, concurrency))
+    async def delete_all() -> None:
+        nonlocal report
+        await workers.each(deletions, delete, concurrency)
+        if any(deletion.has_deleted for deletion in deletions):
+            report = await _rechecked(report, coordinator, workers, concurrency, notify)
+
+    await workers.supervise(delete_all())
     return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
+
+
+async def _rechecked(
+    report: Report,
+    coordinator: Coordinator,
+    workers: Workers,
+    concurrency: int,
+    notify: Callable[[Outcome], None],
+) -> Report:
+    """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
+    try:
+        with workers.waiting():
+            snapshot = await coordinator.lists.fresh()
+    except Exception as error:  # a user's middleware may raise anything
+        _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
+        return report
+    changed = await recheck(report.outcomes, snapshot, coordinator, workers, concurrency)
+    for outcome in changed:
+        notify(outcome)
+    by_identity = {outcome.spec.identity: outcome for outcome in changed}
+    return Report(tuple(by_identity.get(outcome.spec.identity, outcome) for outcome in report.outcomes))
 
 
 def _check(plan: Plan, snapshot: Snapshot) -> None:
@@ -75,6 +106,7 @@ class Deletion:
     def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
         self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
         self._webhook, self._coordinator = webhook, coordinator
+        self.has_deleted = False
         self.refuse("the run ended first")
 
     @property
@@ -119,6 +151,7 @@ class Deletion:
             elif stays is not None and not await self._exists(stays):
                 self.refuse("the copy that was to be kept has vanished")
             else:
+                self.has_deleted = True
                 await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything

@@ -9,10 +9,9 @@ from math import inf
 from attrs import evolve
 
 from ..errors import OutcomeUnknownError
-from ..models import Webhook, same_identity
-from .coordinator import Coordinator
-from .item import UNSETTLED, Item, State
-from .reasons import left_out, lost_track, no_longer, stored_differently
+from ..models import Webhook
+from .item import UNSETTLED, Item
+from .reasons import gone_along, left_out, lost_track, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -67,40 +66,6 @@ def on_list_failed(item: Item, error: Exception) -> None:
     else:
         item.outcome = item.outcome_now(error)
         item.close()
-
-
-def is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
-    """Return whether a list shows the webhook of an outcome, as the spec asks."""
-    listed = None if outcome.webhook is None else snapshot.get(outcome.webhook.id)
-    return listed is not None and listed.active is outcome.spec.active and same_identity(listed, outcome.spec)
-
-
-def adopted(outcome: Outcome, coordinator: Coordinator) -> Item:
-    """Return the item of a webhook that was adopted without a closing list, for `look_up`."""
-    item = Item(outcome.spec, coordinator)
-    item.outcome = item.emitted = outcome
-    item.state = State.DONE
-    return item
-
-
-async def look_up(snapshot: Snapshot, item: Item) -> None:
-    """Read by id what was adopted, and a later list does not show as the spec asks: it may have been replaced."""
-    before = item.outcome_now()
-    assert before.webhook is not None  # noqa: S101  # it was adopted
-    status, webhook_id = before.status, before.webhook.id
-    error: Exception | None = None
-    try:
-        webhook = await item.get(webhook_id)
-        if webhook is None or webhook.active is not item.spec.active:
-            status, error = OutcomeStatus.FAILED, no_longer(before.webhook, webhook)
-        elif snapshot.get(webhook_id) is None:
-            item.coordinator.memory.note_unlisted(webhook)
-            error = left_out(webhook, snapshot.webhooks)
-    except Exception as trouble:  # a user's middleware may raise anything
-        webhook, error = before.webhook, trouble
-    if error is not None:
-        attempts = before.attempts + item.attempts
-        item.outcome = evolve(before, status=status, webhook=webhook, error=error, attempts=attempts)
 
 
 async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
@@ -205,6 +170,9 @@ async def _keep(
         for webhook_id in excess:
             error = await _remove(item, webhook_id) or error
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
+    if excess and status is not OutcomeStatus.FAILED and await item.get(keep.id, listed_at=snapshot.began_at) is None:
+        item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
+        return None
     new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
     if new and not item.is_rechecked:
         item.is_rechecked = True

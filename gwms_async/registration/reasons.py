@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
-_PAGE_SIZES = frozenset({10, 20, 25, 50, 100, 200, 250, 500, 1000})  # a list that shows so many may be cut off
+_PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # a list that shows so many may be cut off
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -55,17 +55,28 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
 
 
 def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
-    """Return the error of a webhook that a run adopted, and that is not as the spec asks when the run ends.
+    """Return the error of a webhook that is no longer as the spec asks when a run ends.
 
     Args:
-        webhook: The webhook, as it was adopted.
+        webhook: The webhook, as it was during the run.
         found: What it is now; None if it is gone, or its id belongs to another one.
     """
     now = "gone" if found is None else "active" if found.active else "inactive"
     return GwmsError(
-        f"webhook {webhook.id} existed when the run began, and is {now} since: someone has changed it, or a webhook "
-        "that the run created has taken its place. Run again; if it recurs, the gateway does not keep all of them"
+        f"webhook {webhook.id} is {now} by the end of the run: someone has changed it, or what the run created or "
+        "deleted has affected it. Run again; if it recurs, the gateway does not keep all of them"
     )
+
+
+def gone_along(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
+    """Return the error of a webhook that is gone once its copies are deleted.
+
+    Args:
+        webhook_id: The id of the webhook that was to stay.
+        deleted: The ids of its copies.
+    """
+    copies = ", ".join(map(str, deleted))
+    return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")
 
 
 def left_out(webhook: Webhook, listed: Collection[Webhook]) -> GwmsError | None:

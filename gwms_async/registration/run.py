@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from math import inf
 
 from ..models import Identity, WebhookSpec
-from .closing import adopted, is_shown, look_up
 from .coordinator import Coordinator
 from .item import Item, State
 from .pending import Pending
+from .recheck import recheck
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 from .workers import Workers, run_tasks
@@ -104,20 +103,16 @@ class Run:
             await item.decide(snapshot)
         if item.state is not State.DONE:
             self._pending.add(item)
-        elif not self._is_stream and item.outcome is not None and not item.outcome.is_failure:
+        elif not self._is_stream and item.outcome is not None:
             self._adopted.append(item.outcome)
         await self._notify(item)
         await self._pending.room()
 
     async def _recheck(self) -> None:
-        """Look up what was adopted and what a later list shows otherwise: a create may take the place of another."""
-        if (snapshot := self._later_list) is None:
-            return
-        items = [adopted(outcome, self._coordinator) for outcome in self._adopted if not is_shown(snapshot, outcome)]
-        self._items |= {item.spec.identity: item for item in items}
-        await self.workers.each(items, partial(look_up, snapshot), self._concurrency)
-        for item in items:
-            await self._notify(item)
+        """Check what was adopted by the closing list."""
+        if (snapshot := self._later_list) is not None:
+            for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
+                await self._emit(outcome)
 
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.

@@ -149,6 +149,21 @@ class FakeGateway:
         raise fault.error()
 
 
+class Cascading(FakeGateway):
+    """Deletes all copies of a webhook together."""
+
+    async def handle(self, call: Call, operation: str, subject: object, act: Callable[[], T]) -> T:
+        """Carry one request."""
+
+        def delete() -> T:
+            identity = self.webhooks[subject].identity  # type: ignore[index]
+            end = act()
+            self.webhooks = {number: other for number, other in self.webhooks.items() if other.identity != identity}
+            return end
+
+        return await super().handle(call, operation, subject, delete if operation == "delete" else act)
+
+
 @define(eq=False)
 class FakeOperations:
     """The operations of one call."""

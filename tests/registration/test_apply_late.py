@@ -14,7 +14,7 @@ from gwms_async.registration.coordinator import WebhookApi
 from gwms_async.registration.plan import make_plan
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, not_found, refused, specs
+from ..helpers.fake_gateway import Cascading, FakeGateway, Fault, not_found, refused, specs
 
 S = OutcomeStatus
 
@@ -144,5 +144,29 @@ def test_each_request_of_a_deletion_has_its_own_time() -> None:
         (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes
 
         assert (outcome.status, gateway.webhooks) == (S.DELETED, {})
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+def test_a_wanted_webhook_that_is_gone_after_the_deletions(has_list: bool) -> None:
+    """The gateway deletes all copies together, say: one more list shows it, if there is one."""
+
+    async def main() -> None:
+        gateway, (spec,) = Cascading(), specs(1)
+        gateway.add(spec)
+        gateway.add(spec)
+        plan, told = make_plan([spec], gateway.listed(), lambda _: True), list[Outcome]()
+        gateway.fail("list", Fault(), Fault(), Fault(None if has_list else refused))
+
+        report = await apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=told.append)
+
+        wanted, deleted = report.outcomes
+        assert gateway.webhooks == {}
+        assert deleted.status is S.DELETED
+        if has_list:
+            assert wanted.status is S.FAILED
+            assert "webhook 1 is gone by the end of the run" in str(wanted.error)
+            assert told[-1] == wanted
 
     virtual_loop.run(main())

@@ -76,7 +76,7 @@ def test_not_the_lowest() -> None:
         assert list(gateway.webhooks) == [1]
         assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
         assert outcome.webhook == gateway.webhooks[1]
-        assert [name for name, _ in gateway.journal] == ["list", "create", "list", "get", "delete", "get"]
+        assert [name for name, _ in gateway.journal] == ["list", "create", "list", "get", "delete", "get", "get"]
 
     run(main)
 

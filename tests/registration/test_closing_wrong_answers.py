@@ -15,7 +15,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.report import Outcome
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, specs
+from ..helpers.fake_gateway import Cascading, FakeGateway, Fault, lost, specs
 
 S = OutcomeStatus
 LAG = 2.0
@@ -283,6 +283,26 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
         assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
         assert "webhook 1 exists, but lists show later ones, up to 5, and not this one" in str(outcomes[0].error)
+
+    run(main)
+
+
+def test_a_gateway_that_deletes_all_copies_together() -> None:
+    """The one that was to stay is gone: the outcome says so, and the next run creates it."""
+
+    async def main() -> None:
+        gateway, (spec,) = Cascading(), specs(1)
+        gateway.add(spec)
+        gateway.stale = []
+
+        coordinator = gateway.coordinator()
+        (outcome,) = await register(coordinator, spec)
+        assert (outcome.status, outcome.webhook) == (S.FAILED, None)
+        assert str(outcome.error) == "webhook 1 is gone since its copies were deleted (2): run again"
+
+        (outcome,) = await register(coordinator, spec)
+        assert outcome.status is S.CREATED
+        assert list(gateway.webhooks) == [3]
 
     run(main)
 

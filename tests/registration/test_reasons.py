@@ -74,10 +74,10 @@ def test_what_lists_leave_out() -> None:
 
 def test_what_an_adopted_webhook_has_become() -> None:
     """It is gone, or in the other state."""
-    assert "webhook 7 existed when the run began, and is gone since" in str(no_longer(webhook(SPEC.url), None))
+    assert "webhook 7 is gone by the end of the run" in str(no_longer(webhook(SPEC.url), None))
     for active, state in (True, "active"), (False, "inactive"):
         found = webhook(SPEC.url, active=active)
-        assert f"and is {state} since" in str(no_longer(found, found))
+        assert f"webhook 7 is {state} by the end" in str(no_longer(found, found))
 
 
 def test_errors_that_leave_a_doubt() -> None:

@@ -76,7 +76,7 @@ def test_a_create_that_drives_out_what_was_adopted(
     gateway, (adopted, created), told = adopt_and_create(change, active=active)
 
     assert (adopted.status, adopted.webhook) == (S.FAILED, None)
-    assert "webhook 1 existed when the run began, and is gone since" in str(adopted.error)
+    assert "webhook 1 is gone by the end of the run" in str(adopted.error)
     assert created == told[1]
     assert not created.is_failure
     assert [outcome.status for outcome in told] == [S.EXISTING if active else S.UPDATED, S.CREATED, S.FAILED]
@@ -90,7 +90,7 @@ def test_a_create_that_switches_off_what_was_adopted() -> None:
     assert adopted.status is S.FAILED
     assert adopted.webhook is not None
     assert not adopted.webhook.active
-    assert "webhook 1 existed when the run began, and is inactive since" in str(adopted.error)
+    assert "webhook 1 is inactive by the end of the run" in str(adopted.error)
     assert adopted.attempts == 1
 
 
