@@ -63,7 +63,7 @@ async def _look_up(snapshot: Snapshot, item: Item) -> None:
         webhook = await item.get(webhook_id)
         if webhook is None or webhook.active is not item.spec.active:
             status, error = OutcomeStatus.FAILED, no_longer(before.webhook, webhook)
-        elif snapshot.get(webhook_id) is None:
+        elif snapshot.get(webhook_id) is None and not item.coordinator.memory.contradicts_write(webhook_id, None):
             item.coordinator.memory.note_unlisted(webhook)
             error = left_out(webhook, snapshot.webhooks)
     except Exception as trouble:  # a user's middleware may raise anything

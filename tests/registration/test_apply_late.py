@@ -170,3 +170,23 @@ def test_a_wanted_webhook_that_is_gone_after_the_deletions(has_list: bool) -> No
             assert told[-1] == wanted
 
     virtual_loop.run(main())
+
+
+def test_what_was_created_just_before_and_no_list_shows_after_the_deletions() -> None:
+    """Lists lag: it is no mistake that they show active webhooks only."""
+
+    async def main() -> None:
+        gateway, (spec, doomed) = FakeGateway(list_lag=3.0), specs(2)
+        spec = evolve(spec, active=False)
+        gateway.add(doomed)
+        await asyncio.sleep(10)
+        coordinator = gateway.coordinator()
+        await coordinator.create_direct(spec)
+        plan = make_plan([spec], gateway.webhooks.values(), lambda webhook: webhook.id == 1)
+
+        report = await apply(coordinator, plan, concurrency=1, force=True, on_outcome=None)
+
+        assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.DELETED]
+        assert not report.failures
+
+    virtual_loop.run(main())
