@@ -21,6 +21,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | NEW | missing -> create: answered as asked | OPEN, as created |
 | NEW | missing -> create: answered with the other `active` -> (de)activate | OPEN, as created; or DONE failed |
 | NEW | missing -> create: answered with another identity, or another webhook's id | DONE created, with an error |
+| NEW | missing, and what this client created for it is stored with another identity | DONE existing, with an error |
 | NEW | missing -> create: refused, or never sent | DONE failed |
 | NEW | missing -> create: 409 | CONFLICT |
 | NEW | missing -> create: response lost | IN_DOUBT |

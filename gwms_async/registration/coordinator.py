@@ -88,7 +88,7 @@ class Coordinator:
         """Create a webhook, or wait for another registration that is creating it.
 
         Returns:
-            The webhook, and whether this call created it.
+            The webhook, and whether this call created it; not again, if the gateway has stored it differently.
 
         Raises:
             GwmsError: It was not created, or that is unknown.
@@ -103,6 +103,9 @@ class Coordinator:
         creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
+            if stored := await self._stored_differently(spec, call):
+                end = stored
+                return stored, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
         except GwmsError as error:
@@ -227,6 +230,12 @@ class Coordinator:
         except OutcomeUnknownError as error:
             return error.with_traceback(None)
         return None
+
+    async def _stored_differently(self, spec: WebhookSpec, call: Call) -> Webhook | None:
+        """Return what a registration of this client created for a spec, if the gateway still has it differently."""
+        stored = self.memory.stored_for(spec)
+        found = stored and await self._get(stored.id, lambda: self.api_for(Call(deadline=call.deadline)))
+        return found if stored and found and same_identity(found, stored) else None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -61,6 +61,7 @@ class Memory:
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
+        self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
         self._unlisted: dict[Identity, frozenset[int]] = {}  # that `get` shows and no list, however long ago
 
     def note_unlisted(self, webhook: Webhook) -> None:
@@ -80,7 +81,16 @@ class Memory:
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
         self._note(webhook.id, webhook.active, is_open=True)
-        self._index(webhook.id, spec.identity if same_identity(webhook, spec) else webhook.identity)
+        if same_identity(webhook, spec):
+            self._index(webhook.id, spec.identity)
+            self._stored.pop(spec.identity, None)
+        else:
+            self._index(webhook.id, webhook.identity)
+            self._stored[spec.identity] = webhook
+
+    def stored_for(self, spec: WebhookSpec) -> Webhook | None:
+        """Return what the gateway stored, with another identity, when a registration last created a spec."""
+        return self._stored.get(spec.identity)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""

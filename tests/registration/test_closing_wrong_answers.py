@@ -121,6 +121,34 @@ def test_an_answer_that_repeats_the_request() -> None:
     run(main)
 
 
+def test_what_is_stored_in_another_spelling_is_not_created_again() -> None:
+    """By the same client, for as long as it is there; every outcome has the error."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+        coordinator = gateway.coordinator()
+        for status in (S.CREATED, S.EXISTING, S.EXISTING):
+            (outcome,) = await register(coordinator, spec)
+            assert outcome.status is status
+            assert outcome.webhook == gateway.webhooks[1]
+            assert "webhook 1 was created, but the gateway stores it as" in str(outcome.error)
+            await asyncio.sleep(900)
+        assert list(gateway.webhooks) == [1]
+
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], url=other.url)  # somebody uses it for something else
+        (outcome,) = await register(coordinator, spec)
+        assert outcome.status is S.CREATED
+
+        gateway.stores = lambda one: one
+        del gateway.webhooks[2]
+        outcomes = [*await register(coordinator, spec), *await register(coordinator, spec)]
+        assert [(one.status, one.error) for one in outcomes] == [(S.CREATED, None), (S.EXISTING, None)]
+        assert list(gateway.webhooks) == [1, 3]
+
+    run(main)
+
+
 @pytest.mark.parametrize("pause", [0.0, 0.3, 1.0, 1.9])
 def test_replicas_that_do_not_show_a_create_yet(pause: float) -> None:
     """Neither a list nor `get` shows it: registered again, it is there once."""
