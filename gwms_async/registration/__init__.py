@@ -44,8 +44,9 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
-What is DONE without a closing list is checked by the last one of a bulk run, and all that is wanted by one more list
-after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or switched over.
+What a bulk run makes DONE without a closing list is checked by one if it has changed anything, and all that is wanted
+by one more after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or in
+the other state.
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
 wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import TypeVar
 
 import pytest
 from attrs import evolve
 
 from gwms_async import Outcome, OutcomeStatus, Webhook
+from gwms_async.chain import Call
 from gwms_async.registration.bulk import register_many
 
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway, Fault, refused, specs
 
 S = OutcomeStatus
+T = TypeVar("T")
 
 
 def adopt_and_create(
@@ -81,6 +84,44 @@ def test_a_create_that_drives_out_what_was_adopted(
     assert not created.is_failure
     assert [outcome.status for outcome in told] == [S.EXISTING if active else S.UPDATED, S.CREATED, S.FAILED]
     assert gateway.count("delete") == 0
+
+
+def test_a_create_in_another_spelling_that_drives_out_what_was_adopted() -> None:
+    """It takes no part in a closing list, but there is one."""
+    _, (adopted, created), _ = adopt_and_create(
+        remove, stores=lambda one: evolve(one, url="https://shop.example/0" + "?" * one.url.endswith("1"))
+    )
+
+    assert "the gateway stores it as" in str(created.error)
+    assert (adopted.status, adopted.webhook) == (S.FAILED, None)
+
+
+class OneActive(FakeGateway):
+    """Lets one webhook be active: activating another switches it off."""
+
+    async def handle(self, call: Call, operation: str, subject: object, act: Callable[[], T]) -> T:
+        """Carry one request."""
+        if operation == "activate":
+            self.webhooks = {number: evolve(other, active=False) for number, other in self.webhooks.items()}
+        return await super().handle(call, operation, subject, act)
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+def test_an_activation_that_switches_off_what_was_adopted(has_list: bool) -> None:
+    """One more list shows it, if there is one."""
+
+    async def main() -> list[Outcome]:
+        gateway, wanted = OneActive(), specs(2)
+        gateway.add(wanted[0])
+        gateway.add(evolve(wanted[1], active=False))
+        gateway.fail("list", Fault(), Fault(None if has_list else refused))
+        return list((await register_many(gateway.coordinator(), wanted, concurrency=1)).outcomes)
+
+    adopted, activated = virtual_loop.run(main())
+
+    assert activated.status is S.UPDATED
+    assert not activated.is_failure
+    assert adopted.status is (S.FAILED if has_list else S.EXISTING)
 
 
 def test_a_create_that_switches_off_what_was_adopted() -> None:
