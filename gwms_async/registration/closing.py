@@ -156,7 +156,7 @@ async def _keep(
     status = _status(item, keep)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
     listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, snapshot.highest_id) if listed is None else None
+    error: Exception | None = left_out(keep, len(snapshot), snapshot.highest_id) if listed is None else None
     if listed is not None and keep.id in item.created_ids:
         error = stored_differently(listed, item.spec)
     if keep.active is not item.spec.active:

@@ -7,6 +7,7 @@ from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
+_PAGE = 5  # the usual sizes of a page are multiples of it: 10, 15, 20, 25, 50, 100
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -51,18 +52,23 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
-def left_out(webhook: Webhook, highest_id: int | None) -> GwmsError | None:
-    """Return the error of a webhook missing from a list that shows later ones; None if it shows none.
+def left_out(webhook: Webhook, count: int, highest_id: int | None) -> GwmsError | None:
+    """Return the error of a webhook missing from a list that seems to be incomplete; None if it may only lag.
 
     Args:
         webhook: The webhook, as `get` shows it.
+        count: How many webhooks the list shows.
         highest_id: The highest id in the list.
     """
-    if highest_id is None or highest_id < webhook.id:
-        return None  # lists lag
+    if highest_id is not None and highest_id > webhook.id:
+        shown = f"later ones, up to {highest_id},"
+    elif count and count % _PAGE == 0:
+        shown = f"exactly {count} others"
+    else:
+        return None
     return GwmsError(
-        f"webhook {webhook.id} exists, but lists show later ones, up to {highest_id}, and not this one: they seem "
-        "incomplete, and a later run would create it again. Ask Skladon to return the whole list"
+        f"webhook {webhook.id} exists, but lists show {shown} and not this one: they seem incomplete, and a later run "
+        "would create it again. Ask Skladon to return the whole list"
     )
 
 

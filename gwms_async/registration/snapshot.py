@@ -50,6 +50,9 @@ class Snapshot:
                 further.setdefault(identity, []).append(webhook)
         return cls(began_at, first, further, by_id, ids[-1] if ids else None)
 
+    def __len__(self) -> int:
+        return len(self._by_id)
+
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""
         first = self._first.get(identity)

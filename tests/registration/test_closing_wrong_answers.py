@@ -287,6 +287,29 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
     run(main)
 
 
+class Oldest(FakeGateway):
+    """Lists the oldest ten webhooks, without a word about the others."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[:10]
+
+
+def test_lists_that_leave_out_the_later_webhooks() -> None:
+    """A later run would create these again: the report says so."""
+
+    async def main() -> None:
+        gateway = Oldest()
+
+        outcomes = await register(gateway.coordinator(), *specs(12))
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED] * 12
+        assert [outcome.is_failure for outcome in outcomes] == [False] * 10 + [True] * 2
+        assert "webhook 11 exists, but lists show exactly 10 others and not this one" in str(outcomes[10].error)
+
+    run(main)
+
+
 @pytest.mark.parametrize("both", [False, True])
 def test_a_list_that_contradicts_itself(both: bool) -> None:
     """It shows an id as two webhooks, so that either may be there: nothing is created."""

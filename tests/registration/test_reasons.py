@@ -59,10 +59,13 @@ def test_what_is_there_no_longer() -> None:
 
 
 def test_what_lists_leave_out() -> None:
-    """They show later webhooks; if they do not, they may just lag."""
-    assert left_out(webhook(SPEC.url), None) is None
-    assert left_out(webhook(SPEC.url), 6) is None
-    assert "webhook 7 exists, but lists show later ones, up to 8" in str(left_out(webhook(SPEC.url), 8))
+    """They show later webhooks, or as many as fit on a page; otherwise they may just lag."""
+    assert left_out(webhook(SPEC.url), 0, None) is None
+    assert left_out(webhook(SPEC.url), 6, 6) is None
+    assert "webhook 7 exists, but lists show later ones, up to 8, and not this one" in str(
+        left_out(webhook(SPEC.url), 1, 8)
+    )
+    assert "lists show exactly 20 others and not this one" in str(left_out(webhook(SPEC.url), 20, 6))
 
 
 def test_errors_that_leave_a_doubt() -> None:
