@@ -43,6 +43,6 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
-wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,
-`closing`, `pending`, `workers`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
+wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `workers`,
+`item`, `closing`, `pending`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
 """

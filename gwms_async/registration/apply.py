@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from math import inf
 
-from ..chain import Call
+from attrs import define, field
+
 from ..errors import GwmsError, PlanRefusedError
 from ..models import Identity, Webhook
 from .bulk import register_many, safe_callback
@@ -14,7 +14,7 @@ from .coordinator import Coordinator, WebhookApi
 from .plan import Plan, is_refused
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, is_tombstone
-from .workers import Workers
+from .workers import Job, Workers
 
 
 async def apply(
@@ -64,33 +64,27 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
         )
 
 
-class Deletion:
+@define(eq=False, repr=False)
+class Deletion(Job):
     """One webhook that a plan deletes.
 
     Args:
         webhook: The webhook, as the plan saw it.
         coordinator: Shared by the registrations of the e-shop.
+        outcome: How it ended, as far as is known.
     """
 
-    def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
-        self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
-        self._webhook, self._coordinator = webhook, coordinator
+    webhook: Webhook
+    coordinator: Coordinator
+    outcome: Outcome = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
         self.refuse("the run ended first")
-
-    @property
-    def on_wire(self) -> bool:
-        """Whether a request for it is on the wire."""
-        return self.call.on_wire
-
-    def stop(self, now: float) -> None:
-        """Send nothing more for it."""
-        self._deadline = self.call.deadline = now
 
     def refuse(self, reason: str) -> None:
         """Leave the webhook as it is."""
-        self._end(
-            OutcomeStatus.NOT_STARTED, GwmsError(f"webhook {self._webhook.id} was not deleted: {reason}. Run again")
-        )
+        text = f"webhook {self.webhook.id} was not deleted: {reason}. Run again"
+        self._end(OutcomeStatus.NOT_STARTED, GwmsError(text))
 
     async def carry_out(self, recent: Callable[[], Awaitable[Snapshot]], kept: Mapping[Identity, Webhook]) -> None:
         """Delete the webhook, if it is still what the plan saw.
@@ -99,15 +93,14 @@ class Deletion:
             recent: Returns a list that is recent enough to decide by.
             kept: The registered webhooks by identity, none of which may be deleted.
         """
-        webhook, memory = self._webhook, self._coordinator.memory
+        webhook, memory = self.webhook, self.coordinator.memory
         stays = kept.get(webhook.identity)
         try:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
             if listed is None or webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity)):
-                found = (
-                    None if memory.is_deleted(webhook.id) else await self._coordinator.read(webhook.id, self._next_api)
-                )
+                is_deleted = memory.is_deleted(webhook.id)
+                found = None if is_deleted else await self.coordinator.read(webhook.id, self._next_api)
             if stays is not None and stays.id == webhook.id:
                 self._end(OutcomeStatus.EXISTING)
             elif found is None or _is_tombstone_of(webhook, found):
@@ -119,26 +112,22 @@ class Deletion:
             elif stays is not None and not await self._exists(stays):
                 self.refuse("the copy that was to be kept has vanished")
             else:
-                await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
+                await self.coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
-        found = await self._coordinator.read(stays.id, self._next_api)
+        found = await self.coordinator.read(stays.id, self._next_api)
         return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 
     def _next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""
-        self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self._deadline)  # not `call.deadline`: `Session` has shortened it
-        return self._coordinator.api_for(self.call)
+        return self.coordinator.api_for(self._next_call())
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
-        self.outcome = Outcome(
-            self._webhook.spec, status, self._webhook, error, self._earlier_attempts + self.call.attempts
-        )
+        self.outcome = Outcome(self.webhook.spec, status, self.webhook, error, self.attempts)
 
 
 def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:

@@ -8,7 +8,6 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
@@ -17,6 +16,7 @@ from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
 from .switching import switched
+from .workers import Job
 
 
 class State(Enum):
@@ -33,7 +33,7 @@ UNSETTLED = frozenset({State.CONFLICT, State.IN_DOUBT})
 
 
 @define(eq=False, repr=False)
-class Item:
+class Item(Job):
     """A spec that a run works on.
 
     Args:
@@ -43,8 +43,6 @@ class Item:
         outcome: How it ended, as far as is known.
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
-        deadline: Monotonic seconds after which nothing more is sent for it.
-        call: What its latest request has been through; None once that is counted in its outcome.
         doubt: Why it may or may not exist; stays set once it was in doubt.
         commits_until: Monotonic seconds until which a lost create of it may take effect; -inf if none was lost.
         earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
@@ -63,8 +61,6 @@ class Item:
     outcome: Outcome | None = field(default=None, init=False)
     emitted: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
-    deadline: float = field(default=inf, init=False)
-    call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     commits_until: float = field(default=-inf, init=False)
     earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
@@ -77,28 +73,11 @@ class Item:
     is_rechecked: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
     _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
-    _earlier_attempts: int = field(default=0, init=False)
-
-    @property
-    def attempts(self) -> int:
-        """How many requests were sent for it."""
-        return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
 
     @property
     def own_ids(self) -> tuple[int, ...]:
         """Ids of its webhooks, all but one of which it may delete."""
         return self.created_ids + self.adopted_ids
-
-    @property
-    def on_wire(self) -> bool:
-        """Whether a request for it is on the wire."""
-        return self.call is not None and self.call.on_wire
-
-    def stop(self, now: float) -> None:
-        """Send nothing more for it."""
-        self.deadline = now
-        if self.call is not None:
-            self.call.deadline = now
 
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt or create the webhook, and move on to the next state.
@@ -289,7 +268,3 @@ class Item:
     def next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""
         return self.coordinator.api_for(self._next_call())
-
-    def _next_call(self) -> Call:
-        self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
-        return self.call
