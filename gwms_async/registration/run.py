@@ -42,9 +42,7 @@ class Run:
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
-        self._pending = Pending(
-            coordinator, self.workers, concurrency, self._take_list, self._notify, is_stream=is_stream
-        )
+        self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs.
@@ -100,7 +98,8 @@ class Run:
         if item.state is not State.DONE:
             self._pending.add(item)
         await self._notify(item)
-        await self._pending.room()
+        if self._is_stream:
+            await self._pending.room()
 
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
