@@ -51,7 +51,7 @@ class Item(Job):
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
-        looks: How many lists have left it undecided; a conflict begins at -1, because its first list follows at once.
+        looks: How many lists have left it undecided.
         is_rechecked: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -97,12 +97,13 @@ class Item(Job):
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Wait for a later list if this one settled nothing; after the third, fail or leave it to the closing list."""
+        """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
         if self.state not in UNSETTLED:
             return
         self.looks += 1
-        if self.looks < len(PAUSES):
-            self.due = self.coordinator.clock.monotonic() + PAUSES[self.looks]
+        pauses = (0.0, *PAUSES) if self.state is State.CONFLICT else PAUSES  # the first list after a 409 came at once
+        if self.looks < len(pauses):
+            self.due = self.coordinator.clock.monotonic() + pauses[self.looks]
         elif self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
@@ -126,7 +127,7 @@ class Item(Job):
             except ConflictError as error:
                 if self.state is State.NEW:
                     self._conflict, self.state = error.with_traceback(None), State.CONFLICT
-                    self.due, self.looks = self.coordinator.clock.monotonic(), -1
+                    self.due = self.coordinator.clock.monotonic()
                 return
             if is_ours or not same_identity(webhook, self.spec):
                 status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
@@ -174,10 +175,8 @@ class Item(Job):
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
-        self.created_ids, self.gone_ids = (
-            (*self.created_ids, webhook.id),
-            self.gone_ids - {webhook.id},
-        )  # ids are reused
+        self.created_ids = (*self.created_ids, webhook.id)
+        self.gone_ids -= {webhook.id}  # ids are reused
         accepted = webhook
         if webhook.active is not self.spec.active:
             self._other_state = webhook
