@@ -36,19 +36,19 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
     )
 
 
-def misses_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
+def misses_some(items: Iterable[Item], snapshot: Snapshot) -> bool:
     """Return whether a list does not show yet something that was created."""
-    return any(_hidden(snapshot, item) for item in items)
+    return any(_hidden(item, snapshot) for item in items)
 
 
-async def look_at(snapshot: Snapshot, item: Item) -> None:
+async def look_at(item: Item, snapshot: Snapshot) -> None:
     """Let a list decide an item that is in doubt, or was created."""
     if item.state in UNSETTLED:
         await item.decide(snapshot)
         item.look_later()
         return
     try:
-        pause = await _close_by(snapshot, item)
+        pause = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
         second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
         item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
@@ -68,7 +68,7 @@ def on_list_failed(item: Item, error: Exception) -> None:
         item.close()
 
 
-async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
+async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
     """Keep one copy, and delete those that were created in excess.
 
     Returns:
@@ -76,7 +76,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     """
     is_last = item.looks >= len(PAUSES)
     copies = [copy for copy in await item.copies(snapshot) if _counts(item, copy)]
-    hidden = _hidden(snapshot, item)
+    hidden = _hidden(item, snapshot)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
     if is_last:
@@ -107,7 +107,7 @@ def _name(item: Item, copies: Iterable[Webhook]) -> None:
         item.outcome = evolve(outcome, copies=others)
 
 
-def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
+def _hidden(item: Item, snapshot: Snapshot) -> list[int]:
     """Return its own webhooks that a list does not show with its identity, and that are not known to be gone."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
     missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
@@ -147,24 +147,14 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 async def _keep(
     item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
+    """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
     # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
     existing = [webhook_id for webhook_id in hidden if await item.get(webhook_id) is not None]
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
-    status = _status(item, keep)
-    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
-    listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, len(snapshot), snapshot.highest_id) if listed is None else None
-    if listed is not None and keep.id in item.created_ids:
-        error = stored_differently(listed, item.spec)
-    if keep.active is not item.spec.active:
-        try:
-            keep = await item.switched(keep)
-            status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status
-        except Exception as trouble:  # a user's middleware may raise anything
-            status, error = OutcomeStatus.FAILED, trouble
+    status, keep, error = await _checked(item, keep, snapshot)
     if status is not OutcomeStatus.FAILED:
         for webhook_id in excess:
             error = await _remove(item, webhook_id) or error
@@ -176,6 +166,22 @@ async def _keep(
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
     return None
+
+
+async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
+    """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
+    status, listed = _status(item, keep), snapshot.get(keep.id)
+    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
+    error: Exception | None = left_out(keep, len(snapshot), snapshot.highest_id) if listed is None else None
+    if listed is not None and keep.id in item.created_ids:
+        error = stored_differently(listed, item.spec)
+    if keep.active is item.spec.active:
+        return status, keep, error
+    try:
+        keep = await item.switched(keep)
+    except Exception as trouble:  # a user's middleware may raise anything
+        return OutcomeStatus.FAILED, keep, trouble
+    return OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status, keep, error
 
 
 def _counts(item: Item, copy: Webhook) -> bool:

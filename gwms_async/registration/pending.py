@@ -106,11 +106,11 @@ class Pending:
     async def _decide(self, snapshot: Snapshot) -> None:
         due = self._due(snapshot.began_at)
         # Noted before any item is closed: if lists lag, those that were in doubt are closed later.
-        if any(item.commits_until > -inf for item in due) and misses_some(snapshot, due):
+        if any(item.commits_until > -inf for item in due) and misses_some(due, snapshot):
             self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
-        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot), tasks)
+        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
         if not self._workers.is_stopped:
             await self._sort(due)
 
