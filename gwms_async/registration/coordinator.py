@@ -183,10 +183,6 @@ class Coordinator:
             raise problem
         self.memory.note_deleted(webhook_id)
 
-    async def close(self) -> None:
-        """Cancel lists in flight, and wait until they have ended."""
-        await self.lists.close()
-
     async def _fetch(self) -> list[Webhook]:
         return await self.api_for(Call()).list()
 
@@ -237,13 +233,9 @@ class Coordinator:
         """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
-        except OutcomeUnknownError:
-            self._doubt(spec, call)
-            raise
-        except GwmsError:
-            raise
-        except BaseException:  # cut short, or lost by a user's middleware
-            self._doubt(spec, call)
+        except BaseException as error:  # not of ours: cut short, or lost by a user's middleware
+            if isinstance(error, OutcomeUnknownError) or not isinstance(error, GwmsError):
+                self._doubt(spec, call)
             raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:

@@ -118,12 +118,6 @@ class SharedList:
             task.cancel()
         return frozenset(self._tasks)
 
-    async def close(self) -> None:
-        """Cancel lists in flight, and wait until they have ended."""
-        tasks = self.stop()
-        if tasks:
-            await asyncio.wait(tasks)
-
     async def _list(self, listing: _Listing, before: _Listing | None) -> Snapshot | Exception:
         if before is not None:
             await asyncio.wait([before.task])
