@@ -23,7 +23,7 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        active: Whether it is active; None if it was deleted, or if nothing is known of it.
+        active: Whether it is active; None if it was deleted. Not read where `is_uncertain`.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         identity: The identity it is indexed under; None until it is.
@@ -41,7 +41,7 @@ class _Write:
 
     @property
     def may_exist(self) -> bool:
-        """Whether it was not deleted, or perhaps not."""
+        """Whether it was not deleted, as far as is known."""
         return self.active is not None or self.is_uncertain
 
     def agrees_with(self, webhook: Webhook) -> bool:
