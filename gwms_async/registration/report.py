@@ -40,7 +40,7 @@ _MOST_SHOWN = 20  # failures in the text of a report
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
-def _without_frames(error: Exception | None) -> Exception | None:
+def _frameless(error: Exception | None) -> Exception | None:
     """Return an error that keeps no frames alive: their locals are a whole run."""
     if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
         return error
@@ -68,7 +68,7 @@ class Outcome:
     spec: WebhookSpec
     status: OutcomeStatus
     webhook: Webhook | None = None
-    error: Exception | None = field(default=None, converter=_without_frames)
+    error: Exception | None = field(default=None, converter=_frameless)
     attempts: int = 0
     copies: tuple[int, ...] = ()
 
