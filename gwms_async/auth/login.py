@@ -22,7 +22,6 @@ class Login:
 
     Args:
         source: Obtains tokens.
-        clock: The client's clock.
     """
 
     def __init__(self, source: TokenSource, clock: Clock) -> None:

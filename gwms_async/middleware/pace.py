@@ -22,7 +22,6 @@ class Pace:
     Args:
         slots: How many attempts may be in flight at once.
         rate: How fast requests may go.
-        clock: The client's clock.
     """
 
     def __init__(self, slots: int, rate: Rate, clock: Clock = SYSTEM_CLOCK) -> None:

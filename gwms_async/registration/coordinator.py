@@ -59,7 +59,6 @@ class Coordinator:
 
     Args:
         api_for: Returns the API whose requests all count towards a call.
-        clock: Its time.
     """
 
     def __init__(self, api_for: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:

@@ -50,11 +50,7 @@ class _Write:
 
 
 class Memory:
-    """The writes of one e-shop's webhooks, by id, for 60 seconds each.
-
-    Args:
-        clock: Its time.
-    """
+    """The writes of one e-shop's webhooks, by id, for 60 seconds each."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -34,7 +34,6 @@ class SharedList:
 
     Args:
         fetch: Lists once.
-        clock: Its time.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], clock: Clock) -> None:

@@ -54,11 +54,7 @@ class Job:
 
 
 class Workers:
-    """Knows what each task of a run is working on, and stops them all.
-
-    Args:
-        clock: Its time.
-    """
+    """Knows what each task of a run is working on, and stops them all."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -95,7 +95,6 @@ class Transport:
     Args:
         base_url: The gateway's base URL.
         timeout: The limits of connecting and of an attempt.
-        clock: The client's clock.
         ssl: As in aiohttp; None for its default.
         proxy: The proxy, if any.
         borrowed: The user's own aiohttp session; None to open one at the first call.
