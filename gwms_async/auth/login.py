@@ -111,13 +111,10 @@ class Login:
 
     def stop(self) -> frozenset[asyncio.Task[None]]:
         """Cancel a login in progress, start no other, and return the tasks to wait for."""
-        task = self._refresh_task
+        task, was_stopped, self._is_stopped = self._refresh_task, self._is_stopped, True
         if task is None or task.done():
-            self._is_stopped = True
             return frozenset()
-        if not self._is_stopped:
-            # Only once: a second cancellation would keep the store from being unlocked.
-            self._is_stopped = True
+        if not was_stopped:  # a second cancellation would keep the store from being unlocked
             task.cancel()
         return frozenset({task})
 
