@@ -80,11 +80,7 @@ class Item(Job):
         return self.created_ids + self.adopted_ids
 
     async def decide(self, snapshot: Snapshot) -> None:
-        """Adopt or create the webhook, and move on to the next state.
-
-        Args:
-            snapshot: A list of what exists.
-        """
+        """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
             await self._decide(snapshot)
         except OutcomeUnknownError as error:
@@ -210,8 +206,7 @@ class Item(Job):
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return its outcome, or what to report if the run was stopped before it has one.
 
-        Args:
-            error: Why there is no closing list.
+        `error` says why there is no closing list.
         """
         outcome = self.outcome
         if outcome is not None:

@@ -82,9 +82,7 @@ class Memory:
     def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
         """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
 
-        Args:
-            webhook_id: The id of the webhook.
-            spec: The spec that an update was to give it.
+        `spec` is what an update asked for.
         """
         write = self._last(webhook_id) or self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
@@ -130,9 +128,7 @@ class Memory:
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
         """Return the ids about which a list disagrees with what this client wrote, or with itself.
 
-        Args:
-            identity: An identity.
-            listed: All its copies in the list.
+        `listed` are all copies of the identity in that list.
         """
         self.forget()
         self._index_all()

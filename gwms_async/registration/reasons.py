@@ -18,9 +18,7 @@ def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
 def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:
     """Return the error of a spec that was in doubt, and that no closing list has decided.
 
-    Args:
-        spec: The spec.
-        errors: What else went wrong, and why there was no list.
+    `errors` say what else went wrong, and why there was no list.
     """
     reasons = "; ".join(str(error) for error in errors if error is not None)
     text = f"there may be a second copy: no list has been taken since{reasons and f' ({reasons})'}. Run again"
@@ -40,9 +38,7 @@ def stored_differently(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
 def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     """Return the error of a create whose response has the id of another webhook; None if it has not.
 
-    Args:
-        listed: What a list showed under that id before.
-        spec: The spec.
+    `listed` is what a list showed under that id before.
     """
     if same_identity(listed, spec):
         return None
@@ -73,12 +69,7 @@ def left_out(webhook: Webhook, count: int, highest_id: int | None) -> GwmsError 
 
 
 def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
-    """Return the error of a spec whose webhooks are all gone, or no longer as they were created.
-
-    Args:
-        spec: The spec.
-        stored_as: What one of them is now; None if all are gone.
-    """
+    """Return the error of a spec whose webhooks are all gone, or where one is now `stored_as` something else."""
     found = stored_as and stored_differently(stored_as, spec)
     return GwmsError(f"{found}, unless someone has changed it" if found else "someone has deleted it: run again")
 
@@ -101,12 +92,7 @@ def not_deleted(webhook_id: int) -> GwmsError:
 
 
 def wrong_webhook(webhook_id: int, webhook: Webhook) -> GwmsError:
-    """Return the error of a request for one webhook whose response contains another.
-
-    Args:
-        webhook_id: The id that was requested.
-        webhook: The webhook in the response.
-    """
+    """Return the error of a request for one webhook whose response contains another."""
     return GwmsError(
         f"the gateway answered a request for webhook {webhook_id} with {webhook.id}, {_described(webhook)}"
     )

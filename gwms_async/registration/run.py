@@ -45,10 +45,7 @@ class Run:
         self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
-        """Work through all specs.
-
-        Args:
-            next_spec: Where they come from.
+        """Work through all specs that `next_spec` returns.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
@@ -69,12 +66,7 @@ class Run:
             await self._pending.tend()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
-        """Return the outcome of a spec once the run has ended or been stopped.
-
-        Args:
-            spec: The spec.
-            emitted: The outcome last emitted for it.
-        """
+        """Return the outcome of a spec once the run has ended or been stopped; `emitted` is the last one emitted."""
         item = self._items.get(spec.identity)
         if item is None and emitted is not None:
             return emitted
@@ -104,9 +96,7 @@ class Run:
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
 
-        Args:
-            spec: The spec.
-            item: The first one's; None if that is done.
+        `item` is the first one's; None if that is done.
         """
         active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:

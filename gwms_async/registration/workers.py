@@ -104,11 +104,7 @@ class Workers:
             task.result()
 
     async def stop(self, main: asyncio.Task[None]) -> None:
-        """Cancel tasks that wait at once, and those with a request on the wire after 5 seconds.
-
-        Args:
-            main: The task that runs all others.
-        """
+        """Cancel the tasks that `main` runs: those that wait at once, those on the wire after 5 seconds."""
         # Retrieve the error even if we are cancelled: asyncio would complain about one that nobody retrieves.
         main.add_done_callback(lambda done: done.cancelled() or done.exception())
         if main.done():
