@@ -174,7 +174,7 @@ class Receiver:
         if on_lapse is not None and not is_async(on_lapse):
             raise ConfigurationError(f"on_lapse must be an async function; got {on_lapse!r}")
         watch = Watch(gwms, self.specs(base, eshop=eshop, method=method), eshop, on_lapse, self._clock)
-        task = asyncio.create_task(watch.run(every, lambda last: self._rounds.update({eshop: last})), name="gwms watch")
+        task = asyncio.create_task(watch.run(every, self._rounds), name="gwms watch")
         try:
             yield
         finally:
