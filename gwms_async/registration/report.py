@@ -122,7 +122,7 @@ class Report:
     def __str__(self) -> str:
         counts, to_check = self.counts, Counter(one.status for one in self.failures if one.status not in _FAILURES)
         parts = ", ".join(
-            f"{counts[status]} {status}" + f" ({to_check[status]} to check)" * bool(to_check[status])
+            f"{counts[status]} {status}" + (f" ({to_check[status]} to check)" if to_check[status] else "")
             for status in OutcomeStatus
             if counts[status]
         )
