@@ -75,7 +75,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
         Seconds after which a further list must decide; None if this one has.
     """
     is_last = item.looks >= len(PAUSES)
-    copies = [copy for copy in await item.copies(snapshot) if _counts(item, copy)]
+    copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
     hidden = _hidden(item, snapshot)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
@@ -85,7 +85,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
     elif item.commits_until > -inf and item.coordinator.has_lagged:
         return _later(item)  # the list may miss a create that was carried out late, too
     if item.doubt is None and not item.own_ids:
-        _name(item, copies)
+        _note_copies(item, copies)
         return None
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
@@ -99,7 +99,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
     return None
 
 
-def _name(item: Item, copies: Iterable[Webhook]) -> None:
+def _note_copies(item: Item, copies: Iterable[Webhook]) -> None:
     """Name the copies of what was there before, also one that an earlier create has added; none is its to delete."""
     outcome = item.outcome_now()
     others = tuple([copy.id for copy in copies if outcome.webhook is None or copy.id != outcome.webhook.id])
@@ -138,7 +138,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
         if copy.id in item.created_ids or not has_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
-        if webhook is not None and _counts(item, webhook):
+        if webhook is not None and _is_copy(item, webhook):
             return webhook
         item.gone_ids |= {copy.id}
     return None
@@ -184,7 +184,7 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     return OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status, keep, error
 
 
-def _counts(item: Item, copy: Webhook) -> bool:
+def _is_copy(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone_ids:
         return False
