@@ -191,13 +191,9 @@ def _closed() -> ConfigurationError:
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether the key, and not the current token, is to blame for a 401.
+    """Return whether the key, and not the current token, which it carried, is to blame for a 401.
 
-    Args:
-        key: The key.
-        token: The current token, with which the request got a 401.
-        now: Monotonic seconds.
-        is_last: Whether the call has been replayed as often as it may be.
+    `is_last` says that the call has been replayed as often as it may be.
     """
     if key.cooldown.error is not None and token.accepted_at >= key.cooldown.until - key.cooldown.seconds:
         return True  # rejected before; since then another key was accepted with the token
