@@ -80,8 +80,9 @@ def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
 def secret_problem(secret: object) -> str | None:
     """Return what is wrong with a secret, without showing it; None if nothing is."""
     problem = credentials_problem(secret=secret)
-    is_short = not problem and len(str(secret).encode()) < _LEAST_BYTES
-    return f"secret must have at least {_LEAST_BYTES} bytes" if is_short else problem
+    if problem is None and len(str(secret).encode()) < _LEAST_BYTES:
+        return f"secret must have at least {_LEAST_BYTES} bytes"
+    return problem
 
 
 def checked_label(eshop: str) -> str:
