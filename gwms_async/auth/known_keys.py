@@ -21,7 +21,6 @@ class Forgetful(Protocol):
 
     def forget(self) -> None:
         """Drop what is too old to be of use."""
-        ...
 
 
 T = TypeVar("T", bound=Forgetful)

@@ -27,27 +27,21 @@ class WebhookApi(Protocol):
 
     async def list(self) -> list[Webhook]:
         """List all webhooks."""
-        ...
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create one."""
-        ...
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one."""
-        ...
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Activate one."""
-        ...
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Deactivate one."""
-        ...
 
     async def delete(self, webhook_id: int) -> None:
         """Delete one; never sent again where its response was lost."""
-        ...
 
 
 NextApi = Callable[[], WebhookApi]
