@@ -100,7 +100,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
 
 
 def _note_copies(item: Item, copies: Iterable[Webhook]) -> None:
-    """Name the copies of what was there before, also one that an earlier create has added; none is its to delete."""
+    """Put the other copies into the outcome, also one that an earlier create has added; none may be deleted."""
     outcome = item.outcome_now()
     others = tuple([copy.id for copy in copies if outcome.webhook is None or copy.id != outcome.webhook.id])
     if others != outcome.copies:

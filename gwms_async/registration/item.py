@@ -188,7 +188,7 @@ class Item(Job):
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
     async def copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
-        """Return all copies, read by `get` where list and memory disagree; not its own that the list does not show."""
+        """Return all copies, by `get` where list and memory disagree, without its own that the list does not show."""
         listed = snapshot.copies(self.spec.identity)
         if not (disputed := self.coordinator.memory.disputed(self.spec.identity, listed)):
             return listed
