@@ -113,7 +113,9 @@ class Item(Job):
 
     async def _decide(self, snapshot: Snapshot) -> None:
         copies = await self.copies(snapshot)
-        while not (copies and await self._adopt(copies, snapshot)) and self.state is not State.CONFLICT:
+        while not (copies and await self._adopt(copies, snapshot)):
+            if self.state is State.CONFLICT:
+                return  # the gateway has refused to create it
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
             if self.state is State.NEW and self.coordinator.commits_until(self.spec.identity, snapshot) > -inf:
