@@ -50,7 +50,9 @@ class Snapshot:
                 further.setdefault(identity, []).append(webhook)
         return cls(began_at, first, further, by_id, ids[-1] if ids else None)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many webhooks it shows."""
         return len(self._by_id)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
