@@ -130,11 +130,9 @@ class Telemetry(Protocol):
 
     async def call(self, request: Request, handler: Handler) -> Response:
         """Watch a call with its attempts and waits; it sees the errors that the caller gets, except from decoding."""
-        ...
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
         """Watch one attempt, just outside the user's own middlewares; ``request.call.attempts`` were sent before it."""
-        ...
 
 
 def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:

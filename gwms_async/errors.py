@@ -234,7 +234,7 @@ class RedirectError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the gateway, or a proxy before it, failed."""
+    """5xx: the gateway, or a proxy in front of it, failed."""
 
     hint = "try again later"
 

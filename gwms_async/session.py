@@ -22,7 +22,6 @@ class Session:
         transport: The end of the chain.
         chain: The middlewares and the transport as one handler.
         limit: How long a call may take.
-        clock: The client's clock.
     """
 
     def __init__(self, transport: Transport, chain: Handler, limit: SharedTimeout, clock: Clock = SYSTEM_CLOCK) -> None:

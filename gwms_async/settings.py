@@ -59,17 +59,14 @@ class CredentialsLike(Protocol):
     @property
     def username(self) -> str:
         """The account's username."""
-        ...
 
     @property
     def password(self) -> str:
         """The account's password."""
-        ...
 
     @property
     def api_key(self) -> str:
         """The e-shop's API key."""
-        ...
 
 
 @frozen(init=False)

@@ -90,7 +90,6 @@ class OpenTelemetry:
             attributes = attributes | {"http.request.resend_count": call.attempts}
         span, error = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), ""
         facts: Attributes = {}
-        # aiohttp's own instrumentation would double the span, and send a header of its own.
         within = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
         began = perf_counter()
         try:

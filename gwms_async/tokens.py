@@ -34,15 +34,12 @@ class TokenStore(Protocol):
 
     async def load(self, key: str) -> Token | None:
         """Return the token last saved under `key`, or None; every `key` can be a file name."""
-        ...
 
     async def save(self, key: str, token: Token) -> None:
         """Save `token` under `key`, replacing what was there."""
-        ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
         """Return a lock: one holder at a time reads and renews the token under `key`."""
-        ...
 
 
 class MemoryTokenStore:

@@ -227,7 +227,7 @@ class Webhooks(Operations):
                 an absolute URL that ends with a slash; nothing was sent. Or `prune` returned something to be awaited.
             GwmsError: The list failed.
         """
-        wanted, claims = tuple(unique_specs(specs).values()), claimed_by(prune)
+        wanted, claims = unique_specs(specs).values(), claimed_by(prune)
         return make_plan(wanted, await self.list(), claims)
 
     async def apply(

@@ -21,7 +21,6 @@ class Forgetful(Protocol):
 
     def forget(self) -> None:
         """Drop what is too old to be of use."""
-        ...
 
 
 T = TypeVar("T", bound=Forgetful)
@@ -50,9 +49,6 @@ class KnownKeys(Generic[T]):
     """One object per API key, as long as anything refers to it.
 
     It is kept alive for a minute after the last call with its key, and until the key's cooldown is over.
-
-    Args:
-        clock: The client's clock.
     """
 
     def __init__(self, clock: Clock) -> None:

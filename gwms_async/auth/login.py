@@ -22,7 +22,6 @@ class Login:
 
     Args:
         source: Obtains tokens.
-        clock: The client's clock.
     """
 
     def __init__(self, source: TokenSource, clock: Clock) -> None:
@@ -112,13 +111,10 @@ class Login:
 
     def stop(self) -> frozenset[asyncio.Task[None]]:
         """Cancel a login in progress, start no other, and return the tasks to wait for."""
-        task = self._refresh_task
+        task, was_stopped, self._is_stopped = self._refresh_task, self._is_stopped, True
         if task is None or task.done():
-            self._is_stopped = True
             return frozenset()
-        if not self._is_stopped:
-            # Only once: a second cancellation would keep the store from being unlocked.
-            self._is_stopped = True
+        if not was_stopped:  # a second cancellation would keep the store from being unlocked
             task.cancel()
         return frozenset({task})
 
@@ -195,13 +191,9 @@ def _closed() -> ConfigurationError:
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether the key, and not the current token, is to blame for a 401.
+    """Return whether the key, and not the current token, which it carried, is to blame for a 401.
 
-    Args:
-        key: The key.
-        token: The current token, with which the request got a 401.
-        now: Monotonic seconds.
-        is_last: Whether the call has been replayed as often as it may be.
+    `is_last` says that the call has been replayed as often as it may be.
     """
     if key.cooldown.error is not None and token.accepted_at >= key.cooldown.until - key.cooldown.seconds:
         return True  # rejected before; since then another key was accepted with the token

@@ -28,7 +28,6 @@ class TokenSource:
         store: Where tokens are kept between logins.
         store_key: The key of the account's token.
         call: Sends the login request and raises on failure; needs no token.
-        clock: The client's clock.
         patience: How long each step of the store may take, in seconds.
 
     Attributes:

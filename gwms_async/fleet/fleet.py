@@ -15,10 +15,11 @@ from attrs import define, field, frozen
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
-from ..settings import PRODUCTION, CredentialsLike, checked_base_url, checked_middlewares
+from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
 
 _MOST_CLIENTS = 100
+_ANY_CREDENTIALS = Credentials("username", "password", "key")
 _REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
 
 _logger = logging.getLogger("gwms_async")
@@ -80,6 +81,9 @@ class Fleet:
     Args:
         find: Returns the e-shop of a name, for example from your database.
         options: The arguments of `GwmsClient` other than its credentials.
+
+    Raises:
+        ConfigurationError: An option is invalid.
     """
 
     def __init__(self, find: Callable[[str], Awaitable[Eshop]], **options: Unpack[ClientOptions]) -> None:
@@ -87,6 +91,7 @@ class Fleet:
         self._options = options
         if "middlewares" in options:  # an iterator would do for one client only
             options["middlewares"] = checked_middlewares(options["middlewares"])
+        GwmsClient(_ANY_CREDENTIALS, **options)  # else an invalid option would fail every e-shop, one by one
         self._accounts: dict[tuple[str, str, str], _Account] = {}
         self._is_closed = False
 

@@ -52,7 +52,6 @@ class Backoff:
         budget: Shared by a client, its siblings and their login.
         is_paced: Whether the handler itself waits out what a 429 asks for.
         jitter: Returns a random wait of up to the given seconds.
-        clock: The client's clock.
     """
 
     def __init__(

@@ -22,7 +22,6 @@ class Pace:
     Args:
         slots: How many attempts may be in flight at once.
         rate: How fast requests may go.
-        clock: The client's clock.
     """
 
     def __init__(self, slots: int, rate: Rate, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -81,15 +80,12 @@ class Pace:
             now = self._clock.monotonic()
             wait = self._rate.due(now) - now
             if wait > 0:
-                self._wake_up_in(wait)
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(wait, self._wake_up)
                 return
             self._waiting.popleft()
             self._free -= 1
             turn.set_result(self._rate.send(now))
-
-    def _wake_up_in(self, wait: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._wake_up)
 
     def _wake_up(self) -> None:
         self._timer = None

@@ -60,7 +60,7 @@ class Receiver:
     @without_frames
     def __init__(self, secret: str, *older_secrets: str, max_body: int = 16 * 1024 * 1024, limit: float = 10.0) -> None:
         secrets = (secret, *older_secrets)
-        for problem in filter(None, map(secret_problem, secrets)):
+        if problem := next(filter(None, map(secret_problem, secrets)), None):
             raise ConfigurationError(problem)
         _check_number("max_body", max_body, 1, BODIES_IN_FLIGHT)
         _check_number("limit", limit, 0.001, 3600)
@@ -101,8 +101,8 @@ class Receiver:
         def register(handler: H) -> H:
             if not wanted:
                 raise ConfigurationError("name the event types of the handler")
-            for taken in wanted.keys() & self._handlers.keys():
-                raise ConfigurationError(f"{taken} has a handler already")
+            if taken := wanted.keys() & self._handlers.keys():
+                raise ConfigurationError(f"{min(taken)} has a handler already")
             if not is_async(handler):
                 raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
             if not _takes_one_argument(handler):
@@ -174,7 +174,7 @@ class Receiver:
         if on_lapse is not None and not is_async(on_lapse):
             raise ConfigurationError(f"on_lapse must be an async function; got {on_lapse!r}")
         watch = Watch(gwms, self.specs(base, eshop=eshop, method=method), eshop, on_lapse, self._clock)
-        task = asyncio.create_task(watch.run(every, lambda last: self._rounds.update({eshop: last})), name="gwms watch")
+        task = asyncio.create_task(watch.run(every, self._rounds), name="gwms watch")
         try:
             yield
         finally:

@@ -39,8 +39,8 @@ class Urls:
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
-        name = checked_label(eshop) + event_type
-        return f"{checked_base(base)}{name}/{self._derived(name)[0]}{'/' * (method == HttpMethod.GET)}"
+        name, end = checked_label(eshop) + event_type, "/" if method == HttpMethod.GET else ""
+        return f"{checked_base(base)}{name}/{self._derived(name)[0]}{end}"
 
     def match(self, raw_path: str) -> tuple[Endpoint, str, str] | None:
         """Find a URL with a valid token in a path; return what it is for, and the texts before and after the token."""
@@ -80,8 +80,9 @@ def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
 def secret_problem(secret: object) -> str | None:
     """Return what is wrong with a secret, without showing it; None if nothing is."""
     problem = credentials_problem(secret=secret)
-    is_short = not problem and len(str(secret).encode()) < _LEAST_BYTES
-    return f"secret must have at least {_LEAST_BYTES} bytes" if is_short else problem
+    if problem is None and len(str(secret).encode()) < _LEAST_BYTES:
+        return f"secret must have at least {_LEAST_BYTES} bytes"
+    return problem
 
 
 def checked_label(eshop: str) -> str:

@@ -66,15 +66,15 @@ class Watch:
         self._seen: dict[WebhookType, datetime] = {}
         self._lapses: dict[WebhookType, Lapse] = {}  # not reported yet
 
-    async def run(self, every: float, on_round: Callable[[Round], object]) -> None:
-        """Look every so many seconds until cancelled; after a round that failed, a minute later at most."""
+    async def run(self, every: float, rounds: dict[str, Round]) -> None:
+        """Look every so many seconds until cancelled, sooner after a failure; keep the last round in `rounds`."""
         pause = _FIRST_PAUSE
         while True:
             await self._clock.sleep(pause)
             error = await self._round()
             if is_cancelled():
                 return
-            on_round(Round(self._now(), error))
+            rounds[self._eshop] = Round(self._now(), error)
             pause = every if error is None else min(every, _AFTER_FAILURE)
             pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # replicas should not meet
 

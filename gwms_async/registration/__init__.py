@@ -49,6 +49,6 @@ by one more after the deletions of `apply`: what such a list does not show is re
 the other state.
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
-wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `item`,
-`closing`, `pending`, `workers`, `recheck`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
+wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `workers`,
+`item`, `closing`, `pending`, `recheck`, `run`, then `bulk` and `stream` (the two entry points), `plan` and `apply`.
 """

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 
-from ..chain import Call
+from attrs import define, field
+
 from ..errors import GwmsError, PlanRefusedError
 from ..models import Identity, Webhook
 from .bulk import register_many, safe_callback
@@ -16,7 +17,7 @@ from .plan import Plan, is_refused
 from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, is_tombstone
-from .workers import Workers
+from .workers import Job, Workers
 
 _logger = logging.getLogger("gwms_async")
 
@@ -95,34 +96,29 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
         )
 
 
-class Deletion:
+@define(eq=False, repr=False)
+class Deletion(Job):
     """One webhook that a plan deletes.
 
     Args:
         webhook: The webhook, as the plan saw it.
         coordinator: Shared by the registrations of the e-shop.
+        outcome: How it ended, as far as is known.
+        has_deleted: Whether a delete was sent.
     """
 
-    def __init__(self, webhook: Webhook, coordinator: Coordinator) -> None:
-        self.call, self._earlier_attempts, self._deadline = Call(), 0, inf
-        self._webhook, self._coordinator = webhook, coordinator
-        self.has_deleted = False
+    webhook: Webhook
+    coordinator: Coordinator
+    outcome: Outcome = field(init=False)
+    has_deleted: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
         self.refuse("the run ended first")
-
-    @property
-    def on_wire(self) -> bool:
-        """Whether a request for it is on the wire."""
-        return self.call.on_wire
-
-    def stop(self, now: float) -> None:
-        """Send nothing more for it."""
-        self._deadline = self.call.deadline = now
 
     def refuse(self, reason: str) -> None:
         """Leave the webhook as it is."""
-        self._end(
-            OutcomeStatus.NOT_STARTED, GwmsError(f"webhook {self._webhook.id} was not deleted: {reason}. Run again")
-        )
+        text = f"webhook {self.webhook.id} was not deleted: {reason}. Run again"
+        self._end(OutcomeStatus.NOT_STARTED, GwmsError(text))
 
     async def carry_out(self, recent: Callable[[], Awaitable[Snapshot]], kept: Mapping[Identity, Webhook]) -> None:
         """Delete the webhook, if it is still what the plan saw.
@@ -131,7 +127,7 @@ class Deletion:
             recent: Returns a list that is recent enough to decide by.
             kept: The registered webhooks by identity, none of which may be deleted.
         """
-        webhook, memory = self._webhook, self._coordinator.memory
+        webhook, memory = self.webhook, self.coordinator.memory
         stays = kept.get(webhook.identity)
         try:
             snapshot = await recent()
@@ -152,31 +148,27 @@ class Deletion:
                 self.refuse("the copy that was to be kept has vanished")
             else:
                 self.has_deleted = True
-                await self._coordinator.delete(webhook.id, webhook.spec, self._next_api)
+                await self.coordinator.delete(webhook.id, webhook.spec, self._next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
     async def _read(self, snapshot: Snapshot) -> Webhook | None:
         """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
-        listed_at = -inf if snapshot.get(self._webhook.id) is None else snapshot.began_at
-        return await self._coordinator.read(self._webhook.id, self._next_api, listed_at=listed_at)
+        listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
+        return await self.coordinator.read(self.webhook.id, self._next_api, listed_at=listed_at)
 
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
-        found = await self._coordinator.read(stays.id, self._next_api)
+        found = await self.coordinator.read(stays.id, self._next_api)
         return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
 
     def _next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""
-        self._earlier_attempts += self.call.attempts
-        self.call = Call(deadline=self._deadline)  # not `call.deadline`: `Session` has shortened it
-        return self._coordinator.api_for(self.call)
+        return self.coordinator.api_for(self._next_call())
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
-        self.outcome = Outcome(
-            self._webhook.spec, status, self._webhook, error, self._earlier_attempts + self.call.attempts
-        )
+        self.outcome = Outcome(self.webhook.spec, status, self.webhook, error, self.attempts)
 
 
 def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:

@@ -63,10 +63,7 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
         try:
             if on_outcome is not None:
                 on_outcome(outcome)
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ):  # the run was not cancelled: the callback does not wait
+        except (Exception, asyncio.CancelledError):  # the run was not cancelled: the callback does not wait
             _logger.exception("on_outcome failed; the registration goes on")
 
     return notify

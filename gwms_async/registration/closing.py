@@ -36,19 +36,19 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
     )
 
 
-def misses_some(snapshot: Snapshot, items: Iterable[Item]) -> bool:
+def misses_some(items: Iterable[Item], snapshot: Snapshot) -> bool:
     """Return whether a list does not show yet something that was created."""
-    return any(_hidden(snapshot, item) for item in items)
+    return any(_hidden(item, snapshot) for item in items)
 
 
-async def look_at(snapshot: Snapshot, item: Item) -> None:
+async def look_at(item: Item, snapshot: Snapshot) -> None:
     """Let a list decide an item that is in doubt, or was created."""
     if item.state in UNSETTLED:
         await item.decide(snapshot)
         item.look_later()
         return
     try:
-        pause = await _close_by(snapshot, item)
+        pause = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
         second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
         item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
@@ -68,15 +68,15 @@ def on_list_failed(item: Item, error: Exception) -> None:
         item.close()
 
 
-async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
+async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
     """Keep one copy, and delete those that were created in excess.
 
     Returns:
         Seconds after which a further list must decide; None if this one has.
     """
     is_last = item.looks >= len(PAUSES)
-    copies = [copy for copy in await item.copies(snapshot) if _counts(item, copy)]
-    hidden = _hidden(snapshot, item)
+    copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
+    hidden = _hidden(item, snapshot)
     if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
         item.coordinator.note_lag()
     if is_last:
@@ -85,7 +85,7 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     elif item.commits_until > -inf and item.coordinator.has_lagged:
         return _later(item)  # the list may miss a create that was carried out late, too
     if item.doubt is None and not item.own_ids:
-        _name(item, copies)
+        _note_copies(item, copies)
         return None
     if hidden and not (copies and copies[0].id < min(hidden)):
         return _later(item)
@@ -99,15 +99,15 @@ async def _close_by(snapshot: Snapshot, item: Item) -> float | None:
     return None
 
 
-def _name(item: Item, copies: Iterable[Webhook]) -> None:
-    """Name the copies of what was there before, also one that an earlier create has added; none is its to delete."""
+def _note_copies(item: Item, copies: Iterable[Webhook]) -> None:
+    """Put the other copies into the outcome, also one that an earlier create has added; none may be deleted."""
     outcome = item.outcome_now()
     others = tuple([copy.id for copy in copies if outcome.webhook is None or copy.id != outcome.webhook.id])
     if others != outcome.copies:
         item.outcome = evolve(outcome, copies=others)
 
 
-def _hidden(snapshot: Snapshot, item: Item) -> list[int]:
+def _hidden(item: Item, snapshot: Snapshot) -> list[int]:
     """Return its own webhooks that a list does not show with its identity, and that are not known to be gone."""
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
     missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
@@ -139,7 +139,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
         if copy.id in item.created_ids or not has_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
-        if webhook is not None and _counts(item, webhook):
+        if webhook is not None and _is_copy(item, webhook):
             return webhook
         item.gone_ids |= {copy.id}
     return None
@@ -148,24 +148,14 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 async def _keep(
     item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
 ) -> float | None:
+    """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
     # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
     existing = [webhook_id for webhook_id in hidden if await item.get(webhook_id) is not None]
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
-    status = _status(item, keep)
-    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
-    listed = snapshot.get(keep.id)
-    error: Exception | None = left_out(keep, snapshot.webhooks) if listed is None else None
-    if listed is not None and keep.id in item.created_ids:
-        error = stored_differently(listed, item.spec)
-    if keep.active is not item.spec.active:
-        try:
-            keep = await item.switched(keep)
-            status = OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status
-        except Exception as trouble:  # a user's middleware may raise anything
-            status, error = OutcomeStatus.FAILED, trouble
+    status, keep, error = await _checked(item, keep, snapshot)
     if status is not OutcomeStatus.FAILED:
         for webhook_id in excess:
             error = await _remove(item, webhook_id) or error
@@ -182,7 +172,23 @@ async def _keep(
     return None
 
 
-def _counts(item: Item, copy: Webhook) -> bool:
+async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
+    """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
+    status, listed = _status(item, keep), snapshot.get(keep.id)
+    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
+    error: Exception | None = left_out(keep, snapshot.webhooks) if listed is None else None
+    if listed is not None and keep.id in item.created_ids:
+        error = stored_differently(listed, item.spec)
+    if keep.active is item.spec.active:
+        return status, keep, error
+    try:
+        keep = await item.switched(keep)
+    except Exception as trouble:  # a user's middleware may raise anything
+        return OutcomeStatus.FAILED, keep, trouble
+    return OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status, keep, error
+
+
+def _is_copy(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone_ids:
         return False

@@ -27,27 +27,21 @@ class WebhookApi(Protocol):
 
     async def list(self) -> list[Webhook]:
         """List all webhooks."""
-        ...
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create one."""
-        ...
 
     async def get(self, webhook_id: int) -> Webhook:
         """Get one."""
-        ...
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Activate one."""
-        ...
 
     async def deactivate(self, webhook_id: int) -> Webhook:
         """Deactivate one."""
-        ...
 
     async def delete(self, webhook_id: int) -> None:
         """Delete one; never sent again where its response was lost."""
-        ...
 
 
 NextApi = Callable[[], WebhookApi]
@@ -59,7 +53,6 @@ class Coordinator:
 
     Args:
         api_for: Returns the API whose requests all count towards a call.
-        clock: Its time.
     """
 
     def __init__(self, api_for: Callable[[Call], WebhookApi], clock: Clock = SYSTEM_CLOCK) -> None:
@@ -186,10 +179,6 @@ class Coordinator:
             raise problem
         self.memory.note_deleted(webhook_id)
 
-    async def close(self) -> None:
-        """Cancel lists in flight, and wait until they have ended."""
-        await self.lists.close()
-
     async def _fetch(self) -> list[Webhook]:
         webhooks = await self.api_for(Call()).list()
         self.memory.note_listed(webhooks)
@@ -248,13 +237,9 @@ class Coordinator:
         """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
-        except OutcomeUnknownError:
-            self._doubt(spec, call)
-            raise
-        except GwmsError:
-            raise
-        except BaseException:  # cut short, or lost by a user's middleware
-            self._doubt(spec, call)
+        except BaseException as error:  # not of ours: cut short, or lost by a user's middleware
+            if isinstance(error, OutcomeUnknownError) or not isinstance(error, GwmsError):
+                self._doubt(spec, call)
             raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:

@@ -8,7 +8,6 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from ..chain import Call
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
@@ -17,6 +16,7 @@ from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
 from .switching import switched
+from .workers import Job
 
 
 class State(Enum):
@@ -33,7 +33,7 @@ UNSETTLED = frozenset({State.CONFLICT, State.IN_DOUBT})
 
 
 @define(eq=False, repr=False)
-class Item:
+class Item(Job):
     """A spec that a run works on.
 
     Args:
@@ -43,8 +43,6 @@ class Item:
         outcome: How it ended, as far as is known.
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
-        deadline: Monotonic seconds after which nothing more is sent for it.
-        call: What its latest request has been through; None once that is counted in its outcome.
         doubt: Why it may or may not exist; stays set once it was in doubt.
         commits_until: Monotonic seconds until which a lost create of it may take effect; -inf if none was lost.
         earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
@@ -53,7 +51,7 @@ class Item:
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
-        looks: How many lists have left it undecided; a conflict begins at -1, because its first list follows at once.
+        looks: How many lists have left it undecided.
         is_rechecked: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -63,8 +61,6 @@ class Item:
     outcome: Outcome | None = field(default=None, init=False)
     emitted: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
-    deadline: float = field(default=inf, init=False)
-    call: Call | None = field(default=None, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     commits_until: float = field(default=-inf, init=False)
     earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
@@ -77,35 +73,14 @@ class Item:
     is_rechecked: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
     _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
-    _earlier_attempts: int = field(default=0, init=False)
-
-    @property
-    def attempts(self) -> int:
-        """How many requests were sent for it."""
-        return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
 
     @property
     def own_ids(self) -> tuple[int, ...]:
         """Ids of its webhooks, all but one of which it may delete."""
         return self.created_ids + self.adopted_ids
 
-    @property
-    def on_wire(self) -> bool:
-        """Whether a request for it is on the wire."""
-        return self.call is not None and self.call.on_wire
-
-    def stop(self, now: float) -> None:
-        """Send nothing more for it."""
-        self.deadline = now
-        if self.call is not None:
-            self.call.deadline = now
-
     async def decide(self, snapshot: Snapshot) -> None:
-        """Adopt or create the webhook, and move on to the next state.
-
-        Args:
-            snapshot: A list of what exists.
-        """
+        """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
             await self._decide(snapshot)
         except OutcomeUnknownError as error:
@@ -118,12 +93,13 @@ class Item:
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Wait for a later list if this one settled nothing; after the third, fail or leave it to the closing list."""
+        """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
         if self.state not in UNSETTLED:
             return
         self.looks += 1
-        if self.looks < len(PAUSES):
-            self.due = self.coordinator.clock.monotonic() + PAUSES[self.looks]
+        pauses = (0.0, *PAUSES) if self.state is State.CONFLICT else PAUSES  # the first list after a 409 came at once
+        if self.looks < len(pauses):
+            self.due = self.coordinator.clock.monotonic() + pauses[self.looks]
         elif self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
@@ -137,7 +113,9 @@ class Item:
 
     async def _decide(self, snapshot: Snapshot) -> None:
         copies = await self.copies(snapshot)
-        while not (copies and await self._adopt(copies, snapshot)) and self.state is not State.CONFLICT:
+        while not (copies and await self._adopt(copies, snapshot)):
+            if self.state is State.CONFLICT:
+                return  # the gateway has refused to create it
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
             if self.state is State.NEW and self.coordinator.commits_until(self.spec.identity, snapshot) > -inf:
@@ -147,7 +125,7 @@ class Item:
             except ConflictError as error:
                 if self.state is State.NEW:
                     self._conflict, self.state = error.with_traceback(None), State.CONFLICT
-                    self.due, self.looks = self.coordinator.clock.monotonic(), -1
+                    self.due = self.coordinator.clock.monotonic()
                 return
             if is_ours or not same_identity(webhook, self.spec):
                 status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
@@ -195,10 +173,8 @@ class Item:
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
-        self.created_ids, self.gone_ids = (
-            (*self.created_ids, webhook.id),
-            self.gone_ids - {webhook.id},
-        )  # ids are reused
+        self.created_ids = (*self.created_ids, webhook.id)
+        self.gone_ids -= {webhook.id}  # ids are reused
         accepted = webhook
         if webhook.active is not self.spec.active:
             self._other_state = webhook
@@ -214,7 +190,7 @@ class Item:
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
     async def copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
-        """Return all copies, read by `get` where list and memory disagree; not its own that the list does not show."""
+        """Return all copies, by `get` where list and memory disagree, without its own that the list does not show."""
         listed = snapshot.copies(self.spec.identity)
         if not (disputed := self.coordinator.memory.disputed(self.spec.identity, listed)):
             return listed
@@ -232,8 +208,7 @@ class Item:
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return its outcome, or what to report if the run was stopped before it has one.
 
-        Args:
-            error: Why there is no closing list.
+        `error` says why there is no closing list.
         """
         outcome = self.outcome
         if outcome is not None:
@@ -289,7 +264,3 @@ class Item:
     def next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""
         return self.coordinator.api_for(self._next_call())
-
-    def _next_call(self) -> Call:
-        self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
-        return self.call

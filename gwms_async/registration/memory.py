@@ -23,7 +23,7 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        active: Whether it is active; None if it was deleted, or if nothing is known of it.
+        active: Whether it is active; None if it was deleted. Not read where `is_uncertain`.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         identity: The identity it is indexed under; None until it is.
@@ -41,7 +41,7 @@ class _Write:
 
     @property
     def may_exist(self) -> bool:
-        """Whether it was not deleted, or perhaps not."""
+        """Whether it was not deleted, as far as is known."""
         return self.active is not None or self.is_uncertain
 
     def agrees_with(self, webhook: Webhook) -> bool:
@@ -50,11 +50,7 @@ class _Write:
 
 
 class Memory:
-    """The writes of one e-shop's webhooks, by id, for 60 seconds each.
-
-    Args:
-        clock: Its time.
-    """
+    """The writes of one e-shop's webhooks, by id, for 60 seconds each."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -107,9 +103,7 @@ class Memory:
     def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
         """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
 
-        Args:
-            webhook_id: The id of the webhook.
-            spec: The spec that an update was to give it.
+        `spec` is what an update asked for.
         """
         write = self._last(webhook_id) or self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
@@ -155,9 +149,7 @@ class Memory:
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
         """Return the ids about which a list disagrees with what this client wrote, or with itself.
 
-        Args:
-            identity: An identity.
-            listed: All its copies in the list.
+        `listed` are all copies of the identity in that list.
         """
         self.forget()
         self._index_all()

@@ -30,7 +30,6 @@ class Pending:
         concurrency: How many items are worked on at once.
         take_list: Returns a list, which may be in flight already.
         on_change: Called with each item that a list may have changed.
-        is_stream: Whether items are decided while others are still registered, and not after that.
     """
 
     def __init__(
@@ -40,11 +39,9 @@ class Pending:
         concurrency: int,
         take_list: Callable[[], Awaitable[Snapshot]],
         on_change: Callable[[Item], Awaitable[None]],
-        *,
-        is_stream: bool,
     ) -> None:
         self._coordinator, self._workers = coordinator, workers
-        self._clock, self._concurrency, self._is_stream = coordinator.clock, concurrency, is_stream
+        self._clock, self._concurrency = coordinator.clock, concurrency
         self._take_list, self._on_change = take_list, on_change
         self._new: list[Item] = []  # open, and not yet in a closing list
         self._others: list[Item] = []
@@ -78,8 +75,8 @@ class Pending:
         self._wake.set()
 
     async def room(self) -> None:
-        """Wait while too many items of a stream are unsettled."""
-        while self._is_stream and self._unsettled >= _MOST_UNSETTLED and not self._workers.is_stopped:
+        """Wait while too many items are unsettled; `tend` has to run beside it."""
+        while self._unsettled >= _MOST_UNSETTLED and not self._workers.is_stopped:
             self._room.clear()
             with self._workers.waiting():
                 await self._room.wait()
@@ -109,11 +106,11 @@ class Pending:
     async def _decide(self, snapshot: Snapshot) -> None:
         due = self._due(snapshot.began_at)
         # Noted before any item is closed: if lists lag, those that were in doubt are closed later.
-        if any(item.commits_until > -inf for item in due) and misses_some(snapshot, due):
+        if any(item.commits_until > -inf for item in due) and misses_some(due, snapshot):
             self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
-        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot), tasks)
+        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
         if not self._workers.is_stopped:
             await self._sort(due)
 

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
 from ..redaction import displayed, escaped, redacted
-from .checks import check_function, unique_specs
+from .checks import check_function
 from .snapshot import Snapshot, is_tombstone, preferred_first
 
 _FEWEST, _SHARE = 10, 0.3  # `apply` refuses to delete more than this share of so many claimed webhooks, or more
@@ -112,16 +112,13 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
     return lambda webhook: webhook.identity.url.startswith(prefix)
 
 
-def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims: Callable[[Webhook], object]) -> Plan:
+def make_plan(wanted: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims: Callable[[Webhook], object]) -> Plan:
     """Compare the webhooks you want with those that exist.
 
     Args:
-        specs: The webhooks you want; one that comes twice counts once.
+        wanted: The webhooks you want, each once, as `unique_specs` returns them.
         webhooks: The webhooks that exist.
         claims: Returns whether a webhook may be deleted if it is not wanted.
-
-    Raises:
-        ValueError: Something is not a spec, or a webhook is wanted both active and inactive.
     """
     webhooks = tuple(webhooks)
     snapshot, kept = Snapshot.of(0.0, webhooks), set[int]()
@@ -130,7 +127,7 @@ def make_plan(specs: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims:
     activate: list[Webhook] = []
     deactivate: list[Webhook] = []
     unchanged: list[Webhook] = []
-    for spec in unique_specs(specs).values():
+    for spec in wanted:
         copies = preferred_first(snapshot.copies(spec.identity), active=spec.active)
         if not copies:
             create.append(spec)

@@ -9,7 +9,7 @@ from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
-_PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # a list that shows so many may be cut off
+_PAGE = 5  # the usual sizes of a page are multiples of it: 10, 15, 20, 25, 50, 100
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -20,9 +20,7 @@ def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
 def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:
     """Return the error of a spec that was in doubt, and that no closing list has decided.
 
-    Args:
-        spec: The spec.
-        errors: What else went wrong, and why there was no list.
+    `errors` say what else went wrong, and why there was no list.
     """
     reasons = "; ".join(str(error) for error in errors if error is not None)
     text = f"there may be a second copy: no list has been taken since{reasons and f' ({reasons})'}. Run again"
@@ -42,9 +40,7 @@ def stored_differently(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
 def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     """Return the error of a create whose response has the id of another webhook; None if it has not.
 
-    Args:
-        listed: What a list showed under that id before.
-        spec: The spec.
+    `listed` is what a list showed under that id before.
     """
     if same_identity(listed, spec):
         return None
@@ -91,8 +87,8 @@ def left_out(webhook: Webhook, listed: Collection[Webhook]) -> GwmsError | None:
         found = f"later ones, up to {highest_id}, and not this one"
     elif not webhook.active and all(other.active for other in listed):
         found = "active ones only, and not this one"
-    elif len(listed) in _PAGE_SIZES:
-        found = f"exactly {len(listed)}, perhaps a first page, and not this one"
+    elif listed and len(listed) % _PAGE == 0:
+        found = f"exactly {len(listed)} others and not this one"
     else:
         return None
     return GwmsError(
@@ -102,12 +98,7 @@ def left_out(webhook: Webhook, listed: Collection[Webhook]) -> GwmsError | None:
 
 
 def lost_track(spec: WebhookSpec, stored_as: Webhook | None) -> GwmsError:
-    """Return the error of a spec whose webhooks are all gone, or no longer as they were created.
-
-    Args:
-        spec: The spec.
-        stored_as: What one of them is now; None if all are gone.
-    """
+    """Return the error of a spec whose webhooks are all gone, or where one is now `stored_as` something else."""
     found = stored_as and stored_differently(stored_as, spec)
     return GwmsError(f"{found}, unless someone has changed it" if found else "someone has deleted it: run again")
 
@@ -130,12 +121,7 @@ def not_deleted(webhook_id: int) -> GwmsError:
 
 
 def wrong_webhook(webhook_id: int, webhook: Webhook) -> GwmsError:
-    """Return the error of a request for one webhook whose response contains another.
-
-    Args:
-        webhook_id: The id that was requested.
-        webhook: The webhook in the response.
-    """
+    """Return the error of a request for one webhook whose response contains another."""
     return GwmsError(
         f"the gateway answered a request for webhook {webhook_id} with {webhook.id}, {_described(webhook)}"
     )

@@ -40,7 +40,7 @@ _MOST_SHOWN = 20  # failures in the text of a report
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
-def _without_frames(error: Exception | None) -> Exception | None:
+def _frameless(error: Exception | None) -> Exception | None:
     """Return an error that keeps no frames alive: their locals are a whole run."""
     if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
         return error
@@ -68,7 +68,7 @@ class Outcome:
     spec: WebhookSpec
     status: OutcomeStatus
     webhook: Webhook | None = None
-    error: Exception | None = field(default=None, converter=_without_frames)
+    error: Exception | None = field(default=None, converter=_frameless)
     attempts: int = 0
     copies: tuple[int, ...] = ()
 
@@ -122,7 +122,7 @@ class Report:
     def __str__(self) -> str:
         counts, to_check = self.counts, Counter(one.status for one in self.failures if one.status not in _FAILURES)
         parts = ", ".join(
-            f"{counts[status]} {status}" + f" ({to_check[status]} to check)" * bool(to_check[status])
+            f"{counts[status]} {status}" + (f" ({to_check[status]} to check)" if to_check[status] else "")
             for status in OutcomeStatus
             if counts[status]
         )

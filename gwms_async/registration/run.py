@@ -48,15 +48,10 @@ class Run:
         self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
         self._adopted: list[Outcome] = []  # by any other run, without a list that began later
         self._later_list: Snapshot | None = None
-        self._pending = Pending(
-            coordinator, self.workers, concurrency, self._take_list, self._notify, is_stream=is_stream
-        )
+        self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
-        """Work through all specs.
-
-        Args:
-            next_spec: Where they come from.
+        """Work through all specs that `next_spec` returns.
 
         Raises:
             GwmsError: The first list failed; nothing was sent.
@@ -78,12 +73,7 @@ class Run:
             await self._recheck()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
-        """Return the outcome of a spec once the run has ended or been stopped.
-
-        Args:
-            spec: The spec.
-            emitted: The outcome last emitted for it.
-        """
+        """Return the outcome of a spec once the run has ended or been stopped; `emitted` is the last one emitted."""
         item = self._items.get(spec.identity)
         if item is None and emitted is not None:
             return emitted
@@ -109,7 +99,8 @@ class Run:
         elif not self._is_stream and item.outcome is not None:
             self._adopted.append(item.outcome)
         await self._notify(item)
-        await self._pending.room()
+        if self._is_stream:
+            await self._pending.room()
 
     async def _recheck(self) -> None:
         """Check what was adopted by the closing list; take one for that if the run has changed something else."""
@@ -127,9 +118,7 @@ class Run:
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
 
-        Args:
-            spec: The spec.
-            item: The first one's; None if that is done.
+        `item` is the first one's; None if that is done.
         """
         active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:
@@ -174,7 +163,7 @@ class Run:
         return self._snapshot
 
     async def _notify(self, item: Item) -> None:
-        """Emit an item's outcome if it is new, and a `duplicate` for each equal spec that came meanwhile."""
+        """Emit an item's outcome if it is new, and a `duplicate` for each time its spec came again by then."""
         outcome = item.outcome
         if item.state is State.DONE:
             del self._items[item.spec.identity]

@@ -34,7 +34,6 @@ class SharedList:
 
     Args:
         fetch: Lists once.
-        clock: Its time.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[list[Webhook]]], clock: Clock) -> None:
@@ -117,12 +116,6 @@ class SharedList:
         for task in self._tasks:
             task.cancel()
         return frozenset(self._tasks)
-
-    async def close(self) -> None:
-        """Cancel lists in flight, and wait until they have ended."""
-        tasks = self.stop()
-        if tasks:
-            await asyncio.wait(tasks)
 
     async def _list(self, listing: _Listing, before: _Listing | None) -> Snapshot | Exception:
         if before is not None:

@@ -27,15 +27,15 @@ async def switched(coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
     except DecodeError:  # the contract does not require `data` in the response
         answer = evolve(webhook, active=spec.active)
-    _note(coordinator, answer, webhook, spec)
+    _check_and_note(coordinator, answer, webhook, spec)
     seen = await coordinator.read(webhook.id, next_api)
     if seen is None:
         raise vanished(webhook.id)
-    _note(coordinator, seen, webhook, spec)
+    _check_and_note(coordinator, seen, webhook, spec)
     return seen
 
 
-def _note(coordinator: Coordinator, answer: Webhook, webhook: Webhook, spec: WebhookSpec) -> None:
+def _check_and_note(coordinator: Coordinator, answer: Webhook, webhook: Webhook, spec: WebhookSpec) -> None:
     """Remember how a webhook is now; raise `GwmsError` if it is another one, or not in the state the spec asks for."""
     if answer.id != webhook.id or not same_identity(answer, spec):
         raise wrong_webhook(webhook.id, answer)

@@ -6,38 +6,59 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from math import inf
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from attrs import define, field
+
+from ..chain import Call
 from ..clock import Clock
 
-T = TypeVar("T", bound="Stoppable")
+T = TypeVar("T", bound="Job")
 
 _GRACE = 5.0
 
 
-class Stoppable(Protocol):
-    """What workers work on."""
+@define(eq=False, repr=False)
+class Job:
+    """What a task of a run works on: counts the requests that are sent for it, and can stop them.
+
+    Args:
+        deadline: Monotonic seconds after which nothing more is sent for it.
+        call: What its latest request has been through; None once that is counted in its outcome.
+    """
+
+    deadline: float = field(default=inf, init=False)
+    call: Call | None = field(default=None, init=False)
+    _earlier_attempts: int = field(default=0, init=False)
+
+    @property
+    def attempts(self) -> int:
+        """How many requests were sent for it."""
+        return self._earlier_attempts + (self.call.attempts if self.call is not None else 0)
 
     @property
     def on_wire(self) -> bool:
         """Whether a request for it is on the wire."""
-        ...
+        return self.call is not None and self.call.on_wire
 
     def stop(self, now: float) -> None:
         """Send nothing more for it."""
-        ...
+        self.deadline = now
+        if self.call is not None:
+            self.call.deadline = now
+
+    def _next_call(self) -> Call:
+        # Not with the deadline of the last call, which `Session` has shortened.
+        self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
+        return self.call
 
 
 class Workers:
-    """Knows what each task of a run is working on, and stops them all.
-
-    Args:
-        clock: Its time.
-    """
+    """Knows what each task of a run is working on, and stops them all."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tasks: dict[asyncio.Task[Any], Stoppable | None] = {}
+        self._tasks: dict[asyncio.Task[Any], Job | None] = {}
         self._stopped_at = inf
 
     @property
@@ -59,7 +80,7 @@ class Workers:
 
         await run_tasks(work, min(tasks, len(items)))
 
-    def working_on(self, item: Stoppable) -> _Activity:
+    def working_on(self, item: Job) -> _Activity:
         """Return a context in which the current task sends requests for an item."""
         return _Activity(self._tasks, item)
 
@@ -83,11 +104,7 @@ class Workers:
             task.result()
 
     async def stop(self, main: asyncio.Task[None]) -> None:
-        """Cancel tasks that wait at once, and those with a request on the wire after 5 seconds.
-
-        Args:
-            main: The task that runs all others.
-        """
+        """Cancel the tasks that `main` runs: those that wait at once, those on the wire after 5 seconds."""
         # Retrieve the error even if we are cancelled: asyncio would complain about one that nobody retrieves.
         main.add_done_callback(lambda done: done.cancelled() or done.exception())
         if main.done():
@@ -112,7 +129,7 @@ class _Activity:
 
     __slots__ = ("_item", "_task", "_tasks")
 
-    def __init__(self, tasks: dict[asyncio.Task[Any], Stoppable | None], item: Stoppable | None) -> None:
+    def __init__(self, tasks: dict[asyncio.Task[Any], Job | None], item: Job | None) -> None:
         self._tasks, self._item = tasks, item
 
     def __enter__(self) -> None:

@@ -83,5 +83,5 @@ class DeliveryAttempt:
 
     @property
     def is_failure(self) -> bool:
-        """Whether its receiver is to blame: it was to be made, and was not answered 2xx."""
+        """Whether the receiver is to blame: the attempt was due and was not answered 2xx."""
         return not self.is_success and self.problem not in {"inactive", "lost"}

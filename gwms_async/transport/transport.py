@@ -95,7 +95,6 @@ class Transport:
     Args:
         base_url: The gateway's base URL.
         timeout: The limits of connecting and of an attempt.
-        clock: The client's clock.
         ssl: As in aiohttp; None for its default.
         proxy: The proxy, if any.
         borrowed: The user's own aiohttp session; None to open one at the first call.
@@ -184,13 +183,7 @@ class Transport:
             )
             call.on_wire = not isinstance(end, ConfigurationError)
         if _logger.isEnabledFor(logging.DEBUG):
-            operation, _ = operation_of(request.method, request.path)
-            seconds = self._clock.monotonic() - began
-            fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_seconds": seconds}
-            if isinstance(end, Response):
-                fields["gwms_status"] = end.status
-            what = f"-> {end.status}" if isinstance(end, Response) else f"failed: {end}"
-            _logger.debug("%s %s", request, what, extra=fields)
+            _log(request, end, self._clock.monotonic() - began)
         if isinstance(end, GwmsError):
             raise end
         return end
@@ -236,6 +229,16 @@ class Transport:
         """Return all headers of a request for a borrowed session, whose own ones must not replace them."""
         content_type = {} if request.body is None else {"content-type": _JSON}
         return {**self._headers, **content_type, **request.headers}
+
+
+def _log(request: Request, end: Response | GwmsError, seconds: float) -> None:
+    operation, _ = operation_of(request.method, request.path)
+    fields = {"gwms_operation": operation, "gwms_attempt": request.call.attempts, "gwms_seconds": seconds}
+    if isinstance(end, Response):
+        what, fields["gwms_status"] = f"-> {end.status}", end.status
+    else:
+        what = f"failed: {end}"
+    _logger.debug("%s %s", request, what, extra=fields)
 
 
 def _closed() -> ConfigurationError:

@@ -61,12 +61,7 @@ def _what_is_missing(rows: list[Any], response: Response) -> str | None:
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
-    """Decode a response that contains one webhook.
-
-    Args:
-        request: The request.
-        response: The response.
-        webhook_id: The id in the path, in case the response leaves it out.
+    """Decode a response that contains one webhook, whose id it may leave out where that is in the path.
 
     Raises:
         DecodeError: The response does not match the contract.

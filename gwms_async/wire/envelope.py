@@ -100,13 +100,7 @@ def _number_or_digits(value: object) -> float | None:
 
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
-    """Return the error of a response with a status of 300 or more.
-
-    Args:
-        request: The request.
-        response: The response.
-        wall: Now, in Unix seconds.
-    """
+    """Return the error of a response with a status of 300 or more; `wall` is now, in Unix seconds."""
     return api_error_class(response.status)(
         status=response.status,
         message=explain(response),
@@ -176,10 +170,7 @@ def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
 def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
     """Mask secrets in a text, as they are and however JSON, HTML and URLs may write them.
 
-    Args:
-        text: The text.
-        secrets: The secrets.
-        end: Where to cut the text; a secret that starts before it is masked whole. None for the end of the text.
+    The text is cut at `end`, unless that is None; a secret that starts before it is masked whole.
     """
     # Stripped as well: whitespace at the beginning of a text is skipped.
     spellings = {spelling for secret in secrets for spelling in (secret, secret.strip(), *_encoded(secret)) if spelling}

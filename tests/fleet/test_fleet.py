@@ -199,6 +199,17 @@ async def test_a_fleet_that_is_closed_during_a_login(gateway: GwmsEmulator) -> N
     assert (result.errors, result.retryable) == (("all: ConfigurationError",), True)
 
 
+@pytest.mark.parametrize("options", [{"timeout": -1}, {"base_url": "gwms.example"}, {"middlewares": [1]}])
+def test_invalid_options_are_told_at_once(options: Any) -> None:
+    """When the fleet is made, not once for each e-shop."""
+
+    async def find(name: str) -> Eshop:
+        raise AssertionError(name)
+
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        Fleet(find, **options)
+
+
 async def test_middlewares_from_an_iterator(three: Accounts) -> None:
     """Each client has them."""
     seen: list[str] = []

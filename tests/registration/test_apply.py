@@ -30,13 +30,13 @@ OURS = "https://shop.example/"
 
 
 async def test_twice(gateway: GwmsEmulator) -> None:
-    """The first time it does what the plan says, the second time there is nothing to do."""
+    """The first time it does what the plan says, the second time there is nothing to do; a spec twice counts once."""
     gateway.add_webhook(spec(1).url, "CREATE_ORDER", active=False)
     gateway.add_webhook(spec(9).url, "CREATE_ORDER")
     gateway.add_webhook("https://other.example/", "CREATE_ORDER")
     told: list[Outcome] = []
     async with client(gateway) as gwms:
-        plan = await gwms.webhooks.plan([spec(1), spec(2)], prune=lambda hook: hook.url.startswith(OURS))
+        plan = await gwms.webhooks.plan([spec(1), spec(2), spec(2)], prune=lambda hook: hook.url.startswith(OURS))
         report = await gwms.webhooks.apply(plan, on_outcome=told.append)
         again = await gwms.webhooks.plan([spec(1), spec(2)], prune=lambda hook: hook.url.startswith(OURS))
 

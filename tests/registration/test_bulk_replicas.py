@@ -123,7 +123,7 @@ def test_runs_of_which_some_are_cancelled(list_lag: float, seeds: range) -> None
                         left |= {gateway.webhooks[number].identity for number in gateway.webhooks.keys() - known}
                     else:
                         report = await run
-                await coordinator.close()
+                await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
                 return left, report
 
             ends = await asyncio.gather(client(), client())

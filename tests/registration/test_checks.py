@@ -122,6 +122,7 @@ def test_what_may_be_a_callback(function: object) -> None:
     [
         lambda gwms: gwms.webhooks.register_many([spec()], on_outcome=coroutine),
         lambda gwms: gwms.webhooks.register_many([spec()], deadline="5"),
+        lambda gwms: gwms.webhooks.plan([spec(), evolve(spec(), active=False)]),
         lambda gwms: gwms.webhooks.plan([spec()], prune=coroutine),
         lambda gwms: gwms.webhooks.plan([spec()], prune=partial(coroutine)),
         lambda gwms: gwms.webhooks.apply(Plan((), (), (), (), (), 0), on_outcome=coroutine),
@@ -130,7 +131,7 @@ def test_what_may_be_a_callback(function: object) -> None:
 async def test_nothing_is_sent(gateway: GwmsEmulator, call: Callable[[GwmsClient], Any]) -> None:
     """Not even a list."""
     async with client(gateway) as gwms:
-        with pytest.raises(ValueError, match=r"async|number of seconds"):
+        with pytest.raises(ValueError, match=r"async|number of seconds|both active and inactive"):
             await call(gwms)
 
     assert gateway.requests == []

@@ -388,7 +388,7 @@ def test_what_another_run_left_open_is_closed_by_the_next() -> None:
 
         assert list(gateway.webhooks) == [1]
         assert outcome.status is S.EXISTING
-        await coordinator.close()
+        await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
 
     run(main)
 

@@ -335,7 +335,7 @@ def test_a_gateway_that_deletes_all_copies_together() -> None:
     run(main)
 
 
-class Oldest(FakeGateway):
+class OldestThree(FakeGateway):
     """A gateway whose lists show no more than the three oldest webhooks."""
 
     def listed(self) -> list[Webhook]:
@@ -343,11 +343,11 @@ class Oldest(FakeGateway):
         return super().listed()[:3]
 
 
-def test_lists_that_leave_out_the_later_webhooks() -> None:
+def test_what_no_list_shows_is_not_created_again() -> None:
     """What a client has found by its id, it does not create again, whenever it registers that again."""
 
     async def main() -> None:
-        gateway = Oldest()
+        gateway = OldestThree()
         coordinator = gateway.coordinator()
         for _ in range(3):
             outcomes = await register(coordinator, *specs(5))
@@ -355,6 +355,29 @@ def test_lists_that_leave_out_the_later_webhooks() -> None:
 
         assert [outcome.status for outcome in outcomes] == [S.EXISTING] * 5
         assert len(gateway.webhooks) == 5
+
+    run(main)
+
+
+class Oldest(FakeGateway):
+    """Lists the oldest ten webhooks, without a word about the others."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[:10]
+
+
+def test_lists_that_leave_out_the_later_webhooks() -> None:
+    """A later run would create these again: the report says so."""
+
+    async def main() -> None:
+        gateway = Oldest()
+
+        outcomes = await register(gateway.coordinator(), *specs(12))
+
+        assert [outcome.status for outcome in outcomes] == [S.CREATED] * 12
+        assert [outcome.is_failure for outcome in outcomes] == [False] * 10 + [True] * 2
+        assert "webhook 11 exists, but lists show exactly 10 others and not this one" in str(outcomes[10].error)
 
     run(main)
 

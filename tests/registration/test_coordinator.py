@@ -80,7 +80,7 @@ def test_closing_at_any_step_of_a_list(steps: int) -> None:
         run = asyncio.create_task(register(coordinator, specs(1)))
         for _ in range(steps):
             await asyncio.sleep(0)
-        await coordinator.close()
+        await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
         with pytest.raises(ConfigurationError, match="closed"):
             await run
 

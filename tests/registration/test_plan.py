@@ -64,15 +64,6 @@ def test_pruning() -> None:
     assert plan.changes == 2
 
 
-def test_the_same_webhook_twice() -> None:
-    """It counts once; a contradiction is refused."""
-    assert make_plan([spec(), spec()], [], claimed_by(None)) == Plan(create=(spec(),))
-    with pytest.raises(ValueError, match="both active and inactive"):
-        make_plan([spec(), spec(active=False)], [], claimed_by(None))
-    with pytest.raises(ValueError, match="expected a WebhookSpec"):
-        make_plan(["a"], [], claimed_by(None))  # type: ignore[list-item]
-
-
 def test_another_spelling_is_the_same_webhook() -> None:
     """It is as wanted, and is not pruned."""
     there = hook(1, "x/../%61")

@@ -45,7 +45,7 @@ def test_a_deadline_within_the_first_list_starts_nothing() -> None:
         assert statuses(report) == [S.NOT_STARTED] * 3
         assert gateway.count("create") == 0
         assert now() == 0.5
-        await coordinator.close()
+        await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
 
     virtual_loop.run(main())
 

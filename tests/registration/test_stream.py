@@ -384,7 +384,7 @@ def test_a_list_that_a_stream_waits_for_ends_with_it() -> None:
             await waiting
 
         assert asyncio.get_running_loop().time() < 41.1
-        await coordinator.close()
+        await asyncio.gather(*coordinator.lists.stop(), return_exceptions=True)
 
     virtual_loop.run(main())
 

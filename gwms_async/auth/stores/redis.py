@@ -30,11 +30,9 @@ class Cipher(Protocol):
 
     def encrypt(self, data: bytes) -> bytes:
         """Return `data` encrypted, as ASCII where the client of Redis decodes responses."""
-        ...
 
     def decrypt(self, token: bytes) -> bytes:
         """Return what was encrypted, or raise."""
-        ...
 
 
 @frozen(eq=False)

@@ -25,13 +25,7 @@ _MOST = 10_000
 
 
 class Controls:
-    """The forms and switches of the page.
-
-    Args:
-        emulator: The emulator.
-        faults: Its faults.
-        disturbances: Its disturbances.
-    """
+    """The forms and switches of the page; it changes the emulator, and the faults and disturbances that are due."""
 
     def __init__(self, emulator: Answering, faults: Script[Fault], disturbances: Script[Disturbance]) -> None:
         self._emulator, self._faults, self._disturbances = emulator, faults, disturbances

@@ -19,13 +19,7 @@ _EVENT_ID = re.compile(r"([0-9a-f]+):([0-9]{1,15})")
 
 
 class State:
-    """The state of an emulator.
-
-    Args:
-        emulator: The emulator.
-        gateway: Its webhooks.
-        controls: The switches of the page.
-    """
+    """The state of an emulator, with its webhooks and the switches of the page."""
 
     def __init__(self, emulator: Answering, gateway: Gateway, controls: Controls) -> None:
         self.feed = emulator.feed

@@ -29,13 +29,7 @@ _TICK = 0.1  # seconds between two looks for news
 
 
 class Page:
-    """Serves the page of an emulator.
-
-    Args:
-        emulator: The emulator.
-        gateway: Its webhooks.
-        controls: Its switches.
-    """
+    """Serves the page of an emulator."""
 
     def __init__(self, emulator: Answering, gateway: Gateway, controls: Controls) -> None:
         self._controls = controls

@@ -51,11 +51,7 @@ def _masked(content: object) -> object:
 
 
 class View:
-    """What happened at an emulator, for people.
-
-    Args:
-        emulator: The emulator.
-    """
+    """What happened at an emulator, for people."""
 
     def __init__(self, emulator: Answering) -> None:
         self._emulator = emulator
