@@ -108,6 +108,7 @@ def test_an_answer_that_was_too_long_stays_unreadable() -> None:
     assert not opened.readable
     assert (opened.status, opened.body) == (200, b"")
     assert open_envelope(404, None).status == 404
+    assert envelope.explain(opened) == "the response is too long"
 
 
 @pytest.mark.parametrize(
