@@ -31,7 +31,9 @@ _OPERATIONS = {
 def login_request(username: str, password: str) -> Request:
     """``POST /users/login``; it is safe to repeat."""
     body = _json_bytes({"username": username, "password": password})
-    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
+    return Request(
+        "POST", "/users/login", idempotent=True, body=body, secrets=(username, password)
+    )  # logs show neither
 
 
 def list_request(call: Call) -> Request:
