@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError
+from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError, text_of
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -27,4 +27,4 @@ class Connector(aiohttp.TCPConnector):
         except (*MISCONFIGURED, *NEVER_SENT):
             raise
         except aiohttp.ClientError as error:
-            raise NotConnectedError(f"{type(error).__name__}: {error}") from None
+            raise NotConnectedError(text_of(error)) from None

@@ -21,7 +21,7 @@ from ..wire import envelope
 from ..wire.requests import operation_of
 from .borrowed import is_plain, with_middlewares
 from .connector import Connector
-from .exceptions import map_exception
+from .exceptions import map_exception, text_of
 from .guard import guard
 from .proxies import NO_PROXY, Proxy
 from .urls import Urls
@@ -42,7 +42,7 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from None
+        raise aiohttp.ClientConnectionError(text_of(error)) from None
 
 
 def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mapping[str, Any]:
