@@ -113,8 +113,8 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 
 def explain(response: Response) -> str:
     """Return what the gateway said in one line, with secrets masked."""
-    if response.message:
-        message = _beginning(response.message, _window(_LONGEST_MESSAGE, response.secrets))
+    message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
+    if message:
         return line(message, response.secrets, _LONGEST_MESSAGE)
     text, reason = excerpt(response), reason_of(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
