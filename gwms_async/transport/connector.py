@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 
 class Connector(aiohttp.TCPConnector):
-    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request."""
+    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request.
+
+    Closing does not wait for a request that is still being written: a gateway that hangs may never read the rest of it.
+    """
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close all connections, those in use at once."""
+        for connection in self._acquired:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await super().close(abort_ssl=abort_ssl)
 
     async def _create_connection(
         self,
