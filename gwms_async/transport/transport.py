@@ -89,6 +89,19 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
             answer.release()
 
 
+class Body(aiohttp.BytesPayload):
+    """A body in JSON. Of a large one, aiohttp would warn: it should be a file, which is not for our callers to decide.
+
+    Args:
+        content: Its bytes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        # What a user's middleware made of it, if not bytes, is for aiohttp to reject.
+        super().__init__(b"" if isinstance(content, bytes) else content, content_type=_JSON)
+        self._value, self._size = content, len(content)
+
+
 class Transport:
     """Sends one attempt: one aiohttp request, its response read whole and its envelope opened.
 
@@ -202,7 +215,7 @@ class Transport:
     def _send(self, session: aiohttp.ClientSession, request: Request) -> Awaitable[aiohttp.ClientResponse]:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
-        payload = None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
+        payload = None if body is None else Body(body)
         method, has_body, is_borrowed = request.method, body is not None, self._borrowed is not None
         options = self._options.get((method, has_body))
         if options is None:

@@ -50,7 +50,6 @@ async def test_a_proxy_that_opens_no_tunnel(
     assert caught.value.cause is Cause.NEVER_SENT
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_closing_does_not_wait_for_a_gateway_that_reads_no_more() -> None:
     """What is still to be written to it is dropped."""
     begun, over = asyncio.Event(), asyncio.Event()
