@@ -21,9 +21,8 @@ class Connector(aiohttp.TCPConnector):
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close all connections, those in use at once."""
-        for connection in self._acquired:
-            if connection.transport is not None:
-                connection.transport.abort()
+        for transport in filter(None, [connection.transport for connection in self._acquired]):
+            transport.abort()
         await super().close(abort_ssl=abort_ssl)
 
     async def _create_connection(
