@@ -30,6 +30,7 @@ _logger = logging.getLogger("gwms_async")
 _BODY_LIMIT = 64 * 1024 * 1024
 # Lists decide what is created: no cache on the way may answer with an old one (RFC 9111, 5.2.1.4).
 _HEADERS = {"user-agent": f"gwms-async/{VERSION}", "cache-control": "no-cache"}
+_LARGE = 1024 * 1024  # bytes
 _JSON = "application/json"
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # aiohttp adds a content type to these, even without a body
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # aiohttp sends these again by itself
@@ -89,17 +90,12 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
             answer.release()
 
 
-class Body(aiohttp.BytesPayload):
-    """A body in JSON. Of a large one, aiohttp would warn: it should be a file, which is not for our callers to decide.
+class _LargeBody(aiohttp.BytesPayload):
+    """A body of which aiohttp would warn: it should be a file, which is not for our callers to decide."""
 
-    Args:
-        content: Its bytes.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        # What a user's middleware made of it, if not bytes, is for aiohttp to reject.
-        super().__init__(b"" if isinstance(content, bytes) else content, content_type=_JSON)
-        self._value, self._size = content, len(content)
+    def __init__(self, body: bytes) -> None:
+        super().__init__(b"", content_type=_JSON)
+        self._value, self._size = body, len(body)
 
 
 class Transport:
@@ -215,7 +211,9 @@ class Transport:
     def _send(self, session: aiohttp.ClientSession, request: Request) -> Awaitable[aiohttp.ClientResponse]:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
-        payload = None if body is None else Body(body)
+        payload = None
+        if body is not None:
+            payload = _LargeBody(body) if len(body) > _LARGE else aiohttp.BytesPayload(body, content_type=_JSON)
         method, has_body, is_borrowed = request.method, body is not None, self._borrowed is not None
         options = self._options.get((method, has_body))
         if options is None:
@@ -230,7 +228,7 @@ class Transport:
 
     async def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=Connector(limit=0),
+            connector=Connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             **self._session_options,
