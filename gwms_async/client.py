@@ -216,7 +216,8 @@ class GwmsClient:
 
         Args:
             method: For example "POST".
-            path: The path below the base URL, for example "/orders/filter".
+            path: The path below the base URL, for example "/orders/filter"; ids in it go through
+                `urllib.parse.quote(id, safe="")`.
             json: The body; None for none.
             idempotent: Whether sending it twice has the same effect as sending it once, so that it may be retried after
                 an unknown outcome. None: true for GET, HEAD, OPTIONS, PUT and DELETE.

@@ -12,7 +12,7 @@ from unicodedata import normalize
 from attrs import field, frozen
 from yarl import URL
 
-from .redaction import redacted
+from .redaction import escaped, redacted
 
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]{1,255}(:[1-9][0-9]{3})?/[!-$&-~]*")
 _URL = re.compile(
@@ -61,7 +61,7 @@ class OpenEnum(StrEnum):
         if isinstance(listed, cls):
             return listed
         made = str.__new__(cls, value)
-        made._name_ = made._value_ = value
+        made._name_, made._value_ = escaped(value), value  # its repr shows the name as it is
         return made
 
     @property

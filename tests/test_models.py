@@ -91,6 +91,7 @@ def test_an_unlisted_value_is_its_text() -> None:
     assert (made.name, made.value, str(made), f"{made}") == ("NEW_EVENT",) * 4
     assert repr(made) == "<WebhookType.NEW_EVENT: 'NEW_EVENT'>"
     assert json.dumps([made]) == '["NEW_EVENT"]'
+    assert repr(WebhookType.unlisted("A\x1b\ud800")) == r"<WebhookType.A\x1b\ud800: 'A\x1b\ud800'>"
 
 
 def test_only_unlisted_values_are_not_listed() -> None:

@@ -30,8 +30,11 @@ class RefusedError(click.ClickException):
 
 def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
     """Describe an error as `--json` prints it; `seconds` is how long the command ran."""
-    message, hint = map(shown, _describe(error, seconds))
-    kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
+    is_usage = isinstance(error, click.ClickException)
+    texts = _describe(error, seconds)
+    # A usage error is in these terms already; there, base_url is a key in a file.
+    message, hint = map(shown, texts if is_usage else map(_translated, texts))
+    kind = "UsageError" if is_usage else type(error).__name__
     details = {name: getattr(error, name, None) for name in ("status", "path", "attempts", "retry_after")}
     return {"type": kind, "message": message, **details, "hint": hint or None}
 
@@ -61,10 +64,15 @@ def closest(text: str, names: Collection[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as errors show it: in terms of the command line, without the secrets in URLs."""
+    """Return a text without the secrets in URLs."""
+    return redacted(_URL.sub(r"\1***@", text))
+
+
+def _translated(text: str) -> str:
+    """Return a text in terms of the command line."""
     for name, words in _WORDS.items():
         text = text.replace(name, words)
-    return redacted(_URL.sub(r"\1***@", text))
+    return text
 
 
 def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
 from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
+from ..wire.envelope import reason_of
 from ..wire.headers import retry_after
 from ..wire.requests import operation_of
 
@@ -87,7 +88,7 @@ class Backoff:
             wait = self._wait(request, end, kind, waits)
             if wait is None:
                 break
-            reason = end.reason if isinstance(end, TransportError) else f"{end.status} {end.reason}".rstrip()
+            reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
             operation, _ = operation_of(request.method, request.path)
             fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_wait": wait}
             _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})

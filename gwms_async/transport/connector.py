@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
-from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError
+from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError, text_of
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.tracing import Trace
 
 
 class Connector(aiohttp.TCPConnector):
-    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request."""
+    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request.
+
+    Closing does not wait for a request that is still being written: a gateway that hangs may never read the rest of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)
+        self._connections = WeakSet[ResponseHandler]()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close all connections; what is still to be written to them is dropped."""
+        for connection in self._connections:
+            if connection.transport is not None and connection.transport.get_write_buffer_size():
+                connection.transport.abort()
+        await super().close(abort_ssl=abort_ssl)
 
     async def _create_connection(
         self,
@@ -23,8 +38,10 @@ class Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # not ours to name
     ) -> ResponseHandler:
         try:
-            return await super()._create_connection(req, traces, timeout)
+            connection = await super()._create_connection(req, traces, timeout)
         except (*MISCONFIGURED, *NEVER_SENT):
             raise
         except aiohttp.ClientError as error:
-            raise NotConnectedError(f"{type(error).__name__}: {error}") from None
+            raise NotConnectedError(text_of(error)) from None
+        self._connections.add(connection)
+        return connection

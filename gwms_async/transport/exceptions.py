@@ -12,7 +12,7 @@ import aiohttp
 from ..chain import Request
 from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError, counted
 from ..settings import Timeout
-from ..wire.envelope import masked
+from ..wire.envelope import line
 
 
 class NotConnectedError(aiohttp.ClientConnectionError):
@@ -31,6 +31,7 @@ NEVER_SENT = (
     aiohttp.ConnectionTimeoutError,
     NotConnectedError,
 )
+_LONGEST = 300  # characters of an error's text
 _REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
@@ -53,7 +54,7 @@ def map_exception(
         is_sure: Whether an error that is not a network error can only be aiohttp's rejection of its arguments.
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
-    text = masked(f"{type(error).__name__}: {error}", (*request.secrets, *secrets))[:300]
+    text = line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     reason, attempts = reason_of(error) or text, request.call.attempts
     details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
@@ -64,7 +65,8 @@ def map_exception(
         where, times = f"{error.host}:{error.port}", counted(attempts)
         text = f"cannot connect to {where} after {times}: {reason}; check base_url, proxy= and the network"
     never_sent = isinstance(error, NEVER_SENT)
-    is_closed = str(error).startswith("Connector is closed")  # before or while it connects
+    # Before or while it connects; or before the first write, which contains the whole request.
+    is_closed = str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
     cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN
     if isinstance(error, TimeoutError):
         what = f"no {'connection' if never_sent else 'complete response'}"
@@ -74,6 +76,18 @@ def map_exception(
     if is_rejected and (is_sure or is_unsent):
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check ssl=, proxy= and session=")
     return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
+
+
+def text_of(error: Exception) -> str:
+    """Return an error's type and text, without parts of a response that may contain a secret."""
+    text = str(error)
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        text = "Server disconnected"  # aiohttp shows the headers of a response that was cut off
+    elif type(error) is aiohttp.ClientResponseError:
+        # Its status is not the gateway's: aiohttp could not read the response. Of a line that is too long it shows the
+        # beginning, which may be half a secret.
+        text = error.message.partition(" when reading:")[0]
+    return f"{type(error).__name__}: {text}"
 
 
 def reason_of(error: Exception) -> str | None:

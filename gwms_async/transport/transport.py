@@ -21,7 +21,7 @@ from ..wire import envelope
 from ..wire.requests import operation_of
 from .borrowed import is_plain, with_middlewares
 from .connector import Connector
-from .exceptions import map_exception
+from .exceptions import map_exception, text_of
 from .guard import guard
 from .proxies import NO_PROXY, Proxy
 from .urls import Urls
@@ -30,6 +30,7 @@ _logger = logging.getLogger("gwms_async")
 _BODY_LIMIT = 64 * 1024 * 1024
 # Lists decide what is created: no cache on the way may answer with an old one (RFC 9111, 5.2.1.4).
 _HEADERS = {"user-agent": f"gwms-async/{VERSION}", "cache-control": "no-cache"}
+_LARGE = 1024 * 1024  # bytes
 _JSON = "application/json"
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # aiohttp adds a content type to these, even without a body
 _RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # aiohttp sends these again by itself
@@ -42,7 +43,7 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from None
+        raise aiohttp.ClientConnectionError(text_of(error)) from None
 
 
 def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mapping[str, Any]:
@@ -87,6 +88,14 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
     finally:
         if answer.connection is not None:  # else it is back in the pool already
             answer.release()
+
+
+class _LargeBody(aiohttp.BytesPayload):
+    """A body of which aiohttp would warn: it should be a file, which is not for our callers to decide."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(b"", content_type=_JSON)
+        self._value, self._size = body, len(body)
 
 
 class Transport:
@@ -202,7 +211,9 @@ class Transport:
     def _send(self, session: aiohttp.ClientSession, request: Request) -> Awaitable[aiohttp.ClientResponse]:
         # Not a coroutine: crash reporters keep the locals of frames that wait, and these include the headers.
         url, body = self._urls.join(request.path), request.body
-        payload = None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
+        payload = None
+        if body is not None:
+            payload = _LargeBody(body) if len(body) > _LARGE else aiohttp.BytesPayload(body, content_type=_JSON)
         method, has_body, is_borrowed = request.method, body is not None, self._borrowed is not None
         options = self._options.get((method, has_body))
         if options is None:
@@ -217,7 +228,7 @@ class Transport:
 
     async def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=Connector(limit=0),
+            connector=Connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             **self._session_options,

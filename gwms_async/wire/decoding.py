@@ -77,7 +77,8 @@ def decode_data(request: Request, response: Response) -> Any:
     Raises:
         DecodeError: The response is not an envelope.
     """
-    if response.readable or (request.method in {"DELETE", "HEAD"} and (not response.body or response.body.isspace())):
+    is_empty = (not response.body or response.body.isspace()) and not response.message  # else it was too long
+    if response.readable or (request.method in {"DELETE", "HEAD"} and is_empty):
         return response.data
     raise _decode_error(request, response, ())
 
@@ -99,7 +100,8 @@ def _decode(
 
 def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) -> DecodeError:
     start = excerpt(response)
-    what = "; ".join(paths) if paths else "it is not a JSON object"
+    unreadable = response.message or "it is not a JSON object"
+    what = "; ".join(paths) if paths else unreadable
     return DecodeError(
         f"the response to {request} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,

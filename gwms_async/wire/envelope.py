@@ -50,7 +50,7 @@ def open_envelope(
         secrets: The request's secrets.
     """
     if body is None:
-        return Response(status, reason, headers, readable=False, secrets=secrets)
+        return Response(status, reason, headers, readable=False, message="the response is too long", secrets=secrets)
     text = body.removeprefix(BOM_UTF8).lstrip()
     try:
         content = parse(text) if text.startswith(b"{") else None  # pages may be long
@@ -113,11 +113,16 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 
 def explain(response: Response) -> str:
     """Return what the gateway said in one line, with secrets masked."""
-    if response.message:
-        message = _beginning(response.message, _window(_LONGEST_MESSAGE, response.secrets))
-        return _line(message, response.secrets, _LONGEST_MESSAGE)
-    text, reason = excerpt(response), _line(response.reason, response.secrets, _EXCERPT)
+    message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
+    if message:
+        return line(message, response.secrets, _LONGEST_MESSAGE)
+    text, reason = excerpt(response), reason_of(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
+
+
+def reason_of(response: Response) -> str:
+    """Return HTTP's reason phrase in one line, with secrets masked."""
+    return line(response.reason, response.secrets, _EXCERPT)
 
 
 def excerpt(response: Response) -> str:
@@ -126,7 +131,7 @@ def excerpt(response: Response) -> str:
     if start is None:
         return ""
     most = 4 * _window(_EXCERPT, response.secrets)  # bytes of so many characters
-    return _line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
+    return line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
 
 
 def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | None:
@@ -161,8 +166,14 @@ def _beginning(text: str, most: int) -> str:
     return "" if start is None else text[start.start() : start.start() + most]
 
 
-def _line(text: str, secrets: tuple[str, ...], length: int) -> str:
-    """Return the beginning of a text in one line, with secrets and the tokens of URLs masked."""
+def line(text: str, secrets: tuple[str, ...], length: int) -> str:
+    """Return the beginning of a text in one line, with secrets and the tokens of URLs masked.
+
+    Args:
+        text: The text.
+        secrets: The secrets.
+        length: How many characters to return, at most.
+    """
     text = text[: _window(length, secrets)]
     return escaped(" ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length])[:length]
 

@@ -15,6 +15,9 @@ from ..settings import is_integer
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _WEBHOOK = re.compile(r"/webhooks/-?\d+(/activate|/deactivate)?")
+# aiohttp would drop the first, and resolve the second: the request would be for something else.
+_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f#\ud800-\udfff]")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _FIRST_SEGMENT = re.compile(r"/[a-z][\w-]*(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
 _OPERATIONS = {
     ("POST", "/users/login"): "login",
@@ -31,7 +34,8 @@ _OPERATIONS = {
 def login_request(username: str, password: str) -> Request:
     """``POST /users/login``; it is safe to repeat."""
     body = _json_bytes({"username": username, "password": password})
-    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(password,))
+    # The error of a login may be logged, and logs show no username.
+    return Request("POST", "/users/login", idempotent=True, body=body, secrets=(username, password))
 
 
 def list_request(call: Call) -> Request:
@@ -79,6 +83,9 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
         raise ValueError(f"method must be the name of an HTTP method; got {method!r}")
     if not isinstance(path, str) or not path.startswith("/"):
         raise ValueError(f"path must start with a slash, below base_url; got {redacted(repr(path))}")
+    if _NOT_IN_A_PATH.search(path) or _DOTS.search(path.partition("?")[0]):
+        wanted = "path must not contain '#', control characters, or the segments '.' and '..'"
+        raise ValueError(f"{wanted}: quote ids by urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")
     method = method.upper()
     if idempotent is None:
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gwms_async import AuthenticationError, ConfigurationError, LoginError, ServerError
+from gwms_async import AuthenticationError, ConfigurationError, LoginError, MemoryTokenStore, ServerError, Token
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call
 
@@ -369,6 +369,29 @@ async def test_a_refused_token_joins_the_renewal_under_way(gateway: LoginGateway
 
     assert await refused
     assert gateway.logins == 2
+
+
+async def test_a_login_that_ends_in_no_exception(gateway: LoginGateway) -> None:
+    """All that wait for it get what ended it, e.g. what pytest raises in a store; it is not repeated by them."""
+
+    class Failed(BaseException):
+        pass
+
+    class Store(MemoryTokenStore):
+        loads = 0
+
+        async def load(self, key: str) -> Token | None:
+            self.loads += 1
+            if self.loads < 5:
+                raise Failed
+            return None
+
+    store = Store()
+    login, key = make_login(gateway, store), ApiKey("key")
+    ends = await asyncio.gather(*(sent(login, key) for _ in range(3)), return_exceptions=True)
+
+    assert [type(end) for end in ends] == [Failed] * 3
+    assert (store.loads, gateway.logins) == (1, 0)
 
 
 async def test_closing_ends_the_login_under_way(gateway: LoginGateway) -> None:

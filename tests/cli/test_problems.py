@@ -63,6 +63,8 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
         (OSError("the disk is full"), "the disk is full"),
         (ValueError("must be a URL"), "must be a URL"),
         (click.UsageError("no such option"), "no such option"),
+        (click.UsageError("receiver.base_url: must be a string"), "receiver.base_url: must be a string"),
+        (click.UsageError("did you mean api_key?"), "did you mean api_key?"),
         (ConnectionFailedError("broke", cause=Cause.UNKNOWN, attempts=2), "(broke), 2 attempts; try again later"),
     ],
 )

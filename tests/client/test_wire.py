@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gwms_async import (
+    ApiError,
     AttemptTimeoutError,
     AuthenticationError,
     Cause,
@@ -315,3 +316,10 @@ async def test_a_new_key_is_not_blamed_for_a_foreign_401(gateway: GwmsEmulator) 
         gateway.inject(Status(401), operation="list", times=9)
         with pytest.raises(AuthenticationError):
             await gwms.webhooks.list()
+
+
+async def test_a_request_with_a_large_body(gateway: GwmsEmulator) -> None:
+    """It is sent like any other, without a warning of aiohttp, which pytest would make an error."""
+    async with client(gateway) as gwms:
+        with pytest.raises(ApiError, match="405"):
+            await gwms.request("PUT", "/returns/1", json={"files": ["x" * 2 * 1024 * 1024]})

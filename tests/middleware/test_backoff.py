@@ -225,3 +225,13 @@ async def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixtur
     assert [field["gwms_reason"] for field in fields] == ["503 Service Unavailable", "503", "connection refused"]
     assert [field["gwms_attempt"] for field in fields] == [1, 2, 3]
     assert all(field["gwms_wait"] > 0 for field in fields)
+
+
+async def test_the_reason_of_a_retry_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A gateway may echo the token in its reason phrase, or what a terminal obeys."""
+    caplog.set_level("DEBUG", "gwms_async")
+    answer = evolve(answered(503), reason="no t0ken gw1-abcdefgh \x1b[31m", secrets=("t0ken",))
+
+    await status_of(Wire([answer, OK]), GET)
+
+    assert [vars(record)["gwms_reason"] for record in caplog.records] == ["503 no *** gw1-*** \\x1b[31m"]

@@ -1,4 +1,4 @@
-"""Connections that never come about: nothing was sent, so that even a create is sent again."""
+"""Connections that never come about, so that even a create is sent again; and those that cannot be closed in peace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gwms_async import AttemptTimeoutError, Cause, ConnectionFailedError, Timeou
 from gwms_async.chain import Call
 from gwms_async.transport.proxies import Proxy
 from gwms_async.transport.transport import Transport
-from gwms_async.wire.requests import create_request
+from gwms_async.wire.requests import any_request, create_request
 
 from ..helpers.emulated import spec
 
@@ -48,3 +48,28 @@ async def test_a_proxy_that_opens_no_tunnel(
             await transport.close()
 
     assert caught.value.cause is Cause.NEVER_SENT
+
+
+async def test_closing_does_not_wait_for_a_gateway_that_reads_no_more() -> None:
+    """What is still to be written to it is dropped."""
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        begun.set()
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v21", Timeout())
+        request = any_request("POST", "/orders", "x" * 32 * 1024 * 1024, idempotent=None)
+        call = asyncio.create_task(transport(request))
+        await begun.wait()
+        closing = asyncio.create_task(transport.close())
+        done, _ = await asyncio.wait([closing], timeout=10)  # or never
+        over.set()
+
+    assert done == {closing}
+    with pytest.raises(TransportError) as caught:
+        await call
+    assert caught.value.cause is Cause.UNKNOWN

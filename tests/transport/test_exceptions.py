@@ -10,7 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http import HttpVersion11, RawResponseMessage
 from attrs import evolve
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from gwms_async import (
     AttemptTimeoutError,
@@ -84,6 +87,13 @@ def test_a_session_that_is_closed_while_it_connects(text: str) -> None:
     assert error.cause is Cause.NEVER_SENT
 
 
+def unreadable(text: str) -> aiohttp.ClientResponseError:
+    """Make the error of a response that aiohttp cannot read."""
+    url = URL("http://gw.example/webhooks")
+    about = aiohttp.RequestInfo(url, "GET", CIMultiDictProxy(CIMultiDict()), url)
+    return aiohttp.ClientResponseError(about, (), status=400, message=text)
+
+
 def connector(error: OSError, kind: type[Any] = aiohttp.ClientConnectorError) -> Exception:
     """Make the error of a connection that could not be opened."""
     key = ConnectionKey("gw.example", 443, True, True, None, None, None)  # noqa: FBT003  # aiohttp's own
@@ -137,3 +147,26 @@ def test_a_connection_that_could_not_be_opened() -> None:
 
     text = str(map_exception(error, evolve(GET, call=Call(attempts=2)), Timeout()))
     assert ": cannot connect to gw.example:443 after 2 attempts: connection refused; check base_url, proxy= and" in text
+
+
+HEADERS = CIMultiDictProxy(CIMultiDict({"set-cookie": "session=secret"}))
+CUT_OFF = RawResponseMessage(HttpVersion11, 200, "OK", HEADERS, (), False, None, False, False)  # noqa: FBT003  # aiohttp's own
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            unreadable("Bad status line:\n\n  'https://shop.example/gw1-abcdefgh'\n"),
+            "Bad status line: 'https://shop.example/gw1-***'",
+        ),
+        (unreadable("Got more than 8190 bytes when reading: b'half a secret'..."), "Got more than 8190 bytes"),
+        (aiohttp.ServerDisconnectedError(CUT_OFF), "Server disconnected"),
+        (aiohttp.ClientPayloadError("400, message:\n  \x1b[31mred"), "400, message: \\x1b[31mred"),
+    ],
+)
+def test_what_aiohttp_shows_of_a_response(error: Exception, text: str) -> None:
+    """In one line; no token of a URL, no headers, no status that the gateway did not send."""
+    end = map_exception(error, GET, Timeout())
+
+    assert str(end) == f"GET /webhooks: {type(error).__name__}: {text}".rstrip()

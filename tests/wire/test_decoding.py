@@ -219,6 +219,13 @@ def test_a_deletion_answered_with_a_page_is_in_doubt() -> None:
         decoding.decode_data(DELETE, open_envelope(200, b"<html>"))
 
 
+@pytest.mark.parametrize("request_", [DELETE, requests.any_request("HEAD", "/x", None, idempotent=None)])
+def test_a_response_that_was_too_long(request_: Request) -> None:
+    """It is not an empty one: nobody knows what it said."""
+    with pytest.raises(DecodeError, match="cannot be decoded: the response is too long"):
+        decoding.decode_data(request_, envelope.open_envelope(200, "OK", {}, None))
+
+
 def test_mistakes_are_named_as_on_the_wire() -> None:
     """Who reads of them looks at the wire, not at our models."""
     data = {"id": 1, "url": "u", "active": True, "method": "GET"}

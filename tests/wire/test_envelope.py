@@ -108,6 +108,7 @@ def test_an_answer_that_was_too_long_stays_unreadable() -> None:
     assert not opened.readable
     assert (opened.status, opened.body) == (200, b"")
     assert open_envelope(404, None).status == 404
+    assert envelope.explain(opened) == "the response is too long"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,7 @@ def test_an_answer_that_was_too_long_stays_unreadable() -> None:
     [
         (Response(404, "Not Found", body=b"{}", message="no webhook 7"), "no webhook 7"),
         (Response(404, "Not Found", body=b"{}", message=""), "Not Found ({})"),
+        (Response(404, "Not Found", body=b"{}", message=" \n"), "Not Found ({})"),
         (Response(502, "Bad Gateway", body=b"<h1>\n  busy </h1>\n"), "Bad Gateway (<h1> busy </h1>)"),
         (Response(502, "", body=b"busy"), "(busy)"),
         (Response(502, "Bad Gateway"), "Bad Gateway"),

@@ -69,9 +69,9 @@ def test_an_unlisted_event_is_sent_as_it_is() -> None:
     }
 
 
-def test_the_password_of_a_login_is_a_secret() -> None:
-    """It is masked wherever the response echoes it."""
-    assert requests.login_request("shop", "hunter2").secrets == ("hunter2",)
+def test_what_a_login_sends_is_a_secret() -> None:
+    """It is masked wherever the response echoes it: the error of a login may end up in a log."""
+    assert requests.login_request("shop", "hunter2").secrets == ("shop", "hunter2")
 
 
 @given(our.specs)
@@ -153,6 +153,18 @@ def circular() -> list[Any]:
     return made
 
 
+ELSEWHERE = [
+    *("/orders/A#1", "/orders/\ud800", "/orders/\n", "/orders/\x7f", "/orders/?q=\t"),
+    *("/orders/..", "/orders/.", "/../webhooks/7", "/orders/%2E%2e", "/orders/.%2e/webhooks/7?q=1", "/./orders"),
+]
+
+
+@pytest.mark.parametrize("path", ["/orders/...", "/orders/a..", "/orders/%23..%2F..", "/orders?next=/../x", "/a b/č/"])
+def test_paths_that_only_look_like_others(path: str) -> None:
+    """They are sent, and quoted where they must be."""
+    assert requests.any_request("GET", path, None, idempotent=None).path == path
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "complaint"),
     [
@@ -166,6 +178,7 @@ def circular() -> list[Any]:
         ("GET", ".evil.example/", None, "path must start with a slash"),
         ("GET", "https://gw.example/orders", None, "path must start with a slash"),
         ("GET", None, None, "path must start with a slash, below base_url; got None"),
+        *(("DELETE", path, None, "path must not contain '#'") for path in ELSEWHERE),
         ("POST", "/orders", {1, 2}, "json cannot be sent: .*set"),
         ("POST", "/orders", {"a": object()}, "json cannot be sent: .*object"),
         ("POST", "/orders", {(1, 2): 3}, "json cannot be sent: "),
