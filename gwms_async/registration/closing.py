@@ -176,7 +176,8 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
     status, listed = _status(item, keep), snapshot.get(keep.id)
     # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
-    error: Exception | None = left_out(keep, snapshot.webhooks) if listed is None else None
+    shown = snapshot.why_incomplete(keep) if listed is None else None
+    error: Exception | None = left_out(keep, shown) if shown else None
     if listed is not None and keep.id in item.created_ids:
         error = stored_differently(listed, item.spec)
     if keep.active is item.spec.active:

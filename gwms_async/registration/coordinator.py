@@ -96,7 +96,8 @@ class Coordinator:
         creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            if stored := await self._stored_differently(spec, call):
+            stored = self.memory.stored_for(spec)
+            if stored is not None and await self._exists(stored, call):
                 end = stored
                 return stored, False
             webhook = end = await self._post(spec, call)
@@ -220,11 +221,9 @@ class Coordinator:
             return error.with_traceback(None)
         return None
 
-    async def _stored_differently(self, spec: WebhookSpec, call: Call) -> Webhook | None:
-        """Return what a registration of this client created for a spec, if the gateway still has it differently."""
-        stored = self.memory.stored_for(spec)
-        found = stored and await self._get(stored.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if stored and found and same_identity(found, stored) else None
+    async def _exists(self, webhook: Webhook, call: Call) -> bool:
+        """Return whether a webhook still exists; the read has the deadline of a call."""
+        return _is_there(await self._get(webhook.id, lambda: self.api_for(Call(deadline=call.deadline))), webhook)
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

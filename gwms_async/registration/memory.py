@@ -13,6 +13,7 @@ from .snapshot import contradicts_itself
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
+_MOST_KEPT = 1000  # webhooks that are remembered for longer
 READ_LAG = 6.0
 """Seconds after a write in which `get` may not show it yet: a gateway may read from replicas."""
 
@@ -58,16 +59,20 @@ class Memory:
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
         self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
-        self._unlisted: dict[Identity, frozenset[int]] = {}  # that `get` shows and no list, however long ago
+        self._unlisted: set[int] = set()  # kept until a list shows them
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
-        self._unlisted[webhook.identity] = self._unlisted.get(webhook.identity, frozenset()) | {webhook.id}
+        if self._last(webhook.id) is None:
+            self._note(webhook.id, webhook.active)
+            self._unindexed[webhook.id] = webhook
+        if len(self._unlisted) < _MOST_KEPT:
+            self._unlisted.add(webhook.id)
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
         """Remember that a list shows these."""
         if self._unlisted:
-            self._forget_unlisted({webhook.id for webhook in webhooks})
+            self._unlisted.difference_update([webhook.id for webhook in webhooks])
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
@@ -83,6 +88,8 @@ class Memory:
         else:
             self._index(webhook.id, webhook.identity)
             self._stored[spec.identity] = webhook
+            if len(self._stored) > _MOST_KEPT:
+                del self._stored[next(iter(self._stored))]
 
     def stored_for(self, spec: WebhookSpec) -> Webhook | None:
         """Return what the gateway stored, with another identity, when a registration last created a spec."""
@@ -98,7 +105,7 @@ class Memory:
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
         self._note(webhook_id, None)
-        self._forget_unlisted({webhook_id})
+        self._unlisted.discard(webhook_id)
 
     def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
         """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
@@ -154,17 +161,22 @@ class Memory:
         self.forget()
         self._index_all()
         wrong = [copy.id for copy in listed if self._is_disputed(copy)]
-        written = dict.fromkeys((*self._ids.get(identity, ()), *self._unlisted.get(identity, ())))
+        written = dict.fromkeys(self._ids.get(identity, ()))
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
-        """Drop the writes that are older than 60 seconds."""
-        oldest_kept = self._clock.monotonic() - REMEMBERED
+        """Drop the writes that are older than 60 seconds, but for those that no list shows."""
+        now = self._clock.monotonic()
         while self._writes:
             webhook_id = next(iter(self._writes))
-            if self._writes[webhook_id].at >= oldest_kept:
+            write = self._writes[webhook_id]
+            if write.at >= now - REMEMBERED:
                 return
-            self._drop(webhook_id)
+            if webhook_id in self._unlisted:
+                write.at = now
+                self._writes.move_to_end(webhook_id)
+            else:
+                self._drop(webhook_id)
 
     def _is_disputed(self, listed: Webhook) -> bool:
         write = self._writes.get(listed.id)
@@ -181,10 +193,6 @@ class Memory:
             self._drop(webhook_id)
         write = self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
         return write
-
-    def _forget_unlisted(self, ids: set[int]) -> None:
-        left = {identity: unlisted - ids for identity, unlisted in self._unlisted.items()}
-        self._unlisted = {identity: unlisted for identity, unlisted in left.items() if unlisted}
 
     def _index_all(self) -> None:
         # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.

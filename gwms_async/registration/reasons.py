@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
-_PAGE = 5  # the usual sizes of a page are multiples of it: 10, 15, 20, 25, 50, 100
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
@@ -75,25 +74,16 @@ def gone_along(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
     return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")
 
 
-def left_out(webhook: Webhook, listed: Collection[Webhook]) -> GwmsError | None:
-    """Return the error of a webhook missing from a list that seems incomplete; None if lists may just lag.
+def left_out(webhook: Webhook, shown: str) -> GwmsError:
+    """Return the error of a webhook that exists, but is missing from a list that seems incomplete.
 
     Args:
         webhook: The webhook, as `get` shows it.
-        listed: What the list shows.
+        shown: What the list shows instead.
     """
-    highest_id = max((other.id for other in listed), default=webhook.id)
-    if highest_id > webhook.id:
-        found = f"later ones, up to {highest_id}, and not this one"
-    elif not webhook.active and all(other.active for other in listed):
-        found = "active ones only, and not this one"
-    elif listed and len(listed) % _PAGE == 0:
-        found = f"exactly {len(listed)} others and not this one"
-    else:
-        return None
     return GwmsError(
-        f"webhook {webhook.id} exists, but lists show {found}: they seem incomplete, and a later run would create it "
-        "again. Ask Skladon to return the whole list"
+        f"webhook {webhook.id} exists, but lists show {shown} and not this one: they seem incomplete, and a later run "
+        "would create it again. Ask Skladon to return the whole list"
     )
 
 

@@ -65,7 +65,8 @@ async def _look_up(snapshot: Snapshot, item: Item) -> None:
             status, error = OutcomeStatus.FAILED, no_longer(before.webhook, webhook)
         elif snapshot.get(webhook_id) is None and not item.coordinator.memory.contradicts_write(webhook_id, None):
             item.coordinator.memory.note_unlisted(webhook)
-            error = left_out(webhook, snapshot.webhooks)
+            shown = snapshot.why_incomplete(webhook)
+            error = left_out(webhook, shown) if shown else None
     except Exception as trouble:  # a user's middleware may raise anything
         webhook, error = before.webhook, trouble
     if error is not None:

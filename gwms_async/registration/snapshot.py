@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Self
 
 from attrs import frozen
 
 from ..models import Identity, Webhook, same_identity
 from .reasons import contradictory
+
+_PAGE = 5  # the usual sizes of a page are multiples of it: 10, 15, 20, 25, 50, 100
 
 
 @frozen(eq=False, repr=False)
@@ -19,13 +22,13 @@ class Snapshot:
         began_at: When the list was requested, in monotonic seconds.
         first: The webhook of each identity with the lowest id.
         further: The others, lowest id first; nearly always none.
-        by_id: All webhooks by id.
+        by_id: All webhooks by id, the lowest first.
     """
 
     began_at: float
     _first: Mapping[Identity, Webhook]
     _further: Mapping[Identity, list[Webhook]]
-    _by_id: Mapping[int, Webhook]
+    _by_id: dict[int, Webhook]
 
     @classmethod
     def of(cls, began_at: float, webhooks: Iterable[Webhook]) -> Self:
@@ -37,20 +40,14 @@ class Snapshot:
         first: dict[Identity, Webhook] = {}
         further: dict[Identity, list[Webhook]] = {}
         webhooks = tuple(webhooks)
-        by_id = {webhook.id: webhook for webhook in webhooks}
+        by_id = {webhook.id: webhook for webhook in sorted(webhooks, key=attrgetter("id"))}
         if len(by_id) < len(webhooks):
             _check_repeated(webhooks, by_id)
-        for webhook_id in sorted(by_id):
-            webhook = by_id[webhook_id]
+        for webhook in by_id.values():
             identity = webhook.identity
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
         return cls(began_at, first, further, by_id)
-
-    @property
-    def webhooks(self) -> Collection[Webhook]:
-        """All webhooks that it shows."""
-        return self._by_id.values()
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""
@@ -60,6 +57,17 @@ class Snapshot:
     def get(self, webhook_id: int) -> Webhook | None:
         """Return one webhook; None if it is not listed."""
         return self._by_id.get(webhook_id)
+
+    def why_incomplete(self, webhook: Webhook) -> str | None:
+        """Say what it shows that makes it seem incomplete without a webhook that exists; None if lists may just lag."""
+        highest_id, count = next(reversed(self._by_id), webhook.id), len(self._by_id)
+        if highest_id > webhook.id:
+            return f"later ones, up to {highest_id},"
+        if count and count % _PAGE == 0:
+            return f"exactly {count} others"
+        if count and not webhook.active and all(other.active for other in self._by_id.values()):
+            return "active ones only"
+        return None
 
 
 def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -> None:

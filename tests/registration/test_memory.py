@@ -199,7 +199,7 @@ def test_a_deleted_webhook_is_deleted() -> None:
 
 
 def test_what_no_list_shows_is_remembered_until_one_does() -> None:
-    """However long that takes; and no longer than it is there."""
+    """However long that takes, and for a minute more; or until it is deleted."""
     clock = HandClock()
     memory = Memory(Clock(clock))
     for number in (1, 2, 3):
@@ -211,4 +211,19 @@ def test_what_no_list_shows_is_remembered_until_one_does() -> None:
     memory.note_deleted(2)
     assert sorted(disputed(memory)) == [3]
     memory.note_listed([hook(3)])
+    clock.now += 61
     assert disputed(memory) == []
+
+
+def test_no_more_than_a_thousand_are_remembered_for_longer() -> None:
+    """Of what no list shows, and of what is stored with another identity."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    asked = [hook(0, f"https://shop.example/{number}").spec for number in range(1001)]
+    for number, spec in enumerate(asked):
+        memory.note_unlisted(hook(number))
+        memory.note_registered(hook(2000 + number, "https://shop.example/other"), spec)
+    clock.now += 61
+
+    assert len(disputed(memory)) == 1000
+    assert [spec for spec in asked if memory.stored_for(spec) is None] == asked[:1]

@@ -60,16 +60,8 @@ def test_what_is_there_no_longer() -> None:
 
 
 def test_what_lists_leave_out() -> None:
-    """Later webhooks, or none that is inactive, or as many as fit on a page: otherwise, lists may just lag."""
-    earlier = [evolve(webhook(SPEC.url), id=number - 100) for number in range(51)]
-    inactive = webhook(SPEC.url, active=False)
-
-    assert left_out(webhook(SPEC.url), []) is None
-    assert left_out(webhook(SPEC.url), earlier[:49]) is None
-    assert left_out(inactive, [evolve(inactive, id=6)]) is None
-    assert "7 exists, but lists show later ones, up to 8, and" in str(left_out(inactive, [evolve(inactive, id=8)]))
-    assert "7 exists, but lists show active ones only, and" in str(left_out(inactive, earlier))
-    assert "7 exists, but lists show exactly 50 others and not" in str(left_out(webhook(SPEC.url), earlier[:50]))
+    """The error shows what they show instead."""
+    assert "7 exists, but lists show later ones and not this one" in str(left_out(webhook(SPEC.url), "later ones"))
 
 
 def test_what_an_adopted_webhook_has_become() -> None:

@@ -100,3 +100,15 @@ def test_many_copies() -> None:
     webhooks = list(map(hook, range(100_000)))
 
     assert len(Snapshot.of(0.0, webhooks).copies(webhooks[0].identity)) == 100_000
+
+
+def test_lists_that_seem_incomplete() -> None:
+    """They show later webhooks, or as many as fit on a page, or none that is inactive: otherwise they may just lag."""
+    earlier, active, inactive = [hook(number) for number in range(51)], hook(77), hook(77, active=False)
+
+    assert Snapshot.of(0.0, []).why_incomplete(inactive) is None
+    assert Snapshot.of(0.0, earlier[:49]).why_incomplete(active) is None
+    assert Snapshot.of(0.0, [hook(6, active=False)]).why_incomplete(inactive) is None
+    assert Snapshot.of(0.0, [hook(78), hook(6)]).why_incomplete(inactive) == "later ones, up to 78,"
+    assert Snapshot.of(0.0, earlier[:50]).why_incomplete(active) == "exactly 50 others"
+    assert Snapshot.of(0.0, earlier).why_incomplete(inactive) == "active ones only"
