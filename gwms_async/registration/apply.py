@@ -59,7 +59,7 @@ async def apply(
     async def delete_all() -> None:
         nonlocal report
         await workers.each(deletions, delete, concurrency)
-        if any(deletion.has_deleted for deletion in deletions):
+        if any(deletion.has_deleted for deletion in deletions) and not workers.is_stopped:
             report = await _rechecked(report, coordinator, workers, concurrency, notify)
 
     await workers.supervise(delete_all())

@@ -105,7 +105,8 @@ class Run:
     async def _recheck(self) -> None:
         """Check what was adopted by the closing list; take one for that if the run has changed something else."""
         has_changed = any(outcome.status in _CHANGED for outcome in self._adopted)
-        if self._later_list is None and has_changed and len(self._adopted) > 1:
+        needs_list = self._later_list is None and has_changed and len(self._adopted) > 1
+        if needs_list and not self.workers.is_stopped:
             try:
                 with self.workers.waiting():
                     self._later_list = await self._coordinator.lists.fresh()

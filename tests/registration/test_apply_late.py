@@ -190,3 +190,24 @@ def test_what_was_created_just_before_and_no_list_shows_after_the_deletions() ->
         assert not report.failures
 
     virtual_loop.run(main())
+
+
+def test_deletions_that_are_cancelled() -> None:
+    """No list follows the delete that was on the wire."""
+
+    async def main() -> None:
+        gateway, doomed = FakeGateway(), specs(2)
+        for spec in doomed:
+            gateway.add(spec)
+        gateway.fail("delete", Fault(takes=3.0))
+        plan = make_plan([], gateway.listed(), lambda _: True)
+        applying = asyncio.create_task(apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=None))
+        await asyncio.sleep(1.0)
+        applying.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await applying
+
+        assert [operation for operation, _ in gateway.journal] == ["list", "get", "delete"]
+
+    virtual_loop.run(main())

@@ -182,3 +182,17 @@ def test_what_stays_as_it_is_costs_nothing() -> None:
 
     assert outcomes == told
     assert [operation for operation, _ in gateway.journal] == ["list", "create", "list"]
+
+
+def test_a_run_that_was_stopped() -> None:
+    """It takes no list more."""
+
+    async def main() -> FakeGateway:
+        gateway, wanted = FakeGateway(), specs(2)
+        for spec in wanted:
+            gateway.add(evolve(spec, active=False))
+        gateway.fail("activate", Fault(), Fault(takes=3.0))
+        await register_many(gateway.coordinator(), wanted, concurrency=2, deadline=1.0)
+        return gateway
+
+    assert [operation for operation, _ in virtual_loop.run(main()).journal] == ["list", "activate", "activate", "get"]
