@@ -72,7 +72,7 @@ async def create(
 ) -> Exit:
     """Create webhooks for a URL, one per event type.
 
-    Webhooks that already exist are kept.
+    Webhooks that already exist are only activated, or with --inactive deactivated.
     """
     specs = [WebhookSpec(url, event, not inactive, method or "POST") for event in dict.fromkeys(events)]
     done = dict[object, Outcome]()
