@@ -1,6 +1,6 @@
 """Async Python SDK for the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses.
 
-Public are the names in `__all__`, `FileTokenStore`, `RedisTokenStore`, and the names of `gwms_async.fleet`,
+The public names are those in `__all__`, `FileTokenStore`, `RedisTokenStore`, and those of `gwms_async.fleet`,
 `gwms_async.receiving`, `gwms_async.telemetry` and `gwms_async.testing`. Anything else may change.
 """
 

@@ -32,7 +32,7 @@ class TokenSource:
 
     Attributes:
         account: The account in logs: a name that says nothing about its owner.
-        cooldown: The pause after a login that was refused, was throttled, or returned no usable token.
+        cooldown: The pause after a login that was rejected, was throttled, or returned no usable token.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class TokenSource:
         """Start the cooldown, and return its error."""
         seconds = self.cooldown.next_seconds
         error = LoginError(
-            f"the login was refused with {answer.status}: {answer.message} "
+            f"the login was rejected with {answer.status}: {answer.message} "
             f"(check username, password and base_url; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )

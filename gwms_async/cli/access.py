@@ -105,6 +105,8 @@ def make_access(settings: Settings) -> Access:
         settings["password"] = click.prompt("Password", hide_input=True, err=True), "prompt"
     missing = [variable for name, (_, variable) in SETTINGS.items() if name not in settings]
     if missing:
-        raise click.UsageError(f"set {', '.join(missing)} in the environment, or choose a profile: --profile NAME")
+        # Profiles contain no passwords.
+        hint = "" if missing == ["GWMS_PASSWORD"] else ", or choose a profile: --profile NAME"
+        raise click.UsageError(f"set {', '.join(missing)} in the environment{hint}")
     options, values = click.get_current_context().meta, {name: value for name, (value, _) in settings.items()}
     return Access(**values, timeout=options.get("gwms.timeout", 120.0), ca=options.get("gwms.ca"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ACCOUNTS, _ESHOPS = 8, 5
 _REFUSED, _THROTTLED = 1, 2
-_TROUBLES = {_REFUSED: "password refused", _THROTTLED: "throttled"}
+_TROUBLES = {_REFUSED: "password rejected", _THROTTLED: "throttled"}
 _WORKERS = ("worker-1", "worker-2", "worker-3")
 _OK = "\n[green]Checked against the emulators: {} webhooks exist exactly once, and each account logged in once."
 
@@ -38,7 +38,7 @@ def fleet() -> None:
 async def demo() -> Exit:
     """Watch three workers register the webhooks of forty e-shops while one of them stops.
 
-    There are eight accounts, on emulators: the password of one is refused, another is throttled. The worker that stops
+    There are eight accounts, on emulators: the password of one is rejected, another is throttled. The worker that stops
     finishes its task, and the others do the rest. Exits with 0 only if each webhook exists exactly once.
     """
     if find_spec("docket") is None:

@@ -36,7 +36,7 @@ def _answer(text: str) -> Respond:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=8022, show_default=True, help="0 takes a free one.")
 @click.option("--public-url", type=BASE_URL, help="The base URL that leads here; this machine's by default.")
-@click.option("--event", "events", type=EVENT_TYPE, multiple=True, help="Only this one.")
+@click.option("--event", "events", type=EVENT_TYPE, multiple=True, help="Only this event type; all by default.")
 @click.option("--register", is_flag=True, help="Register webhooks, and delete those it created at the end.")
 @click.option("--forward-to", type=BASE_URL, help="Pass deliveries on to this base URL, and its answers back.")
 @click.option("--answer", type=Checked("answer", _answer), help="A status, or slow:SECONDS; 200 by default.")

@@ -20,7 +20,7 @@ from .sending import send
 
 @click.command()
 @click.argument("event", type=EVENT_TYPE)
-@click.option("--id", "entity_id", help="The id of the entity.")
+@click.option("--id", "entity_id", help="The id of the entity; needed unless --data is given.")
 @click.option("--data", type=click.File("rb"), help="A file with the entity as JSON; - is standard input.")
 @click.option("--to", type=BASE_URL, required=True, help="The receiver's base URL, e.g. https://shop.example/gwms")
 @click.option("--eshop", type=LABEL, default="", help="The e-shop's label in the URL, if it has one.")
@@ -32,7 +32,7 @@ def trigger(
 ) -> Work:
     """Deliver an event to a receiver, as the gateway would.
 
-    The URL is derived from GWMS_WEBHOOK_SECRET. Exits with 0 if the answer is 2xx, else with 1.
+    The URL is derived from GWMS_WEBHOOK_SECRET. Without --method, it is a POST. Exits with 0 if the answer is 2xx, else with 1.
     """
     if (entity_id is None) == (data is None):
         raise click.UsageError("pass either --id or --data")

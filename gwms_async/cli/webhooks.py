@@ -62,7 +62,7 @@ async def get(webhook_id: int, access: Access) -> None:
 @click.argument("url")
 @click.argument("events", metavar="EVENT...", type=EVENT_TYPE, nargs=-1, required=True)
 @method_option
-@click.option("--inactive", is_flag=True, help="Create it without starting deliveries.")
+@click.option("--inactive", is_flag=True, help="Create webhooks that get no deliveries yet.")
 @concurrency_option
 @with_access
 @show_urls_option
@@ -72,7 +72,8 @@ async def create(
 ) -> Exit:
     """Create webhooks for a URL, one per event type.
 
-    Webhooks that already exist are only activated, or with --inactive deactivated.
+    Webhooks that already exist are only activated, or with --inactive deactivated. Without --method, deliveries are
+    POSTs.
     """
     specs = [WebhookSpec(url, event, not inactive, method or "POST") for event in dict.fromkeys(events)]
     done = dict[object, Outcome]()

@@ -1,6 +1,6 @@
 """Many e-shops on many machines: `Fleet` for any engine, and an adapter to docket (extra `fleet`).
 
-Public are the names in `__all__`. `Fleet` itself needs neither docket nor Redis.
+The public names are those in `__all__`. `Fleet` itself needs neither docket nor Redis.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """Receive the gateway's deliveries: derived URLs, a handler per event type, and a watchdog.
 
-Public are the names in `__all__`. `take` decides what is answered; `web` and `asgi` connect it to servers.
+The public names are those in `__all__`. `take` decides what is answered; `web` and `asgi` connect it to servers.
 """
 
 from .asgi import asgi_app

@@ -20,7 +20,7 @@ class DeliveryPolicy:
     Args:
         timeout: Seconds to wait for an answer.
         repeats: Seconds before each repeat of a delivery that was not answered 2xx; after the last one it is given up.
-        deactivate_after: How many deliveries given up in a row deactivate a webhook; None means that none do.
+        deactivate_after: How many deliveries given up in a row deactivate a webhook; None: it stays active.
     """
 
     timeout: float = field(default=10.0, validator=gt(0))

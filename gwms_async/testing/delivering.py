@@ -68,7 +68,7 @@ class Delivering:
 
         Raises:
             ValueError: The event type does not exist, or the entity has no id.
-            TypeError: The entity is no mapping, or cannot be written as JSON.
+            TypeError: The entity is not a mapping, or cannot be written as JSON.
             RuntimeError: The emulator is not running.
         """
         self._check_running()
@@ -105,7 +105,7 @@ class Delivering:
 
         Raises:
             ValueError: The event type does not exist, or a number is below 1.
-            TypeError: It is no disturbance.
+            TypeError: It is not a disturbance.
         """
         if not isinstance(disturbance, Disturbance):
             raise TypeError(f"expected a disturbance, e.g. Lose(); got {disturbance!r}")

@@ -30,7 +30,7 @@ class EntityTable:
 
         Raises:
             ValueError: The event type does not exist (the closest is named), or the entity has no id.
-            TypeError: The entity is no mapping, or cannot be written as JSON.
+            TypeError: The entity is not a mapping, or cannot be written as JSON.
         """
         check_event(event)
         if not isinstance(entity, Mapping):

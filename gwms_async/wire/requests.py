@@ -82,7 +82,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
         raise ValueError(f"method must be the name of an HTTP method; got {method!r}")
     if not isinstance(path, str) or not path.startswith("/"):
-        raise ValueError(f"path must start with a slash, below base_url; got {redacted(repr(path))}")
+        raise ValueError(f"path must start with a slash and continue base_url; got {redacted(repr(path))}")
     if _NOT_IN_A_PATH.search(path) or _DOTS.search(path.partition("?")[0]):
         wanted = "path must not contain '#', control characters, or the segments '.' and '..'"
         raise ValueError(f"{wanted}: quote ids by urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")

@@ -85,7 +85,7 @@ async def test_a_refused_login_reaches_all_and_is_not_repeated(gateway: LoginGat
 
     assert all(isinstance(error, LoginError) for error in errors)
     assert len(errors) == len({id(error) for error in errors})
-    assert "the login was refused with 401: no (check username, password and base_url; no further login is tried " in (
+    assert "the login was rejected with 401: no (check username, password and base_url; no further login is tried " in (
         str(errors[0])
     )
     assert gateway.logins == 1

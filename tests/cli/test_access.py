@@ -26,7 +26,7 @@ def test_a_password_is_prompted_for(gwms_emulator: GwmsEmulator) -> None:
 
     assert prompted.exit_code == 0
     assert missing.exit_code == 2
-    assert "set GWMS_PASSWORD in the environment" in missing.stderr
+    assert missing.stderr.endswith("Error: set GWMS_PASSWORD in the environment\n")  # a profile would not help
 
 
 def test_a_secret_in_an_option(gwms_emulator: GwmsEmulator) -> None:

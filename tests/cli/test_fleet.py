@@ -37,7 +37,7 @@ def test_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0
     assert "4 accounts with 2 e-shops each" in result.output
     assert re.search(r"account-0 │ worker-\d( \(stopped\))? *│ 2 of 2  │ 36 ", result.output)
-    assert re.search(r"account-1 │ .* │ 2 of 2  │ 0        │ 1      │ password refused", result.output)
+    assert re.search(r"account-1 │ .* │ 2 of 2  │ 0        │ 1      │ password rejected", result.output)
     assert "(stopped)" in result.output
     assert "108 webhooks exist exactly once, and each account logged in once." in result.output
 

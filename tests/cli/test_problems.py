@@ -78,12 +78,12 @@ def test_texts(error: Exception, text: str) -> None:
 def test_no_duration_of_a_cooldown() -> None:
     """The process has ended by then."""
     error = LoginError(
-        "the login was refused with 401: no "
+        "the login was rejected with 401: no "
         "(check username, password and base_url; no further login is tried for 60 s)",
         status=401,
     )
 
-    assert describe(error).startswith("the login was refused with 401: no; check ")
+    assert describe(error).startswith("the login was rejected with 401: no; check ")
     assert " s" not in describe(error).partition("check")[2]
 
 

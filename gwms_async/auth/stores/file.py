@@ -30,7 +30,7 @@ def _directory(directory: Path | str | None) -> Path:
     if directory is not None:
         path = Path(directory).absolute()
         if path.suffix == ".json" or os.path.isfile(path):  # noqa: PTH113  # Path's raises where access is denied
-            raise ConfigurationError(f"FileTokenStore needs a folder, not a file; got {str(directory)!r}")
+            raise ConfigurationError(f"FileTokenStore needs a directory, not a file; got {str(directory)!r}")
         return path
     with suppress(RuntimeError):  # platformdirs finds no home; older versions return a relative path
         path = user_cache_path("gwms-async")

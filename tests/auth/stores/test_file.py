@@ -265,5 +265,5 @@ def test_a_file_in_place_of_a_folder(tmp_path: Path, name: str) -> None:
     """The error says that it takes a folder, before any login fails to be kept."""
     (tmp_path / "there").touch()
 
-    with pytest.raises(ConfigurationError, match=rf"^FileTokenStore needs a folder, not a file; got '.*{name}'$"):
+    with pytest.raises(ConfigurationError, match=rf"^FileTokenStore needs a directory, not a file; got '.*{name}'$"):
         FileTokenStore(tmp_path / name)
