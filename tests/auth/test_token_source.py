@@ -143,7 +143,7 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
     source = make_source(gateway, clock)
     gateway.error = refused_with(status)
 
-    with pytest.raises(LoginError, match=f"refused with {status}: no .*no further login is tried for 60 s") as caught:
+    with pytest.raises(LoginError, match=f"rejected with {status}: no .*no further login is tried for 60 s") as caught:
         await source.obtain(None, after_refusal=False)
 
     assert caught.value.status == status
