@@ -23,7 +23,7 @@ from .problems import RefusedError
 from .receiver import receiver_of
 
 _Place = tuple[str, str, HttpMethod]
-_NOT_DERIVED = "a receiver's: paused, or not of the present GWMS_WEBHOOK_SECRET"
+_NOT_DERIVED = "a receiver's: paused, or not derived from the current GWMS_WEBHOOK_SECRET"
 _NOT_SHOWN = re.compile(r"[^ -~]")
 _TEMPLATE = """\
 # No webhooks yet. Edit these lines and remove the leading "# ":

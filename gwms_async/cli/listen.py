@@ -52,7 +52,7 @@ def listen(
     this machine can connect: --public-url names a tunnel or proxy of yours that leads here.
     """
     if forward_to and answer:
-        raise click.UsageError("--forward-to and --answer exclude each other")
+        raise click.UsageError("--forward-to and --answer cannot be combined")
     if not register and not os.environ.get(VARIABLE):
         raise RefusedError(f"no delivery can come: set {VARIABLE}, or pass --register")
     access = make_access(find_settings()) if register else None

@@ -103,7 +103,7 @@ class Pace:
             429,
             "Too Many Requests",
             {"retry-after": str(wait)},
-            message=f"not sent: the gateway asks for a pause of another {wait} s, beyond this call's deadline",
+            message=f"not sent: the gateway asks to wait {wait} s more, past this call's deadline",
         )
 
     def close(self) -> None:

@@ -90,7 +90,7 @@ class Receiver:
 
         Raises:
             ValueError: An event type is unknown.
-            ConfigurationError: None is named, one has a handler already, or the function is not async or does not take
+            ConfigurationError: None is named, one already has a handler, or the function is not async or does not take
                 one argument.
         """
         for one in types:
@@ -102,7 +102,7 @@ class Receiver:
             if not wanted:
                 raise ConfigurationError("name the event types of the handler")
             if taken := wanted.keys() & self._handlers.keys():
-                raise ConfigurationError(f"{min(taken)} has a handler already")
+                raise ConfigurationError(f"{min(taken)} already has a handler")
             if not is_async(handler):
                 raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
             if not _takes_one_argument(handler):

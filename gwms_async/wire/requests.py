@@ -85,7 +85,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
         raise ValueError(f"path must start with a slash and continue base_url; got {redacted(repr(path))}")
     if _NOT_IN_A_PATH.search(path) or _DOTS.search(path.partition("?")[0]):
         wanted = "path must not contain '#', control characters, or the segments '.' and '..'"
-        raise ValueError(f"{wanted}: quote ids by urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")
+        raise ValueError(f"{wanted}: quote ids with urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")
     method = method.upper()
     if idempotent is None:
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}

@@ -187,7 +187,7 @@ events = [
 # UPDATE_ORDER  POST ftp://shop.example/UPDATE_ORDER/gw1-***  (id 13: not a valid URL)
 # UPDATE_ORDER  POST https://gw1-***/  (id 14: REASON)
 # UPDATE_ORDER  POST https://shop.example/g?x=1/UPDATE_ORDER/gw1-***  (id 15: REASON)
-""".replace("REASON", "a receiver's: paused, or not of the present GWMS_WEBHOOK_SECRET")
+""".replace("REASON", "a receiver's: paused, or not derived from the current GWMS_WEBHOOK_SECRET")
 
 
 def test_the_urls_of_a_receiver() -> None:
@@ -230,5 +230,5 @@ def test_export_and_plan_of_a_receiver(
     without = run(gwms_emulator, "export", GWMS_WEBHOOK_SECRET=None)
 
     assert (planned.exit_code, planned.stdout) == (0, "nothing to do, 18 unchanged\n")
-    assert without.stdout.count("not of the present GWMS_WEBHOOK_SECRET") == 18
+    assert without.stdout.count("not derived from the current GWMS_WEBHOOK_SECRET") == 18
     assert "gw1-" not in (path.read_text() + without.stdout).replace("gw1-***", "")

@@ -217,7 +217,7 @@ def test_rejected_credentials(gwms_emulator: GwmsEmulator) -> None:
     [
         (["--answer", "700"], SECRET, "must be a status, e.g. 500, or slow:SECONDS, e.g. slow:20; got '700'"),
         (["--answer", "slow"], SECRET, "must be a status"),
-        (["--answer", "500", "--forward-to", "http://127.0.0.1:1"], SECRET, "exclude each other"),
+        (["--answer", "500", "--forward-to", "http://127.0.0.1:1"], SECRET, "cannot be combined"),
         (["--event", "UPDATE_ORDR"], SECRET, "did you mean UPDATE_ORDER"),
         (["--public-url", "http://shop.example"], SECRET, "must be https://host/path (http on this machine only)"),
         (["--forward-to", "localhost:8080"], SECRET, "must be https://host/path"),

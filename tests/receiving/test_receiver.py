@@ -72,7 +72,7 @@ def test_one_handler_per_event_type() -> None:
     receiver = Receiver(SECRET)
     receiver.on(ORDER, ORDER)(nothing)
 
-    with pytest.raises(ConfigurationError, match=r"^UPDATE_ORDER has a handler already$"):
+    with pytest.raises(ConfigurationError, match=r"^UPDATE_ORDER already has a handler$"):
         receiver.on(*WebhookType)(nothing)
     assert [one.webhook_type for one in receiver.specs(BASE)] == [ORDER]
 
