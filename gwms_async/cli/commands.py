@@ -14,7 +14,7 @@ Exit codes:
   1    failed
   2    usage error or invalid file
   3    partly failed; run it again
-  4    credentials rejected
+  4    credentials rejected, or not sufficient (403)
   5    plan --exit-code: the gateway differs from the file
   130  interrupted (Ctrl-C)
   143  interrupted (SIGTERM)
