@@ -50,7 +50,7 @@ Figures = dict[str, Any]
     "--concurrency", type=click.IntRange(1, 1_000), default=32, show_default=True, help="Number of concurrent workers."
 )
 @click.option("--seed", type=int, default=None, help="Replay the faults of an earlier run.")
-@click.option("--page", "on_page", is_flag=True, help="Show the run on a page: wait for a browser, and serve until Ctrl-C.")
+@click.option("--page", "on_page", is_flag=True, help="Show it on a page: wait for a browser, and serve until Ctrl-C.")
 @json_option
 async def demo(webhooks: int, concurrency: int, seed: int | None, *, on_page: bool) -> Exit:
     """Watch 500 webhooks get registered while the gateway misbehaves.

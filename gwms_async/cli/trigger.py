@@ -32,7 +32,8 @@ def trigger(
 ) -> Work:
     """Deliver an event to a receiver, as the gateway would.
 
-    The URL is derived from GWMS_WEBHOOK_SECRET. Without --method, it is a POST. Exits with 0 if the answer is 2xx, else with 1.
+    The URL is derived from GWMS_WEBHOOK_SECRET. Without --method, it is a POST. Exits with 0 if the answer is 2xx, else
+    with 1.
     """
     if (entity_id is None) == (data is None):
         raise click.UsageError("pass either --id or --data")
