@@ -71,7 +71,7 @@ class Answering(Delivering):
 
         Raises:
             ValueError: The operation does not exist, or a number is below 1.
-            TypeError: It is not a fault.
+            TypeError: It is not a fault, or a number is not an integer.
         """
         if not isinstance(fault, Fault):
             raise TypeError(f"expected a fault, e.g. Status(503); got {fault!r}")

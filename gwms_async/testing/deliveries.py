@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from attrs import define, field, frozen
-from attrs.validators import ge, gt, optional
+from attrs.validators import deep_iterable, ge, gt, instance_of, optional
 
 from .disturbances import Disturbance
 from .state import StoredWebhook
@@ -24,8 +24,8 @@ class DeliveryPolicy:
     """
 
     timeout: float = field(default=10.0, validator=gt(0))
-    repeats: tuple[float, ...] = (1.0, 5.0)
-    deactivate_after: int | None = field(default=None, validator=optional(ge(1)))
+    repeats: tuple[float, ...] = field(default=(1.0, 5.0), validator=deep_iterable(ge(0)))
+    deactivate_after: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
 
 
 @frozen

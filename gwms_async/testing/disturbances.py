@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, instance_of
 
 
 @frozen
@@ -21,7 +21,7 @@ class Repeat(Disturbance):
         n: How often in all.
     """
 
-    n: int = field(validator=ge(1))
+    n: int = field(validator=[instance_of(int), ge(1)])
 
 
 @frozen

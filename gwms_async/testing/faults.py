@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import deep_mapping, ge, instance_of, optional
 
 from .wire import HTML, JSON, Answer, Route, envelope, envelope_body, merged
 
 _PAGE = b"<!doctype html><html><head><title>Gateway</title></head><body><h1>Please stand by</h1></body></html>"
 _MESSAGE = "Emulated fault"
+_is_int, _is_text, _is_bytes = instance_of(int), instance_of(str), instance_of(bytes)
+_are_headers: Any = deep_mapping(_is_text, _is_text)
 
 
 @frozen
@@ -76,7 +79,7 @@ class SlowBody(Fault):
         carry_out: Whether the request is carried out first.
     """
 
-    seconds: float
+    seconds: float = field(validator=ge(0))
     carry_out: bool = True
 
 
@@ -89,7 +92,7 @@ class WrongLength(Fault):
         carry_out: Whether the request is carried out first.
     """
 
-    by: int
+    by: int = field(validator=_is_int)
     carry_out: bool = True
 
 
@@ -103,7 +106,7 @@ class Garbage(Fault):
     """
 
     carry_out: bool = True
-    content: bytes = b"\x00\xff no HTTP\r\n\r\n"
+    content: bytes = field(default=b"\x00\xff no HTTP\r\n\r\n", validator=_is_bytes)
 
 
 @frozen
@@ -117,7 +120,7 @@ class Stall(Fault):
         carry_out: Whether the request is carried out first.
     """
 
-    seconds: float
+    seconds: float = field(validator=ge(0))
     carry_out: bool = False
 
 
@@ -134,12 +137,12 @@ class Status(Fault):
         headers: Further headers; they replace the usual ones.
     """
 
-    status: int = field(validator=instance_of(int))
-    retry_after: str | None = None
+    status: int = field(validator=_is_int)
+    retry_after: str | None = field(default=None, validator=optional(_is_text))
     carry_out: bool = False
     message: str | Sequence[object] | Mapping[str, object] = _MESSAGE
-    body: bytes | None = None
-    headers: Mapping[str, str] | None = None
+    body: bytes | None = field(default=None, validator=optional(_is_bytes))
+    headers: Mapping[str, str] | None = field(default=None, validator=optional(_are_headers))
 
     def answer(self, usual: Answer) -> Answer:
         """Return the answer to send."""
@@ -189,8 +192,8 @@ class Redirect(Fault):
         status: The HTTP status.
     """
 
-    location: str
-    status: int = 307
+    location: str = field(validator=_is_text)
+    status: int = field(default=307, validator=_is_int)
 
     def answer(self, usual: Answer) -> Answer:
         """Return the answer to send."""
@@ -207,8 +210,8 @@ class RawBody(Fault):
         carry_out: Whether the request is carried out first.
     """
 
-    body: bytes
-    content_type: str = "application/json"
+    body: bytes = field(validator=_is_bytes)
+    content_type: str = field(default="application/json", validator=_is_text)
     carry_out: bool = True
 
     def answer(self, usual: Answer) -> Answer:

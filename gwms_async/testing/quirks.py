@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Literal
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge
+from attrs.validators import ge, instance_of
 
 from .faults import Fault
 from .wire import Answer, ProblemError, Route, merged, read_webhook, webhook_body
@@ -64,7 +64,7 @@ class Paged(_Quirk):
             in `data`, or by a `Link` header to the next page.
     """
 
-    rows: int = field(validator=ge(0))
+    rows: int = field(validator=[instance_of(int), ge(0)])
     total: Literal["envelope", "data", "link"] = "envelope"
 
     def answer(self, usual: Answer) -> Answer:

@@ -43,6 +43,8 @@ class Script(Generic[T]):
 
     def add(self, fault: T, operation: str | None, times: int, at: int) -> None:
         """Add a fault, as `GwmsEmulator.inject` describes it; `ValueError`: a number is below 1."""
+        if not (isinstance(times, int) and isinstance(at, int)):  # a fraction would never be used up
+            raise TypeError(f"times and at must be integers, not {times!r} and {at!r}")
         if times < 1 or at < 1:
             raise ValueError(f"times and at must be 1 or more, not {times} and {at}")
         self._entries.append(_Entry(fault, operation, at - 1, times))

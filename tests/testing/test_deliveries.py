@@ -12,10 +12,22 @@ from gwms_async.testing import DeliveryAttempt, DeliveryPolicy, StoredWebhook
 WEBHOOK = StoredWebhook(1, "key", "https://shop.example/", "UPDATE_ORDER", active=True, method="POST", registered_at="")
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0}, {"deactivate_after": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": 0},
+        {"repeats": 1.0},
+        {"repeats": ("1",)},
+        {"repeats": (1.0, -1.0)},
+        {"repeats": (float("nan"),)},
+        {"deactivate_after": 0},
+        {"deactivate_after": 1.5},
+    ],
+    ids=str,
+)
 def test_a_policy_that_cannot_be_followed(options: dict[str, Any]) -> None:
-    """It is an error."""
-    with pytest.raises(ValueError, match="must be"):
+    """It is an error at once, and not a delivery that is never made."""
+    with pytest.raises((ValueError, TypeError)):
         DeliveryPolicy(**options)
 
 

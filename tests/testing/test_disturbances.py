@@ -135,6 +135,8 @@ def test_numbers_that_make_no_sense() -> None:
     """They are errors."""
     with pytest.raises(ValueError, match="'n' must be >= 1"):
         Repeat(0)
+    with pytest.raises(TypeError, match="must be <class 'int'>"):
+        Repeat(1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'seconds' must be > 0"):
         Impatient(0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -15,12 +16,15 @@ from gwms_async.testing import (
     DropBefore,
     EnvelopeStatus,
     Fault,
+    Garbage,
     GwmsEmulator,
     Html,
+    Paged,
     RawBody,
     Redirect,
     Reset,
     RevokeTokens,
+    SlowBody,
     Stall,
     Status,
     WrongLength,
@@ -258,6 +262,29 @@ def test_a_late_commit_is_not_before_the_request() -> None:
     """Its delay must not be negative."""
     with pytest.raises(ValueError, match="must be >= 0"):
         DropAfter(commit_delay=-1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Status(429, retry_after=3),  # type: ignore[arg-type]
+        lambda: Status(503, body="text"),  # type: ignore[arg-type]
+        lambda: Status(503, headers={"X-Count": 3}),  # type: ignore[dict-item]
+        lambda: Stall("3"),  # type: ignore[arg-type]
+        lambda: SlowBody(None),  # type: ignore[arg-type]
+        lambda: WrongLength("2"),  # type: ignore[arg-type]
+        lambda: Garbage(content="text"),  # type: ignore[arg-type]
+        lambda: RawBody("text"),  # type: ignore[arg-type]
+        lambda: RawBody(b"", None),  # type: ignore[arg-type]
+        lambda: Redirect(None),  # type: ignore[arg-type]
+        lambda: Redirect("https://shop.example/", "307"),  # type: ignore[arg-type]
+        lambda: Paged(1.5),  # type: ignore[arg-type]
+    ],
+)
+def test_a_fault_that_cannot_be_sent(make: Callable[[], Fault]) -> None:
+    """It is an error where it is made, and not a connection that breaks later."""
+    with pytest.raises(TypeError):
+        make()
 
 
 @pytest.mark.parametrize("status", [207, 418, 451, 499, 520, 522, 524, 530, 599])

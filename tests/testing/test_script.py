@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gwms_async.testing import DropAfter, Fault, GwmsEmulator, RevokeTokens, Status
@@ -128,3 +130,10 @@ async def test_a_fault_that_can_hit_nothing_is_an_error(gateway: GwmsEmulator, t
         gateway.inject(DropAfter(), operation="post")
 
     assert gateway.faults_left == 0
+
+
+@pytest.mark.parametrize(("times", "at"), [(2.5, 1), (float("inf"), 1), ("3", 1), (1, 1.5)])
+def test_only_integers_count(times: Any, at: Any) -> None:
+    """A fraction would never be used up."""
+    with pytest.raises(TypeError, match="times and at must be integers"):
+        Script[Fault]().add(A, None, times, at)
