@@ -40,7 +40,7 @@ def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
             served.result()
         loop, stop = listening.result()
         try:
-            yield cast(GwmsEmulator, _Remote(emulator, loop))
+            yield cast(GwmsEmulator, _Remote(emulator, loop, served))
         finally:
             loop.call_soon_threadsafe(stop.set)
             served.result()
@@ -56,8 +56,8 @@ async def _serve(emulator: GwmsEmulator, listening: Future[tuple[asyncio.Abstrac
 class _Remote:
     """A proxy for an object that belongs to an event loop in another thread."""
 
-    def __init__(self, target: object, loop: asyncio.AbstractEventLoop) -> None:
-        vars(self).update(_target=target, _loop=loop)
+    def __init__(self, target: object, loop: asyncio.AbstractEventLoop, served: Future[None]) -> None:
+        vars(self).update(_target=target, _loop=loop, _served=served)
 
     def __getattr__(self, name: str) -> Any:
         member = self._do(getattr, self._target, name)
@@ -81,6 +81,9 @@ class _Remote:
                 result.set_exception(error)
 
         self._loop.call_soon_threadsafe(step)
+        wait([result, self._served], return_when=FIRST_COMPLETED)
+        if not result.done():  # the loop closed before the step's turn came
+            raise RuntimeError("the emulator is closed")
         return result.result()
 
     async def _await(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 import aiohttp
@@ -12,7 +12,7 @@ import pytest
 
 from gwms_async import BadRequestError
 from gwms_async.testing import GwmsEmulator, RateLimit, Status
-from gwms_async.testing.threaded import emulator_in_thread
+from gwms_async.testing.threaded import _Remote, emulator_in_thread
 
 from ..helpers.emulated import client, spec
 from ..helpers.webhook_server import webhook_server
@@ -128,3 +128,14 @@ async def test_its_members_work(gwms_emulator: GwmsEmulator) -> None:
         gwms_emulator.remove_webhook(hook.id)
     with pytest.raises(ValueError, match="operation must be one of"):
         gwms_emulator.count("nonsense")
+
+
+async def test_a_call_while_it_ends() -> None:
+    """Its event loop may close before the call's turn comes: that is an error too."""
+    ended, loop = Future[None](), asyncio.new_event_loop()
+    ended.set_result(None)
+    try:
+        with pytest.raises(RuntimeError, match="closed"):
+            _Remote(GwmsEmulator(), loop, ended).revoke_tokens()
+    finally:
+        loop.close()
