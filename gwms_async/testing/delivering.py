@@ -105,7 +105,7 @@ class Delivering:
 
         Raises:
             ValueError: The event type does not exist, or a number is below 1.
-            TypeError: It is not a disturbance.
+            TypeError: It is not a disturbance, or a number is not an integer.
         """
         if not isinstance(disturbance, Disturbance):
             raise TypeError(f"expected a disturbance, e.g. Lose(); got {disturbance!r}")
@@ -248,5 +248,5 @@ class Delivering:
                 await send(self._session, attempt, url, cut=isinstance(hit, CutPayload))
         except TimeoutError:
             attempt.problem = "timeout"
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, ValueError):  # aiohttp cannot send some methods and usernames
             attempt.problem = "no answer"

@@ -18,6 +18,7 @@ from .wire import JSON
 
 ANY = "*"
 """The origin of a route for all hosts that are not this machine and have no route of their own."""
+_SCHEMES = frozenset({"http", "https"})
 _LEGAL = "%/?!$&'()*+,;=:@"  # what a URL may contain besides letters, digits and -._~
 
 
@@ -51,6 +52,8 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
         if not _is_loopback(target):
             return None
         parts = urlsplit(url)
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            return None
         user, at, _ = parts.netloc.rpartition("@")
         scheme, host = target.replace("//localhost", "//127.0.0.1").split("//")
         path, query = quote(parts.path or "/", _LEGAL), quote(parts.query, _LEGAL)
@@ -81,7 +84,7 @@ async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: UR
 @lru_cache
 def _is_loopback(origin: str) -> bool:
     parts = urlsplit(origin)
-    if parts.scheme not in {"http", "https"} or parts.port == 0:  # reading the port checks it
+    if parts.scheme not in _SCHEMES or parts.port == 0:  # reading the port checks it
         return False
     try:
         return ip_address(parts.hostname or "").is_loopback

@@ -269,3 +269,23 @@ async def test_the_journal_is_bounded() -> None:
         await gateway.delivered()
 
         assert [attempt.entity_id for attempt in gateway.deliveries] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("url", "method", "problem"),
+    [
+        ("javascript:alert(1)", "POST", "undeliverable"),
+        ("https://%E2%82%AC:x@shop.example/", "POST", "no answer"),
+        ("https://shop.example/", "NOT A METHOD", "no answer"),
+    ],
+)
+async def test_what_cannot_be_sent_holds_nothing_up(gateway: GwmsEmulator, url: str, method: str, problem: str) -> None:
+    """It fails, and what comes after it is attempted too."""
+    gateway.delivery_policy = DeliveryPolicy(repeats=())
+    gateway.route("*", "http://127.0.0.1:9")
+    gateway.add_webhook(url, "UPDATE_ORDER", method=method)
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1"})
+    gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A2"})
+    await gateway.delivered()
+
+    assert [(one.entity_id, one.problem) for one in gateway.deliveries] == [("A1", problem), ("A2", problem)]

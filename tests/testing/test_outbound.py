@@ -43,6 +43,8 @@ def attempted(body: bytes | None) -> DeliveryAttempt:
         ("http://127.0.0.1\\@shop.test/", None),
         ("http://shop.test\\@127.0.0.1/", "http://shop.test%5C@127.0.0.1/A1"),
         ("http:///x", None),
+        ("javascript:alert(1)", None),
+        ("ftp://shop.example/", None),
         ("http://0.0.0.0/", None),
         ("http://2130706433/", None),
         ("http://0x7f000001/", None),
@@ -123,3 +125,9 @@ async def test_a_cut_body_does_not_arrive() -> None:
         await until(lambda: server.arrived)
     assert (attempt.status, attempt.answer_headers) == (None, {})
     assert server.handled == []
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://shop.example/", "https:///x"])
+def test_a_route_for_any_host_is_for_urls_with_a_host(url: str) -> None:
+    """What is no URL of HTTP leads nowhere."""
+    assert address_of(url, "A1", {ANY: "http://127.0.0.1:9"}) is None
