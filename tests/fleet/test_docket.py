@@ -91,6 +91,14 @@ async def test_a_run(some: Accounts, docket: Docket) -> None:
     assert [gateway.logins for gateway in some.gateways] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("one", "other"), [(("a", "b:c"), ("a:b", "c")), (("a%3Ab", "c"), ("a:b", "c"))])
+async def test_runs_are_told_apart(docket: Docket, one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Whatever the names of the runs and of the accounts: each run gets its own tasks."""
+    for run, account in (one, other):
+        (execution,) = await start(docket, {account: ["0/0"]}, run=run)
+        assert execution.disposition is Disposition.SCHEDULED
+
+
 async def test_starting_twice(some: Accounts, docket: Docket) -> None:
     """The second time adds nothing that is waiting, under way or done, and returns all tasks; another run is added."""
     arrived, go = asyncio.Event(), asyncio.Event()
