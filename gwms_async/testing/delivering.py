@@ -68,10 +68,12 @@ class Delivering:
 
         Raises:
             ValueError: The event type does not exist, or the entity has no id.
-            TypeError: The entity is not a mapping, or cannot be written as JSON.
+            TypeError: The entity is not a mapping, or cannot be written as JSON, or `body` is not bytes.
             RuntimeError: The emulator is not running.
         """
         self._check_running()
+        if not isinstance(body, bytes | None):
+            raise TypeError(f"body must be bytes, not {type(body).__name__}")
         event, eshop = str(event), eshop or self._gateway.credentials.api_key
         entity_id, content = self._gateway.entities.put(eshop, event, entity, entity_id)
         webhooks = self._gateway.webhooks.subscribed(eshop, event)

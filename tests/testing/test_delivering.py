@@ -289,3 +289,9 @@ async def test_what_cannot_be_sent_holds_nothing_up(gateway: GwmsEmulator, url: 
     await gateway.delivered()
 
     assert [(one.entity_id, one.problem) for one in gateway.deliveries] == [("A1", problem), ("A2", problem)]
+
+
+async def test_a_body_that_is_not_bytes(gateway: GwmsEmulator) -> None:
+    """It is an error at once."""
+    with pytest.raises(TypeError, match="body must be bytes, not str"):
+        gateway.emit("UPDATE_ORDER", ORDER, body="{}")  # type: ignore[arg-type]
