@@ -36,6 +36,7 @@ class Delivering:
         self.routes: dict[str, str] = {}
         self._disturbances: Script[Disturbance] = Script()
         self._session: aiohttp.ClientSession | None = None
+        self._home: asyncio.AbstractEventLoop | None = None  # where the session is used
         self._due: defaultdict[int, deque[Delivery]] = defaultdict(deque)
         self._held: defaultdict[int, list[Delivery]] = defaultdict(list)
         self._couriers: dict[int, asyncio.Task[None]] = {}
@@ -69,7 +70,7 @@ class Delivering:
         Raises:
             ValueError: The event type does not exist, or the entity has no id.
             TypeError: The entity is not a mapping, or cannot be written as JSON, or `body` is not bytes.
-            RuntimeError: The emulator is not running.
+            RuntimeError: The emulator is not running in this event loop.
         """
         self._check_running()
         if not isinstance(body, bytes | None):
@@ -119,7 +120,7 @@ class Delivering:
         """Make a delivery again, without its disturbance, to the webhook as it is now.
 
         Raises:
-            RuntimeError: The emulator is not running.
+            RuntimeError: The emulator is not running in this event loop.
         """
         self._check_running()
         self._add(evolve(delivery, disturbance=None, is_again=True))
@@ -159,10 +160,13 @@ class Delivering:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
         no_timeout = aiohttp.ClientTimeout()  # the policy has one
         self._session = aiohttp.ClientSession(connector=connector, timeout=no_timeout)
+        self._home = asyncio.get_running_loop()
 
     def _check_running(self) -> None:
         if self._session is None:
             raise RuntimeError("the emulator is not running, so it cannot deliver")
+        if asyncio.get_running_loop() is not self._home:
+            raise RuntimeError("the emulator runs in another event loop; that of the fixture can be used from any")
 
     async def _close(self) -> None:
         session, self._session = self._session, None  # before anything is awaited, so that nothing more is added

@@ -295,3 +295,20 @@ async def test_a_body_that_is_not_bytes(gateway: GwmsEmulator) -> None:
     """It is an error at once."""
     with pytest.raises(TypeError, match="body must be bytes, not str"):
         gateway.emit("UPDATE_ORDER", ORDER, body="{}")  # type: ignore[arg-type]
+
+
+def test_another_event_loop() -> None:
+    """It is an error at once, and not a delivery that is never made."""
+    gateway = GwmsEmulator()
+
+    async def emit() -> None:
+        gateway.emit("UPDATE_ORDER", ORDER)
+
+    with asyncio.Runner() as home:
+        home.run(gateway.start())
+        with pytest.raises(RuntimeError, match="the emulator runs in another event loop"):
+            asyncio.run(emit())
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            gateway.emit("UPDATE_ORDER", ORDER)
+        home.run(emit())
+        home.run(gateway.close())
