@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from typing import Any
 
 from ..redaction import redacted
 
 # aiohttp's server logs to `gunicorn.error` where gunicorn runs it.
-_LOGGERS = ("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access", "gunicorn.error")
+_LOGGERS = (
+    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "uvicorn.asgi"),
+    *("gunicorn.access", "gunicorn.error", "hypercorn.access", "hypercorn.error", "granian.access"),
+)
 
 
 def redact_logs() -> None:
-    """Hide the tokens of webhook URLs in what aiohttp, uvicorn and gunicorn log about requests."""
+    """Hide the tokens of webhook URLs in what aiohttp, uvicorn, gunicorn, Hypercorn and Granian log about requests."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_redact)  # once, however often this is called
 
@@ -25,11 +29,14 @@ def _redact(record: logging.LogRecord) -> bool:
 
 
 def _hidden(value: Any) -> Any:
-    # Formatters read arguments by position or name, and gunicorn's are a dict of its own kind.
+    # Formatters read arguments by position or name, and some are a dict of a server's own kind.
     if isinstance(value, str):
         return redacted(value)
+    if isinstance(value, bytes):
+        return redacted(value.decode("latin-1")).encode("latin-1")
     if isinstance(value, tuple):
         return tuple(map(_hidden, value))
     if isinstance(value, dict):
+        value = copy(value)  # it may be in use elsewhere
         value.update({key: _hidden(inner) for key, inner in value.items()})
     return value

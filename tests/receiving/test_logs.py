@@ -14,7 +14,8 @@ from ..helpers.deliveries import Handled, path_of, receiver_of, without_token
 from ..helpers.hosts import aiohttp_host, exchange
 
 LOGGERS = (
-    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "gunicorn.access", "gunicorn.error"),
+    *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "uvicorn.asgi"),
+    *("gunicorn.access", "gunicorn.error", "hypercorn.access", "hypercorn.error", "granian.access"),
 )
 PATH = path_of(receiver_of(Handled()))
 
@@ -70,6 +71,13 @@ class Atoms(dict[str, object]):
         ("uvicorn.access", '%s - "%s %s HTTP/%s" %d', ("127.0.0.1:5", "GET", f"{PATH}/A1", "1.1", 200)),
         ("gunicorn.access", "%(m)s %(U)s %(x)s %(D)s", (Atoms({"m": "GET", "U": PATH, "D": 5}),)),
         ("gunicorn.access", f"plain {PATH}", ()),
+        ("hypercorn.access", "%(r)s %(x)s", (Atoms({"r": f"GET {PATH} 1.1"}),)),
+        ("granian.access", "%(method)s %(path)s", ({"method": "GET", "path": PATH},)),
+        (
+            "uvicorn.asgi",
+            "%s - ASGI [%d] Started scope=%s",
+            ("127.0.0.1:5", 1, {"path": PATH, "raw_path": PATH.encode()}),
+        ),
     ],
 )
 def test_others(name: str, line: str, values: tuple[object, ...], caplog: pytest.LogCaptureFixture) -> None:
@@ -94,3 +102,12 @@ def test_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("mine").info("%s", PATH)
 
     assert [record.message for record in caplog.records] == [PATH, PATH]
+
+
+def test_what_is_logged_stays_as_it_is() -> None:
+    """The application may still use it."""
+    state = {"path": PATH}
+    redact_logs()
+    logging.getLogger("uvicorn.asgi").info("%s %s", {"state": state}, PATH)
+
+    assert state == {"path": PATH}
