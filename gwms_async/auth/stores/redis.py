@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -111,7 +112,7 @@ class RedisTokenStore:
         try:
             # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
             while not await asyncio.shield(attempt := asyncio.create_task(_acquire(lock, owner))):  # noqa: ASYNC110  # the holder is elsewhere
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311  # together, one would get it each time
             yield
         finally:
             await asyncio.shield(_release(lock, owner, attempt))

@@ -26,6 +26,7 @@ from gwms_async.tokens import store_key
 from ...helpers.emulated import client
 from ...helpers.redis_server import REDIS, RedisServer, redis_server
 from ...helpers.virtual_io_loop import with_virtual_gateway
+from ...helpers.virtual_loop import run
 
 SECRET = "t0ken-of-the-store"
 
@@ -209,3 +210,43 @@ async def test_a_full_redis(gateway: GwmsEmulator, redis: RedisServer, caplog: p
         redis.command("CONFIG", "SET", "maxmemory", "0")
 
     assert said(caplog) == ["be locked (OutOfMemoryError)"]
+
+
+def test_those_who_wait_do_not_look_together() -> None:
+    """Else one of them gets the lock each time, and the last of many gives up."""
+    looks: list[float] = []
+
+    class Busy:
+        """A Redis whose lock somebody else holds."""
+
+        name = "lock"
+
+        def lock(self, *_: object, **__: object) -> Busy:
+            return self
+
+        async def acquire(self, **_: object) -> bool:
+            looks.append(asyncio.get_running_loop().time())
+            return False
+
+        @property
+        def redis(self) -> Busy:
+            return self
+
+        async def get(self, _: str) -> None:
+            """Nobody's."""
+
+        async def do_release(self, _: bytes) -> None:
+            """It was not acquired."""
+
+    async def wait_for_it(store: RedisTokenStore) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), store.lock("key"):
+                pytest.fail("it was acquired")
+
+    async def main() -> None:
+        store = RedisTokenStore(Busy())  # type: ignore[arg-type]
+        await asyncio.gather(*(wait_for_it(store) for _ in range(20)))
+
+    run(main())
+    assert len(looks) > 20 * 5
+    assert len(set(looks)) > len(looks) / 2
