@@ -91,10 +91,8 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
     Raises:
         ValueError: The e-shops of an account are one string instead of several; nothing was added.
     """
-    calls, run = (
-        [],
-        str(run).replace("%", "%25").replace(":", "%3A"),
-    )  # else "a", "b:c" and "a:b", "c" had the same keys
+    run = str(run).replace("%", "%25").replace(":", "%3A")  # else "a" with "b:c" and "a:b" with "c" had the same keys
+    calls = []
     for account, eshops in eshops_by_account.items():
         if isinstance(eshops, str):
             raise ValueError(f"the e-shops of {account!r} must be a list of names, not one string")
