@@ -125,9 +125,9 @@ async def test_a_user_who_may_not_run_scripts(redis: RedisServer, client: Redis)
 
 
 async def test_more_accounts_at_once_than_connections(redis: RedisServer, client: Redis) -> None:
-    """They wait for one, for Redis answers quickly; its limit of connections is far away."""
+    """They wait for one; Redis's limit of connections is far away."""
     keys = [f"{number:064x}" for number in range(300)]
-    async with RedisTokenStore.connect(redis.url) as store:
+    async with RedisTokenStore.connect(f"{redis.url}?timeout=60") as store:  # a busy machine may need more than usual
 
         async def renew(key: str) -> None:
             async with store.lock(key):
