@@ -223,7 +223,7 @@ class Coordinator:
 
     async def _exists(self, webhook: Webhook, call: Call) -> bool:
         """Return whether a webhook still exists; the read has the deadline of a call."""
-        return _is_there(await self._get(webhook.id, lambda: self.api_for(Call(deadline=call.deadline))), webhook)
+        return _is_there(await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline))), webhook)
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

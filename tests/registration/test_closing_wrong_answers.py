@@ -121,6 +121,26 @@ def test_an_answer_that_repeats_the_request() -> None:
     run(main)
 
 
+def test_what_is_stored_in_another_spelling_is_not_created_again_while_reads_lag() -> None:
+    """A replica does not show it yet; nor does one show at once that this client has deleted it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=2.0), specs(1)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+        coordinator = gateway.coordinator()
+        outcomes = [*await register(coordinator, spec), *await register(coordinator, spec)]
+        assert [outcome.status for outcome in outcomes] == [S.CREATED, S.EXISTING]
+        assert list(gateway.webhooks) == [1]
+
+        del gateway.webhooks[1]
+        gateway.changed()
+        coordinator.memory.note_deleted(1)
+        (outcome,) = await register(coordinator, spec)
+        assert (outcome.status, list(gateway.webhooks)) == (S.CREATED, [2])
+
+    run(main)
+
+
 def test_what_is_stored_in_another_spelling_is_not_created_again() -> None:
     """By the same client, for as long as it is there; every outcome has the error."""
 
