@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import TypeGuard
 
 from attrs import evolve
 
-from ..models import same_identity
+from ..errors import GwmsError
+from ..models import Webhook, same_identity
 from .coordinator import Coordinator
 from .item import Item, State
 from .reasons import left_out, no_longer
@@ -56,19 +58,39 @@ def _done(outcome: Outcome, coordinator: Coordinator) -> Item:
 async def _look_up(snapshot: Snapshot, item: Item) -> None:
     """Read by id what was adopted, and a later list does not show as the spec asks: it may have been replaced."""
     before = item.outcome_now()
-    assert before.webhook is not None  # noqa: S101  # it was adopted
-    status, webhook_id = before.status, before.webhook.id
-    error: Exception | None = None
     try:
-        webhook = await item.get(webhook_id)
-        if webhook is None or webhook.active is not item.spec.active:
-            status, error = OutcomeStatus.FAILED, no_longer(before.webhook, webhook)
-        elif snapshot.get(webhook_id) is None and not item.coordinator.memory.contradicts_write(webhook_id, None):
-            item.coordinator.memory.note_unlisted(webhook)
-            shown = snapshot.why_incomplete(webhook)
-            error = left_out(webhook, shown) if shown else None
+        after = await _outcome_by_id(item, before, snapshot)
     except Exception as trouble:  # a user's middleware may raise anything
-        webhook, error = before.webhook, trouble
-    if error is not None:
-        attempts = before.attempts + item.attempts
-        item.outcome = evolve(before, status=status, webhook=webhook, error=error, attempts=attempts)
+        after = evolve(before, error=trouble)
+    if after != before:
+        item.outcome = evolve(after, attempts=before.attempts + item.attempts)
+
+
+async def _outcome_by_id(item: Item, before: Outcome, snapshot: Snapshot) -> Outcome:
+    """Return the outcome with the webhook as it is now, or another copy that a list shows and that is as asked."""
+    adopted = before.webhook
+    assert adopted is not None  # noqa: S101  # it was adopted
+    webhook = await item.get(adopted.id, listed_at=snapshot.began_at)  # an earlier list showed it
+    if _is_as_asked(item, webhook):
+        return evolve(before, error=_left_out(item, webhook, snapshot))
+    for copy in snapshot.copies(item.spec.identity):
+        # Of several copies another client keeps the lowest, which need not be the one that was adopted.
+        if copy.id != adopted.id and _is_as_asked(item, other := await item.get(copy.id)):
+            others = dict.fromkeys((adopted.id, *before.copies)).keys() - {other.id, *item.gone_ids}
+            return evolve(before, status=OutcomeStatus.EXISTING, webhook=other, copies=tuple(sorted(others)))
+    return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer(adopted, webhook))
+
+
+def _is_as_asked(item: Item, webhook: Webhook | None) -> TypeGuard[Webhook]:
+    return webhook is not None and webhook.active is item.spec.active
+
+
+def _left_out(item: Item, webhook: Webhook, snapshot: Snapshot) -> GwmsError | None:
+    """Return the error of a webhook that exists, and that lists leave out; None if they may just lag."""
+    memory = item.coordinator.memory
+    if snapshot.copies(item.spec.identity) or memory.contradicts_write(webhook.id, None):
+        return None
+    memory.note_unlisted(webhook)
+    # Not `why_incomplete`: an earlier list showed it, and only a later webhook can have taken its place since.
+    shown = snapshot.later_than(webhook)
+    return left_out(webhook, shown) if shown else None

@@ -11,7 +11,7 @@ from attrs import frozen
 from ..models import Identity, Webhook, same_identity
 from .reasons import contradictory
 
-_PAGE = 5  # the usual sizes of a page are multiples of it: 10, 15, 20, 25, 50, 100
+_PAGES = frozenset({10, 15, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # the usual sizes of a page
 
 
 @frozen(eq=False, repr=False)
@@ -58,12 +58,17 @@ class Snapshot:
         """Return one webhook; None if it is not listed."""
         return self._by_id.get(webhook_id)
 
+    def later_than(self, webhook: Webhook) -> str | None:
+        """Say that it shows webhooks with higher ids; None if it does not."""
+        highest_id = next(reversed(self._by_id), webhook.id)
+        return f"later ones, up to {highest_id}," if highest_id > webhook.id else None
+
     def why_incomplete(self, webhook: Webhook) -> str | None:
         """Say what it shows that makes it seem incomplete without a webhook that exists; None if lists may just lag."""
-        highest_id, count = next(reversed(self._by_id), webhook.id), len(self._by_id)
-        if highest_id > webhook.id:
-            return f"later ones, up to {highest_id},"
-        if count and count % _PAGE == 0:
+        count = len(self._by_id)
+        if later := self.later_than(webhook):
+            return later
+        if count in _PAGES:
             return f"exactly {count} others"
         if count and not webhook.active and all(other.active for other in self._by_id.values()):
             return "active ones only"

@@ -96,6 +96,58 @@ def test_a_create_in_another_spelling_that_drives_out_what_was_adopted() -> None
     assert (adopted.status, adopted.webhook) == (S.FAILED, None)
 
 
+@pytest.mark.parametrize("change", [remove, deactivate])
+def test_another_copy_than_the_adopted_one_stays(change: Callable[[FakeGateway, Webhook], None]) -> None:
+    """Another client has kept another one: that is the webhook, and nothing has failed."""
+
+    def keep_another(gateway: FakeGateway, webhook: Webhook) -> None:
+        change(gateway, webhook)
+        gateway.add(webhook.spec)
+
+    gateway, (adopted, _), told = adopt_and_create(keep_another)
+
+    assert (adopted.status, adopted.webhook, adopted.error) == (S.EXISTING, gateway.webhooks[3], None)
+    assert adopted.copies == (() if change is remove else (1,))
+    assert told[2] == adopted
+    assert [operation for operation, _ in gateway.journal][:3] == ["list", "create", "list"]
+    assert gateway.count("delete") == 0
+
+
+def test_no_copy_stays() -> None:
+    """The one that the list shows is gone, too."""
+
+    def show_another(gateway: FakeGateway, webhook: Webhook) -> None:
+        remove(gateway, webhook)
+        gateway.stale = [evolve(webhook, id=7), *gateway.webhooks.values()]
+
+    _, (adopted, _), _ = adopt_and_create(show_another)
+
+    assert (adopted.status, adopted.webhook) == (S.FAILED, None)
+    assert "webhook 1 is gone" in str(adopted.error)
+
+
+def test_a_list_that_shows_another_copy_leaves_nothing_out() -> None:
+    """A later run would adopt that copy, and not create the webhook again."""
+
+    def show_another(gateway: FakeGateway, webhook: Webhook) -> None:
+        gateway.add(webhook.spec)
+        hide(gateway, webhook)
+
+    _, (adopted, _), told = adopt_and_create(show_another)
+
+    assert (adopted.status, adopted.error) == (S.EXISTING, None)
+    assert len(told) == 2
+
+
+def test_what_another_client_has_just_created_is_read_again() -> None:
+    """Lists and reads come from replicas, which take seconds to show it: it is not gone."""
+    gateway, outcomes, told = adopt_and_create(hide, ids=count(2, -1), get_lag=2.0)
+
+    assert outcomes == told
+    assert not any(outcome.is_failure for outcome in outcomes)
+    assert gateway.count("get") == 3
+
+
 class OneActive(FakeGateway):
     """Lets one webhook be active: activating another switches it off."""
 
@@ -143,13 +195,20 @@ def test_lists_that_leave_out_what_was_adopted() -> None:
     assert "webhook 1 exists, but lists show later ones, up to 2" in str(adopted.error)
 
 
+def show_a_page(gateway: FakeGateway, webhook: Webhook) -> None:
+    """Let the next list show what was created, and nine others, in place of a webhook."""
+    created = gateway.webhooks[webhook.id - 1]
+    others = [evolve(webhook, id=-number, url=f"https://other.example/{number}") for number in range(9)]
+    gateway.stale = [created, *others]
+
+
 def show_inactive(gateway: FakeGateway, webhook: Webhook) -> None:
     """Let the next list show a webhook as it was once."""
     gateway.stale = [*gateway.webhooks.values()]
     gateway.stale[0] = evolve(webhook, active=False)
 
 
-@pytest.mark.parametrize("change", [hide, show_inactive])
+@pytest.mark.parametrize("change", [hide, show_inactive, show_a_page])
 def test_lists_that_lag_behind_what_was_adopted(change: Callable[[FakeGateway, Webhook], None]) -> None:
     """It is read by its id, and is there as it should be."""
     gateway, outcomes, told = adopt_and_create(change, ids=count(2, -1))

@@ -108,6 +108,8 @@ def test_lists_that_seem_incomplete() -> None:
 
     assert Snapshot.of(0.0, []).why_incomplete(inactive) is None
     assert Snapshot.of(0.0, earlier[:49]).why_incomplete(active) is None
+    assert Snapshot.of(0.0, earlier[:5]).why_incomplete(active) is None
+    assert Snapshot.of(0.0, earlier[:45]).why_incomplete(active) is None
     assert Snapshot.of(0.0, [hook(6, active=False)]).why_incomplete(inactive) is None
     assert Snapshot.of(0.0, [hook(78), hook(6)]).why_incomplete(inactive) == "later ones, up to 78,"
     assert Snapshot.of(0.0, earlier[:50]).why_incomplete(active) == "exactly 50 others"
