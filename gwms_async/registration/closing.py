@@ -94,9 +94,18 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
         return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
         return _later(item)
-    if item.own_ids:
+    if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return None
+
+
+async def _still_exists(item: Item, listed_at: float) -> bool:
+    """Return whether the copy that an earlier list let stay exists, though this one does not show it: lists may lag."""
+    kept = item.outcome_now().webhook
+    if kept is None or kept.id in item.own_ids or kept.id in item.gone_ids:
+        return False  # its own have been looked for
+    webhook = await item.get(kept.id, listed_at=listed_at)
+    return webhook is not None and webhook.active is item.spec.active
 
 
 def _note_copies(item: Item, copies: Iterable[Webhook]) -> None:

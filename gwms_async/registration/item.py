@@ -252,8 +252,10 @@ class Item(Job):
             self.coordinator.memory.note_deleted(webhook_id)
         elif same_identity(webhook, self.spec):
             return webhook
-        elif webhook_id in self.own_ids:
-            self.stored_as = webhook
+        else:
+            self.coordinator.memory.note_listed((webhook,))  # under another identity
+            if webhook_id in self.own_ids:
+                self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None
 

@@ -59,20 +59,21 @@ class Memory:
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
         self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
-        self._unlisted: set[int] = set()  # kept until a list shows them
+        self._unlisted: dict[int, None] = {}  # kept until a list shows them; the oldest first
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
         if self._last(webhook.id) is None:
             self._note(webhook.id, webhook.active)
             self._unindexed[webhook.id] = webhook
-        if len(self._unlisted) < _MOST_KEPT:
-            self._unlisted.add(webhook.id)
+        self._unlisted[webhook.id] = None
+        if len(self._unlisted) > _MOST_KEPT:
+            del self._unlisted[next(iter(self._unlisted))]
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
-        """Remember that a list shows these."""
-        if self._unlisted:
-            self._unlisted.difference_update([webhook.id for webhook in webhooks])
+        """Keep none of these longer than other writes: a list shows them, or `get` with another identity."""
+        for webhook in webhooks if self._unlisted else ():
+            self._unlisted.pop(webhook.id, None)
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
@@ -105,7 +106,7 @@ class Memory:
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
         self._note(webhook_id, None)
-        self._unlisted.discard(webhook_id)
+        self._unlisted.pop(webhook_id, None)
 
     def note_uncertain(self, webhook_id: int, spec: WebhookSpec | None = None) -> None:
         """Remember a write that may or may not have been carried out; for 60 seconds, lists are checked by `get`.
@@ -173,7 +174,7 @@ class Memory:
             if write.at >= now - REMEMBERED:
                 return
             if webhook_id in self._unlisted:
-                write.at = now
+                write.at = now - READ_LAG  # `get` has long shown it
                 self._writes.move_to_end(webhook_id)
             else:
                 self._drop(webhook_id)

@@ -5,11 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from attrs import evolve
 
-from gwms_async import GwmsError, NotFoundError, Outcome, OutcomeStatus, OutcomeUnknownError, ServerError, WebhookSpec
+from gwms_async import (
+    GwmsError,
+    NotFoundError,
+    Outcome,
+    OutcomeStatus,
+    OutcomeUnknownError,
+    ServerError,
+    Webhook,
+    WebhookSpec,
+)
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
@@ -122,6 +132,35 @@ def test_a_new_copy_of_another_client_is_looked_at_again(goes_away: bool, caplog
     run(main)
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_copy_that_stayed_and_the_next_list_does_not_show(is_there: bool) -> None:
+    """Lists come from replicas that lag: it is there by id, though one of them showed it, and the next does not."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(ids=count(2)), specs(1)
+
+        def race() -> None:
+            lowest, other = evolve(gateway.webhooks[2], id=1), gateway.add(spec)
+            gateway.webhooks[1] = lowest
+            gateway.later(2.0, lambda: gateway.webhooks.pop(other.id))
+            gateway.later(2.5, lambda: setattr(gateway, "stale", []))
+            if not is_there:
+                gateway.later(2.5, lambda: gateway.webhooks.pop(1))
+
+        after_create(gateway, race)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert [webhook_id for operation, webhook_id in gateway.journal if operation == "delete"] == [2]
+        if is_there:
+            assert (outcome.status, outcome.webhook, outcome.error) == (S.EXISTING, gateway.webhooks[1], None)
+        else:
+            assert (outcome.status, outcome.webhook) == (S.FAILED, None)
+            assert "someone has deleted it" in str(outcome.error)
+
+    run(main)
+
+
 def test_lists_that_lag_are_looked_at_again() -> None:
     """After 1, 2 and 3 s; what they show then decides."""
 
@@ -154,6 +193,42 @@ def test_a_list_that_lags_too_long_is_told_by_id(caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.WARNING):
         run(main)
     assert "webhook 1 exists, but no list shows it yet" in caplog.text
+
+
+class WithoutTheFirst(FakeGateway):
+    """Never lists its first webhook."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return [webhook for webhook in super().listed() if webhook.id != 1]
+
+
+@pytest.mark.parametrize("is_renamed", [True, False])
+def test_what_no_list_shows_changes_hours_later(is_renamed: bool) -> None:
+    """Another client deletes it, or uses it for something else: one read shows that, and no later run reads it again."""
+
+    async def main() -> None:
+        gateway, (spec, other) = WithoutTheFirst(), specs(2)
+        hidden = gateway.add(spec)
+        coordinator = gateway.coordinator()
+        coordinator.memory.note_unlisted(hidden)
+        await asyncio.sleep(7200)
+        outcome, _ = await register(coordinator, spec)
+        assert (outcome.status, gateway.count("get")) == (S.EXISTING, 1)
+
+        gateway.webhooks[1] = evolve(hidden, url=other.url)
+        if not is_renamed:
+            del gateway.webhooks[1]
+        began_at = asyncio.get_running_loop().time()
+        outcome, _ = await register(coordinator, spec)
+        assert (outcome.status, gateway.count("get")) == (S.CREATED, 2)
+        assert asyncio.get_running_loop().time() < began_at + 1
+
+        await asyncio.sleep(120)
+        outcome, _ = await register(coordinator, spec)
+        assert (outcome.status, gateway.count("get")) == (S.EXISTING, 2)
+
+    run(main)
 
 
 def test_a_lower_copy_decides_at_once_though_ours_is_not_shown() -> None:
