@@ -71,17 +71,17 @@ async def _outcome_by_id(item: Item, before: Outcome, snapshot: Snapshot) -> Out
     adopted = before.webhook
     assert adopted is not None  # noqa: S101  # it was adopted
     webhook = await item.get(adopted.id, listed_at=snapshot.began_at)  # an earlier list showed it
-    if _is_as_asked(item, webhook):
+    if _is_as_asked(webhook, item):
         return evolve(before, error=_left_out(item, webhook, snapshot))
     for copy in snapshot.copies(item.spec.identity):
         # Of several copies another client keeps the lowest, which need not be the one that was adopted.
-        if copy.id != adopted.id and _is_as_asked(item, other := await item.get(copy.id)):
+        if copy.id != adopted.id and _is_as_asked(other := await item.get(copy.id), item):
             others = dict.fromkeys((adopted.id, *before.copies)).keys() - {other.id, *item.gone_ids}
             return evolve(before, status=OutcomeStatus.EXISTING, webhook=other, copies=tuple(sorted(others)))
     return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer(adopted, webhook))
 
 
-def _is_as_asked(item: Item, webhook: Webhook | None) -> TypeGuard[Webhook]:
+def _is_as_asked(webhook: Webhook | None, item: Item) -> TypeGuard[Webhook]:
     return webhook is not None and webhook.active is item.spec.active
 
 

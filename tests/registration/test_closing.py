@@ -205,7 +205,7 @@ class WithoutTheFirst(FakeGateway):
 
 @pytest.mark.parametrize("is_renamed", [True, False])
 def test_what_no_list_shows_changes_hours_later(is_renamed: bool) -> None:
-    """Another client deletes it, or uses it for something else: one read shows that, and no later run reads it again."""
+    """Another client deletes it, or uses it for something else: one read shows that, and later runs do not read it."""
 
     async def main() -> None:
         gateway, (spec, other) = WithoutTheFirst(), specs(2)
