@@ -46,7 +46,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 
 What a bulk run makes DONE without a closing list is checked by one if it has changed anything, and all that is wanted
 by one more after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or in
-the other state; unless the list shows another copy, which another client may have kept, and which then takes its place.
+the other state, unless there is another copy, which another client may have kept, and which then takes its place.
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
 wrote lately), `shared_list` and `coordinator` (what registrations share), `switching` ((de)activation), `workers`,

@@ -160,8 +160,10 @@ async def _keep(
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
+    named = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id > keep.id]  # by an earlier list
+    hidden = [*hidden, *[each for each in named if each not in (*others, *hidden) and _is_removable(item, each)]]
     # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
-    existing = [webhook_id for webhook_id in hidden if await item.get(webhook_id) is not None]
+    existing = [each for each in hidden if each not in item.gone_ids and await item.get(each) is not None]
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
     status, keep, error = await _checked(item, keep, snapshot)

@@ -67,17 +67,18 @@ async def _look_up(snapshot: Snapshot, item: Item) -> None:
 
 
 async def _outcome_by_id(item: Item, before: Outcome, snapshot: Snapshot) -> Outcome:
-    """Return the outcome with the webhook as it is now, or another copy that a list shows and that is as asked."""
+    """Return the outcome with the webhook as it is now, or another copy that is as asked."""
     adopted = before.webhook
     assert adopted is not None  # noqa: S101  # it was adopted
     webhook = await item.get(adopted.id, listed_at=snapshot.began_at)  # an earlier list showed it
     if _is_as_asked(webhook, item):
         return evolve(before, error=_left_out(item, webhook, snapshot))
-    for copy in snapshot.copies(item.spec.identity):
-        # Of several copies another client keeps the lowest, which need not be the one that was adopted.
-        if copy.id != adopted.id and _is_as_asked(other := await item.get(copy.id), item):
-            others = dict.fromkeys((adopted.id, *before.copies)).keys() - {other.id, *item.gone_ids}
-            return evolve(before, status=OutcomeStatus.EXISTING, webhook=other, copies=tuple(sorted(others)))
+    # Of several copies another client keeps the lowest, which need not be the one that was adopted.
+    copies = {adopted.id, *before.copies, *[copy.id for copy in snapshot.copies(item.spec.identity)]}
+    for copy_id in sorted(copies - {adopted.id}):
+        if _is_as_asked(copy := await item.get(copy_id), item):
+            others = tuple(sorted(copies - {copy_id, *item.gone_ids}))
+            return evolve(before, status=OutcomeStatus.EXISTING, webhook=copy, copies=others)
     return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer(adopted, webhook))
 
 

@@ -133,6 +133,35 @@ def test_a_new_copy_of_another_client_is_looked_at_again(goes_away: bool, caplog
 
 
 @pytest.mark.parametrize("is_there", [True, False])
+def test_a_copy_that_one_list_showed_and_the_closing_list_does_not(is_there: bool) -> None:
+    """Its create was lost, and lists come from replicas that lag: it is looked up by id, and deleted if it is there."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(ids=count(2)), specs(1)
+        gateway.fail("create", Fault(lost, commits_after=0))
+
+        def race() -> None:
+            gateway.webhooks[1] = evolve(gateway.webhooks[2], id=1)
+
+        def lag() -> None:
+            gateway.stale = [gateway.webhooks[1]]
+            if not is_there:
+                del gateway.webhooks[2]
+
+        after_create(gateway, race)
+        gateway.later(2.0, lag)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert [one.copies for one in emitted] == [(2,)] if is_there else [(2,), ()]
+        assert (outcome.status, outcome.webhook, outcome.error) == (S.RECOVERED, gateway.webhooks[1], None)
+        assert list(gateway.webhooks) == [1]
+        assert gateway.count("delete") == int(is_there)
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
 def test_a_copy_that_stayed_and_the_next_list_does_not_show(is_there: bool) -> None:
     """Lists come from replicas that lag: it is there by id, though one of them showed it, and the next does not."""
 

@@ -113,6 +113,31 @@ def test_another_copy_than_the_adopted_one_stays(change: Callable[[FakeGateway, 
     assert gateway.count("delete") == 0
 
 
+def test_another_copy_stays_that_lists_do_not_show_yet() -> None:
+    """The first list showed it as a copy, in the other state."""
+
+    async def main() -> tuple[FakeGateway, list[Outcome]]:
+        gateway, wanted = FakeGateway(), specs(2)
+        lowest = gateway.add(evolve(wanted[0], active=False))
+        adopted = gateway.add(wanted[0])
+
+        def answer(created: Webhook) -> Webhook:
+            gateway.webhooks[lowest.id] = evolve(lowest, active=True)
+            remove(gateway, adopted)
+            gateway.stale = [created]
+            return created
+
+        gateway.answer = answer
+        report = await register_many(gateway.coordinator(), wanted, concurrency=1)
+        return gateway, list(report.outcomes)
+
+    gateway, (adopted, created) = virtual_loop.run(main())
+
+    assert (adopted.status, adopted.webhook, adopted.copies) == (S.EXISTING, gateway.webhooks[1], ())
+    assert not adopted.is_failure
+    assert not created.is_failure
+
+
 def test_no_copy_stays() -> None:
     """The one that the list shows is gone, too."""
 
