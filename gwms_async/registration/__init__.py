@@ -44,7 +44,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
-What a bulk run makes DONE without a closing list is checked by one if it has changed anything, and all that is wanted
+What a bulk run makes DONE without a closing list is checked by the one that it takes for others, and all that is wanted
 by one more after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or in
 the other state, unless there is another copy, which another client may have kept, and which then takes its place.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from math import inf
 
@@ -23,8 +22,6 @@ Emit = Callable[[Outcome], Awaitable[None]]
 """Takes an outcome as it becomes known; a later one of the same spec replaces it."""
 
 _NO_LIST = Snapshot.of(-inf, ())
-_CHANGED = frozenset({OutcomeStatus.CREATED, OutcomeStatus.UPDATED})
-_logger = logging.getLogger("gwms_async")
 
 
 class Run:
@@ -103,15 +100,7 @@ class Run:
             await self._pending.room()
 
     async def _recheck(self) -> None:
-        """Check what was adopted by the closing list; take one for that if the run has changed something else."""
-        has_changed = any(outcome.status in _CHANGED for outcome in self._adopted)
-        needs_list = self._later_list is None and has_changed and len(self._adopted) > 1
-        if needs_list and not self.workers.is_stopped:
-            try:
-                with self.workers.waiting():
-                    self._later_list = await self._coordinator.lists.fresh()
-            except Exception as error:  # a user's middleware may raise anything
-                _logger.warning("listing webhooks to see what else has changed failed: %s", error)
+        """Check what was adopted by the closing list, if there was one: what was created may have driven it out."""
         if (snapshot := self._later_list) is not None:
             for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
                 await self._emit(outcome)

@@ -86,16 +86,6 @@ def test_a_create_that_drives_out_what_was_adopted(
     assert gateway.count("delete") == 0
 
 
-def test_a_create_in_another_spelling_that_drives_out_what_was_adopted() -> None:
-    """It takes no part in a closing list, but there is one."""
-    _, (adopted, created), _ = adopt_and_create(
-        remove, stores=lambda one: evolve(one, url="https://shop.example/0" + "?" * one.url.endswith("1"))
-    )
-
-    assert "the gateway stores it as" in str(created.error)
-    assert (adopted.status, adopted.webhook) == (S.FAILED, None)
-
-
 @pytest.mark.parametrize("change", [remove, deactivate])
 def test_another_copy_than_the_adopted_one_stays(change: Callable[[FakeGateway, Webhook], None]) -> None:
     """Another client has kept another one: that is the webhook, and nothing has failed."""
@@ -183,24 +173,6 @@ class OneActive(FakeGateway):
         return await super().handle(call, operation, subject, act)
 
 
-@pytest.mark.parametrize("has_list", [True, False])
-def test_an_activation_that_switches_off_what_was_adopted(has_list: bool) -> None:
-    """One more list shows it, if there is one."""
-
-    async def main() -> list[Outcome]:
-        gateway, wanted = OneActive(), specs(2)
-        gateway.add(wanted[0])
-        gateway.add(evolve(wanted[1], active=False))
-        gateway.fail("list", Fault(), Fault(None if has_list else refused))
-        return list((await register_many(gateway.coordinator(), wanted, concurrency=1)).outcomes)
-
-    adopted, activated = virtual_loop.run(main())
-
-    assert activated.status is S.UPDATED
-    assert not activated.is_failure
-    assert adopted.status is (S.FAILED if has_list else S.EXISTING)
-
-
 def test_a_create_that_switches_off_what_was_adopted() -> None:
     """The gateway lets so many be active, say."""
     _, (adopted, _), _ = adopt_and_create(deactivate)
@@ -266,17 +238,3 @@ def test_what_stays_as_it_is_costs_nothing() -> None:
 
     assert outcomes == told
     assert [operation for operation, _ in gateway.journal] == ["list", "create", "list"]
-
-
-def test_a_run_that_was_stopped() -> None:
-    """It takes no list more."""
-
-    async def main() -> FakeGateway:
-        gateway, wanted = FakeGateway(), specs(2)
-        for spec in wanted:
-            gateway.add(evolve(spec, active=False))
-        gateway.fail("activate", Fault(), Fault(takes=3.0))
-        await register_many(gateway.coordinator(), wanted, concurrency=2, deadline=1.0)
-        return gateway
-
-    assert [operation for operation, _ in virtual_loop.run(main()).journal] == ["list", "activate", "activate", "get"]
