@@ -175,8 +175,8 @@ async def _keep(
         item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
         return None
     new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
-    if new and not item.is_rechecked:
-        item.is_rechecked = True
+    if new and not item.has_second_look:
+        item.has_second_look = True
         return _SECOND_LOOK
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)

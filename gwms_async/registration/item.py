@@ -52,7 +52,7 @@ class Item(Job):
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
         looks: How many lists have left it undecided.
-        is_rechecked: Whether it gets, or has had, a second look at copies that another client created.
+        has_second_look: Whether it gets, or has had, a second look at copies that another client created.
     """
 
     spec: WebhookSpec
@@ -70,7 +70,7 @@ class Item(Job):
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
     looks: int = field(default=0, init=False)
-    is_rechecked: bool = field(default=False, init=False)
+    has_second_look: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
     _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
 

@@ -155,7 +155,7 @@ class Pending:
 
 
 def _is_new(item: Item) -> bool:
-    return item.state is State.OPEN and not item.looks and not item.is_rechecked
+    return item.state is State.OPEN and not item.looks and not item.has_second_look
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
