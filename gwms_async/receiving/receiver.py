@@ -165,7 +165,8 @@ class Receiver:
         """Keep registered and active what has a handler, as `specs` returns it; nothing is deleted.
 
         The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.
-        `on_lapse` is awaited when webhooks are active again that were inactive or missing; if it raises, once more.
+        `on_lapse` is awaited when webhooks are active again that were inactive or missing, and the next look waits for
+        it; if it raises, it is called once more.
 
         Raises:
             ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
