@@ -96,9 +96,8 @@ class Coordinator:
         creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            stored = self.memory.stored_for(spec)
-            if stored is not None and await self._exists(stored, call):
-                end = stored
+            stored = end = await self._stored(spec, call)
+            if stored is not None:
                 return stored, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
@@ -221,9 +220,16 @@ class Coordinator:
             return error.with_traceback(None)
         return None
 
-    async def _exists(self, webhook: Webhook, call: Call) -> bool:
-        """Return whether a webhook still exists; the read has the deadline of a call."""
-        return _is_there(await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline))), webhook)
+    async def _stored(self, spec: WebhookSpec, call: Call) -> Webhook | None:
+        """Return what the gateway stored for a spec with another identity, as it is now; None if it is gone.
+
+        The read has the deadline of `call`.
+        """
+        stored = self.memory.stored_for(spec)
+        if stored is None:
+            return None
+        found = await self.read(stored.id, lambda: self.api_for(Call(deadline=call.deadline)))
+        return found if _is_there(found, stored) else None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -154,6 +154,7 @@ def test_what_is_stored_in_another_spelling_is_not_created_again() -> None:
             assert outcome.webhook == gateway.webhooks[1]
             assert "webhook 1 was created, but the gateway stores it as" in str(outcome.error)
             await asyncio.sleep(900)
+            gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)  # the outcome shows it as it is by then
         assert list(gateway.webhooks) == [1]
 
         gateway.webhooks[1] = evolve(gateway.webhooks[1], url=other.url)  # somebody uses it for something else
