@@ -11,7 +11,7 @@ from attrs import evolve
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import gone_along, left_out, lost_track, stored_differently
+from .reasons import gone_along, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -171,7 +171,7 @@ async def _keep(
         for webhook_id in excess:
             error = await _remove(item, webhook_id) or error
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    if excess and status is not OutcomeStatus.FAILED and await item.get(keep.id, listed_at=snapshot.began_at) is None:
+    if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
         return None
     new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
@@ -181,6 +181,17 @@ async def _keep(
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
     return None
+
+
+async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:
+    """Return whether the copy that stays is gone, too; if it cannot be read, put that into the outcome."""
+    try:
+        return await item.get(kept_id, listed_at=listed_at) is None
+    except Exception as error:  # a user's middleware may raise anything
+        outcome = item.outcome
+        assert outcome is not None  # noqa: S101  # `_replace` has set it
+        item.outcome = evolve(outcome, error=outcome.error or unconfirmed(kept_id, error), attempts=item.attempts)
+        return False
 
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:

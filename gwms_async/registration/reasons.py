@@ -74,6 +74,11 @@ def gone_along(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
     return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")
 
 
+def unconfirmed(webhook_id: int, error: Exception) -> GwmsError:
+    """Return the error of a webhook that could not be read after its copies were deleted."""
+    return GwmsError(f"webhook {webhook_id} may be gone since its copies were deleted: {error}. Run again")
+
+
 def left_out(webhook: Webhook, shown: str) -> GwmsError:
     """Return the error of a webhook that exists, but is missing from a list that seems incomplete.
 

@@ -15,7 +15,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.report import Outcome
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import Cascading, FakeGateway, Fault, lost, specs
+from ..helpers.fake_gateway import Cascading, FakeGateway, Fault, lost, refused, specs
 
 S = OutcomeStatus
 LAG = 2.0
@@ -332,6 +332,27 @@ def test_lists_that_leave_out_the_older_webhooks() -> None:
         assert [outcome.status for outcome in outcomes] == [S.CREATED] * 5
         assert [outcome.is_failure for outcome in outcomes] == [True, True, False, False, False]
         assert "webhook 1 exists, but lists show later ones, up to 5, and not this one" in str(outcomes[0].error)
+
+    run(main)
+
+
+@pytest.mark.parametrize("create", [Fault(), Fault(lost, commits_after=0)])
+def test_the_copy_that_stays_cannot_be_read_once_the_other_is_deleted(create: Fault) -> None:
+    """There is no second copy any more: the outcome says what is not known."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.add(spec)
+        gateway.stale = []
+        gateway.fail("create", create)
+        gateway.fail("get", Fault(), Fault(), Fault(refused))  # before the delete, of what was deleted, after it
+
+        (outcome,) = await register(gateway.coordinator(), spec)
+
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
+        assert str(outcome.error) == f"webhook 1 may be gone since its copies were deleted: {refused()}. Run again"
+        assert list(gateway.webhooks) == [1]
+        assert outcome.attempts == len(gateway.journal) - gateway.count("list")
 
     run(main)
 
