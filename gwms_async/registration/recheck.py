@@ -56,7 +56,7 @@ def _done(outcome: Outcome, coordinator: Coordinator) -> Item:
 
 
 async def _look_up(snapshot: Snapshot, item: Item) -> None:
-    """Read by id what was adopted, and a later list does not show as the spec asks: it may have been replaced."""
+    """Read by id a webhook that was adopted, and replace the outcome if it is no longer as the spec asks."""
     before = item.outcome_now()
     try:
         after = await _outcome_by_id(item, before, snapshot)

@@ -91,7 +91,7 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
 
 
 class _LargeBody(aiohttp.BytesPayload):
-    """A body of which aiohttp would warn: it should be a file, which is not for our callers to decide."""
+    """A body that aiohttp would warn about: it wants a file instead, which our callers have no way to pass."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(b"", content_type=_JSON)
