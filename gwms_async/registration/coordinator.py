@@ -81,7 +81,8 @@ class Coordinator:
         """Create a webhook, or wait for another registration that is creating it.
 
         Returns:
-            The webhook, and whether this call created it; not again, if the gateway has stored it differently.
+            The webhook, and whether this call created it: not if what this client created earlier is still stored with
+            another identity.
 
         Raises:
             GwmsError: It was not created, or that is unknown.
