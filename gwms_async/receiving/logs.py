@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from copy import copy
 from typing import Any
 
 from ..redaction import redacted
@@ -36,7 +35,10 @@ def _hidden(value: Any) -> Any:
         return redacted(value.decode("latin-1")).encode("latin-1")
     if isinstance(value, tuple):
         return tuple(map(_hidden, value))
+    if isinstance(value, list):
+        return list(map(_hidden, value))
     if isinstance(value, dict):
-        value = copy(value)  # it may be in use elsewhere
+        # It may be in use elsewhere; one of a server's own kind is made for the record, and may not be copied easily.
+        value = dict(value) if type(value) is dict else value
         value.update({key: _hidden(inner) for key, inner in value.items()})
     return value

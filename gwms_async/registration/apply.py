@@ -104,7 +104,7 @@ class Deletion(Job):
         webhook: The webhook, as the plan saw it.
         coordinator: Shared by the registrations of the e-shop.
         outcome: How it ended, as far as is known.
-        has_deleted: Whether a delete was sent.
+        has_deleted: Whether a delete was begun.
     """
 
     webhook: Webhook

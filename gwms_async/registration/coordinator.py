@@ -97,9 +97,9 @@ class Coordinator:
         creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            stored = end = await self._stored(spec, call)
-            if stored is not None:
-                return stored, False
+            stored = self.memory.stored_for(spec)
+            if stored is not None and (end := await self._as_it_is(stored, call)) is not None:
+                return end, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
         except GwmsError as error:
@@ -221,16 +221,10 @@ class Coordinator:
             return error.with_traceback(None)
         return None
 
-    async def _stored(self, spec: WebhookSpec, call: Call) -> Webhook | None:
-        """Return what the gateway stored for a spec with another identity, as it is now; None if it is gone.
-
-        The read has the deadline of `call`.
-        """
-        stored = self.memory.stored_for(spec)
-        if stored is None:
-            return None
-        found = await self.read(stored.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if _is_there(found, stored) else None
+    async def _as_it_is(self, webhook: Webhook, call: Call) -> Webhook | None:
+        """Return a webhook as it is now, None if it is gone; the read has the deadline of a call."""
+        found = await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
+        return found if _is_there(found, webhook) else None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -66,6 +66,7 @@ class Memory:
         if self._last(webhook.id) is None:
             self._note(webhook.id, webhook.active)
             self._unindexed[webhook.id] = webhook
+        self._unlisted.pop(webhook.id, None)
         self._unlisted[webhook.id] = None
         if len(self._unlisted) > _MOST_KEPT:
             del self._unlisted[next(iter(self._unlisted))]
@@ -83,9 +84,9 @@ class Memory:
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
         self._note(webhook.id, webhook.active, is_open=True)
+        self._stored.pop(spec.identity, None)
         if same_identity(webhook, spec):
             self._index(webhook.id, spec.identity)
-            self._stored.pop(spec.identity, None)
         else:
             self._index(webhook.id, webhook.identity)
             self._stored[spec.identity] = webhook

@@ -38,7 +38,7 @@ async def recheck(
         for outcome in outcomes
         if not outcome.is_failure and not _is_shown(snapshot, outcome)
     ]
-    await workers.each(items, partial(_look_up, snapshot), concurrency)
+    await workers.each(items, partial(_look_up, snapshot=snapshot), concurrency)
     return [item.outcome for item in items if item.outcome is not None and item.outcome is not item.emitted]
 
 
@@ -55,7 +55,7 @@ def _done(outcome: Outcome, coordinator: Coordinator) -> Item:
     return item
 
 
-async def _look_up(snapshot: Snapshot, item: Item) -> None:
+async def _look_up(item: Item, snapshot: Snapshot) -> None:
     """Read by id a webhook that was adopted, and replace the outcome if it is no longer as the spec asks."""
     before = item.outcome_now()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 import pytest
 
@@ -63,6 +64,10 @@ class Atoms(dict[str, object]):
         """Return a part of a line."""
         return super().__getitem__(name) if name in self else "-"
 
+    def __reduce__(self) -> NoReturn:
+        """It cannot be copied."""
+        raise TypeError
+
 
 @pytest.mark.parametrize(
     ("name", "line", "values"),
@@ -76,7 +81,7 @@ class Atoms(dict[str, object]):
         (
             "uvicorn.asgi",
             "%s - ASGI [%d] Started scope=%s",
-            ("127.0.0.1:5", 1, {"path": PATH, "raw_path": PATH.encode()}),
+            ("127.0.0.1:5", 1, {"path": PATH, "headers": [(b"referer", PATH.encode())]}),
         ),
     ],
 )
