@@ -43,7 +43,7 @@ class Run:
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
-        self._adopted: list[Outcome] = []  # by any other run, without a list that began later
+        self._adopted: list[Outcome] = []  # by a bulk run; its closing list may confirm them
         self._later_list: Snapshot | None = None
         self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
 
