@@ -74,7 +74,7 @@ def map_exception(
         return AttemptTimeoutError(f"{request}: {details['reason']}", cause=cause, **details)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
     if is_rejected and (is_sure or is_unsent):
-        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check ssl=, proxy= and session=")
+        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
     return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
 
 
