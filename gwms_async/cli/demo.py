@@ -90,7 +90,7 @@ async def run_twice(
         async with GwmsClient(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
             waits = {
                 webhooks - lost: f"Waiting 1 s before looking for the {lost} webhooks whose responses were lost",
-                webhooks: "Waiting 3 s for the closing list, which shows whether late creates left copies",
+                webhooks: "Waiting 9 s for the closing list, which shows whether late creates left copies",
             }
             register = partial(gwms.webhooks.register_many, specs, concurrency=concurrency)
             first = await _run("first run", register, gateway, webhooks, console, waits=waits)

@@ -35,7 +35,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list: another id is the lowest -> keep that, delete likewise | DONE existing, or recovered |
 | OPEN | closing list: the one that stays is gone once the others are deleted | DONE failed |
 | OPEN | closing list: the one that stays has the other `active` -> (de)activate | DONE updated, or failed |
-| OPEN | closing list: shows neither it nor a lower id, or it was in doubt and lists lag | again after 1, 2 and 3 s |
+| OPEN | closing list: shows neither it nor a lower id | again after 1, 2 and 3 s |
 | OPEN | not in the last of these -> get by id: there / gone | DONE as it is / the lowest other copy, or DONE failed |
 | OPEN | by id there, but lists show later ids, or another webhook under its id | DONE as it is, with an error |
 | OPEN | closing list: copies that another client has just created | again after 3 s, once |

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from math import inf
 
 from attrs import evolve
 
@@ -31,14 +30,8 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and copies[0].active is item.spec.active
         and len(item.own_ids) == 1
         and not outcome.copies
-        and not (item.commits_until > -inf and item.coordinator.has_lagged)
         and item.coordinator.memory.knows_only(item.spec.identity, copies[0].id)
     )
-
-
-def misses_some(items: Iterable[Item], snapshot: Snapshot) -> bool:
-    """Return whether a list does not show yet something that was created."""
-    return any(_hidden(item, snapshot) for item in items)
 
 
 async def look_at(item: Item, snapshot: Snapshot) -> None:
@@ -77,13 +70,9 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
     is_last = item.looks >= len(PAUSES)
     copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
     hidden = _hidden(item, snapshot)
-    if hidden or (copies and item.outcome_now().status is OutcomeStatus.UNKNOWN):
-        item.coordinator.note_lag()
     if is_last:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
-    elif item.commits_until > -inf and item.coordinator.has_lagged:
-        return _later(item)  # the list may miss a create that was carried out late, too
     if item.doubt is None and not item.own_ids:
         _note_copies(item, copies)
         return None

@@ -17,8 +17,8 @@ from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
 
-COMMIT_WINDOW = 3.0
-"""Seconds for which the gateway may still carry out a request whose response was lost."""
+CLEAR_AFTER = 9.0
+"""Seconds until lists show what became of a lost create: it may be carried out 3 s later, and lists may lag by 6 s."""
 _AGAIN = 1.0  # seconds until a webhook is read again
 
 
@@ -61,21 +61,11 @@ class Coordinator:
         self.memory = Memory(clock)
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
         self._doubts: OrderedDict[Identity, float] = OrderedDict()  # the oldest first
-        self._lagged_at = -inf
 
-    @property
-    def has_lagged(self) -> bool:
-        """Whether, in the last minute, a list did not show what this client wrote, or may have written."""
-        return self.clock.monotonic() - self._lagged_at <= REMEMBERED
-
-    def note_lag(self) -> None:
-        """Remember for a minute that a list did not show what this client wrote."""
-        self._lagged_at = self.clock.monotonic()
-
-    def commits_until(self, identity: Identity, snapshot: Snapshot) -> float:
-        """Return until when an earlier create, which the snapshot need not show, may take effect; -inf if none may."""
-        commits_until = self._doubts.get(identity, -inf) + COMMIT_WINDOW
-        return commits_until if snapshot.began_at < commits_until else -inf
+    def clear_at(self, identity: Identity, snapshot: Snapshot) -> float:
+        """Return when lists will show what became of a lost create; -inf if none was lost, or the snapshot does."""
+        clear_at = self._doubts.get(identity, -inf) + CLEAR_AFTER
+        return clear_at if snapshot.began_at < clear_at else -inf
 
     async def create(self, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
         """Create a webhook, or wait for another registration that is creating it.

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
-from .coordinator import COMMIT_WINDOW, Coordinator, WebhookApi
+from .coordinator import CLEAR_AFTER, Coordinator, WebhookApi
 from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -44,7 +44,7 @@ class Item(Job):
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
         doubt: Why it may or may not exist; stays set once it was in doubt.
-        commits_until: Monotonic seconds until which a lost create of it may take effect; -inf if none was lost.
+        clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
         earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
@@ -62,7 +62,7 @@ class Item(Job):
     emitted: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
-    commits_until: float = field(default=-inf, init=False)
+    clear_at: float = field(default=-inf, init=False)
     earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
     created_ids: tuple[int, ...] = field(default=(), init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
@@ -118,7 +118,7 @@ class Item(Job):
                 return  # the gateway has refused to create it
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
-            if self.state is State.NEW and self.coordinator.commits_until(self.spec.identity, snapshot) > -inf:
+            if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
                 raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
             try:
                 webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
@@ -138,7 +138,7 @@ class Item(Job):
         check_url(self.spec.url)  # a stream's specs have not been checked, and a gateway may list anything
         copies = [copy for copy in copies if copy.id not in self.gone_ids]
         # An earlier create may add a copy to what is there.
-        self.commits_until = max(self.commits_until, self.coordinator.commits_until(self.spec.identity, snapshot))
+        self.clear_at = max(self.clear_at, self.coordinator.clear_at(self.spec.identity, snapshot))
         for webhook in preferred_first(copies, active=self.spec.active):
             status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
             adopted = webhook
@@ -162,9 +162,7 @@ class Item(Job):
         open_ids = tuple(webhook_id for webhook_id in (webhook.id, *others) if is_open(webhook_id))
         adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
         self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
-        if self.doubt is not None and self.looks:
-            self.coordinator.note_lag()  # earlier lists did not show it: those after the next create may be as late
-        is_to_close = bool(self.own_ids) or self.commits_until > -inf
+        is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
@@ -198,11 +196,10 @@ class Item(Job):
         for webhook_id in disputed:
             if webhook_id in self.gone_ids or (webhook_id in self.own_ids and webhook_id not in copies):
                 continue
-            shown, webhook = copies.pop(webhook_id, None), await self.get(webhook_id)
+            copies.pop(webhook_id, None)
+            webhook = await self.get(webhook_id)
             if webhook is not None:
                 copies[webhook_id] = webhook
-            if webhook != shown:
-                self.coordinator.note_lag()
         return [copies[webhook_id] for webhook_id in sorted(copies)]
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
@@ -227,7 +224,7 @@ class Item(Job):
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
         self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list
         now = self.coordinator.clock.monotonic()
-        self.commits_until, self.due = now + COMMIT_WINDOW, now + PAUSES[0]
+        self.clear_at, self.due = now + CLEAR_AFTER, now + PAUSES[0]
 
     def end(
         self,
@@ -243,7 +240,7 @@ class Item(Job):
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
         if state is State.OPEN:
-            self.due, self.looks = max(self.coordinator.clock.monotonic(), self.commits_until), 0
+            self.due, self.looks = max(self.coordinator.clock.monotonic(), self.clear_at), 0
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
-from .closing import is_alone, look_at, misses_some, on_list_failed
+from .closing import is_alone, look_at, on_list_failed
 from .coordinator import Coordinator
 from .item import UNSETTLED, Item, State
 from .snapshot import Snapshot
@@ -105,9 +105,6 @@ class Pending:
 
     async def _decide(self, snapshot: Snapshot) -> None:
         due = self._due(snapshot.began_at)
-        # Noted before any item is closed: if lists lag, those that were in doubt are closed later.
-        if any(item.commits_until > -inf for item in due) and misses_some(due, snapshot):
-            self._coordinator.note_lag()
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
         await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)

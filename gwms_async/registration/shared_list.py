@@ -76,7 +76,7 @@ class SharedList:
                 pause = next(pauses, None)
                 if pause is None:
                     raise
-                _logger.warning("refreshing the list failed, trying again in %g s: %s", pause, error)
+                _logger.warning("listing webhooks failed, trying again in %g s: %s", pause, error)
                 await self._clock.sleep(pause)
 
     def is_old(self, snapshot: Snapshot) -> bool:

@@ -67,7 +67,7 @@ def test_text() -> None:
         "loses its responses to 25 creates",
         "--seed 7",
         "Waiting 1 s before looking for the 25 webhooks whose responses were lost",
-        "Waiting 3 s for the closing list",
+        "Waiting 9 s for the closing list",
         "first run ┃ second run",
         "│ dropped connections │ 12 │ 0 │",
         "Checked against the emulator: each webhook exists exactly once",
@@ -77,7 +77,7 @@ def test_text() -> None:
 
 @pytest.mark.parametrize("seed", first(1, ["1", "2", "3"]))
 def test_json(seed: str) -> None:
-    """Faults of each kind, all requests, nothing dropped or duplicated; 500 webhooks take less than 8 seconds."""
+    """Faults of each kind, all requests, nothing dropped or duplicated; 500 webhooks take less than 13 seconds."""
     code, output = run("--seed", seed, "--json")
 
     result: dict[str, Any] = json.loads(output)
@@ -97,7 +97,7 @@ def test_json(seed: str) -> None:
     assert first["requests"]["creates"] > 500
     assert first["reported"]["created"] + first["reported"]["recovered"] == 500
     assert first["reported"]["recovered"] > 0
-    assert first["seconds"] < 7
+    assert first["seconds"] < 13
     assert first["discrepancies"] == second["discrepancies"] == {"missing": 0, "copies": 0}
     assert second["requests"] == {"logins": 0, "lists": 1, "creates": 0, "others": 0}
     assert second["reported"] == {"created": 0, "recovered": 0, "existing": 500, "failed": 0}
@@ -139,7 +139,7 @@ def test_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (code, seen[-1]) == (0, demo._OK)
     assert f"Open {emulators[0].page_url} in a browser" in output
     assert any(text.startswith("First run: ") for text in seen)
-    assert "Waiting 3 s for the closing list, which shows whether late creates left copies" in seen
+    assert "Waiting 9 s for the closing list, which shows whether late creates left copies" in seen
     assert [browser.exception() for browser in browsers] == [None]
 
 

@@ -147,22 +147,25 @@ async def test_a_cancelled_run_can_be_run_again(gateway: GwmsEmulator, moment: i
     assert held(gateway) == {one.identity: 1 for one in wanted}
 
 
-async def test_a_stream_from_an_asynchronous_source(gateway: GwmsEmulator) -> None:
+def test_a_stream_from_an_asynchronous_source() -> None:
     """Outcomes come as webhooks are done, through faults."""
-    gateway.inject(DropAfter(), operation="create", at=3)
-    gateway.inject(Status(503), operation="create", at=7)
 
     async def source() -> AsyncIterator[WebhookSpec]:
         for one in specs(30):
             yield one
 
-    async with client(gateway) as gwms:
-        outcomes = [outcome async for outcome in gwms.webhooks.register_stream(source(), concurrency=5)]
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.inject(DropAfter(), operation="create", at=3)
+        gateway.inject(Status(503), operation="create", at=7)
+        async with client(gateway, kind=kind) as gwms:
+            outcomes = [outcome async for outcome in gwms.webhooks.register_stream(source(), concurrency=5)]
 
-    assert len(outcomes) == 30
-    assert not [outcome for outcome in outcomes if outcome.is_failure]
-    assert set(held(gateway).values()) == {1}
-    assert len(gateway.webhooks) == 30
+        assert len(outcomes) == 30
+        assert not [outcome for outcome in outcomes if outcome.is_failure]
+        assert set(held(gateway).values()) == {1}
+        assert len(gateway.webhooks) == 30
+
+    with_virtual_gateway(main)
 
 
 async def test_what_is_there_in_another_state(gateway: GwmsEmulator) -> None:

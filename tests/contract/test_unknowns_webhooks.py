@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from gwms_async import ApiError, DecodeError, HttpMethod, OutcomeStatus, OutcomeUnknownError, WebhookType
+from gwms_async import ApiError, DecodeError, GwmsClient, HttpMethod, OutcomeStatus, OutcomeUnknownError, WebhookType
 from gwms_async.testing import DropAfter, GwmsEmulator, Status
 
 from ..client.test_wire import OPERATIONS
 from ..helpers.contract_answers import ABSENT, HOOK, answer, hook_with
 from ..helpers.emulated import client, spec, statuses
 from ..helpers.slow import first
+from ..helpers.virtual_io_loop import with_virtual_gateway
 
 MOMENT = datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)
 SINGLE = ["create", "get", "update", "activate", "deactivate"]
@@ -70,14 +71,18 @@ async def test_the_optional_id(gateway: GwmsEmulator, operation: str, value: obj
             await OPERATIONS[operation](gwms)
 
 
-async def test_an_id_that_comes_late(gateway: GwmsEmulator) -> None:
+def test_an_id_that_comes_late() -> None:
     """A registration looks up a create that was answered without an id, and does not repeat it."""
-    gateway.inject(answer(hook_with(id=ABSENT)), operation="create")
-    async with client(gateway) as gwms:
-        report = await gwms.webhooks.register_many([spec()])
 
-    assert report.counts == {OutcomeStatus.RECOVERED: 1}
-    assert len(gateway.webhooks) == 1
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.inject(answer(hook_with(id=ABSENT)), operation="create")
+        async with client(gateway, kind=kind) as gwms:
+            report = await gwms.webhooks.register_many([spec()])
+
+        assert report.counts == {OutcomeStatus.RECOVERED: 1}
+        assert len(gateway.webhooks) == 1
+
+    with_virtual_gateway(main)
 
 
 @pytest.mark.parametrize("kind", ["CREATE_CLAIM", "UPDATE_STOCK", "new_event", ""])
@@ -177,16 +182,20 @@ async def test_switching_twice(gateway: GwmsEmulator, operation: str, fault: Dro
 
 
 @pytest.mark.parametrize("status", first(1, [524, 303, 500, 507, 520, 599]))
-async def test_a_create_that_is_carried_out_all_the_same(gateway: GwmsEmulator, status: int) -> None:
+def test_a_create_that_is_carried_out_all_the_same(status: int) -> None:
     """A proxy gave up, or sends elsewhere for the result: the outcome is unknown, and a registration finds out."""
-    gateway.inject(Status(status, carry_out=True), operation="create", times=2)
-    async with client(gateway) as gwms:
-        with pytest.raises(OutcomeUnknownError, match=f"{status}: "):
-            await gwms.webhooks.create(spec())
-        report = await gwms.webhooks.register_many([spec(2)])
 
-    assert report.counts == {OutcomeStatus.RECOVERED: 1}
-    assert len(gateway.webhooks) == gateway.count("create") == 2
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.inject(Status(status, carry_out=True), operation="create", times=2)
+        async with client(gateway, kind=kind) as gwms:
+            with pytest.raises(OutcomeUnknownError, match=f"{status}: "):
+                await gwms.webhooks.create(spec())
+            report = await gwms.webhooks.register_many([spec(2)])
+
+        assert report.counts == {OutcomeStatus.RECOVERED: 1}
+        assert len(gateway.webhooks) == gateway.count("create") == 2
+
+    with_virtual_gateway(main)
 
 
 @pytest.mark.parametrize("operation", ["list", "get", "update", "activate", "delete"])

@@ -162,22 +162,12 @@ def _end(world: World, op: Op, outcome: Outcome) -> Iterator[str]:
         return
     born = {n for n, birth in world.births.items() if birth.origin == op.number and birth.identity == identity}
     second = {n for n in born & world.rows.keys() if not _is_tombstone(world.rows[n])} - {outcome.webhook.id}
-    second -= world.ghosts | {number for number in second if _came_unseen(world, op, number)}
+    second -= world.ghosts
     is_said = isinstance(outcome.error, OutcomeUnknownError) or (outcome.is_failure and second <= {*outcome.copies})
     if second and not is_said and not _changed_identity(world, second):
         yield f"does not say that it left {second} as well"
     if outcome.status in {S.CREATED, S.RECOVERED} and not outcome.is_failure:
         yield from _lowest(world, op, outcome.webhook)
-
-
-def _came_unseen(world: World, op: Op, number: int) -> bool:
-    """Tell whether a create was carried out so late that a list of 3 s later cannot show it, for it lags.
-
-    The client cannot know that before a list has not shown what it created; then it looks for longer.
-    """
-    lists = [exchange.at for exchange in world.exchanges(op, "list") if exchange.status == 200]
-    born = world.births[number].time
-    return bool(world.customs.list_lag and not op.knew_lag and lists and born + world.customs.list_lag > lists[-1])
 
 
 def _lowest(world: World, op: Op, webhook: Webhook) -> Iterator[str]:

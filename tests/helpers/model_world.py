@@ -92,7 +92,6 @@ class Op:
         alive: What was there when it began.
         plan: What it applies.
         emitted: The outcomes that it emitted, as they came.
-        knew_lag: Whether its client had noticed that lists lag when the last list of it arrived.
     """
 
     number: int
@@ -112,7 +111,6 @@ class Op:
     is_success: bool = False
     plan: Plan | None = None
     emitted: list[Outcome] = field(factory=list)
-    knew_lag: bool = False
     ended: int | None = None
     ended_at: float | None = None
 
@@ -300,8 +298,6 @@ class World:
         if op is not None:
             if op.kind == "delete" and isinstance(exchange.fault, NoEffect):  # its answer is believed
                 self.ghosts.add(int(exchange.path.rpartition("/")[2]))
-            if exchange.operation == "list":
-                op.knew_lag = self.client.webhooks._coordinator.has_lagged
             self.problems += self.suspect(self, op, exchange)
 
     def changed(self, before: dict[int, StoredWebhook], origin: int, asked: int) -> None:

@@ -161,7 +161,7 @@ def test_trouble_while_settling_leaves_it_to_the_next_round(caplog: pytest.LogCa
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         gateway.fail("create", Fault(lost), Fault(refused))
-        gateway.fail("list", Fault(), Fault(refused))
+        gateway.fail("list", Fault(), *[Fault(refused)] * 4)
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
@@ -177,7 +177,7 @@ def test_a_last_look_that_fails_changes_nothing() -> None:
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         gateway.fail("create", Fault(lost))
-        gateway.fail("list", Fault(), Fault(), Fault(refused))
+        gateway.fail("list", Fault(), Fault(), *[Fault(refused)] * 4)
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
@@ -192,7 +192,7 @@ def test_a_second_copy_that_nobody_looked_for_is_told() -> None:
     async def main() -> None:
         gateway = FakeGateway()
         gateway.fail("create", Fault(lost, 1.5))
-        gateway.fail("list", Fault(), Fault(), Fault(refused))
+        gateway.fail("list", Fault(), Fault(), *[Fault(refused)] * 4)
         report = await register(gateway.coordinator(), specs(1))
 
         (outcome,) = report.outcomes
