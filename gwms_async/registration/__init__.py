@@ -41,8 +41,11 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | closing list: copies that another client has just created | again after 3 s, once |
 | OPEN | closing list: nothing, and its outcome is unknown | DONE unknown |
 | OPEN | a lookup or a delete failed | DONE as it is, with an error |
-| OPEN | closing list failed, or stopped before it | DONE as it is, with an error if it was in doubt |
+| OPEN | closing list failed four times, or stopped before it | DONE as it is, with an error if it was in doubt |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
+
+What was in doubt gets its closing list nine seconds later: a create may be carried out three seconds after its response
+was lost, and lists may lag by six.
 
 What a bulk run makes DONE without a closing list is checked by the one that it takes for others, and all that is wanted
 by one more after the deletions of `apply`: what such a list does not show is read by id, and fails if it is gone or in

@@ -18,7 +18,7 @@ def explore(scenario: Callable[[Choose], T], unusual: int) -> Iterator[tuple[tup
         scenario: Runs to its end, always alike for the same choices.
         unusual: How many choices other than 0 there may be in a run.
     """
-    planned = [((), unusual)]
+    planned: list[tuple[tuple[int, ...], int]] = [((), unusual)]
     while planned:
         choices, left = planned.pop()
         numbers: list[int] = []

@@ -1,7 +1,7 @@
 """Whatever a gateway does at any one request, nothing is doubled or lost without a report that says so.
 
-Each scenario is run once for every request and everything unusual that may become of it: clients start later, responses
-are late or lost, creates are carried out after that, lists and reads fail, a run is cancelled. Nothing is left to chance.
+Each scenario is run once for each request and each unusual thing that may become of it: a response is late or lost, a
+create is carried out after that, a list or a read fails; a client starts later, or a run is cancelled.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from attrs import define, evolve, field, frozen
 
-from gwms_async import GwmsError, Outcome, OutcomeStatus, OutcomeUnknownError, Report, Webhook, WebhookSpec
+from gwms_async import GwmsError, Outcome, OutcomeStatus, OutcomeUnknownError, Webhook, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.models import Identity
 from gwms_async.registration.apply import apply
