@@ -76,7 +76,7 @@ async def _rechecked(
     """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
     try:
         with workers.waiting():
-            snapshot = await coordinator.lists.fresh()
+            snapshot = await coordinator.lists.fresh_with_retries()
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
         return report

@@ -68,10 +68,21 @@ class SharedList:
         Raises:
             GwmsError: The last one failed.
         """
+        return await self._with_retries(self.joined)
+
+    async def fresh_with_retries(self) -> Snapshot:
+        """Return a list as `fresh` does; if it fails, try again after 1, 2 and 3 seconds.
+
+        Raises:
+            GwmsError: The last one failed.
+        """
+        return await self._with_retries(self.fresh)
+
+    async def _with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
         pauses = iter(PAUSES)
         while True:
             try:
-                return await self.joined()
+                return await take()
             except Exception as error:  # a user's middleware may raise anything
                 pause = next(pauses, None)
                 if pause is None:

@@ -157,7 +157,7 @@ def test_a_wanted_webhook_that_is_gone_after_the_deletions(has_list: bool, caplo
         gateway.add(spec)
         gateway.add(spec)
         plan, told = make_plan([spec], gateway.listed(), lambda _: True), list[Outcome]()
-        gateway.fail("list", Fault(), Fault(), Fault(None if has_list else refused))
+        gateway.fail("list", Fault(), Fault(), *[Fault(None if has_list else refused)] * 4)
 
         report = await apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=told.append)
 
