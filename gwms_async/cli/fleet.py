@@ -74,13 +74,13 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
         tasks = await start(docket, names, run="demo")
         workers = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
         group = await stack.enter_async_context(asyncio.TaskGroup())  # ends with an error if a worker fails
-        stopped, *_ = [group.create_task(worker.run_until_finished()) for worker in workers]
+        stopped, *_ = running = [group.create_task(worker.run_until_finished()) for worker in workers]
         with Live(console=console) as live:
-            while not all(map(_has_ended, tasks)):
+            while not all(worker.done() for worker in running):
                 await asyncio.sleep(0.1)
                 for task in tasks:
                     await task.sync()
-                if any(map(_has_ended, tasks)) and not stopped.cancelling():
+                if any(task.state.value == "completed" for task in tasks) and not stopped.cancelling():
                     stopped.cancel()  # once: a second time it would not finish its task
                 live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
     if not all(is_as_wanted(gateway, 0 if gateway.refuse_logins else eshops) for gateway in gateways):
@@ -101,11 +101,7 @@ def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped
     for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
         account, names = task.args
         worker = f"{stopped} (stopped)" if task.worker == stopped else task.worker or ""
-        done = len(names) if _has_ended(task) else task.progress.current or 0
+        done = len(names) if task.state.value == "completed" else task.progress.current or 0
         counts = f"{done} of {len(names)}", str(len(gateway.webhooks)), str(gateway.logins)
         table.add_row(account, worker, *counts, _TROUBLES.get(number, ""))
     return table
-
-
-def _has_ended(task: Execution) -> bool:
-    return task.state.value in {"completed", "failed", "cancelled"}

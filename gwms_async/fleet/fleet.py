@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
 from typing import Self, Unpack
 
 from attrs import field, frozen
@@ -14,6 +14,7 @@ from attrs import field, frozen
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
+from ..registration.report import Report
 from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
 
@@ -99,12 +100,7 @@ class Fleet:
         try:
             eshop = await self._find(name)
             step = "all" if isinstance(eshop, Eshop) else f"find returned {type(eshop).__name__}"
-            async with self._client(eshop) as gwms:
-                if eshop.prune is None:
-                    report = await gwms.webhooks.register_many(eshop.specs)
-                else:
-                    plan = await gwms.webhooks.plan(eshop.specs, prune=eshop.prune)
-                    report = await gwms.webhooks.apply(plan)
+            report = await self._reconcile(eshop)
             for outcome in report.outcomes:
                 counts.update({outcome.status.value: 1, "copies": len(outcome.copies)})
             failed = [(one.spec.webhook_type, one.error) for one in report.failures]
@@ -117,8 +113,7 @@ class Fleet:
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)
         return EshopResult(name, dict(+counts), errors, round(time.monotonic() - started, 3), retryable)
 
-    @asynccontextmanager
-    async def _client(self, eshop: Eshop) -> AsyncIterator[GwmsClient]:
+    async def _reconcile(self, eshop: Eshop) -> Report:
         if self._is_closed:
             raise RuntimeError("the fleet is closed")
         options, credentials = self._options.copy(), eshop.credentials
@@ -129,7 +124,10 @@ class Fleet:
         self._clients[key] = client  # the last is the one most recently used
         self._in_use.append(key)
         try:
-            yield client.for_eshop(credentials.api_key)
+            webhooks = client.for_eshop(credentials.api_key).webhooks
+            if eshop.prune is None:
+                return await webhooks.register_many(eshop.specs)
+            return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
         finally:
             self._in_use.remove(key)
             idle = [key for key in self._clients if key not in self._in_use]
