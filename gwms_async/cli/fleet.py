@@ -21,6 +21,7 @@ from .output import Exit
 if TYPE_CHECKING:
     from docket import Execution
 
+_ACCOUNTS, _ESHOPS = 8, 5
 _REFUSED, _THROTTLED = 1, 2
 _TROUBLES = {_REFUSED: "password rejected", _THROTTLED: "throttled"}
 _WORKERS = ("worker-1", "worker-2", "worker-3")
@@ -42,7 +43,7 @@ async def demo() -> Exit:
     """
     if find_spec("docket") is None:
         raise click.ClickException("gwms fleet demo needs docket: install gwms-async with the extra fleet")
-    return await run_demo(8, 5, Console())
+    return await run_demo(_ACCOUNTS, _ESHOPS, Console())
 
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
@@ -72,9 +73,10 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
             docket.register(function)
         console.print(f"{accounts} accounts with {eshops} e-shops each; {len(_WORKERS)} workers, one of which stops.")
         tasks = await start(docket, names, run="demo")
-        workers = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
+        first, *others = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
         group = await stack.enter_async_context(asyncio.TaskGroup())  # ends with an error if a worker fails
-        stopped, *_ = running = [group.create_task(worker.run_until_finished()) for worker in workers]
+        stopped = group.create_task(first.run_forever())
+        running = [stopped, *(group.create_task(worker.run_until_finished()) for worker in others)]
         with Live(console=console) as live:
             while not all(worker.done() for worker in running):
                 await asyncio.sleep(0.1)
