@@ -23,8 +23,11 @@ Attributes = dict[str, str | int]
 _NAME = "gwms_async"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # prescribed, in seconds
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+_ATTEMPTS = "http.client.request.duration", "s", "Duration of HTTP client requests."
+_CALLS = "gwms.client.call.duration", "s", "Duration of calls, with all attempts and waits."
 # It has no public name, but instrumentations of HTTP clients read it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
+_FAILED = "telemetry failed (%s); the call goes on"
 _logger = logging.getLogger("gwms_async")
 
 
@@ -32,11 +35,8 @@ class OpenTelemetry:
     """Watches the calls of clients: `GwmsClient(..., telemetry=OpenTelemetry())`.
 
     Each call is a span ``gwms.<operation>`` with a client span for each of its attempts; a login is below the call that
-    began it. Spans and metrics contain no bodies, headers, ids, error messages or usernames, and nothing is added to
-    what the gateway is sent. Attempts follow the semantic conventions of HTTP clients, but for two things: a status is
-    the one in the envelope if that is an error, and paths are templates. Within an attempt aiohttp's own
-    instrumentation is suppressed; versions before 0.60 ignore that, double its span and send a trace header. What a
-    provider raises, for example in a span processor of yours, is logged, and the call goes on.
+    began it. They contain nothing secret or personal: the guide, fleet/telemetry.md, says more, and lists the metrics.
+    What a provider raises, for example in a span processor of yours, is logged, and the call goes on.
 
     Args:
         tracer_provider: Where spans go; None for the global provider.
@@ -48,38 +48,28 @@ class OpenTelemetry:
     ) -> None:
         self._tracer = trace.get_tracer(_NAME, VERSION, tracer_provider)
         meter = metrics.get_meter(_NAME, VERSION, meter_provider)
-        self._attempts = meter.create_histogram(
-            "http.client.request.duration",
-            "s",
-            "Duration of HTTP client requests.",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
-        )
-        self._calls = meter.create_histogram(
-            "gwms.client.call.duration",
-            "s",
-            "Duration of calls, with all attempts and waits.",
-            explicit_bucket_boundaries_advisory=(*_BUCKETS, 30.0, 60.0, 120.0),
-        )
+        self._attempts = meter.create_histogram(*_ATTEMPTS, explicit_bucket_boundaries_advisory=_BUCKETS)
+        buckets = (*_BUCKETS, 30.0, 60.0, 120.0)
+        self._calls = meter.create_histogram(*_CALLS, explicit_bucket_boundaries_advisory=buckets)
         self._outcomes = meter.create_counter("gwms.client.outcomes", "{outcome}", "Outcomes of registrations.")
 
     async def call(self, request: Request, handler: Handler) -> Response:
         """Trace and measure a call."""
         operation, _ = operation_of(request.method, request.path)
-        span, error = self._start(f"gwms.{operation}"), ""
+        span, error = self._start(f"gwms.{operation}"), Attributes()
         within, began = context.attach(trace.set_span_in_context(span)), perf_counter()
         try:
             response = await handler(request)
-        except BaseException as raised:
-            error = type(raised).__name__
-            raise
-        else:
             if not response.readable:
-                error = "DecodeError"  # the caller gets it from the decoder
-            return response
+                error["error.type"] = "DecodeError"  # the caller gets it from the decoder
+        except BaseException as raised:
+            error["error.type"] = type(raised).__name__
+            raise
         finally:
-            facts: Attributes = {"gwms.attempts": request.call.attempts}
-            _end(span, facts, self._calls, began, {"gwms.operation": operation}, error_type=error)
+            facts: Attributes = {"gwms.attempts": request.call.attempts, **error}
+            _end(span, facts, self._calls, began, {"gwms.operation": operation, **error})
             context.detach(within)
+        return response
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
         """Trace and measure an attempt."""
@@ -88,24 +78,21 @@ class OpenTelemetry:
         name, attributes, dimensions = _described(call.base_url, request.method, template)
         if call.attempts:
             attributes = attributes | {"http.request.resend_count": call.attempts}
-        span, error = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), ""
-        facts: Attributes = {}
+        span, facts = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), Attributes()
         within = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
         began = perf_counter()
         try:
             response = await handler(request)
-        except BaseException as raised:
-            error = type(raised).__name__
-            raise
-        else:
-            facts = {"http.response.status_code": response.status}
-            dimensions = dimensions | facts
+            facts["http.response.status_code"] = response.status
             if response.status >= 400:
-                error = str(response.status)
-            return response
+                facts["error.type"] = str(response.status)
+        except BaseException as raised:
+            facts["error.type"] = type(raised).__name__
+            raise
         finally:
-            _end(span, facts, self._attempts, began, dimensions, error_type=error)
+            _end(span, facts, self._attempts, began, dimensions | facts)
             context.detach(within)
+        return response
 
     def outcome(self, outcome: Outcome) -> None:
         """Count an outcome by its status: ``register_many(specs, on_outcome=telemetry.outcome)``."""
@@ -115,33 +102,22 @@ class OpenTelemetry:
         try:
             return self._tracer.start_span(name, **how)
         except Exception as error:  # noqa: BLE001  # a processor is the user's
-            _log(error)
+            _logger.warning(_FAILED, type(error).__name__)
             return trace.INVALID_SPAN
 
 
 def _end(
-    span: trace.Span,
-    facts: Attributes,
-    durations: metrics.Histogram,
-    began: float,
-    dimensions: Attributes,
-    *,
-    error_type: str,
+    span: trace.Span, facts: Attributes, durations: metrics.Histogram, began: float, dimensions: Attributes
 ) -> None:
     """Record the duration while the span is current, so that exemplars link to it, and end the span."""
     try:
-        if error_type:
-            facts, dimensions = facts | {"error.type": error_type}, dimensions | {"error.type": error_type}
+        if "error.type" in facts:
             span.set_status(trace.StatusCode.ERROR)
         span.set_attributes(facts)
         durations.record(perf_counter() - began, dimensions)
         span.end()
     except Exception as error:  # noqa: BLE001  # a processor is the user's
-        _log(error)
-
-
-def _log(error: Exception) -> None:
-    _logger.warning("telemetry failed (%s); the call goes on", type(error).__name__)
+        _logger.warning(_FAILED, type(error).__name__)
 
 
 @lru_cache(maxsize=256)

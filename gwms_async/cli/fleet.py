@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,17 +14,18 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from .. import Credentials, WebhookSpec, WebhookType
-from ..fleet import Eshop, EshopResult, Fleet
+from ..fleet import Eshop, Fleet
 from ..testing import GwmsEmulator, RateLimit
 from .output import Exit
 
 if TYPE_CHECKING:
-    from docket import Execution, Worker
+    from docket import Execution
 
 _ACCOUNTS, _ESHOPS = 8, 5
 _REFUSED, _THROTTLED = 1, 2
 _TROUBLES = {_REFUSED: "password rejected", _THROTTLED: "throttled"}
 _WORKERS = ("worker-1", "worker-2", "worker-3")
+_TITLES = ("account", "worker", "e-shops", "webhooks", "logins", "")
 _OK = "\n[green]Checked against the emulators: {} webhooks exist exactly once, and each account logged in once."
 
 
@@ -69,65 +69,41 @@ async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
             for key in keys:
                 gateway.add_eshop(key)
         docket = await stack.enter_async_context(Docket(name="gwms-demo", url="memory://"))
-        for task in make_tasks(lambda: Fleet(find)):
-            docket.register(task)
+        for function in make_tasks(lambda: Fleet(find)):
+            docket.register(function)
         console.print(f"{accounts} accounts with {eshops} e-shops each; {len(_WORKERS)} workers, one of which stops.")
         tasks = await start(docket, names, run="demo")
-        workers = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
-        if failures := await _work(workers, tasks, gateways, console):
-            console.print(f"\n[red]Workers failed: {', '.join(sorted(failures))}.")
-            return Exit.FAILED
-        results = [await task.get_result() for task in tasks]
-    parts = enumerate(zip(gateways, results, strict=True))
-    if not all(is_as_wanted(gateway, part, eshops, is_refused=number == _REFUSED) for number, (gateway, part) in parts):
+        first, *others = [await stack.enter_async_context(Worker(docket, name, concurrency=1)) for name in _WORKERS]
+        group = await stack.enter_async_context(asyncio.TaskGroup())  # ends with an error if a worker fails
+        stopped = group.create_task(first.run_forever())
+        running = [stopped, *(group.create_task(worker.run_until_finished()) for worker in others)]
+        with Live(console=console) as live:
+            while not all(worker.done() for worker in running):
+                await asyncio.sleep(0.1)
+                for task in tasks:
+                    await task.sync()
+                if any(task.state.value == "completed" for task in tasks) and not stopped.cancelling():
+                    stopped.cancel()  # once: a second time it would not finish its task
+                live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
+    if not all(is_as_wanted(gateway, 0 if gateway.refuse_logins else eshops) for gateway in gateways):
         console.print("\n[red]The webhooks on the emulators are not as they should be.")
         return Exit.FAILED
     console.print(_OK.format(sum(len(gateway.webhooks) for gateway in gateways)))
     return Exit.DONE
 
 
-def is_as_wanted(gateway: GwmsEmulator, results: Iterable[EshopResult], eshops: int, *, is_refused: bool) -> bool:
-    """Return whether an account logged in once, and has each webhook once, or none and an error per e-shop."""
-    held = Counter((hook.eshop, hook.url, hook.webhook_type) for hook in gateway.webhooks)
-    errors = [error for result in results for error in result.errors]
-    expected = (0, ["all: LoginError"] * eshops) if is_refused else (eshops * len(WebhookType), [])
-    return gateway.logins == 1 and set(held.values()) <= {1} and (len(held), errors) == expected
-
-
-async def _work(
-    workers: Iterable[Worker], tasks: Sequence[Execution], gateways: Sequence[GwmsEmulator], console: Console
-) -> set[str]:
-    """Let workers do the tasks, stop one after the first of them, show it all, and return the failures of workers."""
-    running = [asyncio.create_task(worker.run_forever()) for worker in workers]
-    stopped = running[0]
-    try:
-        with Live(console=console) as live:
-            while not all(map(_has_ended, tasks)) and not all(worker.done() for worker in running):
-                await asyncio.sleep(0.1)
-                for task in tasks:
-                    await task.sync()
-                if any(map(_has_ended, tasks)) and not stopped.cancelling():
-                    stopped.cancel()
-                live.update(_table(tasks, gateways, _WORKERS[0] if stopped.cancelling() else ""))
-    finally:
-        for worker in running:
-            if not worker.cancelling():  # a second time it would not finish its task
-                worker.cancel()
-        ends = await asyncio.gather(*running, return_exceptions=True)
-    return {type(end).__name__ for end in ends if isinstance(end, Exception)}
+def is_as_wanted(gateway: GwmsEmulator, eshops: int) -> bool:
+    """Return whether an account logged in once, and so many of its e-shops have each webhook exactly once."""
+    held = [(hook.eshop, hook.url, hook.webhook_type) for hook in gateway.webhooks]
+    return gateway.logins == 1 and len(held) == len(set(held)) == eshops * len(WebhookType)
 
 
 def _table(tasks: Iterable[Execution], gateways: Iterable[GwmsEmulator], stopped: str) -> Table:
-    titles = ("account", "worker", "e-shops", "webhooks", "logins", "")
-    table = Table(*(Column(title, overflow="fold") for title in titles))
+    table = Table(*(Column(title, overflow="fold") for title in _TITLES))
     for number, (task, gateway) in enumerate(zip(tasks, gateways, strict=True)):
         account, names = task.args
         worker = f"{stopped} (stopped)" if task.worker == stopped else task.worker or ""
-        done = len(names) if _has_ended(task) else task.progress.current or 0
+        done = len(names) if task.state.value == "completed" else task.progress.current or 0
         counts = f"{done} of {len(names)}", str(len(gateway.webhooks)), str(gateway.logins)
         table.add_row(account, worker, *counts, _TROUBLES.get(number, ""))
     return table
-
-
-def _has_ended(task: Execution) -> bool:
-    return task.state.value in {"completed", "failed", "cancelled"}

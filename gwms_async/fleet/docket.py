@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 
-from docket import (
-    ConcurrencyLimit,
-    CurrentExecution,
-    Docket,
-    Execution,
-    ExecutionState,
-    ExponentialRetry,
-    Shared,
-    TaskCall,
-)
+from docket import ConcurrencyLimit, CurrentExecution, Docket, Execution, ExponentialRetry, Shared, TaskCall
 
 from .fleet import EshopResult, Fleet
 
 _CHUNK, _AT_ONCE = 100, 4
 # Seconds are the client's own retries; docket's are minutes.
 _RETRY = ExponentialRetry(attempts=3, minimum_delay=timedelta(minutes=5), maximum_delay=timedelta(minutes=20))
-
-_logger = logging.getLogger("gwms_async")
 
 
 def make_tasks(
@@ -49,15 +37,17 @@ def make_tasks(
         retry: ExponentialRetry = _RETRY,
         _limit: ConcurrencyLimit = ConcurrencyLimit("account", 1),
     ) -> list[EshopResult]:
-        await _store(execution.progress.set_total(len(names)))
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def reconcile(name: str) -> EshopResult:
             async with places:
                 result = await fleet.reconcile(name)
-            await _store(execution.progress.increment())
+            with suppress(Exception):  # without its progress, the work goes on
+                await execution.progress.increment()
             return result
 
+        with suppress(Exception):
+            await execution.progress.set_total(len(names))
         results = await asyncio.gather(*map(reconcile, names))
         if retry.attempt < (retry.attempts or 0) and any(result.retryable for result in results):
             retry.after(retry.delay)
@@ -66,23 +56,12 @@ def make_tasks(
     return [reconcile_eshops]
 
 
-async def _store(progress: Awaitable[object]) -> None:
-    """Store progress; if Redis fails, the work goes on."""
-    try:
-        await progress
-    except Exception as error:  # noqa: BLE001  # whatever its client raises
-        _logger.warning("the progress of a task could not be stored (%s)", type(error).__name__)
-
-
 async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
     """Add the tasks of a run; those of the same run that are waiting, under way or done are not added again.
 
-    A done one is known as long as docket keeps its result; after that it is run again, which finds what exists.
-
     Args:
         docket: Where to add them.
-        eshops_by_account: The names of e-shops, by a label of yours for their account. Labels and names appear in
-            Redis and in the logs of workers: use no email addresses or keys.
+        eshops_by_account: The names of e-shops, by a label of yours for their account; both appear in Redis and logs.
         run: The name of the run, for example its date.
 
     Returns:
@@ -102,7 +81,7 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
             # Not by `docket.call`: it would register this stub over the real task.
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
     known = [await docket.get_execution(call.key) for call in calls]
-    tasks = {one.key: one for one in known if one is not None and one.state is ExecutionState.COMPLETED}
+    tasks = {one.key: one for one in known if one is not None and one.state.value == "completed"}
     tasks |= {one.key: one for one in await docket.add_many(call for call in calls if call.key not in tasks)}
     return [tasks[call.key] for call in calls]
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
 from typing import Self, Unpack
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
+from ..registration.report import Report
 from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
 
 _MOST_CLIENTS = 100
-_ANY_CREDENTIALS = Credentials("username", "password", "key")
-_REFUSED_FOR_NOW = frozenset({401, 408, 425, 429})
-
-_logger = logging.getLogger("gwms_async")
 
 
 @frozen
@@ -61,12 +57,6 @@ class EshopResult:
     retryable: bool = False
 
 
-@define(eq=False)
-class _Account:
-    client: GwmsClient
-    users: int = 0
-
-
 class Fleet:
     """Reconciles e-shops by name: adopts, (de)activates, creates and deletes their webhooks.
 
@@ -75,8 +65,7 @@ class Fleet:
         async with Fleet(find, token_store=store) as fleet:
             print(await fleet.reconcile("shop-17"))
 
-    E-shops of an account share one client: one login, one pace, one retry budget. Clients that have not been used for
-    the longest time are closed when there are more than a hundred.
+    E-shops of an account share one client. Of more than a hundred clients, those unused for the longest are closed.
 
     Args:
         find: Returns the e-shop of a name, for example from your database.
@@ -87,12 +76,12 @@ class Fleet:
     """
 
     def __init__(self, find: Callable[[str], Awaitable[Eshop]], **options: Unpack[ClientOptions]) -> None:
-        self._find = find
-        self._options = options
-        if "middlewares" in options:  # an iterator would do for one client only
-            options["middlewares"] = checked_middlewares(options["middlewares"])
-        GwmsClient(_ANY_CREDENTIALS, **options)  # else an invalid option would fail every e-shop, one by one
-        self._accounts: dict[tuple[str, str, str], _Account] = {}
+        # An iterator would do for one client only, and an invalid option would fail every e-shop, one by one.
+        options["middlewares"] = checked_middlewares(options.get("middlewares", ()))
+        GwmsClient(Credentials("username", "password", "key"), **options)
+        self._find, self._options = find, options
+        self._clients: dict[tuple[str, str, str], GwmsClient] = {}
+        self._in_use: list[tuple[str, str, str]] = []
         self._is_closed = False
 
     async def reconcile(self, name: str) -> EshopResult:
@@ -107,62 +96,51 @@ class Fleet:
         """
         started, step = time.monotonic(), "find"
         counts: Counter[str] = Counter()
+        failed: list[tuple[str, BaseException | None]]
         try:
             eshop = await self._find(name)
-            step = "all"
-            if not isinstance(eshop, Eshop):
-                _logger.error("find returned %s, not an Eshop", type(eshop).__name__)  # type: ignore[unreachable]
-                raise TypeError
-            async with self._client(eshop) as gwms:
-                if eshop.prune is None:
-                    report = await gwms.webhooks.register_many(eshop.specs)
-                else:
-                    plan = await gwms.webhooks.plan(eshop.specs, prune=eshop.prune)
-                    report = await gwms.webhooks.apply(plan)
+            step = "all" if isinstance(eshop, Eshop) else f"find returned {type(eshop).__name__}"
+            report = await self._reconcile(eshop)
+            for outcome in report.outcomes:
+                counts.update({outcome.status.value: 1, "copies": len(outcome.copies)})
+            failed = [(one.spec.webhook_type, one.error) for one in report.failures]
         except (Exception, asyncio.CancelledError) as error:  # one e-shop must not stop the others
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            errors, retryable = [f"{step}: {type(error).__name__}"], step == "find" or is_retryable(error)
-        else:
-            for outcome in report.outcomes:
-                counts.update({outcome.status.value: 1, "copies": len(outcome.copies)})
-            errors = [f"{one.spec.webhook_type}: {type(one.error).__name__}" for one in report.failures]
-            retryable = any(is_retryable(one.error) for one in report.failures)
-        retryable = retryable or (self._is_closed and bool(errors))  # elsewhere, in another fleet
-        return EshopResult(name, dict(+counts), tuple(errors), round(time.monotonic() - started, 3), retryable)
+            failed = [(step, error)]
+        errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
+        # What a fleet that is closed has not done may succeed elsewhere.
+        retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)
+        return EshopResult(name, dict(+counts), errors, round(time.monotonic() - started, 3), retryable)
 
-    @asynccontextmanager
-    async def _client(self, eshop: Eshop) -> AsyncIterator[GwmsClient]:
+    async def _reconcile(self, eshop: Eshop) -> Report:
         if self._is_closed:
             raise RuntimeError("the fleet is closed")
         options, credentials = self._options.copy(), eshop.credentials
         if eshop.base_url is not None:
             options["base_url"] = eshop.base_url
         key = checked_base_url(options.get("base_url", PRODUCTION)), credentials.username, credentials.password
-        account = self._accounts.pop(key, None) or _Account(GwmsClient(credentials, **options))
-        self._accounts[key] = account  # the last is the one most recently used
-        account.users += 1
+        client = self._clients.pop(key, None) or GwmsClient(credentials, **options)
+        self._clients[key] = client  # the last is the one most recently used
+        self._in_use.append(key)
         try:
-            yield account.client.for_eshop(credentials.api_key)
+            webhooks = client.for_eshop(credentials.api_key).webhooks
+            if eshop.prune is None:
+                return await webhooks.register_many(eshop.specs)
+            return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
         finally:
-            account.users -= 1
-            idle = [key for key, account in self._accounts.items() if not account.users]
-            await self._close(idle[: max(0, len(self._accounts) - _MOST_CLIENTS)])
-
-    async def _close(self, keys: Iterable[tuple[str, str, str]]) -> None:
-        # All are out of reach before the first is awaited: nobody else closes them, or begins to use them.
-        accounts = [self._accounts.pop(key) for key in keys]
-        try:
-            async with AsyncExitStack() as stack:  # closes the others after an error or a cancellation too
-                for account in accounts:
-                    stack.push_async_callback(account.client.close)
-        except Exception as error:  # noqa: BLE001  # what the client did counts
-            _logger.warning("a client of the fleet could not be closed (%s)", type(error).__name__)
+            self._in_use.remove(key)
+            idle = [key for key in self._clients if key not in self._in_use]
+            if idle and len(self._clients) > _MOST_CLIENTS:
+                with suppress(Exception):  # what the client did counts
+                    await self._clients.pop(idle[0]).close()
 
     async def close(self) -> None:
-        """Close all clients, for good; if one fails to close, that is logged."""
+        """Close all clients, for good."""
         self._is_closed = True
-        await self._close([*self._accounts])
+        async with AsyncExitStack() as stack:  # closes the others after a cancellation too
+            while self._clients:
+                stack.push_async_callback(self._clients.popitem()[1].close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,14 +150,10 @@ class Fleet:
 
 
 def is_retryable(error: BaseException | None) -> bool:
-    """Return whether what failed may succeed in a few minutes: not a refused login, and not a wrong argument.
-
-    A rejected key may: with a token that was revoked within a minute of its login, a key used for the first time looks
-    rejected until a call of a key that was accepted before shows it.
-    """
+    """Return whether what failed may succeed in a few minutes: not a refused login, and not a wrong argument."""
     match error:
-        case ApiError():
-            return error.status >= 500 or error.status in _REFUSED_FOR_NOW
+        case ApiError():  # 401: the token may have been revoked, and not the key
+            return error.status >= 500 or error.status in {401, 408, 425, 429}
         case TransportError():
             return error.cause is not Cause.MISCONFIGURED
     return not isinstance(error, LoginError | PlanRefusedError | ValueError | TypeError | AttributeError)

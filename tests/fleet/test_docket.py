@@ -173,7 +173,7 @@ async def test_progress(some: Accounts, docket: Docket) -> None:
 async def test_progress_that_cannot_be_stored(
     some: Accounts, docket: Docket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stops no work, and is logged without the text of its error."""
+    """It stops no work, and the text of its error appears nowhere."""
 
     async def fail(*_: object) -> None:
         raise ConnectionError("hunter2")
@@ -186,8 +186,7 @@ async def test_progress_that_cannot_be_stored(
 
     assert some.copies == {1: 3 * 3 * 2}
     assert [len(await execution.get_result()) for execution in executions] == [3, 3, 3]
-    warning = "the progress of a task could not be stored (ConnectionError)"
-    assert [record.getMessage() for record in caplog.records if record.name == "gwms_async"] == [warning] * (3 + 9)
+    assert "hunter2" not in caplog.text
 
 
 async def test_a_name_instead_of_a_list_of_names(docket: Docket) -> None:

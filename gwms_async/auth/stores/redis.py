@@ -12,10 +12,8 @@ from uuid import uuid4
 
 from attrs import field, frozen
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
-from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
 
 from ...errors import ConfigurationError
 from ...tokens import Token
@@ -24,6 +22,7 @@ from .codec import decode, encode
 LEASE = 8.0
 """Seconds until a killed holder's lock runs out: before the others give up waiting, so that one inherits it."""
 _DAY = 86_400
+_PREFIX = "gwms-async"
 
 
 class Cipher(Protocol):
@@ -51,13 +50,11 @@ class RedisTokenStore:
 
     _redis: Redis | RedisCluster = field(repr=False)
     _cipher: Cipher | None = field(default=None, repr=False, kw_only=True)
-    prefix: str = field(default="gwms-async", kw_only=True)
+    prefix: str = field(default=_PREFIX, kw_only=True)
 
     @classmethod
     @asynccontextmanager
-    async def connect(
-        cls, url: str, *, cipher: Cipher | None = None, prefix: str = "gwms-async"
-    ) -> AsyncIterator[Self]:
+    async def connect(cls, url: str, *, cipher: Cipher | None = None, prefix: str = _PREFIX) -> AsyncIterator[Self]:
         """Open a store with connections of its own, for `async with`; a Redis that hangs costs four seconds a login.
 
         Args:
@@ -68,11 +65,17 @@ class RedisTokenStore:
         Raises:
             ConfigurationError: The URL is invalid.
         """
-        redis = _open(url)
+        limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+        try:
+            # Not redis-py's usual pool: where more accounts than it has connections log in at once, it raises.
+            pool = BlockingConnectionPool.from_url(url, timeout=2, **limits)
+            pool.make_connection()  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001  # what a connection raises about its options is not only ValueError
+            pool = None
         del url  # a frame keeps it, and it may contain a password
-        if redis is None:
+        if pool is None:
             raise ConfigurationError("the URL of Redis is invalid; it must be like rediss://:password@cache.example/0")
-        async with redis:
+        async with Redis.from_pool(pool) as redis:
             yield cls(redis, cipher=cipher, prefix=prefix)
 
     async def load(self, key: str) -> Token | None:
@@ -108,47 +111,32 @@ class RedisTokenStore:
 
         An older token that is saved after that does no harm: it is still valid.
         """
-        lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex.encode()
+        name, owner = self._name("lock", key), uuid4().hex
         try:
             # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
-            while not await asyncio.shield(attempt := asyncio.create_task(_acquire(lock, owner))):  # noqa: ASYNC110  # the holder is elsewhere
+            while not await asyncio.shield(attempt := asyncio.create_task(self._acquire(name, owner))):  # noqa: ASYNC110  # the holder is elsewhere
                 await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311  # together, one would get it each time
             yield
         finally:
-            await asyncio.shield(_release(lock, owner, attempt))
+            await asyncio.shield(self._release(name, owner, attempt))
+
+    async def _acquire(self, name: str, owner: str) -> bool:
+        granted = await self._redis.set(name, owner, nx=True, px=int(LEASE * 1000))
+        # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
+        return bool(granted) or await self._is_held(name, owner)
+
+    async def _is_held(self, name: str, owner: str) -> bool:
+        return await self._redis.get(name) in {owner, owner.encode()}
+
+    async def _release(self, name: str, owner: str, attempt: asyncio.Task[bool]) -> None:
+        # A failure does no harm, because the lease runs out; left in a task, it would be logged with the host's name.
+        with suppress(Exception):
+            async with asyncio.timeout(2):  # a borrowed client may have no time limits
+                await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
+                # Not by a script, which the user may not be allowed to run: at worst, the next holder is not alone.
+                if await self._is_held(name, owner):
+                    await self._redis.delete(name)
 
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.
         return f"{self.prefix}:{kind}:{{{key}}}"
-
-
-def _open(url: str) -> Redis | None:
-    """Return a client; None if the URL is invalid."""
-    limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
-    with suppress(Exception):  # what a connection raises about its options is not only ValueError
-        # Not redis-py's usual pool: where more accounts than it has connections log in at once, it raises.
-        pool = BlockingConnectionPool.from_url(url, timeout=2, **limits)
-        pool.make_connection()  # type: ignore[no-untyped-call]
-        return Redis.from_pool(pool)
-    return None
-
-
-async def _acquire(lock: Lock, owner: bytes) -> bool:
-    # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
-    return await lock.acquire(blocking=False, token=owner) or await _is_held(lock, owner)
-
-
-async def _is_held(lock: Lock, owner: bytes) -> bool:
-    return await lock.redis.get(lock.name) in {owner, owner.decode()}
-
-
-async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> None:
-    # A failure does no harm, because the lease runs out; left in a task, it would be logged with the host's name.
-    with suppress(Exception):
-        async with asyncio.timeout(2):  # a borrowed client may have no time limits
-            await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
-            try:
-                await lock.do_release(owner)
-            except ResponseError:  # the user may not run scripts; others would wait for the lease to run out
-                if await _is_held(lock, owner):
-                    await lock.redis.delete(lock.name)

@@ -217,24 +217,11 @@ def test_those_who_wait_do_not_look_together() -> None:
     class Busy:
         """A Redis whose lock somebody else holds."""
 
-        name = "lock"
-
-        def lock(self, *_: object, **__: object) -> Busy:
-            return self
-
-        async def acquire(self, **_: object) -> bool:
+        async def set(self, *_: object, **__: object) -> None:
             looks.append(asyncio.get_running_loop().time())
-            return False
 
-        @property
-        def redis(self) -> Busy:
-            return self
-
-        async def get(self, _: str) -> None:
-            """Nobody's."""
-
-        async def do_release(self, _: bytes) -> None:
-            """It was not acquired."""
+        async def get(self, _: str) -> bytes:
+            return b"somebody else"
 
     async def wait_for_it(store: RedisTokenStore) -> None:
         with pytest.raises(TimeoutError):
