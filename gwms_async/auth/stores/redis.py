@@ -12,8 +12,10 @@ from uuid import uuid4
 
 from attrs import field, frozen
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from ...errors import ConfigurationError
 from ...tokens import Token
@@ -111,32 +113,36 @@ class RedisTokenStore:
 
         An older token that is saved after that does no harm: it is still valid.
         """
-        name, owner = self._name("lock", key), uuid4().hex
+        lock, owner = self._redis.lock(self._name("lock", key), timeout=LEASE, thread_local=False), uuid4().hex.encode()
         try:
             # In a task of its own: on Python 3.11, redis-py swallows some cancellations.
-            while not await asyncio.shield(attempt := asyncio.create_task(self._acquire(name, owner))):  # noqa: ASYNC110  # the holder is elsewhere
+            while not await asyncio.shield(attempt := asyncio.create_task(_acquire(lock, owner))):  # noqa: ASYNC110  # the holder is elsewhere
                 await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311  # together, one would get it each time
             yield
         finally:
-            await asyncio.shield(self._release(name, owner, attempt))
-
-    async def _acquire(self, name: str, owner: str) -> bool:
-        granted = await self._redis.set(name, owner, nx=True, px=int(LEASE * 1000))
-        # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
-        return bool(granted) or await self._is_held(name, owner)
-
-    async def _is_held(self, name: str, owner: str) -> bool:
-        return await self._redis.get(name) in {owner, owner.encode()}
-
-    async def _release(self, name: str, owner: str, attempt: asyncio.Task[bool]) -> None:
-        # A failure does no harm, because the lease runs out; left in a task, it would be logged with the host's name.
-        with suppress(Exception):
-            async with asyncio.timeout(2):  # a borrowed client may have no time limits
-                await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
-                # Not by a script, which the user may not be allowed to run: at worst, the next holder is not alone.
-                if await self._is_held(name, owner):
-                    await self._redis.delete(name)
+            await asyncio.shield(_release(lock, owner, attempt))
 
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.
         return f"{self.prefix}:{kind}:{{{key}}}"
+
+
+async def _acquire(lock: Lock, owner: bytes) -> bool:
+    # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
+    return await lock.acquire(blocking=False, token=owner) or await _is_held(lock, owner)
+
+
+async def _is_held(lock: Lock, owner: bytes) -> bool:
+    return await lock.redis.get(lock.name) in {owner, owner.decode()}
+
+
+async def _release(lock: Lock, owner: bytes, attempt: asyncio.Task[bool]) -> None:
+    # A failure does no harm, because the lease runs out; left in a task, it would be logged with the host's name.
+    with suppress(Exception):
+        async with asyncio.timeout(2):  # a borrowed client may have no time limits
+            await asyncio.gather(attempt, return_exceptions=True)  # Redis may still grant it
+            try:
+                await lock.do_release(owner)
+            except ResponseError:  # the user may not run scripts; others would wait for the lease to run out
+                if await _is_held(lock, owner):
+                    await lock.redis.delete(lock.name)

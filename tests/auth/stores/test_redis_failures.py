@@ -217,11 +217,24 @@ def test_those_who_wait_do_not_look_together() -> None:
     class Busy:
         """A Redis whose lock somebody else holds."""
 
-        async def set(self, *_: object, **__: object) -> None:
-            looks.append(asyncio.get_running_loop().time())
+        name = "lock"
 
-        async def get(self, _: str) -> bytes:
-            return b"somebody else"
+        def lock(self, *_: object, **__: object) -> Busy:
+            return self
+
+        async def acquire(self, **_: object) -> bool:
+            looks.append(asyncio.get_running_loop().time())
+            return False
+
+        @property
+        def redis(self) -> Busy:
+            return self
+
+        async def get(self, _: str) -> None:
+            """Nobody's."""
+
+        async def do_release(self, _: bytes) -> None:
+            """It was not acquired."""
 
     async def wait_for_it(store: RedisTokenStore) -> None:
         with pytest.raises(TimeoutError):
