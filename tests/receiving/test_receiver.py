@@ -110,11 +110,11 @@ def test_wrong_event_types() -> None:
     """The error names the closest; none at all would never be called."""
     with pytest.raises(ValueError, match=r"did you mean UPDATE_ORDER"):
         Receiver(SECRET).on("UPDATE_ORDRE")
-    with pytest.raises(ConfigurationError, match=r"^name the event types of the handler$"):
+    with pytest.raises(ConfigurationError, match=r"^name event types, e\.g\. @receiver\.on"):
         Receiver(SECRET).on()(nothing)
     for one in (nothing, WebhookType):  # the brackets, the star were forgotten
         with pytest.raises(
-            ConfigurationError, match=r"^write @receiver\.on\(\*WebhookType\), or name event types; got <"
+            ConfigurationError, match=r"^name event types, e\.g\. @receiver\.on\(\*WebhookType\); got \(<"
         ):
             Receiver(SECRET).on(one)  # type: ignore[arg-type]
 
@@ -180,7 +180,7 @@ def test_no_secret_is_shown_or_copied() -> None:
     """Not by a repr, and a receiver cannot be pickled."""
     receiver = receiver_of(nothing)
 
-    assert SECRET not in repr(vars(receiver)) + repr(vars(receiver._intake)) + repr(vars(receiver._urls))
+    assert SECRET not in repr(vars(receiver)) + repr(vars(receiver._urls))
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match=r"^a Receiver cannot be pickled$"):
             duplicate(receiver)
