@@ -46,13 +46,9 @@ def read_route(origin: str, target: str) -> tuple[str, str]:
 def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
     """Return where a webhook's URL leads with a suffix to its path, or None if that is not on this machine."""
     try:
-        target = routes.get(origin := origin_of(url), origin)
-        if not _is_loopback(target):
-            target = routes.get(ANY, target)
-        if not _is_loopback(target):
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname:
+        parts, origin = urlsplit(url), origin_of(url)
+        target = routes.get(origin) or (origin if _is_loopback(origin) else routes.get(ANY))
+        if target is None or parts.scheme not in _SCHEMES or not parts.hostname:
             return None
         user, at, _ = parts.netloc.rpartition("@")
         scheme, host = target.replace("//localhost", "//127.0.0.1").split("//")
