@@ -12,12 +12,10 @@ from click.shell_completion import CompletionItem
 
 from .. import ConfigurationError, WebhookType
 from ..receiving import Delivery, Receiver
+from ..receiving.receiver import VARIABLE
 from ..receiving.take import DeliveryHandler
 from ..receiving.urls import checked_base, checked_label
 from .problems import RefusedError
-
-VARIABLE = "GWMS_WEBHOOK_SECRET"
-"""The variable of the secret that derives URLs."""
 
 
 @click.command()

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from attrs import frozen
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=DeliveryHandler)
 Method = HttpMethod | str
 POST = HttpMethod.POST
-_VARIABLE = "GWMS_WEBHOOK_SECRET"
+VARIABLE = "GWMS_WEBHOOK_SECRET"
+"""The variable of the secret that derives URLs."""
 
 
 @frozen
@@ -72,10 +74,10 @@ class Receiver(Intake):
 
         `options` are `max_body` and `limit`. A variable that is missing or invalid raises `ConfigurationError`.
         """
-        names = (_VARIABLE, f"{_VARIABLE}_OLD")
+        names = (VARIABLE, f"{VARIABLE}_OLD")
         secrets = {name: os.environ[name] for name in names if os.environ.get(name)}
-        if _VARIABLE not in secrets:
-            raise ConfigurationError(f"set {_VARIABLE} in the environment")
+        if VARIABLE not in secrets:
+            raise ConfigurationError(f"set {VARIABLE} in the environment")
         for name, secret in secrets.items():
             check_secret(name, secret)
         return cls(*secrets.values(), **options)
@@ -95,10 +97,9 @@ class Receiver(Intake):
         def register(handler: H) -> H:
             if taken := wanted.keys() & self._handlers.keys():
                 raise ConfigurationError(f"{min(taken)} already has a handler")
-            if not is_async(handler):
-                raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
-            if not _takes_one_argument(handler):
-                raise ConfigurationError(f"a handler must take one argument, the delivery; got {handler!r}")
+            if not is_async(handler) or not _takes_one_argument(handler):
+                text = "a handler must be an async function of one argument, the delivery"
+                raise ConfigurationError(f"{text}; got {handler!r}")
             self._handlers.update(dict.fromkeys(wanted, handler))
             return handler
 
@@ -123,9 +124,7 @@ class Receiver(Intake):
 
     def owns(self, base: str, *, eshop: str = "") -> Callable[[Webhook], bool]:
         """Return the `prune` of a plan: it claims the webhooks of the base and label whose URLs have a token."""
-        checked_label(eshop)
-        prefix = checked_base(base)
-        return lambda webhook: is_ours(webhook, prefix, eshop)
+        return partial(is_ours, checked_base(base), checked_label(eshop))
 
     async def subscribe(
         self, gwms: GwmsClient, base: str, *, eshop: str = "", method: Method = POST, force: bool = False

@@ -63,7 +63,7 @@ class Urls:
         return ["gw1-" + urlsafe_b64encode(mac.digest()[:24]).decode() for mac in macs]
 
 
-def is_ours(webhook: Webhook, base: str, eshop: str) -> bool:
+def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
     """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
     (url, event_type, _), prefix = webhook.identity, canonical_url(base)
     found = _OURS.fullmatch(url.removesuffix("/"), len(prefix) - 1) if url.startswith(prefix) else None

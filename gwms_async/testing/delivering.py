@@ -11,20 +11,8 @@ from urllib.parse import quote
 
 import aiohttp
 from attrs import evolve
-from yarl import URL
 
-from .deliveries import (
-    CutPayload,
-    Delivery,
-    DeliveryAttempt,
-    DeliveryPolicy,
-    Disturbance,
-    Impatient,
-    Lose,
-    Reorder,
-    Repeat,
-    disturbed,
-)
+from .deliveries import Delivery, DeliveryAttempt, DeliveryPolicy, Disturbance, Lose, Reorder, Repeat, disturbed
 from .entities import check_event
 from .feed import Feed
 from .gateway import Gateway
@@ -248,7 +236,7 @@ class Delivering:
         elif url is None:
             attempt.problem = "undeliverable"
         else:
-            await self._send(attempt, url)
+            await send(self._session, attempt, url, self.delivery_policy.timeout)
         attempt.seconds = asyncio.get_running_loop().time() - at
         self.feed.note(row)
         end = attempt.status or attempt.problem
@@ -256,14 +244,3 @@ class Delivering:
         if attempt.is_failure:
             self.failures[webhook.id] += 1
         return attempt
-
-    async def _send(self, attempt: DeliveryAttempt, url: URL) -> None:
-        hit = attempt.disturbance
-        seconds = hit.seconds if isinstance(hit, Impatient) else self.delivery_policy.timeout
-        try:
-            async with asyncio.timeout(seconds):
-                await send(self._session, attempt, url, cut=isinstance(hit, CutPayload))
-        except TimeoutError:
-            attempt.problem = "timeout"
-        except (aiohttp.ClientError, OSError, ValueError):  # aiohttp cannot send some methods and usernames
-            attempt.problem = "no answer"

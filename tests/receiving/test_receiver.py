@@ -80,7 +80,9 @@ def test_one_handler_per_event_type() -> None:
 @pytest.mark.parametrize("handler", [lambda _: None, print, "text", None, Delivery])
 def test_what_is_not_an_async_function(handler: Any) -> None:
     """It is refused at once, not with the first delivery."""
-    with pytest.raises(ConfigurationError, match=r"^a handler must be an async function; got "):
+    with pytest.raises(
+        ConfigurationError, match=r"^a handler must be an async function of one argument, the delivery; got "
+    ):
         Receiver(SECRET).on(ORDER)(handler)
 
 
@@ -102,7 +104,9 @@ def test_a_handler_that_cannot_take_a_delivery(count: int) -> None:
 
     async def two(_: Delivery, __: str) -> None: ...
 
-    with pytest.raises(ConfigurationError, match=r"^a handler must take one argument, the delivery; got <function"):
+    with pytest.raises(
+        ConfigurationError, match=r"^a handler must be an async function of one argument, the delivery; got <function"
+    ):
         Receiver(SECRET).on(ORDER)(two if count else none)  # type: ignore[type-var]
 
 

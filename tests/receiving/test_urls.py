@@ -158,7 +158,7 @@ def test_which_webhooks_are_ours() -> None:
     ]
 
     def claimed(url: str, eshop: str = "", event_type: WebhookType = ORDER) -> bool:
-        return is_ours(Webhook(id=1, url=url, webhook_type=event_type, active=True, method=POST), BASE + "/", eshop)
+        return is_ours(BASE + "/", eshop, Webhook(id=1, url=url, webhook_type=event_type, active=True, method=POST))
 
     assert list(map(claimed, ours)) == [True] * 4
     assert list(map(claimed, others)) == [False] * 9
