@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -67,6 +68,7 @@ def id_in_path(tail: str) -> str:
     return unquote_to_bytes(tail.removeprefix("/").encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
+@lru_cache
 def kind_of(event_type: WebhookType) -> str:
     """Return the kind of entity that an event type is about, its second word; "" if it has none."""
     return event_type.partition("_")[2].partition("_")[0]

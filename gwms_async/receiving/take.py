@@ -13,7 +13,6 @@ from attrs import frozen
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..models import HttpMethod, WebhookType
-from ..redaction import redacted
 from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .delivery import Delivery, id_in, id_in_path, kind_of, parsed
 from .urls import Endpoint, Urls
@@ -66,8 +65,7 @@ class Intake:
         known = _METHODS.get(method)
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
-        endpoint, tail = match
-        raw_path = redacted(raw_path)  # so that no frame keeps the token
+        endpoint, raw_path, tail = match  # so that no frame keeps the token
         body = BytesIO()
         self._in_flight += 1
         try:

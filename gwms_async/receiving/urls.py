@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigurationError
 from ..models import HttpMethod, Webhook, WebhookType, canonical_url
-from ..redaction import TOKEN
+from ..redaction import TOKEN, redacted
 from ..settings import checked_base_url, credentials_problem
 
 _DERIVATION = b"gwms-async webhook url 1\0"
@@ -40,8 +40,8 @@ class Urls:
         name, end = _name(checked_label(eshop), event_type), "/" if method == HttpMethod.GET else ""
         return f"{checked_base(base)}{name}/{self._tokens(name)[0]}{end}"
 
-    def match(self, raw_path: str) -> tuple[Endpoint, str] | None:
-        """Find a URL with a valid token in a path; return what it is for, and what follows the token."""
+    def match(self, raw_path: str) -> tuple[Endpoint, str, str] | None:
+        """Find a URL with a valid token in a path; return what it is for, the path without tokens, and its end."""
         slash = -1
         while (slash := raw_path.find("/gw1-", slash + 1)) >= 0:
             name, end = raw_path[raw_path.rfind("/", 0, slash) + 1 : slash], slash + _LENGTH
@@ -49,7 +49,8 @@ class Urls:
             endpoint, tokens = self._listed.get(name) or self._known(name)
             for own in tokens:
                 if token.isascii() and hmac.compare_digest(own, token):  # no other text can be compared
-                    return endpoint, raw_path[end:]
+                    tail = raw_path[end:]
+                    return endpoint, f"{redacted(raw_path[:slash])}/gw1-***{redacted(tail)}", tail
         return None
 
     def _known(self, name: str) -> tuple[Endpoint, list[str]]:

@@ -44,9 +44,10 @@ def found(urls: Urls, text: str) -> Match | None:
     match = urls.match(text)
     if match is None:
         return None
-    (name, event_type, eshop), after = match
+    (name, event_type, eshop), shown, after = match
     assert name == (f"{eshop}.{event_type}" if eshop else event_type)
-    assert redacted(text.removesuffix(after)).endswith(f"{name}/gw1-***")
+    assert shown == redacted(text.removesuffix(after)) + redacted(after)
+    assert shown.removesuffix(redacted(after)).endswith(f"{name}/gw1-***")
     return Match(event_type, eshop, id_in_path(after))
 
 
