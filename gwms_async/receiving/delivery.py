@@ -65,7 +65,10 @@ def parsed(body: bytes) -> Any:
 
 def id_in_path(tail: str) -> str:
     """Return the id in what follows the token in a raw path; "" if there is none."""
-    return unquote_to_bytes(tail.removeprefix("/").encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+    tail = tail.removeprefix("/")
+    if "%" not in tail and tail.isascii():
+        return tail
+    return unquote_to_bytes(tail.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from ..settings import checked_base_url, credentials_problem
 _DERIVATION = b"gwms-async webhook url 1\0"
 _LEAST_BYTES = 32
 _LENGTH = len("/gw1-") + 32
-_OURS = re.compile(f"/([^/]+)/({TOKEN})")
+_OURS = re.compile(f"/([^/]+)/{TOKEN}/?")
 
 
 class Endpoint(NamedTuple):
@@ -46,9 +46,11 @@ class Urls:
         while (slash := raw_path.find("/gw1-", slash + 1)) >= 0:
             name, end = raw_path[raw_path.rfind("/", 0, slash) + 1 : slash], slash + _LENGTH
             token = raw_path[slash + 1 : end]
+            if "/" in token or not token.isascii():  # other texts cannot be compared
+                continue
             endpoint, tokens = self._listed.get(name) or self._known(name)
             for own in tokens:
-                if token.isascii() and hmac.compare_digest(own, token):  # no other text can be compared
+                if hmac.compare_digest(own, token):
                     tail = raw_path[end:]
                     return endpoint, f"{redacted(raw_path[:slash])}/gw1-***{redacted(tail)}", tail
         return None
@@ -67,7 +69,7 @@ class Urls:
 def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
     """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
     (url, event_type, _), prefix = webhook.identity, canonical_url(base)
-    found = _OURS.fullmatch(url.removesuffix("/"), len(prefix) - 1) if url.startswith(prefix) else None
+    found = _OURS.fullmatch(url, len(prefix) - 1) if url.startswith(prefix) else None
     return found is not None and found[1] == _name(eshop, event_type)
 
 
