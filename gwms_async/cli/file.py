@@ -14,9 +14,10 @@ from attrs import define, field, frozen
 
 from .. import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..models import Identity, check_url
+from ..receiving.urls import checked_base, checked_label
 from ..registration.plan import claimed_by
 from .problems import RefusedError, closest
-from .receiver import base_url, label, receiver_of
+from .receiver import receiver_of
 
 LIMIT = 1024 * 1024
 """The maximum size in bytes: enough for thousands of webhooks."""
@@ -147,7 +148,7 @@ class _Parser:
         derived = {one.webhook_type: one for one in receiver.specs(base, eshop=eshop, method=table["method"])}
         for place, event in events:
             self._add(place, derived[event])
-        return {"base_url": f"{base.rstrip('/')}/", "owns": receiver.owns(base, eshop=eshop)}
+        return {"base_url": base, "owns": receiver.owns(base, eshop=eshop)}
 
     def _add(self, place: str, spec: WebhookSpec) -> None:
         _, first = self._specs.setdefault(spec.identity, (spec, place))
@@ -233,7 +234,7 @@ def _prune(value: object) -> str:
 
 
 def _base_url(value: object) -> str:
-    return base_url(_string(value))
+    return checked_base(_string(value))
 
 
 def _events(value: object) -> Any:
@@ -255,6 +256,6 @@ _FILE: _Fields = {
     "webhooks": partial(_typed, list, "a list of tables, [[webhooks]]"),
 }
 _DEFAULTS: _Fields = {"method": _method, "active": _active, "prune": _prune}
-_RECEIVER: _Fields = {"base_url": _base_url, "events": _events, "eshop": label, "method": _method}
+_RECEIVER: _Fields = {"base_url": _base_url, "events": _events, "eshop": checked_label, "method": _method}
 _WEBHOOK: _Fields = {"url": _url, "events": _events, "method": _method, "active": _active}
 _REQUIRED = {"url", "base_url", "events"}

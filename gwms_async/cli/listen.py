@@ -12,6 +12,7 @@ import click
 from .. import GwmsClient, GwmsError, NotFoundError, Outcome, OutcomeStatus, WebhookSpec, WebhookType
 from ..models import Identity
 from ..receiving import Receiver
+from ..receiving.receiver import VARIABLE
 from .access import Access, find_settings, make_access
 from .hosts import warning
 from .lazy import Work
@@ -19,7 +20,7 @@ from .lines import Lines
 from .options import common_options, json_option
 from .output import Exit, is_json, print_message
 from .problems import RefusedError, describe
-from .receiver import BASE_URL, EVENT_TYPE, VARIABLE, Checked, receiver_of
+from .receiver import BASE_URL, EVENT_TYPE, Checked, receiver_of
 from .serving import Respond, answering, forwarding, keep, serving
 
 _CHECK = 60.0  # seconds between two looks at the webhooks

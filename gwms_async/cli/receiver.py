@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 import click
@@ -13,12 +12,10 @@ from click.shell_completion import CompletionItem
 
 from .. import ConfigurationError, WebhookType
 from ..receiving import Delivery, Receiver
+from ..receiving.receiver import VARIABLE
 from ..receiving.take import DeliveryHandler
 from ..receiving.urls import checked_base, checked_label
 from .problems import RefusedError
-
-VARIABLE = "GWMS_WEBHOOK_SECRET"
-"""The variable of the secret that derives URLs."""
 
 
 @click.command()
@@ -49,33 +46,11 @@ def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, o
     return receiver
 
 
-def _checked(check: Callable[[str], object], text: str) -> str:
-    """Return a text as it is; raise `ValueError` if it is not as it must be."""
-    try:
-        check(text)
-    except ConfigurationError as error:
-        raise ValueError(str(error).partition(" ")[2]) from None  # the first word is the name of an argument
-    return text
-
-
-base_url = partial(_checked, checked_base)
-"""Checks the base of a receiver's URLs."""
-label = partial(_checked, checked_label)
-"""Checks the label of an e-shop."""
-
-
 class Checked(click.ParamType[Any]):
-    """The type of a parameter that a function reads.
-
-    Args:
-        name: What the help calls a value.
-        read: Returns the value; its `ValueError` is a usage error.
-        values: What shells complete, in upper case.
-    """
+    """The type of a parameter that `read` reads; its `ValueError` is a usage error. Shells complete the `values`."""
 
     def __init__(self, name: str, read: Callable[[str], Any], values: Iterable[str] = ()) -> None:
-        self.name = name
-        self._read, self._values = read, values
+        self.name, self._read, self._values = name, read, values
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read a value."""
@@ -90,4 +65,4 @@ class Checked(click.ParamType[Any]):
 
 
 EVENT_TYPE = Checked("event", WebhookType, WebhookType)
-BASE_URL, LABEL = Checked("url", base_url), Checked("label", label)
+BASE_URL, LABEL = Checked("url", checked_base), Checked("label", checked_label)

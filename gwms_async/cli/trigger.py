@@ -48,7 +48,7 @@ def trigger(
         body = data.read() if data else json.dumps(entity_with(entity_id or "", event)).encode()
         try:
             parsed(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise click.UsageError("--data must be JSON") from None
     return _deliver(how, url, body)
 

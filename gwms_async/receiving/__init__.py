@@ -1,14 +1,13 @@
 """Receive the gateway's deliveries: derived URLs, a handler per event type, and a watchdog.
 
-The public names are those in `__all__`. `take` decides what is answered; `web` and `asgi` connect it to servers.
+The public names are those in `__all__`. `take` decides what is answered; `web` connects it to servers.
 """
 
-from .asgi import asgi_app
 from .delivery import Delivery
 from .logs import redact_logs
 from .receiver import Health, Receiver
 from .take import Answer
 from .watch import Lapse
-from .web import aiohttp_app
+from .web import aiohttp_app, asgi_app
 
 __all__ = ["Answer", "Delivery", "Health", "Lapse", "Receiver", "aiohttp_app", "asgi_app", "redact_logs"]

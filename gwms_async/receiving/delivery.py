@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,13 +14,12 @@ from ..models import HttpMethod, WebhookType
 from ..settings import is_integer
 from ..wire.parsing import parse_with_json
 
-_KIND = re.compile("(?:CREATE|UPDATE)_(ORDER|PRODUCT|RECEIVING|RETURN|STOCK_MOVEMENT)")
-_ID_FIELDS = {
+_ID_FIELDS = {  # by the second word of the event type
     "ORDER": ("eshopOrderId",),
     "PRODUCT": ("sku", "guid"),
     "RECEIVING": ("eshopReceivingId",),
     "RETURN": ("eshopReturnId",),  # a return has an `eshopOrderId` too
-    "STOCK_MOVEMENT": ("id",),
+    "STOCK": ("id",),
 }
 _ENVELOPE = {"statusCode", "message", "data"}
 
@@ -53,14 +51,15 @@ class Delivery:
 
 
 def parsed(body: bytes) -> Any:
-    """Return the entity in a body, out of its envelope if it has one; `ValueError`: it is not readable as JSON."""
+    """Return the entity in a body, out of its envelope if it has one.
+
+    Raises:
+        ValueError, RecursionError: It is not readable as JSON.
+    """
     try:
         content = parse_with_json(body)  # orjson makes floats of the largest integers, and an id may be one
-    except (ValueError, RecursionError):
-        try:
-            content = json.loads(body)  # UTF-16 too, and with a byte order mark
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+    except ValueError:
+        content = json.loads(body)  # UTF-16 too, and with a byte order mark
     return content["data"] if isinstance(content, dict) and content.keys() >= _ENVELOPE else content
 
 
@@ -74,9 +73,8 @@ def id_in_path(tail: str) -> str:
 
 @lru_cache
 def kind_of(event_type: WebhookType) -> str:
-    """Return the kind of entity that an event type is about, or the event type if that is not known."""
-    found = _KIND.match(event_type)
-    return found[1] if found else event_type
+    """Return the kind of entity that an event type is about, its second word; "" if it has none."""
+    return event_type.partition("_")[2].partition("_")[0]
 
 
 def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:

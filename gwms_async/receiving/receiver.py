@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from attrs import frozen
 
-from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigurationError, without_frames
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..registration.checks import is_async
 from ..registration.report import Report
 from ..settings import is_number
-from .take import BODIES_IN_FLIGHT, Answer, DeliveryHandler, Intake, Read
-from .urls import Urls, checked_base, checked_label, is_ours, secret_problem
+from .take import BODIES_IN_FLIGHT, DeliveryHandler, Intake
+from .urls import Urls, check_secret, checked_base, checked_label, is_ours
 from .watch import OnLapse, Round, Watch
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=DeliveryHandler)
 Method = HttpMethod | str
 POST = HttpMethod.POST
+VARIABLE = "GWMS_WEBHOOK_SECRET"
+"""The variable of the secret that derives URLs."""
 
 
 @frozen
@@ -42,7 +44,7 @@ class Health:
     rounds: Mapping[str, Round]
 
 
-class Receiver:
+class Receiver(Intake):
     """Receives deliveries, in one event loop at a time; serve or mount it with `aiohttp_app` or `asgi_app`.
 
     Args:
@@ -55,18 +57,14 @@ class Receiver:
         ConfigurationError: An argument is invalid.
     """
 
-    _clock: ClassVar[Clock] = SYSTEM_CLOCK
-
     @without_frames
     def __init__(self, secret: str, *older_secrets: str, max_body: int = 16 * 1024 * 1024, limit: float = 10.0) -> None:
         secrets = (secret, *older_secrets)
-        if problem := next(filter(None, map(secret_problem, secrets)), None):
-            raise ConfigurationError(problem)
+        for one in secrets:
+            check_secret("secret", one)
         _check_number("max_body", max_body, 1, BODIES_IN_FLIGHT)
         _check_number("limit", limit, 0.001, 3600)
-        self._urls = Urls(secrets)
-        self._handlers: dict[WebhookType, DeliveryHandler] = {}
-        self._intake = Intake(self._urls, self._handlers, max_body, limit, self._clock)
+        super().__init__(Urls(secrets), max_body, limit)
         self._rounds: dict[str, Round] = {}
 
     @classmethod
@@ -76,13 +74,12 @@ class Receiver:
 
         `options` are `max_body` and `limit`. A variable that is missing or invalid raises `ConfigurationError`.
         """
-        names = ("GWMS_WEBHOOK_SECRET", "GWMS_WEBHOOK_SECRET_OLD")
-        if not os.environ.get(names[0]):
-            raise ConfigurationError(f"set {names[0]} in the environment")
+        names = (VARIABLE, f"{VARIABLE}_OLD")
         secrets = {name: os.environ[name] for name in names if os.environ.get(name)}
+        if VARIABLE not in secrets:
+            raise ConfigurationError(f"set {VARIABLE} in the environment")
         for name, secret in secrets.items():
-            if problem := secret_problem(secret):
-                raise ConfigurationError(problem.replace("secret", name, 1))
+            check_secret(name, secret)
         return cls(*secrets.values(), **options)
 
     def on(self, *types: WebhookType | str) -> Callable[[H], H]:
@@ -93,20 +90,16 @@ class Receiver:
             ConfigurationError: None is named, one already has a handler, or the function is not async or does not take
                 one argument.
         """
-        for one in types:
-            if callable(one):
-                raise ConfigurationError(f"write @receiver.on(*WebhookType), or name event types; got {one!r}")
-        wanted = {one if isinstance(one, WebhookType) else WebhookType(one): None for one in types}
+        if not types or any(map(callable, types)):
+            raise ConfigurationError(f"name event types, e.g. @receiver.on(*WebhookType); got {types}")
+        wanted = dict.fromkeys(map(WebhookType, types))
 
         def register(handler: H) -> H:
-            if not wanted:
-                raise ConfigurationError("name the event types of the handler")
             if taken := wanted.keys() & self._handlers.keys():
                 raise ConfigurationError(f"{min(taken)} already has a handler")
-            if not is_async(handler):
-                raise ConfigurationError(f"a handler must be an async function; got {handler!r}")
-            if not _takes_one_argument(handler):
-                raise ConfigurationError(f"a handler must take one argument, the delivery; got {handler!r}")
+            if not is_async(handler) or not _takes_one_argument(handler):
+                text = "a handler must be an async function of one argument, the delivery"
+                raise ConfigurationError(f"{text}; got {handler!r}")
             self._handlers.update(dict.fromkeys(wanted, handler))
             return handler
 
@@ -131,9 +124,7 @@ class Receiver:
 
     def owns(self, base: str, *, eshop: str = "") -> Callable[[Webhook], bool]:
         """Return the `prune` of a plan: it claims the webhooks of the base and label whose URLs have a token."""
-        checked_label(eshop)
-        prefix = checked_base(base)
-        return lambda webhook: is_ours(webhook, prefix, eshop)
+        return partial(is_ours, checked_base(base), checked_label(eshop))
 
     async def subscribe(
         self, gwms: GwmsClient, base: str, *, eshop: str = "", method: Method = POST, force: bool = False
@@ -184,17 +175,7 @@ class Receiver:
 
     def health(self) -> Health:
         """Return how the receiver is doing."""
-        return Health(self._intake.in_flight, dict(self._intake.deliveries), dict(self._rounds))
-
-    def take(self, method: str, raw_path: str, read: Read) -> Coroutine[Any, Any, Answer]:
-        """Answer a request of a server; adapters do nothing else.
-
-        Args:
-            method: The HTTP method.
-            raw_path: The path as it came, not decoded, without the query.
-            read: Reads the body; see `Read`.
-        """
-        return self._intake.take(method, raw_path, read)
+        return Health(self._in_flight, dict(self._deliveries), dict(self._rounds))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Receiver cannot be pickled")
@@ -209,10 +190,9 @@ def _takes_one_argument(function: Callable[..., object]) -> bool:
     except (TypeError, ValueError):  # some mocks and compiled functions do not tell
         return True
     try:
-        signature.bind(None)
+        return bool(signature.bind(None))
     except TypeError:
         return False
-    return True
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:

@@ -1,34 +1,25 @@
-"""What is answered to a request; no HTTP library is known here.
-
-- 404: no URL of ours with a valid token; always the same, and the body is not read.
-- 405: neither GET nor POST.
-- 413, 408, 400: a body over `max_body`, not read within 30 s, broken off or not JSON.
-- 503 with Retry-After: 64 MiB of bodies in flight.
-- 200, 500, 503: the handler returned, raised, took longer than `limit`.
-- 200 with a warning: there is no handler.
-"""
+"""What is answered to a request; no HTTP library is known here."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import ClassVar
 
 from attrs import frozen
 
-from ..clock import Clock
+from ..clock import SYSTEM_CLOCK, Clock
 from ..models import HttpMethod, WebhookType
-from ..redaction import redacted
 from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .delivery import Delivery, id_in, id_in_path, kind_of, parsed
 from .urls import Endpoint, Urls
 
 _logger = logging.getLogger("gwms_async")
-_METHODS: Mapping[str, HttpMethod] = {method.value: method for method in HttpMethod}
+_METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
 _POST = HttpMethod.POST  # a member looked up each time costs more. Measured: benchmarks/README
-_SLOWEST = 30.0  # seconds for a body
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
 
 DeliveryHandler = Callable[[Delivery], Awaitable[object]]
@@ -44,41 +35,44 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-_HANDLED = Answer(200)
+_TAKEN = Answer(200)
 
 
 class Intake:
-    """Takes requests, and runs the handlers; see `Receiver` for its limits."""
+    """The base of `Receiver` that takes requests and runs the handlers; see there for the limits."""
 
-    def __init__(
-        self, urls: Urls, handlers: Mapping[WebhookType, DeliveryHandler], max_body: int, limit: float, clock: Clock
-    ) -> None:
-        self._urls, self._handlers, self._clock = urls, handlers, clock
-        self._max_body = max_body
-        self._slowest, self._limit = SharedTimeout(_SLOWEST), SharedTimeout(limit)
-        self._bytes = 0  # of bodies in flight
-        self._warned = set[str]()
-        self.in_flight = 0
-        self.deliveries: dict[str, datetime] = {}
+    _clock: ClassVar[Clock] = SYSTEM_CLOCK
+
+    def __init__(self, urls: Urls, max_body: int, limit: float) -> None:
+        self._urls, self._max_body = urls, max_body
+        self._slowest, self._limit = SharedTimeout(30.0), SharedTimeout(limit)
+        self._handlers: dict[WebhookType, DeliveryHandler] = {}
+        self._in_flight = self._bytes = 0
+        self._deliveries: dict[str, datetime] = {}
+        self._warnings = set[str]()
 
     async def take(self, method: str, raw_path: str, read: Read) -> Answer:
-        """Take a request; see `Receiver.take`."""
+        """Answer a request of a server; adapters do nothing else.
+
+        Args:
+            method: The HTTP method.
+            raw_path: The path as it came, not decoded, without the query.
+            read: Reads the body; see `Read`.
+        """
         match = self._urls.match(raw_path)
         if match is None:
             return Answer(404)
         known = _METHODS.get(method)
         if known is None:
             return Answer(405, (("Allow", "GET, POST"),))
-        endpoint, before, after = match
-        raw_path = f"{redacted(before)}gw1-***{redacted(after)}"  # so that no frame keeps the token
+        endpoint, raw_path, tail = match  # so that no frame keeps the token
         body = BytesIO()
-        self.in_flight += 1
+        self._in_flight += 1
         try:
             refusal = await self._read(read, body) if known is _POST else None
-            taken = refusal or self._delivery(endpoint, known, raw_path, after, body.getvalue())
-            return taken if isinstance(taken, Answer) else await self._handle(taken)
+            return refusal or await self._handle(endpoint, known, raw_path, tail, body)
         finally:
-            self.in_flight -= 1
+            self._in_flight -= 1
             self._bytes -= body.tell()
 
     async def _read(self, read: Read, body: BytesIO) -> Answer | None:
@@ -97,50 +91,44 @@ class Intake:
             return Answer(400)
         return None
 
-    def _delivery(
-        self, endpoint: Endpoint, method: HttpMethod, raw_path: str, tail: str, body: bytes
-    ) -> Delivery | Answer:
-        """Return the delivery to be handled, or the answer if there is nothing to handle."""
-        name, event_type, eshop = endpoint
-        now = self.deliveries[name] = datetime.fromtimestamp(self._clock.wall(), UTC)
-        if event_type not in self._handlers:
+    async def _handle(self, endpoint: Endpoint, method: HttpMethod, raw_path: str, tail: str, body: BytesIO) -> Answer:
+        event_type = endpoint.event_type
+        self._deliveries[endpoint.name] = datetime.fromtimestamp(self._clock.wall(), UTC)
+        handler = self._handlers.get(event_type)
+        if handler is None:
             # A 4xx could make the gateway switch off the other webhooks of this host.
-            text = f"{event_type} is delivered but has no handler: `Receiver.subscribe` deletes its webhook"
-            self._warn_once(event_type, text)
-            return Answer(200)
-        if not raw_path.isascii():
-            raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
-        if method is _POST:
-            try:
-                data = parsed(body)
-            except ValueError:
-                return Answer(400)
-            entity_id = id_in(data, event_type)
-        else:
-            data, entity_id = None, id_in_path(tail)
-        if not entity_id:
-            self._warn_once(kind_of(event_type), f"a delivery of {event_type} contains no id that this version knows")
-        return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, now)
-
-    async def _handle(self, delivery: Delivery) -> Answer:
+            self._warn_once(f"{event_type} is delivered but has no handler: `Receiver.subscribe` deletes its webhook")
+            return _TAKEN
+        try:
+            delivery = self._delivery(endpoint, method, raw_path, tail, body.getvalue())
+        except (ValueError, RecursionError):
+            return Answer(400)
         timer = TimeoutScope(self._limit, self._clock.monotonic())
         try:
             with timer:
-                await self._handlers[delivery.event_type](delivery)
+                await handler(delivery)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            names = delivery.event_type, delivery.entity_id
             if timer.is_expired:
-                limit = self._limit.seconds
-                _logger.warning("%s %r: the handler took longer than %g s and was cancelled", *names, limit)
+                text = "%s %r: the handler took longer than %g s and was cancelled"
+                _logger.warning(text, event_type, delivery.entity_id, self._limit.seconds)
                 return Answer(503)
-            _logger.exception("%s %r: the handler failed", *names)
+            _logger.exception("%s %r: the handler failed", event_type, delivery.entity_id)
             return Answer(500)
-        _logger.debug("%s %r: handled", delivery.event_type, delivery.entity_id)
-        return _HANDLED
+        _logger.debug("%s %r: handled", event_type, delivery.entity_id)
+        return _TAKEN
 
-    def _warn_once(self, about: str, text: str) -> None:
-        if about not in self._warned:
-            self._warned.add(about)
+    def _delivery(self, endpoint: Endpoint, method: HttpMethod, raw_path: str, tail: str, body: bytes) -> Delivery:
+        name, event_type, eshop = endpoint
+        data = parsed(body) if method is _POST else None
+        entity_id = id_in(data, event_type) if method is _POST else id_in_path(tail)
+        if not entity_id:
+            self._warn_once(f"a delivery about a {kind_of(event_type)} contains no id that this version knows")
+        raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
+        return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, self._deliveries[name])
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.add(text)
             _logger.warning(text)

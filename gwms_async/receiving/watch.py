@@ -71,26 +71,30 @@ class Watch:
         pause = _FIRST_PAUSE
         while True:
             await self._clock.sleep(pause)
-            error = await self._round()
+            try:
+                error = await self._look()
+            except (Exception, asyncio.CancelledError) as caught:  # noqa: BLE001  # the app goes on
+                error = redacted(f"{type(caught).__name__}: {caught}")
             if is_cancelled():
                 return
+            if error:
+                _logger.warning("a round of watch failed and is tried again: %s", error)
             rounds[self._eshop] = Round(self._now(), error)
-            pause = every if error is None else min(every, _AFTER_FAILURE)
+            pause = min(every, _AFTER_FAILURE) if error else every
             pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # replicas should not meet
 
-    async def _round(self) -> str | None:
-        """Look once; return what went wrong."""
-        try:
-            report = await self._gwms.webhooks.register_many(self._specs)
-            for outcome in report.outcomes:
-                self._note(outcome)
-            problem = str(report) if report.failures else None
-            await self._report({outcome.spec.webhook_type for outcome in report.failures})
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # the app goes on
-            problem = redacted(f"{type(error).__name__}: {error}")
-        if problem and not is_cancelled():
-            _logger.warning("a round of watch failed and is tried again: %s", problem)
-        return problem
+    async def _look(self) -> str | None:
+        """Look once, and report the lapses that are over, which are kept until then; return what went wrong."""
+        report = await self._gwms.webhooks.register_many(self._specs)
+        for outcome in report.outcomes:
+            self._note(outcome)
+        failures = {outcome.spec.webhook_type for outcome in report.failures}
+        over = [lapse for event_type, lapse in self._lapses.items() if event_type not in failures]
+        if over and self._on_lapse is not None:
+            await self._on_lapse(list(over))  # the function may change its list
+        for lapse in over:
+            del self._lapses[lapse.event_type]
+        return str(report) if failures else None
 
     def _note(self, outcome: Outcome) -> None:
         event_type, now = outcome.spec.webhook_type, self._now()
@@ -103,14 +107,6 @@ class Watch:
             _logger.warning("the webhook on %s was inactive or gone: its events since %s are lost", event_type, since)
         if not outcome.is_failure:
             self._seen[event_type] = now
-
-    async def _report(self, failures: set[WebhookType]) -> None:
-        """Report the lapses that are over; they are kept until that succeeds."""
-        over = [lapse for lapse in self._lapses.values() if lapse.event_type not in failures]
-        if over and self._on_lapse is not None:
-            await self._on_lapse(list(over))  # the function may change its list
-        for lapse in over:
-            del self._lapses[lapse.event_type]
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall(), UTC)

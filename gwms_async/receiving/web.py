@@ -1,13 +1,19 @@
-"""A receiver as an aiohttp application."""
+"""A receiver as an application: of aiohttp, or of ASGI."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .receiver import Receiver
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 def aiohttp_app(receiver: Receiver) -> web.Application:
@@ -21,4 +27,39 @@ def aiohttp_app(receiver: Receiver) -> web.Application:
     app = web.Application()
     # aiohttp matches decoded paths, in which an id may contain a newline.
     app.router.add_route("*", "/{tail:(?s:.*)}", take)
+    return app
+
+
+def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """Return an ASGI application to serve, or to mount: ``app.mount("/gwms", …)`` in Starlette and FastAPI."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # a mounted application gets no lifespan
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close"})
+            return
+        is_read = False
+
+        async def read() -> bytes:
+            nonlocal is_read
+            while not is_read:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionResetError
+                is_read = not message.get("more_body", False)
+                if message.get("body"):
+                    return bytes(message["body"])
+            return b""
+
+        raw_path: bytes = scope.get("raw_path") or quote(scope["path"], errors="replace").encode()
+        path = raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
+        answer = await receiver.take(scope["method"], path, read)
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        headers.append((b"content-length", b"0"))
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body"})
+        except OSError:
+            pass  # the sender has gone
+
     return app

@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Names load on first use: pytest imports this package whenever it starts, because of the plugin.
-_HOMES = ("faults", "quirks", "spelling", "state", "throttle", "journal", "disturbances", "deliveries", "emulator")
+_HOMES = ("faults", "quirks", "spelling", "state", "throttle", "journal", "deliveries", "emulator")
 
 if TYPE_CHECKING:
-    from .deliveries import DeliveryAttempt, DeliveryPolicy
-    from .disturbances import (
+    from .deliveries import (
         CutPayload,
+        DeliveryAttempt,
+        DeliveryPolicy,
         Disturbance,
         Enveloped,
         Impatient,

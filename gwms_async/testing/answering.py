@@ -95,13 +95,6 @@ class Answering(Delivering):
             self._throttle.settle(self._rate_limit, self._now())
         self._rate_limit = limit
 
-    def switch_webhook(self, webhook_id: int, *, active: bool) -> bool:
-        """Activate or deactivate a webhook, as if another process did; return whether there is one with this id."""
-        row = next((row for row in self._gateway.webhooks.all() if row.id == webhook_id), None)
-        if row is not None:
-            self._gateway.webhooks.switch(row, self._clock(), active=active)
-        return row is not None
-
     def _start_clock(self) -> None:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # its clock may be a different one

@@ -1,14 +1,14 @@
-"""What is delivered to webhooks, by which rules, and what came of it."""
+"""What is delivered to webhooks, by which rules, how it can go wrong, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote, unquote
 
 from attrs import define, field, frozen
 from attrs.validators import deep_iterable, ge, gt, instance_of, optional
 
-from .disturbances import Disturbance
 from .state import StoredWebhook
 from .wire import repr_without_tokens
 
@@ -26,6 +26,60 @@ class DeliveryPolicy:
     timeout: float = field(default=10.0, validator=gt(0))
     repeats: tuple[float, ...] = field(default=(1.0, 5.0), validator=deep_iterable(ge(0)))
     deactivate_after: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
+
+
+@frozen
+class Disturbance:
+    """The base of all disturbances. Each hits the first attempt at a delivery; repeats go out as usual."""
+
+
+@frozen
+class Repeat(Disturbance):
+    """Make the delivery `n` times in all, although it is answered."""
+
+    n: int = field(validator=[instance_of(int), ge(1)])
+
+
+@frozen
+class Reorder(Disturbance):
+    """Make the delivery after the next one to the same webhook, or, if none comes, once `delivered` is awaited."""
+
+
+@frozen
+class Lose(Disturbance):
+    """Never make the delivery."""
+
+
+@frozen
+class Impatient(Disturbance):
+    """Hang up if there is no answer after some seconds, and repeat the delivery."""
+
+    seconds: float = field(validator=gt(0))
+
+
+@frozen
+class CutPayload(Disturbance):
+    """Hang up after half of a POST's body, and repeat the delivery."""
+
+
+@frozen
+class OtherMethod(Disturbance):
+    """Send a GET where the webhook asks for POST, and the reverse."""
+
+
+@frozen
+class Enveloped(Disturbance):
+    """Send a POST's entity in an envelope, as the API's answers have it."""
+
+
+@frozen
+class Quoted(Disturbance):
+    """Percent-encode all that can be in the id of a GET, slashes too."""
+
+
+@frozen
+class NotJson(Disturbance):
+    """Send a POST whose body is not JSON."""
 
 
 @frozen
@@ -85,3 +139,17 @@ class DeliveryAttempt:
     def is_failure(self) -> bool:
         """Whether the receiver is to blame: the attempt was due and was not answered 2xx."""
         return not self.is_success and self.problem not in {"inactive", "lost"}
+
+
+def disturbed(disturbance: Disturbance | None, method: str, suffix: str, body: bytes) -> tuple[str, str, bytes]:
+    """Return what goes out instead: the method, what a GET appends to the webhook's path, and what a POST sends."""
+    match disturbance:
+        case OtherMethod():
+            method = "GET" if method == "POST" else "POST"
+        case Enveloped():
+            body = b'{"statusCode": 200, "message": "OK", "data": %b}' % body
+        case Quoted():
+            suffix = quote(unquote(suffix), safe="")
+        case NotJson():
+            body = b"<p>Please stand by</p>"
+    return method, suffix, body

@@ -11,10 +11,8 @@ from urllib.parse import quote
 
 import aiohttp
 from attrs import evolve
-from yarl import URL
 
-from .deliveries import Delivery, DeliveryAttempt, DeliveryPolicy
-from .disturbances import CutPayload, Disturbance, Impatient, Lose, Message, Reorder, Repeat, disturbed
+from .deliveries import Delivery, DeliveryAttempt, DeliveryPolicy, Disturbance, Lose, Reorder, Repeat, disturbed
 from .entities import check_event
 from .feed import Feed
 from .gateway import Gateway
@@ -28,6 +26,8 @@ _PATH_CHARS = "/!$&'()*+,;=:@"
 class Delivering:
     """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, `size` attempts are kept."""
 
+    _session: aiohttp.ClientSession
+
     def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         self.delivery_policy = policy
         self._gateway = gateway
@@ -35,8 +35,7 @@ class Delivering:
         self._attempts: deque[DeliveryAttempt] = deque(maxlen=size)
         self.routes: dict[str, str] = {}
         self._disturbances: Script[Disturbance] = Script()
-        self._session: aiohttp.ClientSession | None = None
-        self._home: asyncio.AbstractEventLoop | None = None  # where the session is used
+        self._home: asyncio.AbstractEventLoop | None = None  # where the session is used, once it is open
         self._due: defaultdict[int, deque[Delivery]] = defaultdict(deque)
         self._held: defaultdict[int, list[Delivery]] = defaultdict(list)
         self._couriers: dict[int, asyncio.Task[None]] = {}
@@ -131,6 +130,13 @@ class Delivering:
         self._given_up.clear()
         self.feed.figures["failed"] = 0
 
+    def switch_webhook(self, webhook_id: int, *, active: bool) -> bool:
+        """Activate or deactivate a webhook, as if another process did; return whether there is one with this id."""
+        row = next((row for row in self._gateway.webhooks.all() if row.id == webhook_id), None)
+        if row is not None:
+            self._gateway.webhooks.switch(row, self._clock(), active=active)
+        return row is not None
+
     @property
     def deliveries(self) -> list[DeliveryAttempt]:
         """The latest attempts at deliveries, oldest first."""
@@ -158,25 +164,23 @@ class Delivering:
     def _open(self) -> None:
         # A connection that idles for longer may be closed by its server just when it is used again.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
-        no_timeout = aiohttp.ClientTimeout()  # the policy has one
-        self._session = aiohttp.ClientSession(connector=connector, timeout=no_timeout)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout())  # the policy's
         self._home = asyncio.get_running_loop()
 
     def _check_running(self) -> None:
-        if self._session is None:
-            raise RuntimeError("the emulator is not running, so it cannot deliver")
         if asyncio.get_running_loop() is not self._home:
-            raise RuntimeError("the emulator runs in another event loop; that of the fixture can be used from any")
+            text = "the emulator is not running in this event loop, so it cannot deliver"
+            raise RuntimeError(f"{text}; that of the fixture can be used from any")
 
     async def _close(self) -> None:
-        session, self._session = self._session, None  # before anything is awaited, so that nothing more is added
+        home, self._home = self._home, None  # before anything is awaited, so that nothing more is added
         for courier in self._couriers.values():
             courier.cancel()
         await asyncio.gather(*self._couriers.values(), return_exceptions=True)
         for due in (self._couriers, self._due, self._held):
             due.clear()
-        if session is not None:
-            await session.close()
+        if home is not None:
+            await self._session.close()
 
     def _add(self, delivery: Delivery) -> None:
         key, hit = delivery.webhook.id, delivery.disturbance
@@ -203,30 +207,26 @@ class Delivering:
         for number, pause in enumerate((0.0, *policy.repeats), 1):
             await asyncio.sleep(pause)
             attempt = await self._attempt(delivery, number)
-            if attempt.problem in {"inactive", "lost"}:
-                return
-            if attempt.is_success:
+            if not attempt.is_failure:
                 del self._given_up[key]
                 return
             if attempt.problem == "undeliverable":
                 break
         self._given_up[key] += 1
-        webhook = self._gateway.webhooks.find(delivery.webhook.eshop, key)
-        if webhook is not None and self._given_up[key] >= (policy.deactivate_after or inf):
+        if self._given_up[key] >= (policy.deactivate_after or inf):
             del self._given_up[key]
-            self._gateway.webhooks.switch(webhook, self._clock(), active=False)
+            self.switch_webhook(key, active=False)
 
     async def _attempt(self, delivery: Delivery, number: int) -> DeliveryAttempt:
         found = self._gateway.webhooks.find(delivery.webhook.eshop, delivery.webhook.id)
         webhook = found or delivery.webhook
         disturbance = delivery.disturbance if number == 1 else None
         suffix = quote(delivery.entity_id, _PATH_CHARS, errors="replace")  # JSON may contain half a character
-        message = disturbed(Message(webhook.method, suffix, delivery.body), disturbance)
-        body, suffix = (None, message.suffix) if message.method == "GET" else (message.body, "")
+        method, suffix, content = disturbed(disturbance, webhook.method, suffix, delivery.body)
+        body, suffix = (None, suffix) if method == "GET" else (content, "")
         url = address_of(webhook.url, suffix, self.routes)
-        at = asyncio.get_running_loop().time()
-        where = str(url or webhook.url)
-        attempt = DeliveryAttempt(webhook, delivery.entity_id, number, disturbance, message.method, where, body, at)
+        at, where = asyncio.get_running_loop().time(), str(url or webhook.url)
+        attempt = DeliveryAttempt(webhook, delivery.entity_id, number, disturbance, method, where, body, at)
         self._attempts.append(attempt)
         row = self.feed.add(attempt, delivery)
         if found is None or not found.active:
@@ -236,7 +236,7 @@ class Delivering:
         elif url is None:
             attempt.problem = "undeliverable"
         else:
-            await self._send(attempt, url)
+            await send(self._session, attempt, url, self.delivery_policy.timeout)
         attempt.seconds = asyncio.get_running_loop().time() - at
         self.feed.note(row)
         end = attempt.status or attempt.problem
@@ -244,15 +244,3 @@ class Delivering:
         if attempt.is_failure:
             self.failures[webhook.id] += 1
         return attempt
-
-    async def _send(self, attempt: DeliveryAttempt, url: URL) -> None:
-        assert self._session is not None  # noqa: S101  # there are couriers
-        hit = attempt.disturbance
-        seconds = hit.seconds if isinstance(hit, Impatient) else self.delivery_policy.timeout
-        try:
-            async with asyncio.timeout(seconds):
-                await send(self._session, attempt, url, cut=isinstance(hit, CutPayload))
-        except TimeoutError:
-            attempt.problem = "timeout"
-        except (aiohttp.ClientError, OSError, ValueError):  # aiohttp cannot send some methods and usernames
-            attempt.problem = "no answer"

@@ -36,7 +36,8 @@ class EntityTable:
         if not isinstance(entity, Mapping):
             raise TypeError(f"an entity must be a mapping, e.g. a dict; got {entity!r}")
         places = _PLACES[event.split("_")[1]]
-        ids = {path: str(entity[field]) for field, path in places.items() if _is_id(entity.get(field))}
+        found = {path: entity.get(field) for field, path in places.items()}
+        ids = {path: str(one) for path, one in found.items() if isinstance(one, str | int) and one != ""}
         if entity_id is not None:
             entity_id = str(entity_id)
             ids = {next(iter(places.values())): entity_id, **ids}
@@ -50,10 +51,6 @@ class EntityTable:
         """Return the entity at a path, as written in the request, or None if the e-shop does not have it."""
         body = self._rows.get((eshop, unquote(path)))
         return None if body is None else json.loads(body)
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, (str, int)) and value != ""
 
 
 def check_event(event: str) -> None:

@@ -7,8 +7,7 @@ from collections import Counter
 
 from attrs import define
 
-from .deliveries import Delivery, DeliveryAttempt
-from .disturbances import Disturbance
+from .deliveries import Delivery, DeliveryAttempt, Disturbance
 from .faults import Fault
 from .journal import Exchange
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from io import BytesIO
@@ -11,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from .deliveries import DeliveryAttempt
+from .deliveries import CutPayload, DeliveryAttempt, Impatient
 from .journal import KEPT
 from .spelling import normalized_url
 from .wire import JSON
@@ -46,13 +47,9 @@ def read_route(origin: str, target: str) -> tuple[str, str]:
 def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
     """Return where a webhook's URL leads with a suffix to its path, or None if that is not on this machine."""
     try:
-        target = routes.get(origin := origin_of(url), origin)
-        if not _is_loopback(target):
-            target = routes.get(ANY, target)
-        if not _is_loopback(target):
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname:
+        parts, origin = urlsplit(url), origin_of(url)
+        target = routes.get(origin) or (origin if _is_loopback(origin) else routes.get(ANY))
+        if target is None or parts.scheme not in _SCHEMES or not parts.hostname:
             return None
         user, at, _ = parts.netloc.rpartition("@")
         scheme, host = target.replace("//localhost", "//127.0.0.1").split("//")
@@ -63,22 +60,25 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
         return None
 
 
-async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, *, cut: bool) -> None:
-    """Make an attempt, or with `cut` send half of its body, and note the answer, also if it is a redirect.
-
-    If there is no answer, it raises `aiohttp.ClientError` or `OSError`.
-    """
-    data, body = None, attempt.body
+async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, seconds: float) -> None:
+    """Make an attempt as its disturbance says; note the answer, also a redirect, or why there is none in time."""
+    hit, data, body = attempt.disturbance, None, attempt.body
     if body is not None:
-        data = _half(body) if cut else BytesIO(body)
+        data = _half(body) if isinstance(hit, CutPayload) else BytesIO(body)
         attempt.headers = {"Content-Type": JSON, "Content-Length": str(len(body))}
-    async with session.request(
-        attempt.method, url, data=data, headers=attempt.headers, allow_redirects=False
-    ) as response:
-        attempt.headers, attempt.answer_headers = response.request_info.headers, response.headers
-        async for chunk in response.content.iter_any():
-            attempt.answer_start += chunk[: KEPT - len(attempt.answer_start)]
-        attempt.status = response.status
+    try:
+        async with (
+            asyncio.timeout(hit.seconds if isinstance(hit, Impatient) else seconds),
+            session.request(attempt.method, url, data=data, headers=attempt.headers, allow_redirects=False) as response,
+        ):
+            attempt.headers, attempt.answer_headers = response.request_info.headers, response.headers
+            async for chunk in response.content.iter_any():
+                attempt.answer_start += chunk[: KEPT - len(attempt.answer_start)]
+            attempt.status = response.status
+    except TimeoutError:
+        attempt.problem = "timeout"
+    except (aiohttp.ClientError, OSError, ValueError):  # aiohttp cannot send some methods and usernames
+        attempt.problem = "no answer"
 
 
 @lru_cache

@@ -80,7 +80,9 @@ def test_one_handler_per_event_type() -> None:
 @pytest.mark.parametrize("handler", [lambda _: None, print, "text", None, Delivery])
 def test_what_is_not_an_async_function(handler: Any) -> None:
     """It is refused at once, not with the first delivery."""
-    with pytest.raises(ConfigurationError, match=r"^a handler must be an async function; got "):
+    with pytest.raises(
+        ConfigurationError, match=r"^a handler must be an async function of one argument, the delivery; got "
+    ):
         Receiver(SECRET).on(ORDER)(handler)
 
 
@@ -102,7 +104,9 @@ def test_a_handler_that_cannot_take_a_delivery(count: int) -> None:
 
     async def two(_: Delivery, __: str) -> None: ...
 
-    with pytest.raises(ConfigurationError, match=r"^a handler must take one argument, the delivery; got <function"):
+    with pytest.raises(
+        ConfigurationError, match=r"^a handler must be an async function of one argument, the delivery; got <function"
+    ):
         Receiver(SECRET).on(ORDER)(two if count else none)  # type: ignore[type-var]
 
 
@@ -110,11 +114,11 @@ def test_wrong_event_types() -> None:
     """The error names the closest; none at all would never be called."""
     with pytest.raises(ValueError, match=r"did you mean UPDATE_ORDER"):
         Receiver(SECRET).on("UPDATE_ORDRE")
-    with pytest.raises(ConfigurationError, match=r"^name the event types of the handler$"):
+    with pytest.raises(ConfigurationError, match=r"^name event types, e\.g\. @receiver\.on"):
         Receiver(SECRET).on()(nothing)
     for one in (nothing, WebhookType):  # the brackets, the star were forgotten
         with pytest.raises(
-            ConfigurationError, match=r"^write @receiver\.on\(\*WebhookType\), or name event types; got <"
+            ConfigurationError, match=r"^name event types, e\.g\. @receiver\.on\(\*WebhookType\); got \(<"
         ):
             Receiver(SECRET).on(one)  # type: ignore[arg-type]
 
@@ -180,7 +184,7 @@ def test_no_secret_is_shown_or_copied() -> None:
     """Not by a repr, and a receiver cannot be pickled."""
     receiver = receiver_of(nothing)
 
-    assert SECRET not in repr(vars(receiver)) + repr(vars(receiver._intake)) + repr(vars(receiver._urls))
+    assert SECRET not in repr(vars(receiver)) + repr(vars(receiver._urls))
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match=r"^a Receiver cannot be pickled$"):
             duplicate(receiver)

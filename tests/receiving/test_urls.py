@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 import string
 import time
+from contextlib import nullcontext
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from gwms_async import ConfigurationError, HttpMethod, Webhook, WebhookType
 from gwms_async.receiving.delivery import id_in_path
-from gwms_async.receiving.urls import Urls, checked_base, checked_label, is_ours, secret_problem
+from gwms_async.receiving.urls import Urls, check_secret, checked_base, checked_label, is_ours
 from gwms_async.redaction import redacted
 
 from ..helpers.deliveries import BASE, IDS, NEW_SECRET, ORDER, SECRET, wrong_paths
@@ -42,10 +44,10 @@ def found(urls: Urls, text: str) -> Match | None:
     match = urls.match(text)
     if match is None:
         return None
-    (name, event_type, eshop), before, after = match
+    (name, event_type, eshop), shown, after = match
     assert name == (f"{eshop}.{event_type}" if eshop else event_type)
-    assert before.endswith(f"{name}/")
-    assert redacted(text.removeprefix(before).removesuffix(after)) == "gw1-***"
+    assert shown == redacted(text.removesuffix(after)) + redacted(after)
+    assert shown.removesuffix(redacted(after)).endswith(f"{name}/gw1-***")
     return Match(event_type, eshop, id_in_path(after))
 
 
@@ -157,7 +159,7 @@ def test_which_webhooks_are_ours() -> None:
     ]
 
     def claimed(url: str, eshop: str = "", event_type: WebhookType = ORDER) -> bool:
-        return is_ours(Webhook(id=1, url=url, webhook_type=event_type, active=True, method=POST), BASE + "/", eshop)
+        return is_ours(BASE + "/", eshop, Webhook(id=1, url=url, webhook_type=event_type, active=True, method=POST))
 
     assert list(map(claimed, ours)) == [True] * 4
     assert list(map(claimed, others)) == [False] * 9
@@ -217,7 +219,8 @@ def test_wrong_labels(eshop: str) -> None:
 )
 def test_secrets(secret: object, problem: str | None) -> None:
     """At least 32 bytes of UTF-8."""
-    assert secret_problem(secret) == problem
+    with nullcontext() if problem is None else pytest.raises(ConfigurationError, match=f"^{re.escape(problem)}$"):
+        check_secret("secret", secret)
 
 
 def test_secrets_are_not_kept() -> None:

@@ -226,7 +226,7 @@ async def test_mistakes_are_errors(gateway: GwmsEmulator) -> None:
         gateway.emit("UPDATE_ORDER", {"eshopOrderId": ""})
     with pytest.raises(TypeError, match="not JSON serializable"):
         gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A1", "products": {1}})
-    with pytest.raises(RuntimeError, match="the emulator is not running, so it cannot deliver"):
+    with pytest.raises(RuntimeError, match="the emulator is not running in this event loop, so it cannot deliver"):
         GwmsEmulator().emit("UPDATE_ORDER", ORDER)
 
     assert gateway.deliveries == []
@@ -306,7 +306,7 @@ def test_another_event_loop() -> None:
 
     with asyncio.Runner() as home:
         home.run(gateway.start())
-        with pytest.raises(RuntimeError, match="the emulator runs in another event loop"):
+        with pytest.raises(RuntimeError, match="the emulator is not running in this event loop"):
             asyncio.run(emit())
         with pytest.raises(RuntimeError, match="no running event loop"):
             gateway.emit("UPDATE_ORDER", ORDER)

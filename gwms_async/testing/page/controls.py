@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..answering import Answering
-from ..disturbances import Disturbance, Lose, Repeat
+from ..deliveries import Disturbance, Lose, Repeat
 from ..faults import DropAfter, Fault, SlowBody, Status
 from ..script import Script
 from ..wire import ProblemError

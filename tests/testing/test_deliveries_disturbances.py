@@ -21,7 +21,7 @@ from gwms_async.testing import (
     Reorder,
     Repeat,
 )
-from gwms_async.testing.disturbances import Message, disturbed
+from gwms_async.testing.deliveries import disturbed
 
 from ..helpers.virtual_io_loop import VirtualIoLoop
 from ..helpers.webhook_server import WebhookServer, webhook_server
@@ -121,14 +121,14 @@ def test_what_is_left_to_reorder_is_delivered_in_the_end() -> None:
 
 def test_contents() -> None:
     """What goes out instead, to the byte."""
-    message = Message("POST", "a/b%20%C5%BE", b"{}")
+    method, suffix, body = message = ("POST", "a/b%20%C5%BE", b"{}")
 
-    assert disturbed(message, OtherMethod()) == Message("GET", "a/b%20%C5%BE", b"{}")
-    assert disturbed(Message("GET", "", b""), OtherMethod()).method == "POST"
-    assert disturbed(message, Enveloped()).body == b'{"statusCode": 200, "message": "OK", "data": {}}'
-    assert disturbed(message, Quoted()).suffix == "a%2Fb%20%C5%BE"
-    assert disturbed(message, NotJson()).body == b"<p>Please stand by</p>"
-    assert all(disturbed(message, same) == message for same in (None, Lose(), CutPayload()))
+    assert disturbed(OtherMethod(), *message) == ("GET", suffix, body)
+    assert disturbed(OtherMethod(), "GET", "", b"") == ("POST", "", b"")
+    assert disturbed(Enveloped(), *message) == (method, suffix, b'{"statusCode": 200, "message": "OK", "data": {}}')
+    assert disturbed(Quoted(), *message) == (method, "a%2Fb%20%C5%BE", body)
+    assert disturbed(NotJson(), *message) == (method, suffix, b"<p>Please stand by</p>")
+    assert all(disturbed(same, *message) == message for same in (None, Lose(), CutPayload()))
 
 
 def test_numbers_that_make_no_sense() -> None:
