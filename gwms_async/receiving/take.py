@@ -124,8 +124,9 @@ class Intake:
         data = parsed(body) if method is _POST else None
         entity_id = id_in(data, event_type) if method is _POST else id_in_path(tail)
         if not entity_id:
-            self._warn_once(f"a delivery about a {kind_of(event_type)} contains no id that this version knows")
-        raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
+            self._warn_once(f"a delivery of the kind {kind_of(event_type)} contains no id that this version knows")
+        if not raw_path.isascii():
+            raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
         return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, self._deliveries[name])
 
     def _warn_once(self, text: str) -> None:
