@@ -12,13 +12,11 @@ from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec, same_identity
-from .memory import READ_LAG, REMEMBERED, Memory
+from .memory import CLEAR_AFTER, READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_tombstone
 
-CLEAR_AFTER = 9.0
-"""Seconds until lists show what became of a lost create: it may be carried out 3 s later, and lists may lag by 6 s."""
 _AGAIN = 1.0  # seconds until a webhook is read again
 
 

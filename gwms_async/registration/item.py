@@ -10,7 +10,8 @@ from attrs import define, evolve, field
 
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
-from .coordinator import CLEAR_AFTER, Coordinator, WebhookApi
+from .coordinator import Coordinator, WebhookApi
+from .memory import CLEAR_AFTER
 from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES

@@ -16,6 +16,8 @@ REMEMBERED = 60.0
 _MOST_KEPT = 1000  # webhooks that are remembered for longer
 READ_LAG = 6.0
 """Seconds after a write in which `get` may not show it yet: a gateway may read from replicas."""
+CLEAR_AFTER = 9.0
+"""Seconds until lists and `get` show what became of a lost write: it may be carried out 3 s later, and they may lag."""
 
 
 @define(eq=False, repr=False)
@@ -143,9 +145,9 @@ class Memory:
         return write is not None and not write.may_exist
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
-        """Return whether what `get` found contradicts a write of the last six seconds: read replicas lag."""
+        """Return whether what `get` found contradicts a recent write: it may not show that yet."""
         write = self._writes.get(webhook_id)
-        if write is None or self._clock.monotonic() - write.at >= READ_LAG:
+        if write is None or self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
             return False
         self._index_all()
         return write.may_exist if found is None else not write.agrees_with(found)

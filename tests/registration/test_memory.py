@@ -88,7 +88,9 @@ def test_a_write_that_may_have_been_carried_out_is_disputed() -> None:
     assert [memory.contradicts_write(number, hook(number)) for number in (1, 2)] == [True, True]
     assert [memory.contradicts_write(number, None) for number in (1, 2)] == [True, True]
 
-    clock.now += 7
+    clock.now += 8.9  # it may be carried out three seconds later, and reads may lag by six
+    assert memory.contradicts_write(1, hook(1))
+    clock.now += 0.2
     assert not memory.contradicts_write(1, hook(1))
     clock.now += 60
     assert disputed(memory, hook(1), hook(2)) == []
