@@ -149,7 +149,8 @@ class Coordinator:
     async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
         """Delete a webhook, and make sure that it is gone; it may have been gone before.
 
-        If the response is lost, the delete is sent again only if a read still finds the webhook: ids may be reused.
+        If the response is lost, or is a 404 within six seconds of the last write, the delete is sent again only if a
+        read still finds the webhook: ids may be reused.
 
         Args:
             webhook_id: Its id.
@@ -185,26 +186,30 @@ class Coordinator:
 
     async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
         """Delete a webhook, and read it until it is gone; return the error if it is still there."""
-        lost = await self._send_delete(webhook_id, next_api)
+        doubt = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
         while True:
             found = await self._get(webhook_id, next_api)
-            # After a delete that was lost, a 404 may come from a replica that does not show the create yet.
-            is_late = lost is not None and found is None and self.memory.contradicts_write(webhook_id, None)
+            # A 404, to the delete or to this, may come from a replica that does not show the create yet.
+            is_late = doubt is not None and found is None and self.memory.contradicts_write(webhook_id, None)
             if not is_late and not _is_there(found, spec):
                 return None
             if self.clock.monotonic() >= patience_ends_at:
-                return lost or not_deleted(webhook_id)
-            if lost is not None and not is_late:
-                lost = await self._send_delete(webhook_id, next_api)
+                return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
+            # Before the delete is sent again, for a server may close a connection, unannounced, after each response: a
+            # read is repeated then, but a delete right behind it would be lost each time.
             await self.clock.sleep(_AGAIN)
+            if doubt is not None and not is_late:
+                doubt = await self._send_delete(webhook_id, next_api)
+                if doubt is None:
+                    patience_ends_at = self.clock.monotonic() + READ_LAG
 
-    async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | None:
-        """Send one delete; return the error if it may or may not have been carried out."""
+    async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | NotFoundError | None:
+        """Send one delete; return the error if it may not have been carried out."""
         try:
             await next_api().delete(webhook_id)
-        except NotFoundError:
-            pass
+        except NotFoundError as error:
+            return error.with_traceback(None) if self.memory.contradicts_write(webhook_id, None) else None
         except OutcomeUnknownError as error:
             return error.with_traceback(None)
         return None

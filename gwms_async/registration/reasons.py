@@ -112,7 +112,10 @@ def vanished(webhook_id: int) -> NotFoundError:
 
 def not_deleted(webhook_id: int) -> GwmsError:
     """Return the error of a webhook that is still there after its delete."""
-    return GwmsError(f"webhook {webhook_id} is still there: the gateway accepted its delete but left it as it was")
+    return GwmsError(
+        f"webhook {webhook_id} is still there: the gateway accepted its delete but left it as it was, unless a cache "
+        "on the way shows what was there before"
+    )
 
 
 def wrong_webhook(webhook_id: int, webhook: Webhook) -> GwmsError:

@@ -64,6 +64,8 @@ def map_exception(
     if isinstance(error, aiohttp.ClientConnectorError):
         where, times = f"{error.host}:{error.port}", counted(attempts)
         text = f"cannot connect to {where} after {times}: {reason}; check base_url, proxy= and the network"
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"{reason} after {counted(attempts)}; check proxy=, its username and its password"
     never_sent = isinstance(error, NEVER_SENT)
     # Before or while it connects; or before the first write, which contains the whole request.
     is_closed = str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
@@ -92,6 +94,8 @@ def text_of(error: Exception) -> str:
 
 def reason_of(error: Exception) -> str | None:
     """Say in a few words what happened; None if only the error itself can."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy opens no connection to the gateway: it answered {error.status}"
     via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
     origin = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if isinstance(origin, tls.SSLError):

@@ -100,8 +100,8 @@ def _decode(
 
 def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) -> DecodeError:
     start = excerpt(response)
-    unreadable = response.message or "it is not a JSON object"
-    what = "; ".join(paths) if paths else unreadable
+    unreadable = "its JSON is not valid, perhaps cut off" if start.startswith("{") else "it is not a JSON object"
+    what = "; ".join(paths) if paths else response.message or unreadable
     return DecodeError(
         f"the response to {request} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -62,19 +63,35 @@ def test_the_commands() -> None:
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 async def test_nginx(gateway: GwmsEmulator, tmp_path: Path) -> None:
-    """Its log shows no token."""
+    """No log has a token: not that of nginx.conf, and not that of errors; a body may be as large as a receiver's."""
     (example,) = RECEIVING.blocks("nginx")
-    log = tmp_path / "log"
+    http, _, of_server = example.replace("/var/log/nginx", str(tmp_path)).partition("server {\n")
+    own = of_server.removesuffix("}\n")
     path = path_of(receiver_of(Handled()))
     async with (
-        nginx(gateway, tmp_path, http=example.replace("/var/log/nginx/access.log", str(log))) as server,
+        nginx(
+            gateway,
+            tmp_path,
+            http=f"access_log {tmp_path}/nginx.conf.log; {http}",
+            directives=f"client_body_buffer_size 4m; {own}",
+        ) as server,
         aiohttp.ClientSession(server.base_url.removesuffix("/v21")) as session,
     ):
         for url in (f"{path}/A1?b=c", "/other"):
             await (await session.get(url)).read()
+        async with session.post(path, data=BytesIO(bytes(2 * 1024 * 1024))) as answer:
+            assert answer.status != 413
+        await gateway.close()
+        async with session.get(path) as answer:
+            assert answer.status == 502
 
-    lines = [re.sub(r"\[.*?\]", "[now]", line) for line in log.read_text().splitlines()]
+    lines = [re.sub(r"\[.*?\]", "[now]", line) for line in (tmp_path / "access.log").read_text().splitlines()]
     assert lines == [
         '127.0.0.1 [now] "GET /gwms/UPDATE_ORDER/gw1-***/A1?b=c" 401',
         '127.0.0.1 [now] "GET /other" 401',
+        '127.0.0.1 [now] "POST /gwms/UPDATE_ORDER/gw1-***" 401',
+        '127.0.0.1 [now] "GET /gwms/UPDATE_ORDER/gw1-***" 502',
     ]
+    logs = {one.name: one.read_text() for one in tmp_path.iterdir() if one.is_file()}
+    assert set(logs) >= {"access.log", "error.log", "nginx.conf.log"}
+    assert [name for name, text in logs.items() if path.rpartition("/")[2] in text] == []

@@ -283,7 +283,7 @@ async def test_no_id(caplog: pytest.LogCaptureFixture) -> None:
     for event_type in (ORDER, ORDER, WebhookType.CREATE_ORDER, WebhookType.CREATE_PRODUCT):
         assert await post(receiver, b"[]", event_type) == Answer(200)
     assert [delivery.entity_id for delivery in handled] == [""] * 4
-    assert [one.message.split()[4] for one in caplog.records] == ["ORDER", "PRODUCT"]
+    assert [one.message.split()[5] for one in caplog.records] == ["ORDER", "PRODUCT"]
 
 
 async def failing(delivery: Delivery) -> None:

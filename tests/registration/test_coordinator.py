@@ -25,7 +25,17 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, spec_values, specs, urls
+from ..helpers.fake_gateway import (
+    FakeGateway,
+    FakeOperations,
+    Fault,
+    lost,
+    not_found,
+    refused,
+    spec_values,
+    specs,
+    urls,
+)
 
 
 def statuses(report: Report) -> list[OutcomeStatus]:
@@ -396,5 +406,54 @@ def test_deletes_whose_responses_are_all_lost() -> None:
             await gateway.coordinator().delete(webhook.id, spec, lambda: operations)
 
         assert gateway.count("delete") == 7
+
+    virtual_loop.run(main())
+
+
+def test_connections_that_are_closed_behind_each_response() -> None:
+    """A delete right behind a read is lost, as through tinyproxy; one that comes a second later is carried out."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        class Closing(FakeOperations):
+            async def get(self, webhook_id: int) -> Webhook:
+                try:
+                    return await super().get(webhook_id)
+                finally:
+                    self.read_at = loop.time()
+
+            async def delete(self, webhook_id: int) -> None:
+                if loop.time() - self.read_at < 0.5:
+                    raise lost()
+                await super().delete(webhook_id)
+
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(spec)
+        operations = Closing(gateway, Call())
+        coordinator = gateway.coordinator()
+
+        await coordinator.read(webhook.id, lambda: operations)
+        await coordinator.delete(webhook.id, spec, lambda: operations)
+
+        assert not gateway.webhooks
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("get_lag", [0.0, 5.0])
+def test_a_delete_that_a_replica_refuses(get_lag: float) -> None:
+    """A 404 to the delete of what is new may come from a replica: it is sent again once a read shows it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1)
+        coordinator, operations = gateway.coordinator(), FakeOperations(gateway, Call())
+        gateway.changed()
+        webhook, _ = await coordinator.create(spec, Call())
+        gateway.fail("delete", Fault(lambda: not_found(webhook.id)))
+
+        await coordinator.delete(webhook.id, spec, lambda: operations)
+
+        assert not gateway.webhooks
 
     virtual_loop.run(main())

@@ -94,6 +94,13 @@ def unreadable(text: str) -> aiohttp.ClientResponseError:
     return aiohttp.ClientResponseError(about, (), status=400, message=text)
 
 
+def tunnel_refused() -> aiohttp.ClientHttpProxyError:
+    """Make the error of a proxy that wants a password."""
+    url = URL("http://proxy.example:3128")
+    about = aiohttp.RequestInfo(url, "CONNECT", CIMultiDictProxy(CIMultiDict()), url)
+    return aiohttp.ClientHttpProxyError(about, (), status=407, message="Who are you?")
+
+
 def connector(error: OSError, kind: type[Any] = aiohttp.ClientConnectorError) -> Exception:
     """Make the error of a connection that could not be opened."""
     key = ConnectionKey("gw.example", 443, True, True, None, None, None)  # noqa: FBT003  # aiohttp's own
@@ -123,6 +130,7 @@ def tls(reason: str | None) -> ssl.SSLError:
             connector(OSError(errno.ECONNREFUSED, "no"), aiohttp.ClientProxyConnectionError),
             "proxy gw.example:443: connection refused",
         ),
+        (tunnel_refused(), "the proxy opens no connection to the gateway: it answered 407"),
         (connector(socket.gaierror(-2, "Name or service not known")), "name or service not known"),
         (connector(tls("WRONG_VERSION_NUMBER"), aiohttp.ClientConnectorSSLError), "wrong version number"),
         (connector(tls(None), aiohttp.ClientConnectorSSLError), "tls failed"),
@@ -147,6 +155,13 @@ def test_a_connection_that_could_not_be_opened() -> None:
 
     text = str(map_exception(error, evolve(GET, call=Call(attempts=2)), Timeout()))
     assert ": cannot connect to gw.example:443 after 2 attempts: connection refused; check base_url, proxy= and" in text
+
+
+def test_a_proxy_that_opens_no_tunnel() -> None:
+    """The text says that the answer is the proxy's, not the gateway's, and what to check."""
+    text = str(map_exception(tunnel_refused(), evolve(GET, call=Call(attempts=2)), Timeout()))
+    said = "the proxy opens no connection to the gateway: it answered 407 after 2 attempts"
+    assert text.endswith(f": {said}; check proxy=, its username and its password")
 
 
 HEADERS = CIMultiDictProxy(CIMultiDict({"set-cookie": "session=secret"}))

@@ -147,7 +147,7 @@ def test_a_list_of_something_else(item: Any) -> None:
 @pytest.mark.parametrize("decode", [decoding.decode_webhooks, decoding.decode_webhook, decoding.decode_data])
 def test_what_is_no_envelope(decode: Callable[[Request, Response], Any], body: bytes) -> None:
     """Whatever the bytes are, the error is a DecodeError that says so."""
-    with pytest.raises(DecodeError, match="it is not a JSON object") as caught:
+    with pytest.raises(DecodeError, match=r"it is not a JSON object|its JSON is not valid") as caught:
         decode(LIST, open_envelope(200, body))
 
     assert caught.value.paths == ()
@@ -171,6 +171,14 @@ def test_the_error_of_an_empty_answer() -> None:
     """There is no beginning to show."""
     with pytest.raises(DecodeError, match=r"it is not a JSON object\. It starts with: \(nothing\)$"):
         decoding.decode_webhooks(LIST, open_envelope(200, b""))
+
+
+def test_the_error_of_a_list_that_a_proxy_has_cut_off() -> None:
+    """A proxy that compresses what comes may end an answer in good order whose rest it never got."""
+    with pytest.raises(
+        DecodeError, match=r'decoded: its JSON is not valid, perhaps cut off\. It starts with: {"statusC'
+    ):
+        decoding.decode_webhooks(LIST, open_envelope(200, b'{"statusCode": 200, "data": [{"id": 1, "ur'))
 
 
 def test_the_error_names_the_first_five_mistakes() -> None:
