@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import gone_along, left_out, lost_track, stored_differently, unconfirmed
+from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
@@ -156,9 +156,12 @@ async def _keep(
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
     status, keep, error = await _checked(item, keep, snapshot)
-    if status is not OutcomeStatus.FAILED:
+    if excess and status is not OutcomeStatus.FAILED:
+        before = item.outcome
+        _replace(item, status, keep, half_closed(item.spec, excess), (*removed, *excess, *foreign))  # stands if stopped
         for webhook_id in excess:
             error = await _remove(item, webhook_id) or error
+        item.outcome = before
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
     if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))

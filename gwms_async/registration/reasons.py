@@ -26,6 +26,13 @@ def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownEr
     return OutcomeUnknownError(text, spec=spec)
 
 
+def half_closed(spec: WebhookSpec, excess: Iterable[int]) -> OutcomeUnknownError:
+    """Return the error of a spec whose run was stopped while it deleted the copies that it had created."""
+    copies = ", ".join(map(str, excess))
+    text = f"there may be a second copy: the run was stopped while it was deleted (webhook {copies}). Run again"
+    return OutcomeUnknownError(text, spec=spec)
+
+
 def stored_differently(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
     """Return the error of a webhook that is stored with another identity than its spec asks for; None if it is not."""
     if same_identity(webhook, spec):

@@ -137,6 +137,24 @@ def test_a_cancelled_run_deletes_nothing() -> None:
     virtual_loop.run(main())
 
 
+def test_a_deadline_while_a_copy_is_deleted_is_told() -> None:
+    """The delete may still be carried out: the copy that it is about is not what the outcome shows."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(spec))
+        gateway.fail("delete", *[Fault(lost, 2.4)] * 9)
+
+        (outcome,) = (await register(gateway.coordinator(), [spec], deadline=2.0)).outcomes
+        await gateway.settle()
+
+        assert (outcome.status, outcome.webhook, outcome.copies) == (S.EXISTING, gateway.webhooks[1], (2,))
+        assert "the run was stopped while it was deleted (webhook 2)" in str(outcome.error)
+
+    virtual_loop.run(main())
+
+
 def test_a_failing_first_list_is_raised_and_nothing_is_sent() -> None:
     """Without knowing what is there nothing may be created; all who share the list get the error."""
 
