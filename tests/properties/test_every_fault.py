@@ -33,6 +33,8 @@ T = TypeVar("T")
 A, B = specs(2)
 DELAYS = (0.0, 0.3, 1.0, 4.0)
 """When a client starts, in seconds."""
+MOMENTS = 20
+"""How many there are at which a run may be stopped, 0.2 s apart."""
 
 
 @frozen
@@ -58,12 +60,13 @@ def lost() -> Exception:
 USUAL, LATE, SLOW = Reply(), Reply(at=0.7, takes=0.75), Reply(takes=1.2)
 FAILED = Reply(refused, at=None)
 NEVER, DONE, LATER = Reply(lost, at=None, takes=0.35), Reply(lost, takes=0.35), Reply(lost, at=2.9, takes=0.35)
+"""A lost response to what is not carried out, is carried out, or is within three seconds after that."""
 REPLIES = {
     "list": (USUAL, LATE, SLOW, FAILED),
     "create": (USUAL, LATE, SLOW, NEVER, DONE, LATER),
     "get": (USUAL, SLOW, FAILED),
     "activate": (USUAL, FAILED, Reply(refused)),
-    "delete": (USUAL, NEVER, DONE, FAILED),
+    "delete": (USUAL, NEVER, DONE, LATER, FAILED),
 }
 
 
@@ -104,7 +107,7 @@ class Shop:
     coordinator: Coordinator = field(init=False)
     outcomes: list[Outcome] = field(factory=list)
     last: dict[Identity, Outcome] = field(factory=dict)
-    was_cancelled: bool = False
+    was_stopped: bool = False
     error: GwmsError | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -114,12 +117,12 @@ class Shop:
         """Begin some time, and do something; keep what comes of it."""
         await asyncio.sleep(DELAYS[self.gateway.choose(len(DELAYS))])
         task = asyncio.ensure_future(work(self))
-        if may_be_cancelled and (moment := self.gateway.choose(20)):
+        if may_be_cancelled and (moment := self.gateway.choose(MOMENTS)):
             asyncio.get_running_loop().call_later(moment * 0.2, task.cancel)
         try:
             outcomes = await task
         except asyncio.CancelledError:
-            self.was_cancelled = True
+            self.was_stopped = True
         except GwmsError as error:
             self.error = error
         else:
@@ -127,11 +130,14 @@ class Shop:
             self.last |= {one.spec.identity: one for one in outcomes if one.status is not OutcomeStatus.DUPLICATE}
 
 
-def bulk(*wanted: WebhookSpec) -> Callable[[Shop], Awaitable[Iterable[Outcome]]]:
-    """Register webhooks."""
+def bulk(*wanted: WebhookSpec, may_end: bool = False) -> Callable[[Shop], Awaitable[Iterable[Outcome]]]:
+    """Register webhooks, perhaps with a deadline."""
 
     async def work(shop: Shop) -> Iterable[Outcome]:
-        return (await register_many(shop.coordinator, wanted, concurrency=4)).outcomes
+        moment = shop.gateway.choose(MOMENTS) if may_end else 0
+        deadline = moment * 0.2 if moment else None
+        shop.was_stopped |= bool(moment)
+        return (await register_many(shop.coordinator, wanted, concurrency=4, deadline=deadline)).outcomes
 
     return work
 
@@ -197,6 +203,7 @@ SCENARIOS = {
     "two": Scenario([bulk(A), bulk(A)]),
     "three": Scenario([bulk(A), bulk(A), bulk(A)]),
     "two, two webhooks": Scenario([bulk(A, B), bulk(A, B)]),
+    "two, one with a deadline": Scenario([bulk(A), bulk(A, may_end=True)]),
     "two, one is there": Scenario([bulk(A), bulk(A)], [A]),
     "two, one is there, inactive": Scenario([bulk(A), bulk(A)], [OFF]),
     "two, two are there": Scenario([bulk(A), bulk(A)], [OFF, A]),
@@ -216,9 +223,10 @@ def problems(gateway: Gateway, shops: Sequence[Shop], before: int) -> list[str]:
     for shop in shops:
         for identity, outcome in shop.last.items():
             if not outcome.is_failure and outcome.status is not OutcomeStatus.DELETED:
-                is_there = outcome.webhook in held[identity]
+                # What a run created that was stopped before its closing list may be the copy that another one deletes.
+                is_there = bool(held[identity]) if shop.was_stopped else outcome.webhook in held[identity]
                 found += [] if is_there else [f"{outcome} is not among {held[identity]}"]
-    if all(shop.error is None and not shop.was_cancelled for shop in shops):
+    if all(shop.error is None and not shop.was_stopped for shop in shops):
         for identity, webhooks in held.items():
             added = [webhook.id for webhook in webhooks if webhook.id > before]
             found += [f"{added} were added"] if added and len(webhooks) > 1 and identity not in told else []
@@ -252,7 +260,9 @@ def test_one_fault(name: str, list_lag: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["one, twice", "two", "two, one is there, inactive", "a plan"])
+@pytest.mark.parametrize(
+    "name", ["one, twice", "two", "two, one with a deadline", "two, one is there, inactive", "a plan"]
+)
 def test_two_faults(name: str) -> None:
     """At any two of the requests, with lists that lag by a second."""
     assert check(name, 1.0, 2) > 100
