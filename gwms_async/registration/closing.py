@@ -12,7 +12,6 @@ from ..models import Webhook
 from .item import UNSETTLED, Item
 from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
-from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
 
 _logger = logging.getLogger("gwms_async")
@@ -41,15 +40,13 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
         item.look_later()
         return
     try:
-        pause = await _close_by(item, snapshot)
+        is_decided = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
         second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
         item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
-        pause = None
-    if pause is None:
+        is_decided = True
+    if is_decided:
         item.close()
-    else:
-        item.due = item.coordinator.clock.monotonic() + pause
 
 
 def on_list_failed(item: Item, error: Exception) -> None:
@@ -61,13 +58,9 @@ def on_list_failed(item: Item, error: Exception) -> None:
         item.close()
 
 
-async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
-    """Keep one copy, and delete those that were created in excess.
-
-    Returns:
-        Seconds after which a further list must decide; None if this one has.
-    """
-    is_last = item.looks >= len(PAUSES)
+async def _close_by(item: Item, snapshot: Snapshot) -> bool:
+    """Keep one copy, and delete those that were created in excess; return False if a later list must decide."""
+    is_last = not item.pauses
     copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
     hidden = _hidden(item, snapshot)
     if is_last:
@@ -75,17 +68,16 @@ async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
         hidden = []
     if item.doubt is None and not item.own_ids:
         _note_copies(item, copies)
-        return None
-    if hidden and not (copies and copies[0].id < min(hidden)):
-        return _later(item)
-    keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
-    if keep is not None:
-        return await _keep(item, keep, copies, hidden, snapshot)
+        return True
+    if not hidden or (copies and copies[0].id < min(hidden)):
+        keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
+        if keep is not None:
+            return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
-        return _later(item)
+        return not item.wait()
     if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
-    return None
+    return True
 
 
 async def _still_exists(item: Item, listed_at: float) -> bool:
@@ -110,12 +102,6 @@ def _hidden(item: Item, snapshot: Snapshot) -> list[int]:
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
     missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
     return [webhook_id for webhook_id in missing if webhook_id not in item.gone_ids and not is_deleted(webhook_id)]
-
-
-def _later(item: Item) -> float:
-    """Count a list that came too early, and return the pause before the next one."""
-    item.looks += 1
-    return PAUSES[item.looks - 1]
 
 
 async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
@@ -145,7 +131,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 
 async def _keep(
     item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
-) -> float | None:
+) -> bool:
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
@@ -165,14 +151,14 @@ async def _keep(
     _replace(item, status, keep, error, (*removed, *excess, *foreign))
     if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
-        return None
+        return True
     new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
     if new and not item.has_second_look:
-        item.has_second_look = True
-        return _SECOND_LOOK
+        item.has_second_look, item.due = True, item.coordinator.clock.monotonic() + _SECOND_LOOK
+        return False
     if new:
         _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
-    return None
+    return True
 
 
 async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:

@@ -52,7 +52,7 @@ class Item(Job):
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
-        looks: How many lists have left it undecided.
+        pauses: Seconds before each further list that may decide it; empty: the next one is the last.
         has_second_look: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -70,7 +70,7 @@ class Item(Job):
     gone_ids: frozenset[int] = field(default=frozenset(), init=False)
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
-    looks: int = field(default=0, init=False)
+    pauses: tuple[float, ...] = field(default=(), init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
     _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
@@ -84,27 +84,25 @@ class Item(Job):
         """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
             await self._decide(snapshot)
-        except OutcomeUnknownError as error:
-            self._enter_doubt(error)
         except Exception as error:  # a user's middleware may raise anything; one item's failure must not end the run
-            was_sent = self.call is not None and self.call.attempts
-            if self.state is State.NEW and was_sent and not isinstance(error, GwmsError):
-                self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
-            elif self.state is State.NEW:
+            if self.state is State.NEW:
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
         """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
-        if self.state not in UNSETTLED:
+        if self.state not in UNSETTLED or self.wait():
             return
-        self.looks += 1
-        pauses = (0.0, *PAUSES) if self.state is State.CONFLICT else PAUSES  # the first list after a 409 came at once
-        if self.looks < len(pauses):
-            self.due = self.coordinator.clock.monotonic() + pauses[self.looks]
-        elif self.state is State.CONFLICT:
+        if self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
             self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
+
+    def wait(self) -> bool:
+        """Wait for a later list; return False if this was the last one."""
+        if not self.pauses:
+            return False
+        self.due, self.pauses = self.coordinator.clock.monotonic() + self.pauses[0], self.pauses[1:]
+        return True
 
     def close(self) -> None:
         """Make its outcome final."""
@@ -119,20 +117,36 @@ class Item(Job):
                 return  # the gateway has refused to create it
             if self.earlier_ids is None:
                 self.earlier_ids = tuple([copy.id for copy in copies])
-            if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
-                raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
-            try:
-                webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
-            except ConflictError as error:
-                if self.state is State.NEW:
-                    self._conflict, self.state = error.with_traceback(None), State.CONFLICT
-                    self.due = self.coordinator.clock.monotonic()
+            created_by_another = await self._create(snapshot)
+            if created_by_another is None:
                 return
-            if is_ours or not same_identity(webhook, self.spec):
-                status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
-                await self._accept(webhook, status, snapshot.get(webhook.id))
-                return
-            copies = (webhook,)
+            copies = (created_by_another,)
+
+    async def _create(self, snapshot: Snapshot) -> Webhook | None:
+        """Create it; return what another registration was creating, if any, which is to be adopted instead."""
+        if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
+            self._enter_doubt(OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec))
+            return None
+        call = self._next_call()
+        try:
+            webhook, is_ours = await self.coordinator.create(self.spec, call)
+        except OutcomeUnknownError as error:
+            self._enter_doubt(error)
+            return None
+        except ConflictError as error:
+            if self.state is State.NEW:
+                self._conflict = error.with_traceback(None)
+                self._wait_in(State.CONFLICT, (0.0, *PAUSES))
+            return None
+        except Exception as error:
+            if isinstance(error, GwmsError) or not call.attempts:
+                raise
+            self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
+            return None
+        if not is_ours and same_identity(webhook, self.spec):
+            return webhook
+        await self._accept(webhook, OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING, snapshot)
+        return None
 
     async def _adopt(self, copies: Iterable[Webhook], snapshot: Snapshot) -> bool:
         """Adopt the preferred copy that is not gone; return False if there is none."""
@@ -166,8 +180,9 @@ class Item(Job):
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
-    async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
+    async def _accept(self, webhook: Webhook, status: OutcomeStatus, snapshot: Snapshot) -> None:
         """Check the webhook that a create returned, and (de)activate it if needed."""
+        listed = snapshot.get(webhook.id)
         if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
@@ -223,9 +238,14 @@ class Item(Job):
         return Outcome(self.spec, status, self._other_state, late, self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
-        self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list
-        now = self.coordinator.clock.monotonic()
-        self.clear_at, self.due = now + CLEAR_AFTER, now + PAUSES[0]
+        self.doubt = error.with_traceback(None)  # its frames hold a list
+        self.clear_at = self.coordinator.clock.monotonic() + CLEAR_AFTER
+        if self.state is not State.IN_DOUBT:
+            self._wait_in(State.IN_DOUBT, PAUSES)
+
+    def _wait_in(self, state: State, pauses: tuple[float, ...]) -> None:
+        self.state, self.pauses = state, pauses
+        self.wait()
 
     def end(
         self,
@@ -241,7 +261,7 @@ class Item(Job):
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
         if state is State.OPEN:
-            self.due, self.looks = max(self.coordinator.clock.monotonic(), self.clear_at), 0
+            self.due, self.pauses = max(self.coordinator.clock.monotonic(), self.clear_at), PAUSES
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""
