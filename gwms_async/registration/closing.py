@@ -74,7 +74,8 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
         if keep is not None:
             return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
-        return not item.wait()
+        item.wait()
+        return False
     if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
     return True
@@ -180,13 +181,13 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     error: Exception | None = left_out(keep, shown) if shown else None
     if listed is not None and keep.id in item.created_ids:
         error = stored_differently(listed, item.spec)
-    if keep.active is item.spec.active:
-        return status, keep, error
     try:
-        keep = await item.switched(keep)
+        kept = await item.switched(keep)
     except Exception as trouble:  # a user's middleware may raise anything
         return OutcomeStatus.FAILED, keep, trouble
-    return OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status, keep, error
+    if kept is not keep and status is OutcomeStatus.EXISTING:
+        status = OutcomeStatus.UPDATED
+    return status, kept, error
 
 
 def _is_copy(item: Item, copy: Webhook) -> bool:

@@ -73,7 +73,7 @@ class Item(Job):
     pauses: tuple[float, ...] = field(default=(), init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
-    _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
+    _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
 
     @property
     def own_ids(self) -> tuple[int, ...]:
@@ -155,27 +155,23 @@ class Item(Job):
         # An earlier create may add a copy to what is there.
         self.clear_at = max(self.clear_at, self.coordinator.clear_at(self.spec.identity, snapshot))
         for webhook in preferred_first(copies, active=self.spec.active):
-            status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
-            adopted = webhook
-            if webhook.active is not self.spec.active:
-                status = OutcomeStatus.UPDATED if self.doubt is None else status
-                try:
-                    adopted = await self.switched(webhook)
-                except GwmsError as error:
-                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
-                        self.gone_ids |= {webhook.id}
-                        continue
-                    self._fail(webhook, error)
-                    return True
-            self._finish_adopting(status, adopted, copies)
+            try:
+                adopted = await self.switched(webhook)
+            except Exception as error:  # a user's middleware may raise anything
+                if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
+                    self.gone_ids |= {webhook.id}
+                    continue
+                self._fail(webhook, error)
+                return True
+            status = OutcomeStatus.EXISTING if adopted is webhook else OutcomeStatus.UPDATED
+            self._finish_adopting(status if self.doubt is None else OutcomeStatus.RECOVERED, adopted, copies)
             return True
         return False
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
-        open_ids = tuple(webhook_id for webhook_id in (webhook.id, *others) if is_open(webhook_id))
-        adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
+        adopted = [each for each in (webhook.id, *others) if is_open(each) or (self.doubt and each == webhook.id)]
         self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
@@ -189,14 +185,12 @@ class Item(Job):
             return
         self.created_ids = (*self.created_ids, webhook.id)
         self.gone_ids -= {webhook.id}  # ids are reused
-        accepted = webhook
-        if webhook.active is not self.spec.active:
-            self._other_state = webhook
-            try:
-                accepted = await self.switched(webhook)
-            except Exception as error:  # a user's middleware may raise anything
-                self._fail(webhook, error)
-                return
+        self._created = webhook
+        try:
+            accepted = await self.switched(webhook)
+        except Exception as error:  # a user's middleware may raise anything
+            self._fail(webhook, error)
+            return
         self.end(status, accepted, state=State.OPEN)
 
     def _fail(self, webhook: Webhook, error: Exception) -> None:
@@ -235,7 +229,7 @@ class Item(Job):
             return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
         status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
         late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
-        return Outcome(self.spec, status, self._other_state, late, self.attempts)
+        return Outcome(self.spec, status, self._created, late, self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError) -> None:
         self.doubt = error.with_traceback(None)  # its frames hold a list
@@ -278,7 +272,9 @@ class Item(Job):
         return None
 
     async def switched(self, webhook: Webhook) -> Webhook:
-        """Activate or deactivate a webhook as the spec asks; see `switching.switched`."""
+        """Return a webhook as the spec asks, (de)activated if needed; see `switching.switched`."""
+        if webhook.active is self.spec.active:
+            return webhook
         return await switched(self.coordinator, webhook, self.spec, self.next_api)
 
     def next_api(self) -> WebhookApi:
