@@ -130,17 +130,12 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
     return None
 
 
-async def _keep(
-    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
-) -> bool:
+async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot) -> bool:
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
-    named = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id > keep.id]  # by an earlier list
-    hidden = [*hidden, *[each for each in named if each not in (*others, *hidden) and _is_removable(item, each)]]
-    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
-    existing = [each for each in hidden if each not in item.gone_ids and await item.get(each) is not None]
-    excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
+    excess = [webhook_id for webhook_id in others if webhook_id not in foreign]
+    excess += await _unlisted_excess(item, keep.id, others, hidden)
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
     status, keep, error = await _checked(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
@@ -153,13 +148,20 @@ async def _keep(
     if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
         return True
-    new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
-    if new and not item.has_second_look:
+    if foreign and not item.has_second_look:
         item.has_second_look, item.due = True, item.coordinator.clock.monotonic() + _SECOND_LOOK
         return False
-    if new:
-        _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
+    if foreign:
+        _logger.warning("webhook %d has copies that another client created: %s", keep.id, foreign)
     return True
+
+
+async def _unlisted_excess(item: Item, kept_id: int, others: list[int], hidden: list[int]) -> list[int]:
+    """Return the copies to delete that exist, although this list does not show them; an earlier one may have."""
+    named = [each for each in item.outcome_now().copies if each > kept_id and _is_removable(item, each)]
+    unlisted = [each for each in dict.fromkeys((*hidden, *named)) if each not in others]
+    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
+    return [each for each in unlisted if each not in item.gone_ids and await item.get(each) is not None]
 
 
 async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:
@@ -201,8 +203,8 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
     memory = item.coordinator.memory
     if memory.is_direct(webhook_id):
         return False
-    is_new = item.doubt is not None and item.earlier_ids is not None and webhook_id not in item.earlier_ids
-    return is_new or webhook_id in item.own_ids or memory.is_open(webhook_id)
+    # No list had shown it when the item came to be in doubt: one of the creates may have made it.
+    return item.doubt is not None or webhook_id in item.own_ids or memory.is_open(webhook_id)
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
@@ -212,8 +214,7 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
         return outcome.status
     if keep.id in item.created_ids:
         return OutcomeStatus.CREATED
-    is_new = item.earlier_ids is not None and keep.id not in item.earlier_ids
-    return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
+    return OutcomeStatus.EXISTING if item.doubt is None else OutcomeStatus.RECOVERED
 
 
 def _replace(

@@ -46,7 +46,6 @@ class Item(Job):
         duplicates: How many equal specs came while it was worked on.
         doubt: Why it may or may not exist; stays set once it was in doubt.
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
-        earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
@@ -64,7 +63,6 @@ class Item(Job):
     duplicates: int = field(default=0, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     clear_at: float = field(default=-inf, init=False)
-    earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
     created_ids: tuple[int, ...] = field(default=(), init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
     gone_ids: frozenset[int] = field(default=frozenset(), init=False)
@@ -115,8 +113,6 @@ class Item(Job):
         while not (copies and await self._adopt(copies, snapshot)):
             if self.state is State.CONFLICT:
                 return  # the gateway has refused to create it
-            if self.earlier_ids is None:
-                self.earlier_ids = tuple([copy.id for copy in copies])
             created_by_another = await self._create(snapshot)
             if created_by_another is None:
                 return
