@@ -46,7 +46,7 @@ async def apply(
     async def recent() -> Snapshot:
         nonlocal snapshot
         if coordinator.lists.is_old(snapshot):
-            snapshot = await coordinator.lists.joined_with_retries()
+            snapshot = await coordinator.lists.with_retries(coordinator.lists.joined)
         return snapshot
 
     async def delete(deletion: Deletion) -> None:
@@ -76,7 +76,7 @@ async def _rechecked(
     """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
     try:
         with workers.waiting():
-            snapshot = await coordinator.lists.fresh_with_retries()
+            snapshot = await coordinator.lists.with_retries(coordinator.lists.fresh)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
         return report
