@@ -11,11 +11,11 @@ from typing import Protocol
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Identity, Webhook, WebhookSpec, same_identity
+from ..models import Identity, Webhook, WebhookSpec
 from .memory import CLEAR_AFTER, READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
-from .snapshot import Snapshot, is_tombstone
+from .snapshot import Snapshot, is_there
 
 _AGAIN = 1.0  # seconds until a webhook is read again
 
@@ -140,7 +140,7 @@ class Coordinator:
         if not webhook.active:
             return True
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook.id, next_api), webhook):
+        while is_there(await self._get(webhook.id, next_api), webhook):
             if self.clock.monotonic() >= patience_ends_at:
                 return False
             await self.clock.sleep(_AGAIN)
@@ -192,7 +192,7 @@ class Coordinator:
             found = await self._get(webhook_id, next_api)
             # A 404, to the delete or to this, may come from a replica that does not show the create yet.
             is_late = doubt is not None and found is None and self.memory.contradicts_write(webhook_id, None)
-            if not is_late and not _is_there(found, spec):
+            if not is_late and not is_there(found, spec):
                 return None
             if self.clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
@@ -217,7 +217,7 @@ class Coordinator:
     async def _as_it_is(self, webhook: Webhook, call: Call) -> Webhook | None:
         """Return a webhook as it is now, None if it is gone; the read has the deadline of a call."""
         found = await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if _is_there(found, webhook) else None
+        return found if is_there(found, webhook) else None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]
@@ -251,7 +251,3 @@ class Coordinator:
         self._doubts[spec.identity] = now
         while now - self._doubts[oldest := next(iter(self._doubts))] > REMEMBERED:
             del self._doubts[oldest]
-
-
-def _is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> bool:
-    return found is not None and same_identity(found, wanted) and not is_tombstone(found)
