@@ -11,7 +11,6 @@ from attrs import define, evolve, field
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import Coordinator, WebhookApi
-from .memory import CLEAR_AFTER
 from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -121,13 +120,14 @@ class Item(Job):
     async def _create(self, snapshot: Snapshot) -> Webhook | None:
         """Create it; return what another registration was creating, if any, which is to be adopted instead."""
         if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
-            self._enter_doubt(OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec))
+            earlier = OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
+            self._enter_doubt(earlier, snapshot)
             return None
         call = self._next_call()
         try:
             webhook, is_ours = await self.coordinator.create(self.spec, call)
         except OutcomeUnknownError as error:
-            self._enter_doubt(error)
+            self._enter_doubt(error, snapshot)
             return None
         except ConflictError as error:
             if self.state is State.NEW:
@@ -137,7 +137,7 @@ class Item(Job):
         except Exception as error:
             if isinstance(error, GwmsError) or not call.attempts:
                 raise
-            self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
+            self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
             return None
         if not is_ours and same_identity(webhook, self.spec):
             return webhook
@@ -227,9 +227,9 @@ class Item(Job):
         late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
         return Outcome(self.spec, status, self._created, late, self.attempts)
 
-    def _enter_doubt(self, error: OutcomeUnknownError) -> None:
+    def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
         self.doubt = error.with_traceback(None)  # its frames hold a list
-        self.clear_at = self.coordinator.clock.monotonic() + CLEAR_AFTER
+        self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:
             self._wait_in(State.IN_DOUBT, PAUSES)
 
