@@ -60,15 +60,14 @@ def on_list_failed(item: Item, error: Exception) -> None:
 
 async def _close_by(item: Item, snapshot: Snapshot) -> bool:
     """Keep one copy, and delete those that were created in excess; return False if a later list must decide."""
-    is_last = not item.pauses
     copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
-    hidden = _hidden(item, snapshot)
-    if is_last:
-        copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
-        hidden = []
     if item.doubt is None and not item.own_ids:
         _note_copies(item, copies)
         return True
+    hidden = _hidden(item, snapshot)
+    if not item.pauses:  # the last list
+        copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
+        hidden = []
     if not hidden or (copies and copies[0].id < min(hidden)):
         keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
         if keep is not None:
