@@ -109,10 +109,7 @@ class Coordinator:
     async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook, None if it is gone; read it again while that contradicts a recent write or list.
 
-        Args:
-            webhook_id: Its id.
-            next_api: See `NextApi`.
-            listed_at: When a list began that shows it, in monotonic seconds.
+        `listed_at` is when a list began that shows it, in monotonic seconds.
 
         Raises:
             GwmsError: It could not be read, or the gateway answered with another one.
@@ -130,10 +127,6 @@ class Coordinator:
         One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
         id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
-        Args:
-            webhook: The webhook, as it was listed.
-            next_api: See `NextApi`.
-
         Raises:
             GwmsError: It could not be read, or the gateway answered with another one.
         """
@@ -150,12 +143,7 @@ class Coordinator:
         """Delete a webhook, and make sure that it is gone; it may have been gone before.
 
         If the response is lost, or is a 404 within six seconds of the last write, the delete is sent again only if a
-        read still finds the webhook: ids may be reused.
-
-        Args:
-            webhook_id: Its id.
-            spec: What it was registered for; if the id shows another identity, this webhook is gone.
-            next_api: See `NextApi`.
+        read still finds the webhook: ids may be reused. Where the id shows another identity than `spec`, it is gone.
 
         Raises:
             GwmsError: It could not be deleted or read, or is still there.
