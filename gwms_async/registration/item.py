@@ -123,26 +123,28 @@ class Item(Job):
             earlier = OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
             self._enter_doubt(earlier, snapshot)
             return None
-        call = self._next_call()
         try:
-            webhook, is_ours = await self.coordinator.create(self.spec, call)
-        except OutcomeUnknownError as error:
-            self._enter_doubt(error, snapshot)
-            return None
-        except ConflictError as error:
-            if self.state is State.NEW:
-                self._conflict = error.with_traceback(None)
-                self._wait_in(State.CONFLICT, (0.0, *PAUSES))
-            return None
-        except Exception as error:
-            if isinstance(error, GwmsError) or not call.attempts:
-                raise
-            self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
+            webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
+        except Exception as error:  # a user's middleware may raise anything
+            self._on_not_created(error, snapshot)
             return None
         if not is_ours and same_identity(webhook, self.spec):
             return webhook
         await self._accept(webhook, OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING, snapshot)
         return None
+
+    def _on_not_created(self, error: Exception, snapshot: Snapshot) -> None:
+        """Move on to the next state after a create that failed; where it was in doubt, later lists decide."""
+        was_sent = self.call is not None and self.call.attempts
+        if isinstance(error, OutcomeUnknownError):
+            self._enter_doubt(error, snapshot)
+        elif was_sent and not isinstance(error, GwmsError):
+            self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
+        elif self.state is State.NEW and isinstance(error, ConflictError):
+            self._conflict = error.with_traceback(None)
+            self._wait_in(State.CONFLICT, (0.0, *PAUSES))
+        elif self.state is State.NEW:
+            self.end(OutcomeStatus.FAILED, error=error)
 
     async def _adopt(self, copies: Iterable[Webhook], snapshot: Snapshot) -> bool:
         """Adopt the preferred copy that is not gone; return False if there is none."""
@@ -166,9 +168,9 @@ class Item(Job):
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
-        is_open = self.coordinator.memory.is_open
-        adopted = [each for each in (webhook.id, *others) if is_open(each) or (self.doubt and each == webhook.id)]
-        self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
+        is_open, recovered = self.coordinator.memory.is_open, None if self.doubt is None else webhook.id
+        adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
+        self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
@@ -209,16 +211,16 @@ class Item(Job):
         return [copies[webhook_id] for webhook_id in sorted(copies)]
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
-        """Return its outcome, or what to report if the run was stopped before it has one.
-
-        `error` says why there is no closing list.
-        """
+        """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
         outcome = self.outcome
-        if outcome is not None:
-            says_so = isinstance(outcome.error, OutcomeUnknownError)
-            if self.state is not State.OPEN or self.doubt is None or says_so:
-                return outcome
+        if outcome is None:
+            return self._cut_short()
+        if self.state is State.OPEN and self.doubt is not None and not isinstance(outcome.error, OutcomeUnknownError):
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
+        return outcome
+
+    def _cut_short(self) -> Outcome:
+        """Return what to report if the run is stopped before it has an outcome."""
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
         if self._conflict is not None:
