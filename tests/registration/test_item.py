@@ -340,6 +340,41 @@ def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
     virtual_loop.run(main())
 
 
+def test_a_middleware_that_loses_the_answer_of_a_later_create_leaves_a_doubt() -> None:
+    """What that create adds late is found, too: the closing list waits for it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail(
+            "create", Fault(lost), Fault(lambda: RuntimeError("of a middleware"), commits_after=3.0, takes=8.0)
+        )
+
+        report = await register(gateway.coordinator(), [spec])
+        await gateway.settle()
+
+        assert statuses(report) == [S.CREATED]
+        assert list(gateway.webhooks) == [1]
+        assert report.outcomes[0].copies == (2,)
+
+    virtual_loop.run(main())
+
+
+def test_a_middleware_that_loses_the_answer_of_an_activation_fails() -> None:
+    """Nothing was created: there is nothing to settle, and the error is shown with the webhook."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(evolve(spec, active=False))
+        gateway.fail("activate", Fault(lambda: RuntimeError("of a middleware")))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook, str(outcome.error)) == (S.FAILED, webhook, "of a middleware")
+        assert gateway.count("list") == 1
+
+    virtual_loop.run(main())
+
+
 def test_a_webhook_stored_in_another_spelling_is_reported() -> None:
     """A later run would not recognise it: the outcome shows both spellings, and is a failure."""
 
