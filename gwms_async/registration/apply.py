@@ -49,8 +49,10 @@ async def apply(
             snapshot = await coordinator.lists.with_retries(coordinator.lists.joined)
         return snapshot
 
+    is_incomplete = bool(report.failures)
+
     async def delete(deletion: Deletion) -> None:
-        if report.failures:
+        if is_incomplete:
             deletion.refuse("some of the wanted webhooks are not registered")
         else:
             await deletion.carry_out(recent, kept)
