@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from ..errors import OutcomeUnknownError
+from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
 from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
@@ -176,12 +176,7 @@ async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
     """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
-    status, listed = _status(item, keep), snapshot.get(keep.id)
-    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
-    shown = snapshot.why_incomplete(keep) if listed is None else None
-    error: Exception | None = left_out(keep, shown) if shown else None
-    if listed is not None and keep.id in item.created_ids:
-        error = stored_differently(listed, item.spec)
+    status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
     try:
         kept = await item.switched(keep)
     except Exception as trouble:  # a user's middleware may raise anything
@@ -189,6 +184,14 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     if kept is not keep and status is OutcomeStatus.EXISTING:
         status = OutcomeStatus.UPDATED
     return status, kept, error
+
+
+def _not_recognised(item: Item, keep: Webhook, snapshot: Snapshot) -> GwmsError | None:
+    """Return the error of a webhook that a later run, which decides by lists, will not recognise; None if it will."""
+    listed = snapshot.get(keep.id)
+    if listed is None:
+        return left_out(keep, snapshot.why_incomplete(keep))
+    return stored_differently(listed, item.spec) if keep.id in item.created_ids else None
 
 
 def _is_copy(item: Item, copy: Webhook) -> bool:

@@ -76,8 +76,13 @@ def unconfirmed(webhook_id: int, error: Exception) -> GwmsError:
     return GwmsError(f"webhook {webhook_id} may be gone since its copies were deleted: {error}. Run again")
 
 
-def left_out(webhook: Webhook, shown: str) -> GwmsError:
-    """Return the error of a webhook that exists, but that lists leave out; `shown` says what they show instead."""
+def left_out(webhook: Webhook, shown: str | None) -> GwmsError | None:
+    """Return the error of a webhook that exists, but that lists leave out; None if they just lag.
+
+    `shown` is what they show instead.
+    """
+    if shown is None:
+        return None
     return GwmsError(
         f"webhook {webhook.id} exists, but lists show {shown} and not this one: they seem incomplete, and a later run "
         "would create it again. Ask Skladon to return the whole list"
