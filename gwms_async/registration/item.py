@@ -80,7 +80,14 @@ class Item(Job):
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
-            await self._decide(snapshot)
+            copies = await self.copies(snapshot)
+            while not (copies and await self._adopt(copies, snapshot)):
+                if self.state is State.CONFLICT:
+                    return  # the gateway has refused to create it
+                created_by_another = await self._create(snapshot)
+                if created_by_another is None:
+                    return
+                copies = (created_by_another,)
         except Exception as error:  # a user's middleware may raise anything; one item's failure must not end the run
             if self.state is State.NEW:
                 self.end(OutcomeStatus.FAILED, error=error)
@@ -106,16 +113,6 @@ class Item(Job):
         for webhook_id in self.own_ids:
             self.coordinator.memory.note_closed(webhook_id)
         self.state = State.DONE
-
-    async def _decide(self, snapshot: Snapshot) -> None:
-        copies = await self.copies(snapshot)
-        while not (copies and await self._adopt(copies, snapshot)):
-            if self.state is State.CONFLICT:
-                return  # the gateway has refused to create it
-            created_by_another = await self._create(snapshot)
-            if created_by_another is None:
-                return
-            copies = (created_by_another,)
 
     async def _create(self, snapshot: Snapshot) -> Webhook | None:
         """Create it; return what another registration was creating, if any, which is to be adopted instead."""
