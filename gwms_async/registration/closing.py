@@ -136,17 +136,17 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign]
     excess += await _unlisted_excess(item, keep.id, others, hidden)
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
+    named = (*removed, *excess, *foreign)
     status, keep, error = await _checked(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
         before = item.outcome
-        _replace(item, status, keep, half_closed(item.spec, excess), (*removed, *excess, *foreign))  # stands if stopped
-        for webhook_id in excess:
-            error = await _remove(item, webhook_id) or error
+        _replace(item, status, keep, half_closed(item.spec, excess), named)  # stands if stopped
+        error = await _delete_excess(item, keep.id, excess, snapshot.began_at) or error
         item.outcome = before
-    _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
-        item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
+    if keep.id in item.gone_ids:
+        item.end(OutcomeStatus.FAILED, error=error)
         return True
+    _replace(item, status, keep, error, named)
     if foreign and not item.has_second_look:
         item.has_second_look, item.due = True, item.coordinator.clock.monotonic() + _SECOND_LOOK
         return False
@@ -163,15 +163,16 @@ async def _unlisted_excess(item: Item, kept_id: int, others: list[int], hidden: 
     return [each for each in unlisted if each not in item.gone_ids and await item.get(each) is not None]
 
 
-async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:
-    """Return whether the copy that stays is gone, too; if it cannot be read, put that into the outcome."""
+async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at: float) -> Exception | None:
+    """Delete copies, and read the one that stays, which may be gone along with them; return what is wrong."""
+    error: Exception | None = None
+    for webhook_id in excess:
+        error = await _remove(item, webhook_id) or error
     try:
-        return await item.get(kept_id, listed_at=listed_at) is None
-    except Exception as error:  # a user's middleware may raise anything
-        outcome = item.outcome
-        assert outcome is not None  # noqa: S101  # `_replace` has set it
-        item.outcome = evolve(outcome, error=outcome.error or unconfirmed(kept_id, error), attempts=item.attempts)
-        return False
+        is_gone = await item.get(kept_id, listed_at=listed_at) is None
+    except Exception as trouble:  # a user's middleware may raise anything
+        return error or unconfirmed(kept_id, trouble)
+    return gone_along(kept_id, excess) if is_gone else error
 
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
