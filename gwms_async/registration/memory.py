@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from math import inf
 
 from attrs import define
 
@@ -52,6 +53,9 @@ class _Write:
         return not self.is_uncertain and (self.active, self.identity) == (webhook.active, webhook.identity)
 
 
+_NEVER = _Write(-inf, active=True, identity=None, is_open=False, is_direct=False)  # what was not written lately
+
+
 class Memory:
     """The writes of one e-shop's webhooks, by id, for 60 seconds each."""
 
@@ -64,7 +68,7 @@ class Memory:
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
-        if self._last(webhook.id) is None:
+        if self._last(webhook.id) is _NEVER:
             self._note(webhook.id, webhook.active, webhook.identity)
         self._unlisted.pop(webhook.id, None)
         self._unlisted[webhook.id] = None
@@ -98,8 +102,7 @@ class Memory:
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
         before = self._last(webhook.id)
-        is_open, is_direct = (before.is_open, before.is_direct) if before else (False, False)
-        self._note(webhook.id, webhook.active, webhook.identity, is_open=is_open, is_direct=is_direct)
+        self._note(webhook.id, webhook.active, webhook.identity, is_open=before.is_open, is_direct=before.is_direct)
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
@@ -111,7 +114,9 @@ class Memory:
 
         `spec` is what an update asked for.
         """
-        write = self._last(webhook_id) or self._note(webhook_id, None)
+        write = self._last(webhook_id)
+        if write is _NEVER:
+            write = self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
         if spec is not None:
@@ -122,28 +127,25 @@ class Memory:
 
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
-        if write := self._writes.get(webhook_id):
-            write.is_open = False
+        if webhook_id in self._writes:
+            self._writes[webhook_id].is_open = False
 
     def is_open(self, webhook_id: int) -> bool:
         """Return whether a registration created it and no closing list has decided it yet."""
-        write = self._last(webhook_id)
-        return write is not None and write.is_open
+        return self._last(webhook_id).is_open
 
     def is_direct(self, webhook_id: int) -> bool:
         """Return whether `Webhooks.create` created it."""
-        write = self._last(webhook_id)
-        return write is not None and write.is_direct
+        return self._last(webhook_id).is_direct
 
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
-        write = self._last(webhook_id)
-        return write is not None and not write.may_exist
+        return not self._last(webhook_id).may_exist
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a recent write: it may not show that yet."""
-        write = self._writes.get(webhook_id)
-        if write is None or self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
+        write = self._last(webhook_id)
+        if self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
             return False
         return write.may_exist if found is None else not write.agrees_with(found)
 
@@ -179,9 +181,9 @@ class Memory:
         write = self._writes.get(listed.id)
         return contradicts_itself(listed) if write is None else not write.agrees_with(listed)
 
-    def _last(self, webhook_id: int) -> _Write | None:
+    def _last(self, webhook_id: int) -> _Write:
         self.forget()
-        return self._writes.get(webhook_id)
+        return self._writes.get(webhook_id, _NEVER)
 
     def _note(
         self,
