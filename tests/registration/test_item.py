@@ -327,6 +327,23 @@ def test_a_created_webhook_that_somebody_deletes_has_failed() -> None:
     virtual_loop.run(main())
 
 
+def test_a_read_that_fails_leaves_a_doubt_to_the_next_list() -> None:
+    """What the first list after a lost create shows has to be read, and cannot be."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.lists_as = lambda webhook: evolve(webhook, unregistered_at=datetime(2024, 1, 1, tzinfo=UTC))
+        gateway.fail("create", Fault(lost, commits_after=0))
+        gateway.fail("get", Fault(refused))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.RECOVERED, gateway.webhooks[1])
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
 def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
     """An error of the user's own, after the create was sent, is settled like any lost answer."""
 
