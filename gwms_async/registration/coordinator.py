@@ -182,7 +182,7 @@ class Coordinator:
             is_late = doubt is not None and found is None and self.memory.contradicts_write(webhook_id, None)
             if not is_late and not is_there(found, spec):
                 return None
-            if self.clock.monotonic() >= patience_ends_at:
+            if not is_late and self.clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
             # Before the delete is sent again, for a server may close a connection, unannounced, after each response: a
             # read is repeated then, but a delete right behind it would be lost each time.
