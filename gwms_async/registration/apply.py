@@ -9,14 +9,14 @@ from math import inf
 from attrs import define, field
 
 from ..errors import GwmsError, PlanRefusedError
-from ..models import Identity, Webhook
+from ..models import Identity, Webhook, same_identity
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
 from .coordinator import Coordinator, WebhookApi
 from .plan import Plan, is_refused
 from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
-from .snapshot import Snapshot, is_tombstone
+from .snapshot import Snapshot, is_there, is_tombstone
 from .workers import Job, Workers
 
 _logger = logging.getLogger("gwms_async")
@@ -46,11 +46,13 @@ async def apply(
     async def recent() -> Snapshot:
         nonlocal snapshot
         if coordinator.lists.is_old(snapshot):
-            snapshot = await coordinator.lists.joined_with_retries()
+            snapshot = await coordinator.lists.with_retries(coordinator.lists.joined)
         return snapshot
 
+    is_incomplete = bool(report.failures)
+
     async def delete(deletion: Deletion) -> None:
-        if report.failures:
+        if is_incomplete:
             deletion.refuse("some of the wanted webhooks are not registered")
         else:
             await deletion.carry_out(recent, kept)
@@ -76,7 +78,7 @@ async def _rechecked(
     """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
     try:
         with workers.waiting():
-            snapshot = await coordinator.lists.fresh_with_retries()
+            snapshot = await coordinator.lists.with_retries(coordinator.lists.fresh)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
         return report
@@ -129,12 +131,12 @@ class Deletion(Job):
         """
         webhook, memory = self.webhook, self.coordinator.memory
         stays = kept.get(webhook.identity)
+        if stays is not None and stays.id == webhook.id:
+            self._end(OutcomeStatus.EXISTING)
+            return
         try:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
-            if stays is not None and stays.id == webhook.id:
-                self._end(OutcomeStatus.EXISTING)
-                return
             is_disputed = webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity))
             if listed is None or is_disputed or _is_unchanged(webhook, listed):
                 found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
@@ -161,7 +163,7 @@ class Deletion(Job):
     async def _exists(self, stays: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
         found = await self.coordinator.read(stays.id, self._next_api)
-        return found is not None and (found.identity, found.active) == (stays.identity, stays.active)
+        return found is not None and same_identity(found, stays) and found.active is stays.active
 
     def _next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""
@@ -173,13 +175,9 @@ class Deletion(Job):
 
 def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:
     """Return whether it may be the tombstone of what was seen; one with another identity is a new webhook."""
-    return is_tombstone(found) and found.identity == seen.identity
+    return is_tombstone(found) and same_identity(found, seen)
 
 
 def _is_unchanged(seen: Webhook, listed: Webhook | None) -> bool:
     """Return whether a webhook that may be deleted is still as it was seen."""
-    return (
-        listed is not None
-        and not is_tombstone(listed)
-        and (listed.identity, listed.active) == (seen.identity, seen.active)
-    )
+    return is_there(listed, seen) and listed.active is seen.active

@@ -51,9 +51,7 @@ async def register_many(
         ended[identity] = outcome = run.outcome_now(spec, emitted)
         if outcome is not emitted:
             notify(outcome)
-    if len(wanted) < len(specs):
-        return Report(tuple(_with_duplicates(specs, ended, notify)))
-    return Report(tuple(ended[identity] for identity in wanted))
+    return Report(tuple(_with_duplicates(specs, ended, notify)))
 
 
 def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], None]:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from ..errors import OutcomeUnknownError
+from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
 from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
-from .shared_list import PAUSES
 from .snapshot import Snapshot, is_tombstone
 
 _logger = logging.getLogger("gwms_async")
@@ -41,15 +40,13 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
         item.look_later()
         return
     try:
-        pause = await _close_by(item, snapshot)
+        is_decided = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
         second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
         item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
-        pause = None
-    if pause is None:
+        is_decided = True
+    if is_decided:
         item.close()
-    else:
-        item.due = item.coordinator.clock.monotonic() + pause
 
 
 def on_list_failed(item: Item, error: Exception) -> None:
@@ -61,31 +58,26 @@ def on_list_failed(item: Item, error: Exception) -> None:
         item.close()
 
 
-async def _close_by(item: Item, snapshot: Snapshot) -> float | None:
-    """Keep one copy, and delete those that were created in excess.
-
-    Returns:
-        Seconds after which a further list must decide; None if this one has.
-    """
-    is_last = item.looks >= len(PAUSES)
+async def _close_by(item: Item, snapshot: Snapshot) -> bool:
+    """Keep one copy, and delete those that were created in excess; return False if a later list must decide."""
     copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
-    hidden = _hidden(item, snapshot)
-    if is_last:
-        copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
-        hidden = []
     if item.doubt is None and not item.own_ids:
         _note_copies(item, copies)
-        return None
-    if hidden and not (copies and copies[0].id < min(hidden)):
-        return _later(item)
-    keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
-    if keep is not None:
-        return await _keep(item, keep, copies, hidden, snapshot)
+        return True
+    hidden = _hidden(item, snapshot)
+    if not item.pauses:  # the last list
+        copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
+        hidden = []
+    if not hidden or (copies and copies[0].id < min(hidden)):
+        keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
+        if keep is not None:
+            return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
-        return _later(item)
+        item.wait()
+        return False
     if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
-    return None
+    return True
 
 
 async def _still_exists(item: Item, listed_at: float) -> bool:
@@ -110,12 +102,6 @@ def _hidden(item: Item, snapshot: Snapshot) -> list[int]:
     is_deleted, shown = item.coordinator.memory.is_deleted, {copy.id for copy in snapshot.copies(item.spec.identity)}
     missing = [webhook_id for webhook_id in item.own_ids if webhook_id not in shown]
     return [webhook_id for webhook_id in missing if webhook_id not in item.gone_ids and not is_deleted(webhook_id)]
-
-
-def _later(item: Item) -> float:
-    """Count a list that came too early, and return the pause before the next one."""
-    item.looks += 1
-    return PAUSES[item.looks - 1]
 
 
 async def _confirmed(item: Item, hidden: Iterable[int]) -> list[Webhook]:
@@ -143,64 +129,70 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
     return None
 
 
-async def _keep(
-    item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot
-) -> float | None:
+async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot) -> bool:
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
-    named = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id > keep.id]  # by an earlier list
-    hidden = [*hidden, *[each for each in named if each not in (*others, *hidden) and _is_removable(item, each)]]
-    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
-    existing = [each for each in hidden if each not in item.gone_ids and await item.get(each) is not None]
-    excess = [webhook_id for webhook_id in others if webhook_id not in foreign] + existing
+    excess = [webhook_id for webhook_id in others if webhook_id not in foreign]
+    excess += await _unlisted_excess(item, keep.id, others, hidden)
     removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
+    named = (*removed, *excess, *foreign)
     status, keep, error = await _checked(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
         before = item.outcome
-        _replace(item, status, keep, half_closed(item.spec, excess), (*removed, *excess, *foreign))  # stands if stopped
-        for webhook_id in excess:
-            error = await _remove(item, webhook_id) or error
+        _replace(item, status, keep, half_closed(item.spec, excess), named)  # stands if stopped
+        error = await _delete_excess(item, keep.id, excess, snapshot.began_at) or error
         item.outcome = before
-    _replace(item, status, keep, error, (*removed, *excess, *foreign))
-    if excess and status is not OutcomeStatus.FAILED and await _is_gone_along(item, keep.id, snapshot.began_at):
-        item.end(OutcomeStatus.FAILED, error=gone_along(keep.id, excess))
-        return None
-    new = [webhook_id for webhook_id in foreign if item.earlier_ids is None or webhook_id not in item.earlier_ids]
-    if new and not item.has_second_look:
-        item.has_second_look = True
-        return _SECOND_LOOK
-    if new:
-        _logger.warning("webhook %d has copies that another client created: %s", keep.id, new)
-    return None
-
-
-async def _is_gone_along(item: Item, kept_id: int, listed_at: float) -> bool:
-    """Return whether the copy that stays is gone, too; if it cannot be read, put that into the outcome."""
-    try:
-        return await item.get(kept_id, listed_at=listed_at) is None
-    except Exception as error:  # a user's middleware may raise anything
-        outcome = item.outcome
-        assert outcome is not None  # noqa: S101  # `_replace` has set it
-        item.outcome = evolve(outcome, error=outcome.error or unconfirmed(kept_id, error), attempts=item.attempts)
+    if keep.id in item.gone_ids:
+        item.end(OutcomeStatus.FAILED, error=error)
+        return True
+    _replace(item, status, keep, error, named)
+    if foreign and not item.has_second_look:
+        item.has_second_look, item.due = True, item.coordinator.clock.monotonic() + _SECOND_LOOK
         return False
+    if foreign:
+        _logger.warning("webhook %d has copies that another client created: %s", keep.id, foreign)
+    return True
+
+
+async def _unlisted_excess(item: Item, kept_id: int, others: list[int], hidden: list[int]) -> list[int]:
+    """Return the copies to delete that exist, although this list does not show them; an earlier one may have."""
+    named = [each for each in item.outcome_now().copies if each > kept_id and _is_removable(item, each)]
+    unlisted = [each for each in dict.fromkeys((*hidden, *named)) if each not in others]
+    # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
+    return [each for each in unlisted if each not in item.gone_ids and await item.get(each) is not None]
+
+
+async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at: float) -> Exception | None:
+    """Delete copies, and read the one that stays, which may be gone along with them; return what is wrong."""
+    error: Exception | None = None
+    for webhook_id in excess:
+        error = await _remove(item, webhook_id) or error
+    try:
+        is_gone = await item.get(kept_id, listed_at=listed_at) is None
+    except Exception as trouble:  # a user's middleware may raise anything
+        return error or unconfirmed(kept_id, trouble)
+    return gone_along(kept_id, excess) if is_gone else error
 
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
     """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
-    status, listed = _status(item, keep), snapshot.get(keep.id)
-    # `get` shows it as it was created; if lists do not, that is an error, because a later run decides by lists.
-    shown = snapshot.why_incomplete(keep) if listed is None else None
-    error: Exception | None = left_out(keep, shown) if shown else None
-    if listed is not None and keep.id in item.created_ids:
-        error = stored_differently(listed, item.spec)
-    if keep.active is item.spec.active:
-        return status, keep, error
+    status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
     try:
-        keep = await item.switched(keep)
+        kept = await item.switched(keep)
     except Exception as trouble:  # a user's middleware may raise anything
         return OutcomeStatus.FAILED, keep, trouble
-    return OutcomeStatus.UPDATED if status is OutcomeStatus.EXISTING else status, keep, error
+    if kept is not keep and status is OutcomeStatus.EXISTING:
+        status = OutcomeStatus.UPDATED
+    return status, kept, error
+
+
+def _not_recognised(item: Item, keep: Webhook, snapshot: Snapshot) -> GwmsError | None:
+    """Return the error of a webhook that a later run, which decides by lists, will not recognise; None if it will."""
+    listed = snapshot.get(keep.id)
+    if listed is None:
+        return left_out(keep, snapshot.why_incomplete(keep))
+    return stored_differently(listed, item.spec) if keep.id in item.created_ids else None
 
 
 def _is_copy(item: Item, copy: Webhook) -> bool:
@@ -214,8 +206,8 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
     memory = item.coordinator.memory
     if memory.is_direct(webhook_id):
         return False
-    is_new = item.doubt is not None and item.earlier_ids is not None and webhook_id not in item.earlier_ids
-    return is_new or webhook_id in item.own_ids or memory.is_open(webhook_id)
+    # No list had shown it when the item came to be in doubt: one of the creates may have made it.
+    return item.doubt is not None or webhook_id in item.own_ids or memory.is_open(webhook_id)
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
@@ -225,8 +217,7 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
         return outcome.status
     if keep.id in item.created_ids:
         return OutcomeStatus.CREATED
-    is_new = item.earlier_ids is not None and keep.id not in item.earlier_ids
-    return OutcomeStatus.RECOVERED if item.doubt is not None and is_new else OutcomeStatus.EXISTING
+    return OutcomeStatus.EXISTING if item.doubt is None else OutcomeStatus.RECOVERED
 
 
 def _replace(

@@ -11,11 +11,11 @@ from typing import Protocol
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Identity, Webhook, WebhookSpec, same_identity
+from ..models import Identity, Webhook, WebhookSpec
 from .memory import CLEAR_AFTER, READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted, wrong_webhook
 from .shared_list import SharedList
-from .snapshot import Snapshot, is_tombstone
+from .snapshot import Snapshot, is_there
 
 _AGAIN = 1.0  # seconds until a webhook is read again
 
@@ -109,10 +109,7 @@ class Coordinator:
     async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook, None if it is gone; read it again while that contradicts a recent write or list.
 
-        Args:
-            webhook_id: Its id.
-            next_api: See `NextApi`.
-            listed_at: When a list began that shows it, in monotonic seconds.
+        `listed_at` is when a list began that shows it, in monotonic seconds.
 
         Raises:
             GwmsError: It could not be read, or the gateway answered with another one.
@@ -130,17 +127,13 @@ class Coordinator:
         One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
         id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
-        Args:
-            webhook: The webhook, as it was listed.
-            next_api: See `NextApi`.
-
         Raises:
             GwmsError: It could not be read, or the gateway answered with another one.
         """
         if not webhook.active:
             return True
         patience_ends_at = self.clock.monotonic() + READ_LAG
-        while _is_there(await self._get(webhook.id, next_api), webhook):
+        while is_there(await self._get(webhook.id, next_api), webhook):
             if self.clock.monotonic() >= patience_ends_at:
                 return False
             await self.clock.sleep(_AGAIN)
@@ -150,12 +143,7 @@ class Coordinator:
         """Delete a webhook, and make sure that it is gone; it may have been gone before.
 
         If the response is lost, or is a 404 within six seconds of the last write, the delete is sent again only if a
-        read still finds the webhook: ids may be reused.
-
-        Args:
-            webhook_id: Its id.
-            spec: What it was registered for; if the id shows another identity, this webhook is gone.
-            next_api: See `NextApi`.
+        read still finds the webhook: ids may be reused. Where the id shows another identity than `spec`, it is gone.
 
         Raises:
             GwmsError: It could not be deleted or read, or is still there.
@@ -192,9 +180,9 @@ class Coordinator:
             found = await self._get(webhook_id, next_api)
             # A 404, to the delete or to this, may come from a replica that does not show the create yet.
             is_late = doubt is not None and found is None and self.memory.contradicts_write(webhook_id, None)
-            if not is_late and not _is_there(found, spec):
+            if not is_late and not is_there(found, spec):
                 return None
-            if self.clock.monotonic() >= patience_ends_at:
+            if not is_late and self.clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
             # Before the delete is sent again, for a server may close a connection, unannounced, after each response: a
             # read is repeated then, but a delete right behind it would be lost each time.
@@ -217,7 +205,7 @@ class Coordinator:
     async def _as_it_is(self, webhook: Webhook, call: Call) -> Webhook | None:
         """Return a webhook as it is now, None if it is gone; the read has the deadline of a call."""
         found = await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if _is_there(found, webhook) else None
+        return found if is_there(found, webhook) else None
 
     async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]
@@ -251,7 +239,3 @@ class Coordinator:
         self._doubts[spec.identity] = now
         while now - self._doubts[oldest := next(iter(self._doubts))] > REMEMBERED:
             del self._doubts[oldest]
-
-
-def _is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> bool:
-    return found is not None and same_identity(found, wanted) and not is_tombstone(found)

@@ -11,7 +11,6 @@ from attrs import define, evolve, field
 from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import Coordinator, WebhookApi
-from .memory import CLEAR_AFTER
 from .reasons import cut_short, not_closed, replaced, stored_differently
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -46,13 +45,12 @@ class Item(Job):
         duplicates: How many equal specs came while it was worked on.
         doubt: Why it may or may not exist; stays set once it was in doubt.
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
-        earlier_ids: Ids that were listed, but gone, when it was first found missing; None until then.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
-        looks: How many lists have left it undecided.
+        pauses: Seconds before each further list that may decide it; empty: the next one is the last.
         has_second_look: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -64,16 +62,15 @@ class Item(Job):
     duplicates: int = field(default=0, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     clear_at: float = field(default=-inf, init=False)
-    earlier_ids: tuple[int, ...] | None = field(default=None, init=False)
     created_ids: tuple[int, ...] = field(default=(), init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
     gone_ids: frozenset[int] = field(default=frozenset(), init=False)
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
-    looks: int = field(default=0, init=False)
+    pauses: tuple[float, ...] = field(default=(), init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ConflictError | None = field(default=None, init=False)
-    _other_state: Webhook | None = field(default=None, init=False)  # created for it, and not (de)activated yet
+    _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
 
     @property
     def own_ids(self) -> tuple[int, ...]:
@@ -83,28 +80,33 @@ class Item(Job):
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
-            await self._decide(snapshot)
-        except OutcomeUnknownError as error:
-            self._enter_doubt(error)
+            copies = await self.copies(snapshot)
+            while not (copies and await self._adopt(copies, snapshot)):
+                if self.state is State.CONFLICT:
+                    return  # the gateway has refused to create it
+                created_by_another = await self._create(snapshot)
+                if created_by_another is None:
+                    return
+                copies = (created_by_another,)
         except Exception as error:  # a user's middleware may raise anything; one item's failure must not end the run
-            was_sent = self.call is not None and self.call.attempts
-            if self.state is State.NEW and was_sent and not isinstance(error, GwmsError):
-                self._enter_doubt(cut_short(self.spec))  # a user's middleware lost the response
-            elif self.state is State.NEW:
+            if self.state is State.NEW:
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
         """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
-        if self.state not in UNSETTLED:
+        if self.state not in UNSETTLED or self.wait():
             return
-        self.looks += 1
-        pauses = (0.0, *PAUSES) if self.state is State.CONFLICT else PAUSES  # the first list after a 409 came at once
-        if self.looks < len(pauses):
-            self.due = self.coordinator.clock.monotonic() + pauses[self.looks]
-        elif self.state is State.CONFLICT:
+        if self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
             self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
+
+    def wait(self) -> bool:
+        """Wait for a later list; return False if this was the last one."""
+        if not self.pauses:
+            return False
+        self.due, self.pauses = self.coordinator.clock.monotonic() + self.pauses[0], self.pauses[1:]
+        return True
 
     def close(self) -> None:
         """Make its outcome final."""
@@ -112,27 +114,34 @@ class Item(Job):
             self.coordinator.memory.note_closed(webhook_id)
         self.state = State.DONE
 
-    async def _decide(self, snapshot: Snapshot) -> None:
-        copies = await self.copies(snapshot)
-        while not (copies and await self._adopt(copies, snapshot)):
-            if self.state is State.CONFLICT:
-                return  # the gateway has refused to create it
-            if self.earlier_ids is None:
-                self.earlier_ids = tuple([copy.id for copy in copies])
-            if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
-                raise OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
-            try:
-                webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
-            except ConflictError as error:
-                if self.state is State.NEW:
-                    self._conflict, self.state = error.with_traceback(None), State.CONFLICT
-                    self.due = self.coordinator.clock.monotonic()
-                return
-            if is_ours or not same_identity(webhook, self.spec):
-                status = OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING
-                await self._accept(webhook, status, snapshot.get(webhook.id))
-                return
-            copies = (webhook,)
+    async def _create(self, snapshot: Snapshot) -> Webhook | None:
+        """Create it; return what another registration was creating, if any, which is to be adopted instead."""
+        if self.state is State.NEW and self.coordinator.clear_at(self.spec.identity, snapshot) > -inf:
+            earlier = OutcomeUnknownError("an earlier create may still be carried out", spec=self.spec)
+            self._enter_doubt(earlier, snapshot)
+            return None
+        try:
+            webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
+        except Exception as error:  # a user's middleware may raise anything
+            self._on_not_created(error, snapshot)
+            return None
+        if not is_ours and same_identity(webhook, self.spec):
+            return webhook
+        await self._accept(webhook, OutcomeStatus.CREATED if is_ours else OutcomeStatus.EXISTING, snapshot)
+        return None
+
+    def _on_not_created(self, error: Exception, snapshot: Snapshot) -> None:
+        """Move on to the next state after a create that failed; where it was in doubt, later lists decide."""
+        was_sent = self.call is not None and self.call.attempts
+        if isinstance(error, OutcomeUnknownError):
+            self._enter_doubt(error, snapshot)
+        elif was_sent and not isinstance(error, GwmsError):
+            self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
+        elif self.state is State.NEW and isinstance(error, ConflictError):
+            self._conflict = error.with_traceback(None)
+            self._wait_in(State.CONFLICT, (0.0, *PAUSES))
+        elif self.state is State.NEW:
+            self.end(OutcomeStatus.FAILED, error=error)
 
     async def _adopt(self, copies: Iterable[Webhook], snapshot: Snapshot) -> bool:
         """Adopt the preferred copy that is not gone; return False if there is none."""
@@ -141,47 +150,42 @@ class Item(Job):
         # An earlier create may add a copy to what is there.
         self.clear_at = max(self.clear_at, self.coordinator.clear_at(self.spec.identity, snapshot))
         for webhook in preferred_first(copies, active=self.spec.active):
-            status = OutcomeStatus.EXISTING if self.doubt is None else OutcomeStatus.RECOVERED
-            adopted = webhook
-            if webhook.active is not self.spec.active:
-                status = OutcomeStatus.UPDATED if self.doubt is None else status
-                try:
-                    adopted = await self.switched(webhook)
-                except GwmsError as error:
-                    if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
-                        self.gone_ids |= {webhook.id}
-                        continue
-                    self._fail(webhook, error)
-                    return True
-            self._finish_adopting(status, adopted, copies)
+            try:
+                adopted = await self.switched(webhook)
+            except Exception as error:  # a user's middleware may raise anything
+                if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
+                    self.gone_ids |= {webhook.id}
+                    continue
+                self._fail(webhook, error)
+                return True
+            status = OutcomeStatus.EXISTING if adopted is webhook else OutcomeStatus.UPDATED
+            self._finish_adopting(status if self.doubt is None else OutcomeStatus.RECOVERED, adopted, copies)
             return True
         return False
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
-        is_open = self.coordinator.memory.is_open
-        open_ids = tuple(webhook_id for webhook_id in (webhook.id, *others) if is_open(webhook_id))
-        adopted = open_ids if self.doubt is None else dict.fromkeys((webhook.id, *open_ids))
-        self.adopted_ids = tuple(webhook_id for webhook_id in adopted if webhook_id not in self.created_ids)
+        is_open, recovered = self.coordinator.memory.is_open, None if self.doubt is None else webhook.id
+        adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
+        self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
-    async def _accept(self, webhook: Webhook, status: OutcomeStatus, listed: Webhook | None) -> None:
+    async def _accept(self, webhook: Webhook, status: OutcomeStatus, snapshot: Snapshot) -> None:
         """Check the webhook that a create returned, and (de)activate it if needed."""
+        listed = snapshot.get(webhook.id)
         if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
             self.end(status, webhook, problem)
             return
         self.created_ids = (*self.created_ids, webhook.id)
         self.gone_ids -= {webhook.id}  # ids are reused
-        accepted = webhook
-        if webhook.active is not self.spec.active:
-            self._other_state = webhook
-            try:
-                accepted = await self.switched(webhook)
-            except Exception as error:  # a user's middleware may raise anything
-                self._fail(webhook, error)
-                return
+        self._created = webhook
+        try:
+            accepted = await self.switched(webhook)
+        except Exception as error:  # a user's middleware may raise anything
+            self._fail(webhook, error)
+            return
         self.end(status, accepted, state=State.OPEN)
 
     def _fail(self, webhook: Webhook, error: Exception) -> None:
@@ -204,28 +208,31 @@ class Item(Job):
         return [copies[webhook_id] for webhook_id in sorted(copies)]
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
-        """Return its outcome, or what to report if the run was stopped before it has one.
-
-        `error` says why there is no closing list.
-        """
+        """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
         outcome = self.outcome
-        if outcome is not None:
-            says_so = isinstance(outcome.error, OutcomeUnknownError)
-            if self.state is not State.OPEN or self.doubt is None or says_so:
-                return outcome
+        if outcome is None:
+            return self._cut_short()
+        if self.state is State.OPEN and self.doubt is not None and not isinstance(outcome.error, OutcomeUnknownError):
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
+        return outcome
+
+    def _cut_short(self) -> Outcome:
+        """Return what to report if the run is stopped before it has an outcome."""
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
-        if self._conflict is not None:
-            return Outcome(self.spec, OutcomeStatus.FAILED, None, self._conflict, self.attempts)
-        status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
+        status = OutcomeStatus.FAILED if self.attempts or self._conflict else OutcomeStatus.NOT_STARTED
         late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
-        return Outcome(self.spec, status, self._other_state, late, self.attempts)
+        return Outcome(self.spec, status, self._created, self._conflict or late, self.attempts)
 
-    def _enter_doubt(self, error: OutcomeUnknownError) -> None:
-        self.doubt, self.state = error.with_traceback(None), State.IN_DOUBT  # its frames hold a list
-        now = self.coordinator.clock.monotonic()
-        self.clear_at, self.due = now + CLEAR_AFTER, now + PAUSES[0]
+    def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
+        self.doubt = error.with_traceback(None)  # its frames hold a list
+        self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
+        if self.state is not State.IN_DOUBT:
+            self._wait_in(State.IN_DOUBT, PAUSES)
+
+    def _wait_in(self, state: State, pauses: tuple[float, ...]) -> None:
+        self.state, self.pauses = state, pauses
+        self.wait()
 
     def end(
         self,
@@ -241,7 +248,7 @@ class Item(Job):
         self.outcome = Outcome(self.spec, status, webhook, error, self._earlier_attempts, copies)
         self.state = state
         if state is State.OPEN:
-            self.due, self.looks = max(self.coordinator.clock.monotonic(), self.clear_at), 0
+            self.due, self.pauses = max(self.coordinator.clock.monotonic(), self.clear_at), PAUSES
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
         """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""
@@ -258,7 +265,9 @@ class Item(Job):
         return None
 
     async def switched(self, webhook: Webhook) -> Webhook:
-        """Activate or deactivate a webhook as the spec asks; see `switching.switched`."""
+        """Return a webhook as the spec asks, (de)activated if needed; see `switching.switched`."""
+        if webhook.active is self.spec.active:
+            return webhook
         return await switched(self.coordinator, webhook, self.spec, self.next_api)
 
     def next_api(self) -> WebhookApi:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from math import inf
 
 from attrs import define
 
@@ -27,18 +28,18 @@ class _Write:
     Args:
         at: When it was, in monotonic seconds.
         active: Whether it is active; None if it was deleted. Not read where `is_uncertain`.
+        identity: The identity it was written with; None if it was deleted.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
-        identity: The identity it is indexed under; None until it is.
         is_uncertain: Whether a later write may or may not have been carried out.
         sought: The identity that an uncertain update may have given it.
     """
 
     at: float
     active: bool | None
+    identity: Identity | None
     is_open: bool
     is_direct: bool
-    identity: Identity | None = None
     is_uncertain: bool = False
     sought: Identity | None = None
 
@@ -52,6 +53,9 @@ class _Write:
         return not self.is_uncertain and (self.active, self.identity) == (webhook.active, webhook.identity)
 
 
+_NEVER = _Write(-inf, active=True, identity=None, is_open=False, is_direct=False)  # what was not written lately
+
+
 class Memory:
     """The writes of one e-shop's webhooks, by id, for 60 seconds each."""
 
@@ -59,15 +63,13 @@ class Memory:
         self._clock = clock
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
-        self._unindexed: dict[int, Webhook] = {}
         self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
         self._unlisted: dict[int, None] = {}  # kept until a list shows them; the oldest first
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
-        if self._last(webhook.id) is None:
-            self._note(webhook.id, webhook.active)
-            self._unindexed[webhook.id] = webhook
+        if self._last(webhook.id) is _NEVER:
+            self._note(webhook.id, webhook.active, webhook.identity)
         self._unlisted.pop(webhook.id, None)
         self._unlisted[webhook.id] = None
         if len(self._unlisted) > _MOST_KEPT:
@@ -80,17 +82,15 @@ class Memory:
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
-        self._note(webhook.id, webhook.active, is_direct=True)
-        self._unindexed[webhook.id] = webhook
+        self._note(webhook.id, webhook.active, webhook.identity, is_direct=True)
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
-        self._note(webhook.id, webhook.active, is_open=True)
+        is_as_asked = same_identity(webhook, spec)
+        identity = spec.identity if is_as_asked else webhook.identity  # the spec's is computed already
+        self._note(webhook.id, webhook.active, identity, is_open=True)
         self._stored.pop(spec.identity, None)
-        if same_identity(webhook, spec):
-            self._index(webhook.id, spec.identity)
-        else:
-            self._index(webhook.id, webhook.identity)
+        if not is_as_asked:
             self._stored[spec.identity] = webhook
             if len(self._stored) > _MOST_KEPT:
                 del self._stored[next(iter(self._stored))]
@@ -102,9 +102,7 @@ class Memory:
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
         before = self._last(webhook.id)
-        is_open, is_direct = (before.is_open, before.is_direct) if before else (False, False)
-        self._note(webhook.id, webhook.active, is_open=is_open, is_direct=is_direct)
-        self._unindexed[webhook.id] = webhook
+        self._note(webhook.id, webhook.active, webhook.identity, is_open=before.is_open, is_direct=before.is_direct)
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
@@ -116,45 +114,43 @@ class Memory:
 
         `spec` is what an update asked for.
         """
-        write = self._last(webhook_id) or self._note(webhook_id, None)
+        write = self._last(webhook_id)
+        if write is _NEVER:
+            write = self._note(webhook_id, None)
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
         if spec is not None:
-            self._unlink(webhook_id, write.sought)
-            write.sought = spec.identity
-            self._link(webhook_id, spec.identity)
+            before, write.sought = write.sought, spec.identity
+            if before != write.identity:
+                self._unlink(webhook_id, before)
+            self._link(webhook_id, write.sought)
 
     def note_closed(self, webhook_id: int) -> None:
         """Remember that a closing list has decided a webhook."""
-        if write := self._writes.get(webhook_id):
-            write.is_open = False
+        if webhook_id in self._writes:
+            self._writes[webhook_id].is_open = False
 
     def is_open(self, webhook_id: int) -> bool:
         """Return whether a registration created it and no closing list has decided it yet."""
-        write = self._last(webhook_id)
-        return write is not None and write.is_open
+        return self._last(webhook_id).is_open
 
     def is_direct(self, webhook_id: int) -> bool:
         """Return whether `Webhooks.create` created it."""
-        write = self._last(webhook_id)
-        return write is not None and write.is_direct
+        return self._last(webhook_id).is_direct
 
     def is_deleted(self, webhook_id: int) -> bool:
         """Return whether this client deleted it, or found it deleted."""
-        write = self._last(webhook_id)
-        return write is not None and not write.may_exist
+        return not self._last(webhook_id).may_exist
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a recent write: it may not show that yet."""
-        write = self._writes.get(webhook_id)
-        if write is None or self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
+        write = self._last(webhook_id)
+        if self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
             return False
-        self._index_all()
         return write.may_exist if found is None else not write.agrees_with(found)
 
     def knows_only(self, identity: Identity, webhook_id: int) -> bool:
         """Return whether this client wrote no webhook of an identity, or only the given one."""
-        self._index_all()
         return self._ids.get(identity) in (None, (webhook_id,))
 
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
@@ -163,9 +159,8 @@ class Memory:
         `listed` are all copies of the identity in that list.
         """
         self.forget()
-        self._index_all()
         wrong = [copy.id for copy in listed if self._is_disputed(copy)]
-        written = dict.fromkeys(self._ids.get(identity, ()))
+        written = self._ids.get(identity, ())
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
@@ -186,41 +181,39 @@ class Memory:
         write = self._writes.get(listed.id)
         return contradicts_itself(listed) if write is None else not write.agrees_with(listed)
 
-    def _last(self, webhook_id: int) -> _Write | None:
+    def _last(self, webhook_id: int) -> _Write:
         self.forget()
-        return self._writes.get(webhook_id)
+        return self._writes.get(webhook_id, _NEVER)
 
-    def _note(self, webhook_id: int, active: bool | None, *, is_open: bool = False, is_direct: bool = False) -> _Write:
+    def _note(
+        self,
+        webhook_id: int,
+        active: bool | None,
+        identity: Identity | None = None,
+        *,
+        is_open: bool = False,
+        is_direct: bool = False,
+    ) -> _Write:
         """Remember a write for 60 seconds, in place of the last one of the same webhook."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
-        write = self._writes[webhook_id] = _Write(self._clock.monotonic(), active, is_open, is_direct)
+        write = _Write(self._clock.monotonic(), active, identity, is_open, is_direct)
+        self._writes[webhook_id] = write
+        if identity is not None:
+            self._link(webhook_id, identity)
         return write
-
-    def _index_all(self) -> None:
-        # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
-        for webhook_id, webhook in self._unindexed.items():
-            self._index(webhook_id, webhook.identity)
-        self._unindexed.clear()
-
-    def _index(self, webhook_id: int, identity: Identity) -> None:
-        self._writes[webhook_id].identity = identity
-        self._link(webhook_id, identity)
 
     def _drop(self, webhook_id: int) -> None:
         write = self._writes.pop(webhook_id)
-        self._unindexed.pop(webhook_id, None)
         self._unlink(webhook_id, write.identity)
         self._unlink(webhook_id, write.sought)
 
     def _link(self, webhook_id: int, identity: Identity) -> None:
-        self._ids[identity] = (*self._ids.get(identity, ()), webhook_id)
+        ids = self._ids.get(identity, ())
+        if webhook_id not in ids:
+            self._ids[identity] = (*ids, webhook_id)
 
     def _unlink(self, webhook_id: int, identity: Identity | None) -> None:
-        if identity is None:
-            return
-        ids = list(self._ids.pop(identity))
-        ids.remove(webhook_id)
-        if ids:
-            self._ids[identity] = tuple(ids)
+        if identity is not None and (left := tuple(each for each in self._ids.pop(identity, ()) if each != webhook_id)):
+            self._ids[identity] = left

@@ -12,6 +12,7 @@ from math import inf
 from .closing import is_alone, look_at, on_list_failed
 from .coordinator import Coordinator
 from .item import UNSETTLED, Item, State
+from .shared_list import PAUSES
 from .snapshot import Snapshot
 from .workers import Workers
 
@@ -152,7 +153,8 @@ class Pending:
 
 
 def _is_new(item: Item) -> bool:
-    return item.state is State.OPEN and not item.looks and not item.has_second_look
+    """Return whether it is open, and no closing list has looked at it yet."""
+    return item.state is State.OPEN and item.pauses == PAUSES and not item.has_second_look
 
 
 def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:

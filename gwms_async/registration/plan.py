@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from inspect import isawaitable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..models import Webhook, WebhookSpec, canonical_url
 from ..redaction import displayed, escaped, redacted
@@ -62,8 +62,8 @@ class Plan:
         """The specs of all webhooks that exist once it is applied."""
         return (
             *self.create,
-            *(_spec_with(webhook, active=True) for webhook in self.activate),
-            *(_spec_with(webhook, active=False) for webhook in self.deactivate),
+            *(evolve(webhook.spec, active=True) for webhook in self.activate),
+            *(evolve(webhook.spec, active=False) for webhook in self.deactivate),
             *(webhook.spec for webhook in self.unchanged),
         )
 
@@ -150,10 +150,6 @@ def _answer_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
     if isawaitable(answer):
         raise ValueError(f"prune must answer at once; {prune!r} returned {type(answer).__name__}, to be awaited")
     return answer
-
-
-def _spec_with(webhook: Webhook, *, active: bool) -> WebhookSpec:
-    return WebhookSpec(webhook.url, webhook.webhook_type, active, webhook.method)
 
 
 def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:

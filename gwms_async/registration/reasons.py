@@ -57,12 +57,7 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
 
 
 def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
-    """Return the error of a webhook that is no longer as the spec asks when a run ends.
-
-    Args:
-        webhook: The webhook, as it was during the run.
-        found: What it is now; None if it is gone, or its id belongs to another one.
-    """
+    """Return the error of a webhook that is no longer as the spec asks when a run ends, but gone or as `found`."""
     now = "gone" if found is None else "active" if found.active else "inactive"
     return GwmsError(
         f"webhook {webhook.id} is {now} by the end of the run: someone has changed it, or what the run created or "
@@ -71,12 +66,7 @@ def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
 
 
 def gone_along(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
-    """Return the error of a webhook that is gone once its copies are deleted.
-
-    Args:
-        webhook_id: The id of the webhook that was to stay.
-        deleted: The ids of its copies.
-    """
+    """Return the error of a webhook that was to stay, and is gone once its copies are deleted."""
     copies = ", ".join(map(str, deleted))
     return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")
 
@@ -86,13 +76,13 @@ def unconfirmed(webhook_id: int, error: Exception) -> GwmsError:
     return GwmsError(f"webhook {webhook_id} may be gone since its copies were deleted: {error}. Run again")
 
 
-def left_out(webhook: Webhook, shown: str) -> GwmsError:
-    """Return the error of a webhook that exists, but is missing from a list that seems incomplete.
+def left_out(webhook: Webhook, shown: str | None) -> GwmsError | None:
+    """Return the error of a webhook that exists, but that lists leave out; None if they just lag.
 
-    Args:
-        webhook: The webhook, as `get` shows it.
-        shown: What the list shows instead.
+    `shown` is what they show instead.
     """
+    if shown is None:
+        return None
     return GwmsError(
         f"webhook {webhook.id} exists, but lists show {shown} and not this one: they seem incomplete, and a later run "
         "would create it again. Ask Skladon to return the whole list"

@@ -93,5 +93,4 @@ def _left_out(item: Item, webhook: Webhook, snapshot: Snapshot) -> GwmsError | N
         return None
     memory.note_unlisted(webhook)
     # Not `why_incomplete`: an earlier list showed it, and only a later webhook can have taken its place since.
-    shown = snapshot.later_than(webhook)
-    return left_out(webhook, shown) if shown else None
+    return left_out(webhook, snapshot.later_than(webhook))

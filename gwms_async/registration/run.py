@@ -126,7 +126,7 @@ class Run:
     async def _take_list(self) -> Snapshot:
         """Return a list that may be in flight already; it also decides the specs that come next."""
         self._registered = {}
-        self._snapshot = snapshot = await self._coordinator.lists.joined_with_retries()
+        self._snapshot = snapshot = await self._coordinator.lists.with_retries(self._coordinator.lists.joined)
         if self._adopted:
             self._later_list = snapshot
         return snapshot
@@ -146,7 +146,7 @@ class Run:
         self._registered, self._snapshot = {}, _NO_LIST  # two lists at once may take much memory
         try:
             with self.workers.waiting():
-                self._snapshot = await self._coordinator.lists.joined_with_retries()
+                self._snapshot = await self._coordinator.lists.with_retries(self._coordinator.lists.joined)
         finally:
             self._refreshing = None
         self._pending.use(self._snapshot)

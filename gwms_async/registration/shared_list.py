@@ -62,23 +62,12 @@ class SharedList:
         """
         return await self._end_of(self._current or self._next or self._begin())
 
-    async def joined_with_retries(self) -> Snapshot:
-        """Return a list as `joined` does; if it fails, try again after 1, 2 and 3 seconds.
+    async def with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+        """Return the list that `fresh` or `joined` takes; if it fails, try again after 1, 2 and 3 seconds.
 
         Raises:
             GwmsError: The last one failed.
         """
-        return await self._with_retries(self.joined)
-
-    async def fresh_with_retries(self) -> Snapshot:
-        """Return a list as `fresh` does; if it fails, try again after 1, 2 and 3 seconds.
-
-        Raises:
-            GwmsError: The last one failed.
-        """
-        return await self._with_retries(self.fresh)
-
-    async def _with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
         pauses = iter(PAUSES)
         while True:
             try:

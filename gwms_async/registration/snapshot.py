@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Self
+from typing import Self, TypeGuard
 
 from attrs import frozen
 
-from ..models import Identity, Webhook, same_identity
+from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .reasons import contradictory
 
 _PAGES = frozenset({10, 15, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # the usual sizes of a page
@@ -85,6 +85,11 @@ def _check_repeated(webhooks: Iterable[Webhook], by_id: Mapping[int, Webhook]) -
 def is_tombstone(webhook: Webhook) -> bool:
     """Return whether it may be a tombstone: what a gateway still lists of a deleted webhook."""
     return not webhook.active and webhook.unregistered_at is not None
+
+
+def is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> TypeGuard[Webhook]:
+    """Return whether what was found is the webhook that was wanted, and not a tombstone."""
+    return found is not None and same_identity(found, wanted) and not is_tombstone(found)
 
 
 def contradicts_itself(webhook: Webhook) -> bool:

@@ -11,13 +11,7 @@ from .reasons import not_switched, vanished, wrong_webhook
 
 
 async def switched(coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec, next_api: NextApi) -> Webhook:
-    """Activate or deactivate a webhook, and return it as `get` shows it.
-
-    Args:
-        coordinator: Shared by the registrations of the e-shop.
-        webhook: The webhook, in the other state.
-        spec: The spec that it is to match.
-        next_api: See `NextApi`.
+    """Activate or deactivate a webhook that is not as its spec asks, and return it as `get` shows it.
 
     Raises:
         GwmsError: It failed or had no effect, the gateway answered with another webhook, or it could not be read.

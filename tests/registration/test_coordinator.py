@@ -457,3 +457,23 @@ def test_a_delete_that_a_replica_refuses(get_lag: float) -> None:
         assert not gateway.webhooks
 
     virtual_loop.run(main())
+
+
+def test_a_delete_of_what_is_gone_after_one_that_failed() -> None:
+    """The first may or may not have been carried out, and another client may have deleted it: then it is gone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        operations = FakeOperations(gateway, Call())
+        gateway.fail("delete", Fault(refused))
+        with pytest.raises(ServerError):
+            await coordinator.delete(webhook.id, spec, lambda: operations)
+        gateway.webhooks.clear()
+
+        await coordinator.delete(webhook.id, spec, lambda: operations)
+
+        assert coordinator.memory.is_deleted(webhook.id)
+        assert gateway.count("delete") == 2
+
+    virtual_loop.run(main())

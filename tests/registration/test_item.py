@@ -215,7 +215,8 @@ def test_a_lost_answer_is_settled_with_exactly_one(commits_after: float | None) 
         outcome = report.outcomes[0]
         was_found = commits_after is not None and commits_after < 1
         assert (S.RECOVERED if was_found else S.CREATED) is outcome.status
-        assert (1 if was_found else 2) + 2 * len(outcome.copies) == outcome.attempts  # each deleted, and looked for
+        for_copies = 3 if outcome.copies else 0  # one is deleted, and looked for, and the other one read once more
+        assert (1 if was_found else 2) + for_copies == outcome.attempts
         assert outcome.webhook in gateway.webhooks.values()
         assert outcome.error is None
         assert statuses(report)[1:] == [S.CREATED] * 4
@@ -326,6 +327,23 @@ def test_a_created_webhook_that_somebody_deletes_has_failed() -> None:
     virtual_loop.run(main())
 
 
+def test_a_read_that_fails_leaves_a_doubt_to_the_next_list() -> None:
+    """What the first list after a lost create shows has to be read, and cannot be."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.lists_as = lambda webhook: evolve(webhook, unregistered_at=datetime(2024, 1, 1, tzinfo=UTC))
+        gateway.fail("create", Fault(lost, commits_after=0))
+        gateway.fail("get", Fault(refused))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.RECOVERED, gateway.webhooks[1])
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
 def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
     """An error of the user's own, after the create was sent, is settled like any lost answer."""
 
@@ -336,6 +354,41 @@ def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.RECOVERED, gateway.webhooks[1], attempts=1) == outcome
+
+    virtual_loop.run(main())
+
+
+def test_a_middleware_that_loses_the_answer_of_a_later_create_leaves_a_doubt() -> None:
+    """What that create adds late is found, too: the closing list waits for it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail(
+            "create", Fault(lost), Fault(lambda: RuntimeError("of a middleware"), commits_after=3.0, takes=8.0)
+        )
+
+        report = await register(gateway.coordinator(), [spec])
+        await gateway.settle()
+
+        assert statuses(report) == [S.CREATED]
+        assert list(gateway.webhooks) == [1]
+        assert report.outcomes[0].copies == (2,)
+
+    virtual_loop.run(main())
+
+
+def test_a_middleware_that_loses_the_answer_of_an_activation_fails() -> None:
+    """Nothing was created: there is nothing to settle, and the error is shown with the webhook."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook = gateway.add(evolve(spec, active=False))
+        gateway.fail("activate", Fault(lambda: RuntimeError("of a middleware")))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook, str(outcome.error)) == (S.FAILED, webhook, "of a middleware")
+        assert gateway.count("list") == 1
 
     virtual_loop.run(main())
 

@@ -146,7 +146,7 @@ def test_a_minute_later_nothing_is_remembered() -> None:
 
     clock.now += 40
     memory.forget()
-    assert [len(kept) for kept in (memory._writes, memory._ids, memory._unindexed)] == [0, 0, 0]
+    assert [len(kept) for kept in (memory._writes, memory._ids)] == [0, 0]
 
 
 def test_what_a_registration_created_is_open_until_it_is_closed() -> None:
