@@ -28,7 +28,7 @@ class _Write:
     Args:
         at: When it was, in monotonic seconds.
         active: Whether it is active; None if it was deleted. Not read where `is_uncertain`.
-        identity: The identity it was written with; None if it was deleted.
+        identity: The identity it was written with; None if it was deleted, or until it is indexed.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         is_uncertain: Whether a later write may or may not have been carried out.
@@ -63,13 +63,15 @@ class Memory:
         self._clock = clock
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
+        self._unindexed: dict[int, Webhook] = {}
         self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
         self._unlisted: dict[int, None] = {}  # kept until a list shows them; the oldest first
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
         if self._last(webhook.id) is _NEVER:
-            self._note(webhook.id, webhook.active, webhook.identity)
+            self._note(webhook.id, webhook.active)
+            self._unindexed[webhook.id] = webhook
         self._unlisted.pop(webhook.id, None)
         self._unlisted[webhook.id] = None
         if len(self._unlisted) > _MOST_KEPT:
@@ -82,7 +84,8 @@ class Memory:
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
-        self._note(webhook.id, webhook.active, webhook.identity, is_direct=True)
+        self._note(webhook.id, webhook.active, is_direct=True)
+        self._unindexed[webhook.id] = webhook
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
@@ -102,7 +105,8 @@ class Memory:
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
         before = self._last(webhook.id)
-        self._note(webhook.id, webhook.active, webhook.identity, is_open=before.is_open, is_direct=before.is_direct)
+        self._note(webhook.id, webhook.active, is_open=before.is_open, is_direct=before.is_direct)
+        self._unindexed[webhook.id] = webhook
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
@@ -120,6 +124,7 @@ class Memory:
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
         if spec is not None:
+            self._index()
             before, write.sought = write.sought, spec.identity
             if before != write.identity:
                 self._unlink(webhook_id, before)
@@ -147,10 +152,12 @@ class Memory:
         write = self._last(webhook_id)
         if self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
             return False
+        self._index()
         return write.may_exist if found is None else not write.agrees_with(found)
 
     def knows_only(self, identity: Identity, webhook_id: int) -> bool:
         """Return whether this client wrote no webhook of an identity, or only the given one."""
+        self._index()
         return self._ids.get(identity) in (None, (webhook_id,))
 
     def disputed(self, identity: Identity, listed: Collection[Webhook]) -> list[int]:
@@ -159,6 +166,7 @@ class Memory:
         `listed` are all copies of the identity in that list.
         """
         self.forget()
+        self._index()
         wrong = [copy.id for copy in listed if self._is_disputed(copy)]
         written = self._ids.get(identity, ())
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
@@ -204,8 +212,16 @@ class Memory:
             self._link(webhook_id, identity)
         return write
 
+    def _index(self) -> None:
+        # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
+        for webhook_id, webhook in self._unindexed.items():
+            identity = self._writes[webhook_id].identity = webhook.identity
+            self._link(webhook_id, identity)
+        self._unindexed.clear()
+
     def _drop(self, webhook_id: int) -> None:
         write = self._writes.pop(webhook_id)
+        self._unindexed.pop(webhook_id, None)
         self._unlink(webhook_id, write.identity)
         self._unlink(webhook_id, write.sought)
 
