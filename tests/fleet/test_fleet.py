@@ -341,6 +341,30 @@ async def test_clients_closed_while_others_end(three: Accounts, monkeypatch: pyt
     assert sorted(closed) == sorted([first, first, second, second, third])
 
 
+async def test_many_accounts_at_once(gateway: GwmsEmulator) -> None:
+    """For each that ends, accounts are compared a few times, not each with each."""
+    gateway.refuse_logins = True
+    compared = 0
+
+    class Username(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(Username(name), "password", "key"), specs(1))
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        results = await asyncio.gather(*(one.reconcile(str(number)) for number in range(150)))
+
+    assert {result.errors for result in results} == {("all: LoginError",)}
+    assert compared < 20 * 150
+
+
 async def test_a_client_that_fails_to_close(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """It replaces no result."""
     monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
