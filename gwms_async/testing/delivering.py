@@ -207,8 +207,9 @@ class Delivering:
         for number, pause in enumerate((0.0, *policy.repeats), 1):
             await asyncio.sleep(pause)
             attempt = await self._attempt(delivery, number)
-            if not attempt.is_failure:
+            if attempt.is_success:
                 del self._given_up[key]
+            if not attempt.is_failure:
                 return
             if attempt.problem == "undeliverable":
                 break
