@@ -108,7 +108,8 @@ class Fleet:
         except (Exception, asyncio.CancelledError) as error:  # one e-shop must not stop the others
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            failed = [(step, error)]
+            # With its traceback, it and this frame would keep each other alive, and the credentials.
+            failed = [(step, error.with_traceback(None))]
         errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
         # What a fleet that is closed has not done may succeed elsewhere.
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)

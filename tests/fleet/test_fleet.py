@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -156,6 +157,24 @@ async def test_find_raises(error: Exception, caplog: pytest.LogCaptureFixture) -
 
     assert (result.errors, result.counts, result.retryable) == ((f"find: {type(error).__name__}",), {}, True)
     assert "hunter2" not in caplog.text + repr(result)
+
+
+@pytest.mark.parametrize("error", [None, KeyError("hunter2")])
+async def test_a_failed_eshop_is_forgotten(error: Exception | None) -> None:
+    """At once, not when the garbage collector comes to the frames of its error: they have its credentials."""
+    found: list[weakref.ref[Eshop]] = []
+
+    async def find(name: str) -> Eshop:
+        eshop = Eshop(Credentials("username", "hunter2", "key"), None)  # type: ignore[arg-type]
+        found.append(weakref.ref(eshop))
+        if error:
+            raise error
+        return eshop
+
+    async with Fleet(find) as one:
+        assert (await one.reconcile("shop")).errors
+
+    assert found[0]() is None
 
 
 async def test_find_is_cancelled_by_someone_else() -> None:
