@@ -35,7 +35,7 @@ class OpenTelemetry:
     """Watches the calls of clients: `GwmsClient(..., telemetry=OpenTelemetry())`.
 
     Each call is a span ``gwms.<operation>`` with a client span for each of its attempts; a login is below the call that
-    began it. They contain nothing secret or personal: the guide, fleet/telemetry.md, says more, and lists the metrics.
+    began it. Spans and metrics contain nothing secret or personal; the guide, fleet/telemetry.md, lists the metrics.
     What a provider raises, for example in a span processor of yours, is logged, and the call goes on.
 
     Args:

@@ -45,7 +45,8 @@ class EshopResult:
     Args:
         name: The e-shop.
         counts: How many webhooks ended with each status, as in `Report.counts`, and how many `copies` were found.
-        errors: What went wrong, for each webhook ``event type: error class``; ``find: …`` and ``all: …`` otherwise.
+        errors: What went wrong, for each webhook ``event type: error class``; ``find: …``, ``find returned …`` and
+            ``all: …`` otherwise.
         seconds: How long it took.
         retryable: Whether something went wrong that may succeed in a few minutes.
     """
@@ -81,7 +82,7 @@ class Fleet:
         GwmsClient(Credentials("username", "password", "key"), **options)
         self._find, self._options = find, options
         self._clients: dict[tuple[str, str, str], GwmsClient] = {}
-        self._in_use: list[tuple[str, str, str]] = []
+        self._in_use = Counter[tuple[str, str, str]]()
         self._is_closed = False
 
     async def reconcile(self, name: str) -> EshopResult:
@@ -107,7 +108,8 @@ class Fleet:
         except (Exception, asyncio.CancelledError) as error:  # one e-shop must not stop the others
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
-            failed = [(step, error)]
+            # With its traceback, it and this frame would keep each other alive, and the credentials.
+            failed = [(step, error.with_traceback(None))]
         errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
         # What a fleet that is closed has not done may succeed elsewhere.
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)
@@ -122,14 +124,14 @@ class Fleet:
         key = checked_base_url(options.get("base_url", PRODUCTION)), credentials.username, credentials.password
         client = self._clients.pop(key, None) or GwmsClient(credentials, **options)
         self._clients[key] = client  # the last is the one most recently used
-        self._in_use.append(key)
+        self._in_use[key] += 1
         try:
             webhooks = client.for_eshop(credentials.api_key).webhooks
             if eshop.prune is None:
                 return await webhooks.register_many(eshop.specs)
             return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
         finally:
-            self._in_use.remove(key)
+            self._in_use -= Counter([key])  # without what is 0
             idle = [key for key in self._clients if key not in self._in_use]
             if idle and len(self._clients) > _MOST_CLIENTS:
                 with suppress(Exception):  # what the client did counts

@@ -73,8 +73,8 @@ def id_in_path(tail: str) -> str:
 
 @lru_cache
 def kind_of(event_type: WebhookType) -> str:
-    """Return the kind of entity that an event type is about, its second word; "" if it has none."""
-    return event_type.partition("_")[2].partition("_")[0]
+    """Return the kind of entity that an event type is about: its second word, or its only one."""
+    return event_type.partition("_")[2].partition("_")[0] or event_type.value
 
 
 def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:

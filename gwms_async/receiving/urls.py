@@ -33,7 +33,7 @@ class Urls:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Secrets are not kept: a prepared MAC can be neither shown nor pickled.
         self._macs = [hmac.new(secret.encode(), _DERIVATION, "sha256") for secret in secrets]
-        self._listed = {one.value: self._known(one) for one in WebhookType}
+        self._listed = {one.value: self._known(one.value) for one in WebhookType}
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from math import inf
 from urllib.parse import quote
 
@@ -168,9 +169,11 @@ class Delivering:
         self._home = asyncio.get_running_loop()
 
     def _check_running(self) -> None:
-        if asyncio.get_running_loop() is not self._home:
-            text = "the emulator is not running in this event loop, so it cannot deliver"
-            raise RuntimeError(f"{text}; that of the fixture can be used from any")
+        with suppress(RuntimeError):  # without an event loop
+            if asyncio.get_running_loop() is self._home:
+                return
+        text = "the emulator is not running in this event loop, so it cannot deliver"
+        raise RuntimeError(f"{text}; that of the fixture can be used from any")
 
     async def _close(self) -> None:
         home, self._home = self._home, None  # before anything is awaited, so that nothing more is added
@@ -207,8 +210,9 @@ class Delivering:
         for number, pause in enumerate((0.0, *policy.repeats), 1):
             await asyncio.sleep(pause)
             attempt = await self._attempt(delivery, number)
-            if not attempt.is_failure:
+            if attempt.is_success:
                 del self._given_up[key]
+            if not attempt.is_failure:
                 return
             if attempt.problem == "undeliverable":
                 break

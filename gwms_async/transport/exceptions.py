@@ -95,7 +95,7 @@ def text_of(error: Exception) -> str:
 def reason_of(error: Exception) -> str | None:
     """Say in a few words what happened; None if only the error itself can."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy opens no connection to the gateway: it answered {error.status}"
+        return f"the proxy did not connect to the gateway: it answered {error.status}"
     via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
     origin = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if isinstance(origin, tls.SSLError):

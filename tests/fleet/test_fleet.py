@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -156,6 +157,24 @@ async def test_find_raises(error: Exception, caplog: pytest.LogCaptureFixture) -
 
     assert (result.errors, result.counts, result.retryable) == ((f"find: {type(error).__name__}",), {}, True)
     assert "hunter2" not in caplog.text + repr(result)
+
+
+@pytest.mark.parametrize("error", [None, KeyError("hunter2")])
+async def test_a_failed_eshop_is_forgotten(error: Exception | None) -> None:
+    """At once, not when the garbage collector comes to the frames of its error: they have its credentials."""
+    found: list[weakref.ref[Eshop]] = []
+
+    async def find(name: str) -> Eshop:
+        eshop = Eshop(Credentials("username", "hunter2", "key"), None)  # type: ignore[arg-type]
+        found.append(weakref.ref(eshop))
+        if error:
+            raise error
+        return eshop
+
+    async with Fleet(find) as one:
+        assert (await one.reconcile("shop")).errors
+
+    assert found[0]() is None
 
 
 async def test_find_is_cancelled_by_someone_else() -> None:
@@ -339,6 +358,30 @@ async def test_clients_closed_while_others_end(three: Accounts, monkeypatch: pyt
     assert [result.errors for result in results] == [()] * 4
     first, second, third = (gateway.base_url for gateway in three.gateways)
     assert sorted(closed) == sorted([first, first, second, second, third])
+
+
+async def test_many_accounts_at_once(gateway: GwmsEmulator) -> None:
+    """For each that ends, accounts are compared a few times, not each with each."""
+    gateway.refuse_logins = True
+    compared = 0
+
+    class Username(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(Username(name), "password", "key"), specs(1))
+
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        results = await asyncio.gather(*(one.reconcile(str(number)) for number in range(150)))
+
+    assert {result.errors for result in results} == {("all: LoginError",)}
+    assert compared < 20 * 150
 
 
 async def test_a_client_that_fails_to_close(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:

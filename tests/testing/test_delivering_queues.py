@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwms_async.testing import DeliveryPolicy, GwmsEmulator
+from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Lose
 from gwms_async.testing.wire import WEBHOOK_TYPES
 
 from ..helpers.emulated import until
@@ -118,6 +118,20 @@ def test_a_webhook_is_deactivated() -> None:
         ("A4", 1, 500),
         ("A5", 1, "inactive"),
     ]
+
+
+def test_a_lost_delivery_between_two_that_are_given_up() -> None:
+    """They are in a row all the same, because nobody has answered it."""
+
+    async def act(gateway: GwmsEmulator, server: WebhookServer) -> None:
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        server.answers = [500, 500]
+        gateway.disturb(Lose(), at=2)
+        emit(gateway, "A1", "A2", "A3")
+        await gateway.delivered()
+        assert [hook.active for hook in gateway.webhooks] == [False]
+
+    in_virtual_time(act, DeliveryPolicy(repeats=(), deactivate_after=2))
 
 
 def test_a_policy_can_be_replaced() -> None:

@@ -130,7 +130,7 @@ def tls(reason: str | None) -> ssl.SSLError:
             connector(OSError(errno.ECONNREFUSED, "no"), aiohttp.ClientProxyConnectionError),
             "proxy gw.example:443: connection refused",
         ),
-        (tunnel_refused(), "the proxy opens no connection to the gateway: it answered 407"),
+        (tunnel_refused(), "the proxy did not connect to the gateway: it answered 407"),
         (connector(socket.gaierror(-2, "Name or service not known")), "name or service not known"),
         (connector(tls("WRONG_VERSION_NUMBER"), aiohttp.ClientConnectorSSLError), "wrong version number"),
         (connector(tls(None), aiohttp.ClientConnectorSSLError), "tls failed"),
@@ -160,7 +160,7 @@ def test_a_connection_that_could_not_be_opened() -> None:
 def test_a_proxy_that_opens_no_tunnel() -> None:
     """The text says that the answer is the proxy's, not the gateway's, and what to check."""
     text = str(map_exception(tunnel_refused(), evolve(GET, call=Call(attempts=2)), Timeout()))
-    said = "the proxy opens no connection to the gateway: it answered 407 after 2 attempts"
+    said = "the proxy did not connect to the gateway: it answered 407 after 2 attempts"
     assert text.endswith(f": {said}; check proxy=, its username and its password")
 
 
