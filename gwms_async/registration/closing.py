@@ -49,10 +49,12 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
         item.close()
 
 
-def on_list_failed(item: Item, error: Exception) -> None:
-    """Let an item go on without the list that was to decide it."""
+def on_list_failed(item: Item, error: Exception, pause: float | None) -> None:
+    """Let an item go on without the list that was to decide it; an open one waits for the next list after a pause."""
     if item.state in UNSETTLED:
         item.look_later()
+    elif pause is not None:
+        item.due = item.coordinator.clock.monotonic() + pause
     else:
         item.outcome = item.outcome_now(error)
         item.close()

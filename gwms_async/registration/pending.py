@@ -49,6 +49,7 @@ class Pending:
         self._unsettled = 0
         self._new_due, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None
+        self._retries = iter(PAUSES)
         self._is_complete = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -91,7 +92,7 @@ class Pending:
                 continue
             listed = self._refreshed or await self._list()
             self._refreshed = None
-            await (self._decide(listed) if isinstance(listed, Snapshot) else self._give_up(listed))
+            await (self._decide(listed) if isinstance(listed, Snapshot) else self._do_without(listed))
             del listed  # it may be large, and the next one is on its way
 
     def _next_list(self) -> float:
@@ -105,6 +106,7 @@ class Pending:
         return due if self._unsettled >= _MOST_UNSETTLED else max(due, self._next_own_list)
 
     async def _decide(self, snapshot: Snapshot) -> None:
+        self._retries = iter(PAUSES)
         due = self._due(snapshot.began_at)
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
@@ -112,11 +114,14 @@ class Pending:
         if not self._workers.is_stopped:
             await self._sort(due)
 
-    async def _give_up(self, error: Exception) -> None:
-        """Let the items that are due go on without the list that failed."""
+    async def _do_without(self, error: Exception) -> None:
+        """Let the items that are due go on without the list that failed; open ones wait for three further lists."""
+        pause = next(self._retries, None)
+        if pause is None:
+            self._retries = iter(PAUSES)
         due = self._due(self._clock.monotonic())
         for item in due:
-            on_list_failed(item, error)
+            on_list_failed(item, error, pause)
         await self._sort(due)
 
     def _due(self, now: float) -> list[Item]:

@@ -126,7 +126,7 @@ class Run:
     async def _take_list(self) -> Snapshot:
         """Return a list that may be in flight already; it also decides the specs that come next."""
         self._registered = {}
-        self._snapshot = snapshot = await self._coordinator.lists.with_retries(self._coordinator.lists.joined)
+        self._snapshot = snapshot = await self._coordinator.lists.joined()
         if self._adopted:
             self._later_list = snapshot
         return snapshot

@@ -179,7 +179,7 @@ def test_trouble_while_settling_leaves_it_to_the_next_round(caplog: pytest.LogCa
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         gateway.fail("create", Fault(lost), Fault(refused))
-        gateway.fail("list", Fault(), *[Fault(refused)] * 4)
+        gateway.fail("list", Fault(), Fault(refused))
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
