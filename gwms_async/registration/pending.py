@@ -139,7 +139,7 @@ class Pending:
                 return await self._take_list()
             except Exception as error:  # a user's middleware may raise anything
                 _logger.warning("listing webhooks to see what was created failed: %s", error)
-                return error
+                return self._refreshed or error  # the stream may have taken a list between the retries
             finally:
                 now = self._clock.monotonic()
                 self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)

@@ -174,6 +174,27 @@ def test_a_refresh_that_fails_is_asked_for_again() -> None:
     virtual_loop.run(main())
 
 
+def test_a_refresh_between_the_retries_of_a_closing_list_decides() -> None:
+    """What the stream lists to go on shows that there is no second copy, although the closing list itself fails."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.fail("list", Fault(), Fault(), *[Fault(refused, takes=7.0)] * 3, Fault(), Fault(refused))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield wanted[0]
+            await asyncio.sleep(32)
+            yield wanted[1]
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1)]
+
+        assert [outcome.status for outcome in outcomes] == [S.RECOVERED, S.CREATED]
+        assert not any(outcome.is_failure for outcome in outcomes)
+
+    virtual_loop.run(main())
+
+
 @pytest.mark.parametrize("again", ["fails", "is created"])
 def test_in_a_stream_what_failed_is_tried_again(again: str) -> None:
     """A spec that failed and comes again is no duplicate."""
