@@ -669,3 +669,41 @@ def test_what_a_late_list_shows_as_it_was_before() -> None:
         assert list(gateway.webhooks) == [1]
 
     run(main)
+
+
+def test_what_was_recovered_and_deleted_before_its_closing_list_fails() -> None:
+    """Lists do not show it any more; by its id it is gone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.later(5.0, gateway.webhooks.clear)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert [one.status for one in emitted] == [S.RECOVERED, S.FAILED]
+        assert "someone has deleted it" in str(outcome.error)
+
+    run(main)
+
+
+def test_a_copy_that_was_deleted_is_still_named_after_a_second_look() -> None:
+    """Ours is deleted because another client's is lower; a third one, which is higher, is looked at again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+
+        def register_elsewhere() -> None:
+            gateway.add(spec)
+            after_create(gateway, lambda: gateway.add(spec))
+
+        gateway.later(0.2, register_elsewhere)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1, 3]
+        assert (outcome.status, outcome.copies) == (S.EXISTING, (2, 3))
+        assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
+
+    run(main)
