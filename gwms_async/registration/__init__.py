@@ -40,8 +40,8 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | OPEN | by id there, but lists show later ids, or another webhook under its id | DONE as it is, with an error |
 | OPEN | closing list: copies that another client has just created | again after 3 s, once |
 | OPEN | closing list: nothing, and its outcome is unknown | DONE unknown |
-| OPEN | a lookup or a delete failed | DONE as it is, with an error |
-| OPEN | closing list failed four times, or stopped before it | DONE as it is, with an error if it was in doubt |
+| OPEN | a lookup or a delete failed, or stopped while it deletes | DONE as it is, with an error |
+| OPEN | closing list and its retries failed, or stopped before it | DONE as it is, with an error if it was in doubt |
 | any | stopped: nothing sent / between requests / on the wire | not_started / failed / as answered in 5 s, or unknown |
 
 What was in doubt gets its closing list nine seconds later: a create may be carried out three seconds after its response

@@ -184,8 +184,8 @@ class Coordinator:
                 return None
             if not is_late and self.clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
-            # Before the delete is sent again, for a server may close a connection, unannounced, after each response: a
-            # read is repeated then, but a delete right behind it would be lost each time.
+            # A server may close each connection, unannounced, after a response: a read is then repeated, but a delete
+            # that is sent right behind it would be lost every time.
             await self.clock.sleep(_AGAIN)
             if doubt is not None and not is_late:
                 doubt = await self._send_delete(webhook_id, next_api)

@@ -124,7 +124,6 @@ class Memory:
         write.at, write.is_uncertain = self._clock.monotonic(), True
         self._writes.move_to_end(webhook_id)
         if spec is not None:
-            self._index()
             before, write.sought = write.sought, spec.identity
             if before != write.identity:
                 self._unlink(webhook_id, before)

@@ -261,9 +261,7 @@ def test_one_fault(name: str, list_lag: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "name", ["one, twice", "two", "two, one with a deadline", "two, one is there, inactive", "a plan"]
-)
+@pytest.mark.parametrize("name", PAIRED)
 def test_two_faults(name: str) -> None:
     """At any two of the requests, with lists that lag by a second."""
     assert check(name, 1.0, 2) > 100

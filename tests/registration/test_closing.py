@@ -497,7 +497,7 @@ def test_what_another_run_left_open_is_closed_by_the_next() -> None:
     run(main)
 
 
-def test_doubt_is_closed_last_where_lists_lag() -> None:
+def test_doubt_is_closed_once_lists_must_show_what_came_late() -> None:
     """Seeing our own create does not prove that a late commit would be shown."""
 
     async def main() -> None:
@@ -671,17 +671,39 @@ def test_what_a_late_list_shows_as_it_was_before() -> None:
     run(main)
 
 
-def test_lag_that_one_spec_shows_counts_for_all_of_the_list() -> None:
-    """The first is in doubt and seems alone; the second, not shown yet, says that the list lags."""
+def test_what_was_recovered_and_deleted_before_its_closing_list_fails() -> None:
+    """Lists do not show it any more; by its id it is gone."""
 
     async def main() -> None:
-        gateway, wanted = FakeGateway(list_lag=2.0), specs(2)
-        gateway.fail("create", Fault(lost, 0), Fault(lost), Fault(lost, 2.4), Fault(lost))
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.later(5.0, gateway.webhooks.clear)
 
-        report = await register_many(gateway.coordinator(), wanted, concurrency=1)
-        await gateway.settle()
+        outcome, emitted = await register(gateway.coordinator(), spec)
 
-        assert report.counts == {S.RECOVERED: 1, S.CREATED: 1}
-        assert sorted(webhook.url for webhook in gateway.webhooks.values()) == [spec.url for spec in wanted]
+        assert [one.status for one in emitted] == [S.RECOVERED, S.FAILED]
+        assert "someone has deleted it" in str(outcome.error)
+
+    run(main)
+
+
+def test_a_copy_that_was_deleted_is_still_named_after_a_second_look() -> None:
+    """Ours is deleted because another client's is lower; a third one, which is higher, is looked at again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(takes=0.5))
+
+        def register_elsewhere() -> None:
+            gateway.add(spec)
+            after_create(gateway, lambda: gateway.add(spec))
+
+        gateway.later(0.2, register_elsewhere)
+
+        outcome, emitted = await register(gateway.coordinator(), spec)
+
+        assert list(gateway.webhooks) == [1, 3]
+        assert (outcome.status, outcome.copies) == (S.EXISTING, (2, 3))
+        assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
 
     run(main)

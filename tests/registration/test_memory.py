@@ -111,6 +111,9 @@ def test_an_update_that_may_have_been_carried_out_is_found_by_both_identities() 
     memory.note_uncertain(1, hook(1).spec)
     assert [memory.disputed(one.identity, ()) for one in (hook(1), second)] == [[1], []]
 
+    memory.note_uncertain(1, second.spec)
+    assert [memory.disputed(one.identity, ()) for one in (hook(1), second)] == [[1], [1]]
+
     memory.note_changed(first)
     assert [memory.disputed(one.identity, ()) for one in (hook(1), first)] == [[], [1]]
 

@@ -174,6 +174,52 @@ def test_a_refresh_that_fails_is_asked_for_again() -> None:
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("failures", [2, 4])
+def test_a_list_that_failed_does_not_delay_the_next_one(failures: int) -> None:
+    """The pauses between its retries do not make it a long list, after which a stream takes none for a while."""
+
+    async def main() -> None:
+        gateway, wanted, known_at = FakeGateway(), specs(2), list[float]()
+        gateway.fail("create", Fault(lost, 0), Fault(lost, 0))
+        gateway.fail("list", Fault(), *[Fault(refused)] * failures)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in wanted:
+                yield spec
+                await asyncio.sleep(8)
+            await asyncio.sleep(40)
+
+        async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1):
+            assert outcome.status is S.RECOVERED
+            known_at.append(now())
+
+        assert known_at[0] < 10
+        assert known_at[1] < 10
+
+    virtual_loop.run(main())
+
+
+def test_a_refresh_between_the_retries_of_a_closing_list_decides() -> None:
+    """What the stream lists to go on shows that there is no second copy, although the closing list itself fails."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.fail("list", Fault(), Fault(), *[Fault(refused, takes=7.0)] * 3, Fault(), Fault(refused))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield wanted[0]
+            await asyncio.sleep(32)
+            yield wanted[1]
+
+        outcomes = [outcome async for outcome in register_stream(gateway.coordinator(), source(), concurrency=1)]
+
+        assert [outcome.status for outcome in outcomes] == [S.RECOVERED, S.CREATED]
+        assert not any(outcome.is_failure for outcome in outcomes)
+
+    virtual_loop.run(main())
+
+
 @pytest.mark.parametrize("again", ["fails", "is created"])
 def test_in_a_stream_what_failed_is_tried_again(again: str) -> None:
     """A spec that failed and comes again is no duplicate."""

@@ -76,6 +76,26 @@ def test_closing_ends_the_lists_under_way() -> None:
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(refused, takes=120.0), Fault(lambda: ConfigurationError("the client is closed"))],
+    ids=["the gateway is silent", "the client is closed"],
+)
+def test_a_closing_list_that_trying_again_does_not_bring(fault: Fault) -> None:
+    """It is asked for once: else a run would wait eight minutes for what it has created without a doubt."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        gateway.fail("list", Fault(), *[fault] * 4)
+
+        report = await register(gateway.coordinator(), wanted)
+
+        assert statuses(report) == [S.CREATED]
+        assert gateway.count("list") == 2
+
+    virtual_loop.run(main())
+
+
 def test_nobody_waits_behind_a_list_that_nobody_waits_for() -> None:
     """Who gives up takes a list that hangs along, unless others wait for it too."""
 
