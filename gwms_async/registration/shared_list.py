@@ -18,8 +18,8 @@ PAUSES = (1.0, 2.0, 3.0)
 """Seconds until the next list, where one came too early or failed."""
 _MAX_AGE = 30.0
 """Seconds after which a list is too old to decide anything."""
-_PATIENCE = 30.0
-"""Seconds after which a list that failed is not tried again."""
+_SLOW = 30.0
+"""Seconds after which a list that fails is not tried again: where the gateway is silent, each takes two minutes."""
 _logger = logging.getLogger("gwms_async")
 
 
@@ -67,24 +67,24 @@ class SharedList:
     async def with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
         """Return the list that `fresh` or `joined` takes; if it fails, try again after 1, 2 and 3 seconds.
 
-        Not after half a minute, though: where the gateway is silent, each list takes two minutes to fail.
-
         Raises:
-            ConfigurationError: The client was closed.
             GwmsError: The last one failed.
         """
-        patience_ends_at = self._clock.monotonic() + _PATIENCE
         for pause in PAUSES:
+            began_at = self._clock.monotonic()
             try:
                 return await take()
-            except ConfigurationError:
-                raise
             except Exception as error:  # a user's middleware may raise anything
-                if self._clock.monotonic() >= patience_ends_at:
+                if not self.may_succeed_later(error, began_at):
                     raise
                 _logger.warning("listing webhooks failed, trying again in %g s: %s", pause, error)
                 await self._clock.sleep(pause)
         return await take()
+
+    def may_succeed_later(self, error: Exception, began_at: float) -> bool:
+        """Return whether it is worth trying again in a few seconds after a list that failed."""
+        is_closed = isinstance(error, ConfigurationError)
+        return not is_closed and self._clock.monotonic() - began_at < _SLOW
 
     def is_old(self, snapshot: Snapshot) -> bool:
         """Return whether a list is too old to decide anything."""

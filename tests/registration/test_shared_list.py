@@ -119,3 +119,19 @@ def test_nobody_waits_behind_a_list_that_nobody_waits_for() -> None:
         assert await asyncio.wait([first]) == ({first}, set())
 
     virtual_loop.run(main())
+
+
+def test_a_list_that_is_not_taken_again() -> None:
+    """The client is closed: no pause would help."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("list", Fault(lambda: ConfigurationError("the client is closed")))
+        lists = gateway.coordinator().lists
+
+        with pytest.raises(ConfigurationError, match="closed"):
+            await lists.with_retries(lists.fresh)
+
+        assert gateway.count("list") == 1
+
+    virtual_loop.run(main())
