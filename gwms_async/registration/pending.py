@@ -141,15 +141,15 @@ class Pending:
         began_at = self._clock.monotonic()
         with self._workers.waiting():
             try:
-                snapshot = await self._take_list()
+                return await self._take_list()
             except Exception as error:  # a user's middleware may raise anything
                 _logger.warning("listing webhooks to see what was created failed: %s", error)
                 if not self._coordinator.lists.may_succeed_later(error, began_at):
                     self._retries = iter(())
                 return self._refreshed or error  # the stream may have taken a list meanwhile
-        now = self._clock.monotonic()
-        self._next_own_list = now + min(_REST * (now - snapshot.began_at), _MOST_REST)
-        return snapshot
+            finally:
+                now = self._clock.monotonic()
+                self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or less if something happens that may be due earlier."""

@@ -199,6 +199,26 @@ def test_a_list_that_failed_does_not_delay_the_next_one(failures: int) -> None:
     virtual_loop.run(main())
 
 
+def test_a_slow_list_that_failed_delays_the_next_one_too() -> None:
+    """A stream spends at most a tenth of its time on lists, whether or not they arrive."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.fail("list", Fault(), Fault(refused, takes=2.0))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield spec
+            await asyncio.sleep(40)
+
+        outcomes = register_stream(gateway.coordinator(), source(), concurrency=1)
+        assert (await anext(outcomes)).status is S.RECOVERED
+        assert 20 < now() < 22
+        await outcomes.aclose()
+
+    virtual_loop.run(main())
+
+
 def test_a_refresh_between_the_retries_of_a_closing_list_decides() -> None:
     """What the stream lists to go on shows that there is no second copy, although the closing list itself fails."""
 
