@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import cast
 
 import click
 
 from .. import FileTokenStore, MemoryTokenStore, Token
+from ..auth.guarded_store import PATIENCE
 from ..settings import checked_base_url
 from ..tokens import store_key
 from .access import Access, cached_tokens, find_settings, with_access
@@ -50,6 +52,12 @@ async def logout() -> None:
     if "username" not in settings:
         raise RefusedError("set GWMS_USERNAME in the environment, or pass --username or --profile")
     username, base_url = settings["username"][0], settings["base_url"][0]
-    deleted = await FileTokenStore().forget(store_key(checked_base_url(base_url), username))
+    key = store_key(checked_base_url(base_url), username)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            deleted = await FileTokenStore().forget(key)
+    except TimeoutError:
+        text = f"another process keeps the token of {username} locked (waited {PATIENCE:g} s); try again, or stop it"
+        raise TimeoutError(text) from None
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
     print_result({"username": username, "deleted": deleted}, text)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+pytest.importorskip("filelock", reason="the command line is an extra")
+
+from filelock import FileLock
+
+from gwms_async import FileTokenStore
 from gwms_async.testing import GwmsEmulator
 from gwms_async.testing.threaded import emulator_in_thread
+from gwms_async.tokens import store_key
 
 from ..helpers.command_line import lines, run
 
@@ -62,6 +70,21 @@ def test_logout(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.logins == 2
     assert text.stdout == f"Deleted the token of {username}.\n"
     assert unnamed.exit_code == 2
+
+
+def test_logout_while_another_process_logs_in(gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a while, then ends with an error that says what to do; the token stays."""
+    monkeypatch.setattr("gwms_async.cli.login.PATIENCE", 0.05)
+    username = gwms_emulator.credentials.username
+    key = store_key(gwms_emulator.base_url, username)
+    run(gwms_emulator, "login")
+    with FileLock(FileTokenStore().directory / f"{key}.lock"):
+        text, as_json = run(gwms_emulator, "logout"), run(gwms_emulator, "logout", "--json")
+
+    message = f"another process keeps the token of {username} locked (waited 0.05 s); try again, or stop it"
+    assert (text.exit_code, text.stdout, text.stderr) == (1, "", f"Error: {message}\n")
+    assert (as_json.exit_code, as_json.stderr, json.loads(as_json.stdout)["error"]["message"]) == (1, "", message)
+    assert run(gwms_emulator, "logout").stdout == f"Deleted the token of {username}.\n"
 
 
 @pytest.mark.parametrize("seconds", [3e11, 1e15, 1e40])
