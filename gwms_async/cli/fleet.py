@@ -43,7 +43,10 @@ async def demo() -> Exit:
     """
     if find_spec("docket") is None:
         raise click.ClickException("gwms fleet demo needs docket: install gwms-async with the extra fleet")
-    return await run_demo(_ACCOUNTS, _ESHOPS, Console())
+    try:
+        return await run_demo(_ACCOUNTS, _ESHOPS, Console())
+    except ExceptionGroup as group:
+        raise click.ClickException(f"the workers failed: {', '.join(map(repr, group.exceptions))}") from None
 
 
 async def run_demo(accounts: int, eshops: int, console: Console) -> Exit:
