@@ -11,7 +11,7 @@ import click
 from .. import ConfigurationError, GwmsError, Handler, LoginError, MemoryTokenStore, Request, Response, Webhook
 from ..wire.headers import http_date
 from .access import Access, Settings, find_settings, make_access
-from .lazy import Work
+from .loop import Work
 from .options import common_options, json_option
 from .output import Exit, exit_code_for, print_result
 from .problems import describe, shown

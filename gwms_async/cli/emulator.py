@@ -21,8 +21,8 @@ import click
 from .. import testing
 from ..receiving.receiver import VARIABLE
 from ..testing import Fault, GwmsEmulator, RateLimit, Status
-from .lazy import Work
 from .logs import REQUESTS
+from .loop import Work
 from .options import json_option
 from .output import Exit, is_json, print_json, print_message, print_output
 from .problems import closest, port_errors

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import iscoroutine
 from itertools import takewhile
 from typing import Any
 
 import click
-
-INTERRUPTED = 130
-Work = Coroutine[Any, Any, int | None]
-"""The work of a command, to be run on an event loop; its result is an exit code."""
 
 
 class LazyGroup(click.Group):
@@ -40,33 +35,21 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and do its work."""
         result = super().invoke(ctx)
-        return import_module(".loop", __package__).run(result) if iscoroutine(result) else result
+        if not iscoroutine(result):
+            return result
+        from .loop import run  # noqa: PLC0415  # not needed for the help
+
+        return run(result)
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **options: Any) -> Any:
         """Run a command and exit; Ctrl-C or an error ends it with one line, under --json with one JSON object."""
         as_json = "--json" in takewhile(lambda one: one != "--", sys.argv[1:] if args is None else args)
         try:
             code = super().main(args, *arguments, **{**options, "standalone_mode": False})
-        except click.Abort:
-            code = _report(InterruptedError("interrupted"), INTERRUPTED, as_json=as_json, prefix="")
-        except click.ClickException as error:
-            code = error.exit_code
-            if as_json:
-                _report(error, code, as_json=True)
-            else:
-                text = import_module(".problems", __package__).describe(error)
-                error.format_message = lambda: text  # type: ignore[method-assign]
-                error.show()
-        except (OSError, ValueError) as error:  # from reading a file or what was typed, before the work began
-            code = _report(error, import_module(".output", __package__).exit_code_for(error), as_json=as_json)
+        # OSError, ValueError: from reading a file or what was typed, before the work began
+        except (click.Abort, click.ClickException, OSError, ValueError) as error:
+            from .output import report_error  # noqa: PLC0415  # not needed for the help
+
+            end = InterruptedError("interrupted") if isinstance(error, click.Abort) else error
+            code = report_error(end, as_json=as_json)
         sys.exit(code)
-
-
-def _report(error: Exception, code: int, *, as_json: bool, prefix: str = "Error: ") -> int:
-    """Print an error, and return its exit code."""
-    problems = import_module(".problems", __package__)
-    if as_json:
-        click.echo(json.dumps({"error": problems.problem_of(error)}))
-    else:
-        click.echo(prefix + problems.describe(error), err=True)
-    return code

@@ -15,8 +15,8 @@ from ..receiving import Receiver
 from ..receiving.receiver import VARIABLE
 from .access import Access, find_settings, make_access
 from .hosts import warning
-from .lazy import Work
 from .lines import Lines
+from .loop import Work
 from .options import common_options, json_option
 from .output import Exit, is_json, print_message
 from .problems import RefusedError, describe

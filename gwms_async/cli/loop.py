@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
-from .lazy import INTERRUPTED, Work
 from .logs import shown_logs
-from .output import handle_errors
+from .output import Exit, handle_errors
 
+Work = Coroutine[Any, Any, int | None]
+"""The work of a command; its result is an exit code."""
 _TERMINATED = 143
 _STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
 
@@ -38,4 +41,4 @@ async def _stoppable(command: Work) -> int | None:
         code = await task
     finally:
         signal.signal(_STOP, before)
-    return _TERMINATED if code == INTERRUPTED and signal.SIGTERM in signals else code
+    return _TERMINATED if code == Exit.INTERRUPTED and signal.SIGTERM in signals else code

@@ -21,7 +21,6 @@ from rich.text import Text
 
 from .. import AuthenticationError, ForbiddenError, GwmsError, LoginError, Outcome, OutcomeStatus, Webhook, WebhookSpec
 from ..redaction import displayed, escaped
-from .lazy import INTERRUPTED
 from .problems import describe, problem_of
 
 _REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
@@ -40,7 +39,7 @@ class Exit(IntEnum):
     PARTLY_FAILED = 3
     REJECTED = 4
     DIFFERS = 5
-    INTERRUPTED = INTERRUPTED
+    INTERRUPTED = 130
 
 
 @frozen
@@ -56,10 +55,14 @@ class BulkResult:
         return self.error is not None
 
 
-def exit_code_for(error: Exception) -> Exit:
+def exit_code_for(error: Exception) -> int:
     """Return the exit code for an error that ended a command."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
     if isinstance(error, _REJECTIONS):
         return Exit.REJECTED
+    if isinstance(error, InterruptedError):
+        return Exit.INTERRUPTED
     return Exit.USAGE if isinstance(error, ValueError) else Exit.FAILED
 
 
@@ -80,11 +83,9 @@ async def handle_errors(work: Awaitable[int | None]) -> int | None:
     try:
         return await work
     except asyncio.CancelledError as error:
-        _print_error(InterruptedError(str(error) or "interrupted"), prefix="")
-        return Exit.INTERRUPTED
+        return report_error(InterruptedError(str(error) or "interrupted"), as_json=is_json())
     except (GwmsError, OSError, ValueError) as error:  # ValueError: a webhook that cannot be registered
-        _print_error(error, time.monotonic() - started)
-        return exit_code_for(error)
+        return report_error(error, time.monotonic() - started, as_json=is_json())
 
 
 def is_json() -> bool:
@@ -93,11 +94,18 @@ def is_json() -> bool:
     return context is not None and "gwms.json" in context.meta
 
 
-def _print_error(error: Exception, seconds: float | None = None, prefix: str = "Error: ") -> None:
-    if is_json():
+def report_error(error: Exception, seconds: float | None = None, *, as_json: bool) -> int:
+    """Print the error that ended a command, after so many seconds, and return its exit code."""
+    if as_json:
         print_json({"error": problem_of(error, seconds)})
+    elif isinstance(error, click.ClickException):
+        text = describe(error)
+        error.format_message = lambda: text  # type: ignore[method-assign]
+        error.show()
     else:
+        prefix = "" if isinstance(error, InterruptedError) else "Error: "
         print_message(prefix + describe(error, seconds))
+    return exit_code_for(error)
 
 
 def printable(text: object) -> str:

@@ -13,7 +13,7 @@ from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
 from .hosts import warning
-from .lazy import Work
+from .loop import Work
 from .options import concurrency_option, json_option, show_urls_option
 from .output import Exit, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar, resumable
 

@@ -11,7 +11,7 @@ import click
 
 from .. import HttpMethod, WebhookType
 from ..receiving.delivery import entity_with, parsed
-from .lazy import Work
+from .loop import Work
 from .options import json_option, method_option, show_urls_option
 from .output import Exit, print_result
 from .receiver import BASE_URL, EVENT_TYPE, LABEL, receiver_of

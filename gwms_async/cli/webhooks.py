@@ -12,7 +12,7 @@ from .. import GwmsClient, GwmsError, Outcome, OutcomeStatus, Webhook, WebhookSp
 from ..redaction import redacted
 from .access import Access, with_access
 from .confirm import confirm_delete
-from .lazy import Work
+from .loop import Work
 from .options import concurrency_option, json_option, method_option, show_urls_option
 from .output import BulkResult, Exit, exit_code_for_all, is_json, print_json, print_message, print_result, resumable
 from .problems import RefusedError, describe
