@@ -51,14 +51,11 @@ class Throttle:
         return self._level
 
 
-def whole_seconds(wait: float) -> int:
-    """Return a wait in seconds as `Retry-After` counts it: rounded up, at least 1."""
-    return max(1, ceil(wait))
-
-
 def retry_headers(limit: RateLimit, wait: float, now: float) -> dict[str, str]:
     """Return the headers of a refusal at a Unix time that say to retry after some seconds, never too early."""
-    if limit.retry_after is None:
-        return {}
-    in_seconds = limit.retry_after == "seconds"
-    return {"Retry-After": str(whole_seconds(wait)) if in_seconds else http_date(ceil(now + wait))}
+    match limit.retry_after:
+        case "seconds":
+            return {"Retry-After": str(ceil(wait))}
+        case "date":
+            return {"Retry-After": http_date(ceil(now + wait))}
+    return {}

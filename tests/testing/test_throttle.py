@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from gwms_async.testing import GwmsEmulator, RateLimit, Status
-from gwms_async.testing.throttle import Throttle, retry_headers, whole_seconds
+from gwms_async.testing.throttle import Throttle, retry_headers
 
 from ..helpers.plain_client import EPOCH, logged_in
 
@@ -49,7 +49,7 @@ def test_a_rate_limit_that_admits_nothing_is_an_error(rate: float, burst: int) -
 @pytest.mark.parametrize(("wait", "seconds"), [(0.001, 1), (1, 1), (1.001, 2), (59.5, 60)])
 def test_a_wait_in_whole_seconds(wait: float, seconds: int) -> None:
     """It is rounded up, never to zero."""
-    assert whole_seconds(wait) == seconds
+    assert retry_headers(RateLimit(1, 1), wait, EPOCH) == {"Retry-After": str(seconds)}
 
 
 @pytest.mark.parametrize(
