@@ -108,5 +108,7 @@ def make_access(settings: Settings) -> Access:
         # Profiles contain no passwords.
         hint = "" if missing == ["GWMS_PASSWORD"] else ", or choose a profile: --profile NAME"
         raise click.UsageError(f"set {', '.join(missing)} in the environment{hint}")
-    options, values = click.get_current_context().meta, {name: value for name, (value, _) in settings.items()}
-    return Access(**values, timeout=options.get("gwms.timeout", 120.0), ca=options.get("gwms.ca"))
+    meta = click.get_current_context().meta
+    given: dict[str, Any] = {name: value for name, (value, _) in settings.items()}
+    given |= {name: meta[key] for name in ("timeout", "ca") if (key := f"gwms.{name}") in meta}
+    return Access(**given)
