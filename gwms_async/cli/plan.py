@@ -32,12 +32,12 @@ _prune = click.option(
 @with_access
 @show_urls_option
 @json_option
-def plan(path: str, access: Access, **flags: bool) -> Work:
+def plan(path: str, access: Access, *, prune: bool, exit_code: bool) -> Work:
     """Show what `apply` would change, without changing anything.
 
     FILE may be - for standard input.
     """
-    return _show_plan(_read(path, prune=flags["prune"]), access, **flags)
+    return _show_plan(_read(path, prune=prune), access, prune=prune, exit_code=exit_code)
 
 
 @click.command()
@@ -50,16 +50,16 @@ def plan(path: str, access: Access, **flags: bool) -> Work:
 @with_access
 @show_urls_option
 @json_option
-def apply(path: str, access: Access, *, dry_run: bool, **flags: Any) -> Work:
+def apply(path: str, access: Access, *, prune: bool, dry_run: bool, **how: Any) -> Work:
     """Create, update and (with --prune) delete webhooks to match a file.
 
     Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
     input.
     """
-    wanted = _read(path, prune=flags["prune"])
+    wanted = _read(path, prune=prune)
     if dry_run:
-        return _show_plan(wanted, access, prune=flags["prune"])
-    return apply_file(wanted, access, path, {}, **flags)
+        return _show_plan(wanted, access, prune=prune)
+    return apply_file(wanted, access, path, {}, prune=prune, **how)
 
 
 def _read(path: str, *, prune: bool) -> WebhookFile:
