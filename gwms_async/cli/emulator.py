@@ -11,6 +11,7 @@ import signal
 import sys
 import webbrowser
 from asyncio.subprocess import Process
+from collections.abc import Mapping
 from contextlib import suppress
 from math import ceil, isfinite
 from shlex import quote
@@ -20,7 +21,7 @@ import click
 
 from .. import testing
 from ..receiving.receiver import VARIABLE
-from ..testing import Fault, GwmsEmulator, RateLimit, Status
+from ..testing import Fault, GwmsEmulator, RateLimit
 from .logs import REQUESTS
 from .loop import Work
 from .options import json_option
@@ -38,7 +39,16 @@ class _Finite(click.FloatRange):
 
 _POSITIVE = _Finite(min=0, min_open=True)
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-_FAULTS = ("cut-body", "cut-head", "drop-after", "drop-before", "garbage", "html", "reset", "revoke-tokens")
+_FAULTS: Mapping[str, Fault] = {
+    "cut-body": testing.CutBody(),
+    "cut-head": testing.CutHead(),
+    "drop-after": testing.DropAfter(),
+    "drop-before": testing.DropBefore(),
+    "garbage": testing.Garbage(),
+    "html": testing.Html(),
+    "reset": testing.Reset(),
+    "revoke-tokens": testing.RevokeTokens(),
+}
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -82,9 +92,9 @@ def _inject(gateway: GwmsEmulator, text: str) -> None:
     times = int(rest.pop()) if rest and rest[-1].isdecimal() else 1
     try:
         if re.fullmatch("[345][0-9][0-9]", name):
-            fault: Fault = Status(int(name), retry_after="1" if name == "429" else None)
+            fault: Fault = testing.Status(int(name), retry_after="1" if name == "429" else None)
         elif name in _FAULTS:
-            fault = getattr(testing, name.title().replace("-", ""))()
+            fault = _FAULTS[name]
         else:
             raise ValueError(f"no fault has this name: {closest(name, _FAULTS)}")
         gateway.inject(fault, operation=":".join(rest) or None, times=times)
