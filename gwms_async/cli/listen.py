@@ -23,7 +23,7 @@ from .problems import RefusedError, describe
 from .receiver import BASE_URL, EVENT_TYPE, Checked, receiver_of
 from .serving import Respond, answering, forwarding, keep, serving
 
-_CHECK = 60.0  # seconds between two looks at the webhooks
+_CHECK = 60.0  # seconds between two checks of the webhooks
 _CREATED = {OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.FAILED}  # a FAILED one could not be activated
 
 
@@ -38,7 +38,7 @@ def _answer(text: str) -> Respond:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8022, show_default=True, help="0 takes a free one.")
 @click.option("--public-url", type=BASE_URL, help="The base URL that leads here; this machine's by default.")
 @click.option("--event", "events", type=EVENT_TYPE, multiple=True, help="Only this event type; all by default.")
-@click.option("--register", is_flag=True, help="Register webhooks, and delete those it created at the end.")
+@click.option("--register", is_flag=True, help="Register webhooks; at the end, delete the ones it created.")
 @click.option("--forward-to", type=BASE_URL, help="Pass deliveries on to this base URL, and its answers back.")
 @click.option("--answer", type=Checked("answer", _answer), help="A status, or slow:SECONDS; 200 by default.")
 @click.option("--headers", is_flag=True, help="Show the headers of deliveries.")
@@ -55,7 +55,7 @@ def listen(
     if forward_to and answer:
         raise click.UsageError("--forward-to and --answer cannot be combined")
     if not register and not os.environ.get(VARIABLE):
-        raise RefusedError(f"no delivery can come: set {VARIABLE}, or pass --register")
+        raise RefusedError(f"no deliveries can arrive: set {VARIABLE}, or pass --register")
     access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)

@@ -19,7 +19,7 @@ from ..settings import is_loopback
 _URL = re.compile(r"(https?://)[^/?#\s]*@", re.IGNORECASE)
 _WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the API key", "ssl=": "--ca"}
-"""Names in Python, and what they are here."""
+"""What the client's errors call settings, and what the command line does."""
 
 
 class RefusedError(click.ClickException):

@@ -39,7 +39,7 @@ def trigger(
         raise click.UsageError("pass either --id or --data")
     how = HttpMethod(method or "POST")
     if how is HttpMethod.GET and entity_id is None:
-        raise click.UsageError("a GET delivery brings an id only: pass --id, not --data")
+        raise click.UsageError("a GET delivery carries only an id: pass --id, not --data")
     (spec,) = receiver_of(event).specs(to, eshop=eshop, method=how)
     url, body = spec.url, None
     if how is HttpMethod.GET:

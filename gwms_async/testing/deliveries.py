@@ -84,7 +84,7 @@ class NotJson(Disturbance):
 
 @frozen
 class Delivery:
-    """The news of an entity on its way to a webhook."""
+    """An entity on its way to a webhook."""
 
     webhook: StoredWebhook
     entity_id: str

@@ -21,7 +21,7 @@ class Row:
         record: What it is about; its answer comes later.
         delivery: What is attempted; None for an API call.
         changed: The number of its latest change; all changes of a feed are counted together.
-        text: What a filter looks at, once it was needed; empty after a change.
+        text: What a filter searches, made when it is first needed; empty after a change.
     """
 
     id: int
@@ -60,7 +60,7 @@ class Feed:
         return row
 
     def note(self, row: Row) -> None:
-        """Note that a row has got its answer, or that there will be none."""
+        """Note that a row was answered, or never will be."""
         self.last += 1
         row.changed, row.text = self.last, ""
         self.figures["failed"] += isinstance(row.record, DeliveryAttempt) and row.record.is_failure

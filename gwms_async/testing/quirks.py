@@ -25,7 +25,7 @@ class NoEffect(_Quirk):
     The answer shows the unchanged webhook. Other operations are carried out as usual.
 
     Args:
-        echo: Whether the answer to an activate or deactivate shows the webhook as it was to be.
+        echo: Whether the answer to an activate or deactivate shows the webhook in the state asked for.
     """
 
     echo: bool = False
@@ -40,7 +40,7 @@ class NoEffect(_Quirk):
 
 @frozen
 class OtherState(_Quirk):
-    """Store a new webhook active where it was to be inactive, and the reverse; the answer shows it as stored.
+    """Store a new webhook inactive where active was asked for, and the reverse; the answer shows it as stored.
 
     Operations other than create are carried out as usual.
     """

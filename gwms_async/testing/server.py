@@ -15,7 +15,7 @@ from aiohttp.web_log import AccessLogger
 _logger = logging.getLogger("gwms_async.testing")
 
 PAGE = "/emulator/"
-"""Below it is what belongs to the page of an emulator."""
+"""The paths below it belong to the page of an emulator."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -181,7 +181,7 @@ events = [
 ]
 
 # Left out:
-# UPDATE_RETURN  POST https://shop.example/gwms/UPDATE_RETURN/gw1-***  (id 10: a file has one [receiver])
+# UPDATE_RETURN  POST https://shop.example/gwms/UPDATE_RETURN/gw1-***  (id 10: a file has only one [receiver])
 # CREATE_RETURN  POST https://shop.example/gwms/CREATE_RETURN/gw1-***  (id 11: REASON)
 # UPDATE_ORDER  POST https://shop.example/gwms/UPDATE_ORDER/gw1-***  (id 12: REASON)
 # UPDATE_ORDER  POST ftp://shop.example/UPDATE_ORDER/gw1-***  (id 13: not a valid URL)

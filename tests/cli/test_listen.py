@@ -221,7 +221,7 @@ def test_rejected_credentials(gwms_emulator: GwmsEmulator) -> None:
         (["--event", "UPDATE_ORDR"], SECRET, "did you mean UPDATE_ORDER"),
         (["--public-url", "http://shop.example"], SECRET, "must be https://host/path (http on this machine only)"),
         (["--forward-to", "localhost:8080"], SECRET, "must be https://host/path"),
-        ([], None, "no delivery can come: set GWMS_WEBHOOK_SECRET, or pass --register"),
+        ([], None, "no deliveries can arrive: set GWMS_WEBHOOK_SECRET, or pass --register"),
         (["--register"], "short", "GWMS_WEBHOOK_SECRET must have at least 32 bytes; `gwms secret` prints a good one"),
     ],
 )

@@ -130,7 +130,7 @@ def test_answers_that_are_failures(site: Site) -> None:
         (["UPDATE_ORDR", "--id", "A"], SECRET, "did you mean UPDATE_ORDER"),
         (["UPDATE_ORDER"], SECRET, "pass either --id or --data"),
         (["UPDATE_ORDER", "--id", "A", "--data", "-"], SECRET, "pass either --id or --data"),
-        (["UPDATE_ORDER", "--data", "-", "--method", "GET"], SECRET, "a GET delivery brings an id only"),
+        (["UPDATE_ORDER", "--data", "-", "--method", "GET"], SECRET, "a GET delivery carries only an id"),
         (["UPDATE_ORDER", "--data", "-"], SECRET, "--data must be JSON"),
         (["UPDATE_ORDER", "--id", "A", "--eshop", "an-API-key"], SECRET, "must be a label of up to 32 lower-case"),
         (["UPDATE_ORDER", "--id", "A", "--to", "http://shop.example"], SECRET, "must be https://host/path"),

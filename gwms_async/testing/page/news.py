@@ -14,7 +14,7 @@ from .controls import Controls
 from .samples import sample
 from .view import View, encoded
 
-_WEBHOOKS_PAUSE = 0.5  # seconds at least from news of the webhooks, of which there may be many, to the next
+_WEBHOOKS_PAUSE = 0.5  # seconds at least between two updates of the webhooks, of which there may be many
 _EVENT_ID = re.compile(r"([0-9a-f]+):([0-9]{1,15})")
 
 

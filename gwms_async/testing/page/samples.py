@@ -1,4 +1,4 @@
-"""A sample entity for each event type, as the form of the page proposes it. Theirs may have other fields."""
+"""A sample entity for each event type, as the page proposes it. The gateway's entities may have other fields."""
 
 from __future__ import annotations
 

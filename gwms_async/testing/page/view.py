@@ -97,7 +97,7 @@ class View:
         }
 
     def _why(self, record: Exchange | DeliveryAttempt, *, is_latest: bool) -> str:
-        """Return what people may ask about how it ended, and whether that was all."""
+        """Explain how it ended, and whether the emulator will try again."""
         if isinstance(record, Exchange):
             is_lost = record.seconds is not None and record.status is None
             return "The connection was closed without an answer." if is_lost else ""
@@ -136,7 +136,7 @@ class View:
         return {"total": len(rows), "events": events}
 
     def _text(self, row: Row) -> str:
-        """Return what a filter looks at: what the row shows, and the figures that count it."""
+        """Return what a filter searches: what the row shows, and the figures that count it."""
         if not row.text:
             at = strftime("%H:%M:%S", localtime(row.record.at + self._emulator.unix_offset))
             figures = ["fault" if row.hit else "", "failed" if _tone(row.record) == "bad" else ""]
@@ -210,7 +210,7 @@ def _about(record: Exchange) -> str:
 
 
 def _hit(row: Row) -> str:
-    """Return what hit it, as the switches call that; what they do not have is called by its class."""
+    """Return the name of what hit it: that of its switch, or if it has none, that of its class."""
     hit = row.hit
     if hit is None:
         return ""
