@@ -132,7 +132,7 @@ def test_a_refusal_is_said(open_page: Callable[..., Any], errors: list[str]) -> 
         emit(gateway, 1, first=2)
         row(page, "A2").wait_for()
         row(page, "A1").click()
-        page.get_by_role("alert").get_by_text("this is not, or no longer, kept").wait_for()
+        page.get_by_role("alert").get_by_text("There is nothing here, or it is no longer kept").wait_for()
         page.get_by_label("Filter").click()
         wait_for(page, "!document.querySelector('[role=alert]').textContent")
         page.close()

@@ -63,7 +63,7 @@ class Controls:
     def _send_again(self, fields: Mapping[str, object]) -> Mapping[str, object]:
         row = self._emulator.feed.rows.get(_field(fields, "row", int))
         if row is None or row.delivery is None:
-            raise ProblemError(404, "this delivery is no longer kept")
+            raise ProblemError(404, "This delivery is no longer kept")
         self._emulator.send_again(row.delivery)
         return {}
 
@@ -82,7 +82,7 @@ class Controls:
     def _switch_webhook(self, fields: Mapping[str, object]) -> Mapping[str, object]:
         webhook_id, active = _field(fields, "id", int), _field(fields, "active", bool)
         if not self._emulator.switch_webhook(webhook_id, active=active):
-            raise ProblemError(404, f"there is no webhook {webhook_id}")
+            raise ProblemError(404, f"There is no webhook {webhook_id}")
         return {}
 
     def _reset(self, _: Mapping[str, object]) -> Mapping[str, object]:

@@ -34,7 +34,7 @@ def check(method: str, headers: Mapping[str, str]) -> None:
     # The plain GET of another website, for an image for example, has no Origin; browsers say whose it is.
     is_foreign = headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
     if is_foreign or (origin is not None and origin != f"http://{host}"):
-        raise ProblemError(403, "other websites may not use this page")
+        raise ProblemError(403, "Other websites may not use this page")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if method == "POST" and kind != "application/json":
         raise ProblemError(415, "Content-Type must be application/json")

@@ -11,7 +11,6 @@ let sample = "";
 
 const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
-
 const put = (node, value, name = "textContent") => { if (node[name] !== value) node[name] = value; };
 
 // Make the children of a node those of the items, moving as few as possible, so that focus stays where it is.
@@ -46,7 +45,6 @@ async function ask(path, fields) {
 
 const say = (id, text, className = "bad") => { Object.assign($(id), { textContent: text, className }); };
 const hush = () => ["refusal", "emitted"].forEach((id) => say(id, ""));
-
 const act = (path, fields) => ask(path, fields).catch(({ message }) => say("refusal", message));
 
 // What the server sends
@@ -126,7 +124,7 @@ function draw() {
   sync($("rows"), rows, createRow, updateRow);
   const older = state.total - rows.length;
   $("older").hidden = older <= 0;
-  put($("older"), `${number(older)} older, which the filter finds too`);
+  put($("older"), `${number(older)} older rows; the filter searches them too`);
   const isFiltered = $("filter").value.trim() !== "";
   put($("shown"), isFiltered ? `${number(state.total)} of ${number(state.kept)}` : "");
   $("empty").hidden = rows.length > 0 || isFiltered;
@@ -265,7 +263,9 @@ async function emit(event) {
 }
 
 for (const item of document.querySelectorAll("[data-fault]")) {
+  item.append(clone("hits"));
   const [times, toggle] = item.querySelectorAll("input, button");
+  [times.ariaLabel, toggle.ariaLabel] = [`${item.dataset.fault}: how many`, item.dataset.fault];
   const set = (hits) => act("faults", { name: item.dataset.fault, times: hits });
   toggle.onclick = () => (toggle.ariaChecked === "true" ? set(0) : times.reportValidity() && set(times.valueAsNumber));
   times.onchange = () => toggle.ariaChecked === "true" && times.reportValidity() && set(times.valueAsNumber);
@@ -278,7 +278,7 @@ $("rows").onkeydown = move;
 $("emit").querySelector("form").onsubmit = emit;
 $("again").onclick = () => {
   state.again = { ...state.details, after: state.newest };
-  put($("why"), "Queued again: its attempt is shown here once it is made.");
+  put($("why"), "Queued again. The new attempt will appear here.");
   act("again", { row: state.again.id });
 };
 $("copy").onclick = () => navigator.clipboard.writeText($("setup").textContent).then(() => put($("copy"), "Copied"));

@@ -62,11 +62,11 @@ class Page:
         details = match and self.state.details(int(match[1]))
         if details:
             return _json(details)
-        raise ProblemError(404, "this is not, or no longer, kept")
+        raise ProblemError(404, "There is nothing here, or it is no longer kept")
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._streams >= _MOST_STREAMS:
-            raise ProblemError(503, f"the page is open {_MOST_STREAMS} times already")
+            raise ProblemError(503, f"The page is already open {_MOST_STREAMS} times")
         follower = Follower(self.state, request.query.get("filter", ""), request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})
         self._streams += 1

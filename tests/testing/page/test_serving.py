@@ -108,7 +108,7 @@ async def test_no_more_than_16_streams(gateway: GwmsEmulator) -> None:
         for _ in range(serving._MOST_STREAMS):
             await stack.enter_async_context(events(gateway))
         status, content = await fetch(gateway, "emulator/events")
-        assert (status, content) == (503, {"problem": "the page is open 16 times already"})
+        assert (status, content) == (503, {"problem": "The page is already open 16 times"})
     await until(lambda: not gateway._page._streams)
 
     async with events(gateway) as stream:
