@@ -1,4 +1,4 @@
-"""The demo; it runs on virtual time, for what it waits for takes seconds."""
+"""The demo; it runs on virtual time, because it waits for seconds."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 pytest.importorskip("filelock", reason="the command line is an extra")
@@ -83,7 +81,7 @@ def test_logout_while_another_process_logs_in(gwms_emulator: GwmsEmulator, monke
 
     message = f"another process keeps the token of {username} locked (waited 0.05 s); try again, or stop it"
     assert (text.exit_code, text.stdout, text.stderr) == (1, "", f"Error: {message}\n")
-    assert (as_json.exit_code, as_json.stderr, json.loads(as_json.stdout)["error"]["message"]) == (1, "", message)
+    assert (as_json.exit_code, as_json.stderr, lines(as_json)[0]["error"]["message"]) == (1, "", message)
     assert run(gwms_emulator, "logout").stdout == f"Deleted the token of {username}.\n"
 
 

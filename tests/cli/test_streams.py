@@ -171,7 +171,7 @@ def test_a_slow_reader(make: Callable[[], tuple[int, int]]) -> None:
 
 @pytest.mark.parametrize(("code", "expected"), [(0, "Error: the output is incomplete"), (3, "3")])
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, code: int, expected: str) -> None:
-    """Success becomes an error, for the output is incomplete; another exit code stays."""
+    """Success becomes an error, because the output is incomplete; another exit code stays."""
     if not Path("/dev/full").exists():
         pytest.skip("there is no device that is always full")
     for name in ("stdin", "stderr"):
