@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from time import localtime, strftime
+from typing import Any
 
 from ..answering import Answering
 from ..deliveries import DeliveryAttempt
@@ -108,32 +109,19 @@ class View:
             return f"{why} This was the last attempt.".strip()
         return f"{why} The emulator will try again in {pauses[record.number - 1]:g} s.".strip()
 
-    def webhooks(self, rows: Iterable[StoredWebhook]) -> Mapping[str, object]:
+    def webhooks(self, rows: Sequence[StoredWebhook]) -> Mapping[str, object]:
         """Return the webhooks by event type; of more than 300 the newest."""
-        failures, events = self._emulator.failures, dict[str, dict[str, object]]()
-        rows = list(rows)
-        groups: dict[str, list[StoredWebhook]] = {}
-        for hook in rows:
-            groups.setdefault(hook.webhook_type, []).append(hook)
-        shown = {hook.id for hook in rows[-MOST_WEBHOOKS:]}
-        for event, hooks in sorted(groups.items()):
-            events[event] = {
-                "total": len(hooks),
-                "active": sum(hook.active for hook in hooks),
-                "failures": sum(failures[hook.id] for hook in hooks),
-                "hooks": [
-                    {
-                        "id": hook.id,
-                        "url": hook.url,
-                        "method": hook.method,
-                        "active": hook.active,
-                        "failures": failures[hook.id],
-                    }
-                    for hook in hooks
-                    if hook.id in shown
-                ],
-            }
-        return {"total": len(rows), "events": events}
+        failures, events = self._emulator.failures, dict[str, dict[str, Any]]()
+        for index, hook in enumerate(rows):
+            failed = failures[hook.id]
+            group = events.setdefault(hook.webhook_type, {"total": 0, "active": 0, "failures": 0, "hooks": []})
+            group["total"] += 1
+            group["active"] += hook.active
+            group["failures"] += failed
+            if index >= len(rows) - MOST_WEBHOOKS:
+                shown = {"id": hook.id, "url": hook.url, "method": hook.method, "active": hook.active}
+                group["hooks"].append({**shown, "failures": failed})
+        return {"total": len(rows), "events": dict(sorted(events.items()))}
 
     def _text(self, row: Row) -> str:
         """Return what a filter searches: what the row shows, and the figures that count it."""
@@ -164,15 +152,13 @@ def _title(record: Exchange | DeliveryAttempt) -> str:
 
 
 def _line(record: Exchange | DeliveryAttempt) -> Mapping[str, str]:
+    no_answer = "…" if record.seconds is None else "no answer"
     if isinstance(record, Exchange):
-        what, where = record.operation, f"{record.method} {record.path} {_about(record)}"
-        return {"kind": "API call", "what": what, "where": where, "outcome": _outcome(record, None)}
-    what, where = record.webhook.webhook_type, f"{record.entity_id} → {record.webhook.url}"
-    return {"kind": "Delivery", "what": what, "where": where, "outcome": _outcome(record, record.problem)}
-
-
-def _outcome(record: Exchange | DeliveryAttempt, problem: str | None) -> str:
-    return str(record.status or problem or ("…" if record.seconds is None else "no answer"))
+        kind, what, where = "API call", record.operation, f"{record.method} {record.path} {_about(record)}"
+    else:
+        kind, what, where = "Delivery", record.webhook.webhook_type, f"{record.entity_id} → {record.webhook.url}"
+        no_answer = record.problem or no_answer
+    return {"kind": kind, "what": what, "where": where, "outcome": str(record.status or no_answer)}
 
 
 def _tone(record: Exchange | DeliveryAttempt) -> str:
