@@ -56,14 +56,20 @@ _FAULTS: Mapping[str, Fault] = {
 @click.option("--port", type=click.IntRange(0, 65_535), default=8021, show_default=True, help="0 takes a free one.")
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
 @click.option("--token-ttl", type=_POSITIVE, default=3600.0, show_default=True, help="Lifetime of tokens in seconds.")
-@click.option(
-    "--latency", type=_Finite(min=0), default=0.0, show_default=True, help="Seconds before each response."
-)
+@click.option("--latency", type=_Finite(min=0), default=0.0, show_default=True, help="Seconds before each response.")
 @click.option("--deliver-to", metavar="URL", help="Deliver to this local server, whatever host a webhook names.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
-def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ...], **options: Any) -> Work:
+def emulator(
+    command: tuple[str, ...],
+    rate: float | None,
+    faults: tuple[str, ...],
+    deliver_to: str | None,
+    *,
+    opens: bool,
+    **options: Any,
+) -> Work:
     """Run an emulator of the gateway, on its own or for a command.
 
     Prints `export` lines that point other commands at it, and logs requests and deliveries to stderr, until Ctrl-C.
@@ -75,7 +81,6 @@ def emulator(command: tuple[str, ...], rate: float | None, faults: tuple[str, ..
     A fault is an HTTP status or cut-body, cut-head, drop-after, drop-before, garbage, html, reset or revoke-tokens. It
     hits the next request of an OPERATION (any but login by default), or the next TIMES of them: --fault 503:create:3
     """
-    deliver_to, opens = options.pop("deliver_to"), options.pop("opens")
     gateway = GwmsEmulator(rate_limit=RateLimit(rate, ceil(rate)) if rate else None, **options)
     for text in faults:
         _inject(gateway, text)

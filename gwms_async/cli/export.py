@@ -83,9 +83,7 @@ def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> st
         types = [one.webhook_type for one in derived.pop(largest)]
         label = {"eshop": eshop} if eshop else {}
         tables["receiver"] = {"base_url": base, **label, **_how(types, method)}
-    left_out |= {
-        one.id: _comment(one, "a file has only one [receiver]") for ones in derived.values() for one in ones
-    }
+    left_out |= {one.id: _comment(one, "a file has only one [receiver]") for ones in derived.values() for one in ones}
     for (url, method, active), types in sorted(groups.items()):
         tables.setdefault("webhooks", []).append({"url": url, **_how(types, method, active=active)})
     text = "\n".join(map(_ascii, tomli_w.dumps(tables).split("\n"))) or _TEMPLATE

@@ -45,7 +45,13 @@ def _answer(text: str) -> Respond:
 @common_options
 @json_option
 def listen(
-    events: tuple[WebhookType, ...], forward_to: str | None, answer: Respond | None, *, register: bool, **options: Any
+    events: tuple[WebhookType, ...],
+    forward_to: str | None,
+    answer: Respond | None,
+    *,
+    register: bool,
+    headers: bool,
+    **options: Any,
 ) -> Work:
     """Show deliveries as they come, one line each, until Ctrl-C.
 
@@ -59,7 +65,7 @@ def listen(
     access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)
-    lines = Lines(headers=options.pop("headers"), as_json=is_json())
+    lines = Lines(headers=headers, as_json=is_json())
     return _listen(receiver, respond, lines, access=access, **options)
 
 
