@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -137,10 +138,11 @@ async def test_headers_of_forwarded_deliveries() -> None:
 
 async def test_an_application_that_cannot_be_reached(capsys: pytest.CaptureFixture[str]) -> None:
     """502, and a warning without the token."""
-    async with aiohttp_host(web.Application()) as port_of_none:
-        pass
-    async with listener(forwarding(f"http://127.0.0.1:{port_of_none}")) as (port, seen):
-        assert await send(port, PATH) == 502
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # so that the listener does not get this port
+        port_of_none = taken.getsockname()[1]
+        async with listener(forwarding(f"http://127.0.0.1:{port_of_none}")) as (port, seen):
+            assert await send(port, PATH) == 502
 
     assert seen[0].answer == 502
     assert capsys.readouterr().err == f"Warning: cannot reach http://127.0.0.1:{port_of_none} (connection refused)\n"
