@@ -124,7 +124,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON or is missing required fields.
+    """A response that is not JSON, lacks required fields, or contains another webhook than the one asked for.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.
