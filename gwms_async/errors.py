@@ -36,6 +36,13 @@ from .redaction import redacted
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SERVER_REFUSALS = {
+    501: "the gateway does not support this request",
+    505: "check base_url and proxy=",
+    511: "log in to the network first",
+}
+"""The 5xx that refuse a request, and what to do about them; any other may be temporary."""
+
 
 class Cause(StrEnum):
     """What a failed attempt means for its request."""
@@ -180,7 +187,7 @@ class ApiError(GwmsError):
     ) -> None:
         text = f"{method} {path} failed with {status} after {counted(attempts)}: {message}"
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
-        hints = "; ".join(filter(None, (self.hint, wait)))
+        hints = "; ".join(filter(None, (SERVER_REFUSALS.get(status, self.hint), wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
         self.hint = hints
         self.status = status

@@ -6,7 +6,7 @@ from collections.abc import Container
 from enum import Enum, auto
 
 from ..chain import Response
-from ..errors import Cause, TransportError
+from ..errors import SERVER_REFUSALS, Cause, TransportError
 
 
 class Kind(Enum):
@@ -38,8 +38,8 @@ _CAUSES = {
     Cause.UNKNOWN: Kind.UNKNOWN,
 }
 _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
-    # The first row that fits. What no row names, e.g. 524, counts as 500 (RFC 9110, 15): proxies say it, the gateway
-    # may have carried the request out.
+    # The first row that fits. What no row names, e.g. 524, counts as 500 (RFC 9110, 15): it comes from a proxy, and the
+    # gateway may have carried the request out.
     (range(200, 300), Kind.SUCCESS),
     ({401}, Kind.UNAUTHORIZED),
     ({425, 429}, Kind.NOT_PROCESSED),
@@ -47,7 +47,7 @@ _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
     # let it go on.
     ({303, 408}, Kind.UNKNOWN),
     (range(300, 500), Kind.REFUSED),
-    ({501, 505, 511}, Kind.REFUSED),
+    (SERVER_REFUSALS, Kind.REFUSED),
 )
 _ACTIONS = {
     #                   idempotent      not idempotent
