@@ -69,10 +69,20 @@ class Session:
             if is_cancelled():
                 # Cancellation goes on, but without the inner frames: crash reporters keep their locals.
                 raise cancelled.with_traceback(None) from None
-            text = f"{request}: something that it waited for was cancelled"
-            cause = Cause.UNKNOWN if request.call.on_wire else Cause.NEVER_SENT
-            return _judged(request, ConnectionFailedError(text, cause=cause))
+            return _judged(request, _stray_cancellation(request))
         return response if is_success(response) else _end_of(request, response, self._clock.wall())
+
+
+def _stray_cancellation(request: Request) -> ConnectionFailedError:
+    """Return the error of a call whose task was not cancelled, but something that it waited for."""
+    call, reason = request.call, "something that it waited for was cancelled"
+    return ConnectionFailedError(
+        f"{request}: {reason}",
+        cause=Cause.UNKNOWN if call.on_wire else Cause.NEVER_SENT,
+        reason=reason,
+        path=request.path,
+        attempts=call.attempts,
+    )
 
 
 def _judged(request: Request, error: GwmsError) -> GwmsError:
