@@ -157,7 +157,7 @@ class LoginError(GwmsError):
 
 
 class PlanRefusedError(GwmsError):
-    """A plan would delete too much to be intended; nothing was sent."""
+    """A plan would delete too much to be intended; nothing was changed."""
 
 
 class ApiError(GwmsError):
@@ -217,7 +217,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404, 410: it does not exist in this e-shop, or not any longer."""
+    """404, 410: it does not exist in this e-shop, or no longer does."""
 
     hint = "check the id; is this the right e-shop's API key?"
 
@@ -229,7 +229,7 @@ class ConflictError(ApiError):
 
 
 class ThrottledError(ApiError):
-    """429: too many requests, and the wait is longer than `RetryPolicy` or the deadline allows."""
+    """429: too many requests, and `RetryPolicy` or the deadline does not allow another attempt."""
 
     hint = "send fewer requests at a time"
 
