@@ -41,7 +41,7 @@ def map_exception(
     timeout: Timeout,
     *,
     secrets: tuple[str, ...] = (),
-    is_sure: bool = True,
+    is_from_aiohttp: bool = True,
     is_unsent: bool = False,
 ) -> TransportError | ConfigurationError:
     """Return our error for what an attempt raised.
@@ -51,7 +51,7 @@ def map_exception(
         request: The request of the attempt.
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
-        is_sure: Whether an error that is not a network error can only be aiohttp's rejection of its arguments.
+        is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's.
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = line(text_of(error), (*request.secrets, *secrets), _LONGEST)
@@ -75,7 +75,7 @@ def map_exception(
         details["reason"] = f"{what} within {timeout.connect if never_sent else timeout.attempt:g} s"
         return AttemptTimeoutError(f"{request}: {details['reason']}", cause=cause, **details)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_rejected and (is_sure or is_unsent):
+    if is_rejected and (is_from_aiohttp or is_unsent):
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
     return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
 
