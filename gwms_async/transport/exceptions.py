@@ -12,7 +12,7 @@ import aiohttp
 from ..chain import Request
 from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError, counted
 from ..settings import Timeout
-from ..wire.envelope import line
+from ..wire.envelope import one_line
 
 
 class NotConnectedError(aiohttp.ClientConnectionError):
@@ -54,7 +54,7 @@ def map_exception(
         is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's.
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
-    text = line(text_of(error), (*request.secrets, *secrets), _LONGEST)
+    text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     reason, attempts = reason_of(error) or text, request.call.attempts
     details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
