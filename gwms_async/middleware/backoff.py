@@ -88,10 +88,7 @@ class Backoff:
             wait = self._wait(request, end, kind, waits)
             if wait is None:
                 break
-            reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
-            operation, _ = operation_of(request.method, request.path)
-            fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_wait": wait}
-            _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})
+            _log_retry(request, end, wait)
             if wait:
                 await self._clock.sleep(wait)
         if isinstance(end, TransportError):
@@ -121,3 +118,10 @@ class Backoff:
         ):
             return None
         return 0.0 if is_throttled and self._is_paced else wait  # `pace` waits instead
+
+
+def _log_retry(request: Request, end: Response | TransportError, wait: float) -> None:
+    reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
+    operation, _ = operation_of(request.method, request.path)
+    fields = {"gwms_operation": operation, "gwms_attempt": request.call.attempts, "gwms_wait": wait}
+    _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})
