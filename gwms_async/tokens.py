@@ -72,6 +72,11 @@ def store_key(base_url: str, username: str) -> str:
     return sha256(f"{base_url}\n{username}".encode()).hexdigest()
 
 
+def account_in_logs(key: str) -> str:
+    """Return the name of an account in logs, which says nothing about its owner, from its `store_key`."""
+    return key[:8]
+
+
 @define(eq=False)
 class ActiveToken:
     """A token in use; its times are seconds of the monotonic clock.
