@@ -126,8 +126,8 @@ class ActiveToken:
             after_refusal: See the class.
             from_store: See the class.
         """
-        end = inf if ttl is None else now + ttl
-        life = 0.0 if ttl is None else ttl
+        life = inf if ttl is None else ttl
+        end = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
         refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
         return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store, obtained_at=now)
