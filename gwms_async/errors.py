@@ -36,6 +36,13 @@ from .redaction import redacted
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SERVER_REFUSALS = {
+    501: "the gateway does not support this request",
+    505: "check base_url and proxy=",
+    511: "log in to the network first",
+}
+"""The 5xx that refuse a request, and what to do about them; any other may be temporary."""
+
 
 class Cause(StrEnum):
     """What a failed attempt means for its request."""
@@ -124,7 +131,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON or is missing required fields.
+    """A response that is not JSON, lacks required fields, or contains another webhook than the one asked for.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.
@@ -150,7 +157,7 @@ class LoginError(GwmsError):
 
 
 class PlanRefusedError(GwmsError):
-    """A plan would delete too much to be intended; nothing was sent."""
+    """A plan would delete too much to be intended; nothing was changed."""
 
 
 class ApiError(GwmsError):
@@ -180,7 +187,7 @@ class ApiError(GwmsError):
     ) -> None:
         text = f"{method} {path} failed with {status} after {counted(attempts)}: {message}"
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
-        hints = "; ".join(filter(None, (self.hint, wait)))
+        hints = "; ".join(filter(None, (SERVER_REFUSALS.get(status, self.hint), wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
         self.hint = hints
         self.status = status
@@ -210,7 +217,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404, 410: it does not exist in this e-shop, or not any longer."""
+    """404, 410: it does not exist in this e-shop, or no longer does."""
 
     hint = "check the id; is this the right e-shop's API key?"
 
@@ -222,7 +229,7 @@ class ConflictError(ApiError):
 
 
 class ThrottledError(ApiError):
-    """429: too many requests, and the wait is longer than `RetryPolicy` or the deadline allows."""
+    """429: too many requests, and `RetryPolicy` or the deadline does not allow another attempt."""
 
     hint = "send fewer requests at a time"
 

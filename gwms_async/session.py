@@ -12,7 +12,7 @@ from .errors import Cause, ConnectionFailedError, GwmsError, OutcomeUnknownError
 from .timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .transport.transport import Transport
 from .wire import envelope
-from .wire.classify import Action, Kind, action_for, classify, is_success
+from .wire.classify import Kind, classify, is_in_doubt, is_success
 
 
 class Session:
@@ -69,25 +69,32 @@ class Session:
             if is_cancelled():
                 # Cancellation goes on, but without the inner frames: crash reporters keep their locals.
                 raise cancelled.with_traceback(None) from None
-            text = f"{request}: something that it waited for was cancelled"
-            cause = Cause.UNKNOWN if request.call.on_wire else Cause.NEVER_SENT
-            return _judged(request, ConnectionFailedError(text, cause=cause))
+            return _judged(request, _stray_cancellation(request))
         return response if is_success(response) else _end_of(request, response, self._clock.wall())
+
+
+def _stray_cancellation(request: Request) -> ConnectionFailedError:
+    """Return the error of a call whose task was not cancelled, but something that it waited for."""
+    call, reason = request.call, "something that it waited for was cancelled"
+    return ConnectionFailedError(
+        f"{request}: {reason}",
+        cause=Cause.UNKNOWN if call.on_wire else Cause.NEVER_SENT,
+        reason=reason,
+        path=request.path,
+        attempts=call.attempts,
+    )
 
 
 def _judged(request: Request, error: GwmsError) -> GwmsError:
     """Return the error, or `OutcomeUnknownError` where the request may have been carried out and must not be resent."""
-    if isinstance(error, TransportError):
-        is_unknown = action_for(classify(error), idempotent=request.idempotent) is Action.OUTCOME_UNKNOWN
-    else:
-        is_unknown = request.call.on_wire and not request.idempotent
-    return _outcome_unknown(request, str(error)) if is_unknown else error
+    may_be_done = is_in_doubt(classify(error)) if isinstance(error, TransportError) else request.call.on_wire
+    return _outcome_unknown(request, str(error)) if may_be_done and not request.idempotent else error
 
 
 def _end_of(request: Request, response: Response, wall: float) -> Response | GwmsError:
     """Return what becomes of a response that is not a success."""
     kind = classify(response)
-    if action_for(kind, idempotent=request.idempotent) is Action.OUTCOME_UNKNOWN:
+    if is_in_doubt(kind) and not request.idempotent:
         return _outcome_unknown(request, f"{response.status}: {envelope.explain(response)}")
     if kind is Kind.UNREADABLE:
         return response

@@ -72,6 +72,11 @@ def store_key(base_url: str, username: str) -> str:
     return sha256(f"{base_url}\n{username}".encode()).hexdigest()
 
 
+def account_in_logs(key: str) -> str:
+    """Return the name of an account in logs, which says nothing about its owner, from its `store_key`."""
+    return key[:8]
+
+
 @define(eq=False)
 class ActiveToken:
     """A token in use; its times are seconds of the monotonic clock.
@@ -121,8 +126,8 @@ class ActiveToken:
             after_refusal: See the class.
             from_store: See the class.
         """
-        end = inf if ttl is None else now + ttl
-        life = 0.0 if ttl is None else ttl
+        life = inf if ttl is None else ttl
+        end = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
         refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
         return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store, obtained_at=now)

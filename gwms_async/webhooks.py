@@ -51,7 +51,7 @@ class Operations:
             return decoding.decode_webhook(request, response)
         except DecodeError as error:
             text = str(error)
-        raise OutcomeUnknownError(f"a webhook was probably created, but {text}", spec=spec)
+        raise OutcomeUnknownError(text, spec=spec)
 
     async def get(self, webhook: int | Webhook) -> Webhook:
         """Get one webhook (``GET /webhooks/{id}``)."""

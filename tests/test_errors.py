@@ -202,6 +202,9 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
         (answered(408, retry_after=1234567.0), "after 1 attempt: no (the gateway asks to wait 1234567 s)"),
         (answered(302), "after 1 attempt: no (check base_url)"),
         (answered(503, attempts=0), "after 0 attempts: no (try again later)"),
+        (answered(501), "after 1 attempt: no (the gateway does not support this request)"),
+        (answered(505), "after 1 attempt: no (check base_url and proxy=)"),
+        (answered(511), "after 1 attempt: no (log in to the network first)"),
         (answered(418), "after 1 attempt: no"),
     ],
 )

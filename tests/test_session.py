@@ -143,8 +143,10 @@ async def test_a_cancellation_that_nobody_asked_for(gateway: GwmsEmulator, is_se
         return await future
 
     async with client(gateway, middlewares=[broken]) as gwms:
-        with pytest.raises(OutcomeUnknownError if is_sent else ConnectionFailedError, match="was cancelled"):
+        with pytest.raises(OutcomeUnknownError if is_sent else ConnectionFailedError, match="was cancelled") as caught:
             await gwms.webhooks.create(spec())
+        if isinstance(caught.value, ConnectionFailedError):
+            assert (caught.value.path, caught.value.attempts) == ("/webhooks", 0)
         assert len(await gwms.webhooks.list()) == is_sent
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from gwms_async import DecodeError, OutcomeUnknownError, Request, Response, Webhook
+from gwms_async import DecodeError, GwmsClient, OutcomeUnknownError, Request, Response, Webhook
 from gwms_async.chain import Call
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import GwmsEmulator, RawBody
 from gwms_async.webhooks import Operations
 
 from .helpers.emulated import client, spec
+from .helpers.virtual_io_loop import with_virtual_gateway
 
 DATA = {"id": 7, "url": spec().url, "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
 HOOK = Webhook(7, spec().url, spec().webhook_type, active=True, method=spec().method)
@@ -54,6 +56,42 @@ async def test_each_operation_is_one_request(act: Act, sent: str, data: Any, exp
     assert requests[2].call is shared
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda webhooks: webhooks.update(8, spec()),
+        lambda webhooks: webhooks.activate(8),
+        lambda webhooks: webhooks.deactivate(8),
+    ],
+)
+async def test_a_write_that_is_answered_with_another_webhook(act: Act) -> None:
+    """The error says that it was probably carried out."""
+
+    async def send(_: Request) -> Response:
+        return Response(200, data=DATA)
+
+    with pytest.raises(DecodeError, match=r"^PUT /webhooks/8.* was probably carried out, but .* expected 8 @ \$\.id"):
+        await act(Operations(send))
+
+
+def test_a_write_that_is_answered_with_another_webhook_is_remembered() -> None:
+    """Registrations look at the webhook it was for by its id, and not at the one in the response."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        for number in (1, 2):
+            gateway.add_webhook(spec(number).url, "CREATE_ORDER")
+        other = {**DATA, "id": 2, "url": spec(2).url, "active": False}
+        gateway.inject(RawBody(json.dumps({"data": other}).encode()), operation="deactivate")
+        async with client(gateway, kind=kind) as gwms:
+            with pytest.raises(DecodeError):
+                await gwms.webhooks.deactivate(1)
+            for number in (2, 1):
+                assert (await gwms.webhooks.register(spec(number))).id == number
+                assert (gateway.count("get") > 0) is (number == 1)
+
+    with_virtual_gateway(main)
+
+
 @pytest.mark.parametrize("data", [None, {}, [DATA]])
 async def test_a_create_without_a_readable_webhook(data: Any) -> None:
     """It was probably carried out: the outcome is unknown, where any other operation just fails."""
@@ -62,7 +100,7 @@ async def test_a_create_without_a_readable_webhook(data: Any) -> None:
         return Response(200, data=data)
 
     with pytest.raises(
-        OutcomeUnknownError, match=r"^a webhook was probably created, but the response to POST"
+        OutcomeUnknownError, match=r"^POST /webhooks was probably carried out, but its response cannot be decoded: "
     ) as caught:
         await Operations(send).create(spec())
     with pytest.raises(DecodeError):

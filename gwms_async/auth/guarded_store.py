@@ -10,7 +10,7 @@ from errno import errorcode
 from typing import Self, TypeVar
 
 from ..timeouts import is_cancelled
-from ..tokens import Token, TokenStore
+from ..tokens import Token, TokenStore, account_in_logs
 from ..wire import decoding
 from ..wire.parsing import finite_number
 
@@ -33,7 +33,7 @@ class GuardedStore:
     def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:
         self._store = store
         self._key = key
-        self._fields = {"gwms_account": key[:8]}
+        self._fields = {"gwms_account": account_in_logs(key)}
         self._patience = patience
         self._unlock: Callable[[], Awaitable[object]] | None = None
 

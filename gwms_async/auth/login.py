@@ -161,7 +161,7 @@ class Login:
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(_closed())
-            task.result()  # raises what is no Exception, e.g. of a store: the next login would end in it too
+            task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
             token, failure = self._token, self._failure
             # Another call may have got a 401 with the new token meanwhile.
             is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)

@@ -8,7 +8,7 @@ from ..chain import Handler, Response
 from ..clock import Clock
 from ..errors import ApiError, DecodeError, LoginError
 from ..settings import CredentialsLike
-from ..tokens import ActiveToken, Token, TokenStore
+from ..tokens import ActiveToken, Token, TokenStore, account_in_logs
 from ..wire import decoding, requests
 from ..wire.headers import http_date
 from .cooldown import Cooldown
@@ -31,7 +31,7 @@ class TokenSource:
         patience: How long each step of the store may take, in seconds.
 
     Attributes:
-        account: The account in logs: a name that says nothing about its owner.
+        account: The account in logs.
         cooldown: The pause after a login that was rejected, was throttled, or returned no usable token.
     """
 
@@ -45,7 +45,7 @@ class TokenSource:
         *,
         patience: float = PATIENCE,
     ) -> None:
-        self.account = store_key[:8]
+        self.account = account_in_logs(store_key)
         self.cooldown = Cooldown()
         self._credentials = credentials
         self._store = store

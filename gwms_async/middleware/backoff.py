@@ -11,7 +11,7 @@ from ..chain import Call, Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
-from ..wire.classify import Action, Kind, action_for, classify, is_success, is_throttling
+from ..wire.classify import Kind, classify, is_in_doubt, is_success, is_throttling, may_retry
 from ..wire.envelope import reason_of
 from ..wire.headers import retry_after
 from ..wire.requests import operation_of
@@ -82,16 +82,13 @@ class Backoff:
                     self._budget.give_back(call)
                     return end
             kind = classify(end)
-            if action_for(kind, idempotent=False) is Action.OUTCOME_UNKNOWN:
+            if is_in_doubt(kind):
                 call.outcome_unknown = True
             waits = waits or self._waits()
             wait = self._wait(request, end, kind, waits)
             if wait is None:
                 break
-            reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
-            operation, _ = operation_of(request.method, request.path)
-            fields = {"gwms_operation": operation, "gwms_attempt": call.attempts, "gwms_wait": wait}
-            _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})
+            _log_retry(request, end, wait)
             if wait:
                 await self._clock.sleep(wait)
         if isinstance(end, TransportError):
@@ -108,7 +105,7 @@ class Backoff:
     ) -> float | None:
         """Pay for another attempt after a failed one, and return the seconds until it; None if there is none."""
         call = request.call
-        if action_for(kind, idempotent=request.idempotent) is not Action.RETRY:
+        if not may_retry(kind, idempotent=request.idempotent):
             return None
         asked = retry_after(end, self._clock.wall()) if isinstance(end, Response) else None
         is_throttled = is_throttling(end)
@@ -121,3 +118,10 @@ class Backoff:
         ):
             return None
         return 0.0 if is_throttled and self._is_paced else wait  # `pace` waits instead
+
+
+def _log_retry(request: Request, end: Response | TransportError, wait: float) -> None:
+    reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
+    operation, _ = operation_of(request.method, request.path)
+    fields = {"gwms_operation": operation, "gwms_attempt": request.call.attempts, "gwms_wait": wait}
+    _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})

@@ -93,7 +93,7 @@ def _check(plan: Plan, snapshot: Snapshot) -> None:
     due = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
     if is_refused(due, plan.claimed):
         raise PlanRefusedError(
-            f"the plan would delete {due} of the {plan.claimed} webhooks that `prune` claims; nothing was sent. "
+            f"the plan would delete {due} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
             "Check what it claims, or pass force=True"
         )
 

@@ -13,7 +13,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .memory import CLEAR_AFTER, READ_LAG, REMEMBERED, Memory
-from .reasons import not_deleted, wrong_webhook
+from .reasons import not_deleted
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_there
 
@@ -30,7 +30,7 @@ class WebhookApi(Protocol):
         """Create one."""
 
     async def get(self, webhook_id: int) -> Webhook:
-        """Get one."""
+        """Get one; raise `GwmsError` if the response contains another."""
 
     async def activate(self, webhook_id: int) -> Webhook:
         """Activate one."""
@@ -112,7 +112,7 @@ class Coordinator:
         `listed_at` is when a list began that shows it, in monotonic seconds.
 
         Raises:
-            GwmsError: It could not be read, or the gateway answered with another one.
+            GwmsError: It could not be read.
         """
         while True:
             webhook = await self._get(webhook_id, next_api)
@@ -128,7 +128,7 @@ class Coordinator:
         id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
         Raises:
-            GwmsError: It could not be read, or the gateway answered with another one.
+            GwmsError: It could not be read.
         """
         if not webhook.active:
             return True
@@ -165,12 +165,9 @@ class Coordinator:
     async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
         """Return a webhook; None if it is gone."""
         try:
-            webhook = await next_api().get(webhook_id)
+            return await next_api().get(webhook_id)
         except NotFoundError:
             return None
-        if webhook.id != webhook_id:
-            raise wrong_webhook(webhook_id, webhook)
-        return webhook
 
     async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
         """Delete a webhook, and read it until it is gone; return the error if it is still there."""

@@ -115,11 +115,9 @@ def not_deleted(webhook_id: int) -> GwmsError:
     )
 
 
-def wrong_webhook(webhook_id: int, webhook: Webhook) -> GwmsError:
-    """Return the error of a request for one webhook whose response contains another."""
-    return GwmsError(
-        f"the gateway answered a request for webhook {webhook_id} with {webhook.id}, {_described(webhook)}"
-    )
+def became_another(webhook: Webhook) -> GwmsError:
+    """Return the error of a webhook that has another identity once it was activated or deactivated."""
+    return GwmsError(f"webhook {webhook.id} is now {_described(webhook)}: run again")
 
 
 def contradictory(one: Webhook, other: Webhook) -> GwmsError:

@@ -7,32 +7,32 @@ from attrs import evolve
 from ..errors import DecodeError
 from ..models import Webhook, WebhookSpec, same_identity
 from .coordinator import Coordinator, NextApi
-from .reasons import not_switched, vanished, wrong_webhook
+from .reasons import became_another, not_switched, vanished
 
 
 async def switched(coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec, next_api: NextApi) -> Webhook:
     """Activate or deactivate a webhook that is not as its spec asks, and return it as `get` shows it.
 
     Raises:
-        GwmsError: It failed or had no effect, the gateway answered with another webhook, or it could not be read.
+        GwmsError: It failed or had no effect, the webhook has another identity now, or it could not be read.
     """
     api = next_api()
     try:
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
-    except DecodeError:  # the contract does not require `data` in the response
+    except DecodeError:  # no `data`, which the contract does not require, or another webhook: the read decides
         answer = evolve(webhook, active=spec.active)
-    _check_and_note(coordinator, answer, webhook, spec)
+    _check_and_note(coordinator, answer, spec)
     seen = await coordinator.read(webhook.id, next_api)
     if seen is None:
         raise vanished(webhook.id)
-    _check_and_note(coordinator, seen, webhook, spec)
+    _check_and_note(coordinator, seen, spec)
     return seen
 
 
-def _check_and_note(coordinator: Coordinator, answer: Webhook, webhook: Webhook, spec: WebhookSpec) -> None:
-    """Remember how a webhook is now; raise `GwmsError` if it is another one, or not in the state the spec asks for."""
-    if answer.id != webhook.id or not same_identity(answer, spec):
-        raise wrong_webhook(webhook.id, answer)
+def _check_and_note(coordinator: Coordinator, answer: Webhook, spec: WebhookSpec) -> None:
+    """Remember how a webhook is now; raise `GwmsError` if that is not as the spec asks."""
+    if not same_identity(answer, spec):
+        raise became_another(answer)
     coordinator.memory.note_changed(answer)
     if answer.active is not spec.active:
         raise not_switched(answer)

@@ -12,7 +12,7 @@ import aiohttp
 from ..chain import Request
 from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError, counted
 from ..settings import Timeout
-from ..wire.envelope import line
+from ..wire.envelope import one_line
 
 
 class NotConnectedError(aiohttp.ClientConnectionError):
@@ -41,7 +41,7 @@ def map_exception(
     timeout: Timeout,
     *,
     secrets: tuple[str, ...] = (),
-    is_sure: bool = True,
+    is_from_aiohttp: bool = True,
     is_unsent: bool = False,
 ) -> TransportError | ConfigurationError:
     """Return our error for what an attempt raised.
@@ -51,33 +51,38 @@ def map_exception(
         request: The request of the attempt.
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
-        is_sure: Whether an error that is not a network error can only be aiohttp's rejection of its arguments.
+        is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's.
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
-    text = line(text_of(error), (*request.secrets, *secrets), _LONGEST)
+    text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     reason, attempts = reason_of(error) or text, request.call.attempts
-    details: dict[str, Any] = {"reason": reason, "path": request.path, "attempts": attempts}
+    cause = _cause_of(error, is_unsent=is_unsent)
+    details: dict[str, Any] = {"cause": cause, "reason": reason, "path": request.path, "attempts": attempts}
     # Certificate errors are connector errors, which are OS errors: the order matters.
-    if isinstance(error, MISCONFIGURED):
-        text = f"{request}: {text}; check base_url, ssl= and proxy="
-        return ConnectionFailedError(text, cause=Cause.MISCONFIGURED, **details)
+    if cause is Cause.MISCONFIGURED:
+        return ConnectionFailedError(f"{request}: {text}; check base_url, ssl= and proxy=", **details)
     if isinstance(error, aiohttp.ClientConnectorError):
         where, times = f"{error.host}:{error.port}", counted(attempts)
         text = f"cannot connect to {where} after {times}: {reason}; check base_url, proxy= and the network"
     elif isinstance(error, aiohttp.ClientHttpProxyError):
         text = f"{reason} after {counted(attempts)}; check proxy=, its username and its password"
-    never_sent = isinstance(error, NEVER_SENT)
+    if isinstance(error, TimeoutError):
+        is_connecting = isinstance(error, NEVER_SENT)
+        what = f"no {'connection' if is_connecting else 'complete response'}"
+        details["reason"] = f"{what} within {timeout.connect if is_connecting else timeout.attempt:g} s"
+        return AttemptTimeoutError(f"{request}: {details['reason']}", **details)
+    is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
+    if is_rejected and (is_from_aiohttp or is_unsent):
+        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
+    return ConnectionFailedError(f"{request}: {text}", **details)
+
+
+def _cause_of(error: Exception, *, is_unsent: bool) -> Cause:
+    if isinstance(error, MISCONFIGURED):
+        return Cause.MISCONFIGURED
     # Before or while it connects; or before the first write, which contains the whole request.
     is_closed = str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
-    cause = Cause.NEVER_SENT if never_sent or is_unsent or is_closed else Cause.UNKNOWN
-    if isinstance(error, TimeoutError):
-        what = f"no {'connection' if never_sent else 'complete response'}"
-        details["reason"] = f"{what} within {timeout.connect if never_sent else timeout.attempt:g} s"
-        return AttemptTimeoutError(f"{request}: {details['reason']}", cause=cause, **details)
-    is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_rejected and (is_sure or is_unsent):
-        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
-    return ConnectionFailedError(f"{request}: {text}", cause=cause, **details)
+    return Cause.NEVER_SENT if is_unsent or is_closed or isinstance(error, NEVER_SENT) else Cause.UNKNOWN
 
 
 def text_of(error: Exception) -> str:

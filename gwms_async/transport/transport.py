@@ -187,7 +187,7 @@ class Transport:
                 self._timeout,
                 secrets=self._proxy_secrets,
                 # A borrowed session runs the user's code, which may raise after sending.
-                is_sure=self._borrowed is None or self._borrowed.closed,
+                is_from_aiohttp=self._borrowed is None or self._borrowed.closed,
                 is_unsent=not call.on_wire,
             )
             call.on_wire = not isinstance(end, ConfigurationError)

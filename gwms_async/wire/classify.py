@@ -1,4 +1,4 @@
-"""The failure table: what the end of an attempt means, and what to do about it."""
+"""The failure table: what the end of an attempt means, and whether to send the request again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Container
 from enum import Enum, auto
 
 from ..chain import Response
-from ..errors import Cause, TransportError
+from ..errors import SERVER_REFUSALS, Cause, TransportError
 
 
 class Kind(Enum):
@@ -22,24 +22,14 @@ class Kind(Enum):
     REFUSED = auto()
 
 
-class Action(Enum):
-    """What to do about it."""
-
-    ACCEPT = auto()
-    RAISE = auto()
-    RELOGIN = auto()
-    RETRY = auto()
-    OUTCOME_UNKNOWN = auto()
-
-
 _CAUSES = {
     Cause.MISCONFIGURED: Kind.MISCONFIGURED,
     Cause.NEVER_SENT: Kind.NEVER_SENT,
     Cause.UNKNOWN: Kind.UNKNOWN,
 }
 _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
-    # The first row that fits. What no row names, e.g. 524, counts as 500 (RFC 9110, 15): proxies say it, the gateway
-    # may have carried the request out.
+    # The first row that fits. What no row names, e.g. 524, counts as 500 (RFC 9110, 15): it comes from a proxy, and the
+    # gateway may have carried the request out.
     (range(200, 300), Kind.SUCCESS),
     ({401}, Kind.UNAUTHORIZED),
     ({425, 429}, Kind.NOT_PROCESSED),
@@ -47,19 +37,8 @@ _STATUSES: tuple[tuple[Container[int], Kind], ...] = (
     # let it go on.
     ({303, 408}, Kind.UNKNOWN),
     (range(300, 500), Kind.REFUSED),
-    ({501, 505, 511}, Kind.REFUSED),
+    (SERVER_REFUSALS, Kind.REFUSED),
 )
-_ACTIONS = {
-    #                   idempotent      not idempotent
-    Kind.SUCCESS: (Action.ACCEPT, Action.ACCEPT),
-    Kind.MISCONFIGURED: (Action.RAISE, Action.RAISE),
-    Kind.NEVER_SENT: (Action.RETRY, Action.RETRY),
-    Kind.UNAUTHORIZED: (Action.RELOGIN, Action.RELOGIN),
-    Kind.NOT_PROCESSED: (Action.RETRY, Action.RETRY),
-    Kind.UNREADABLE: (Action.RAISE, Action.OUTCOME_UNKNOWN),
-    Kind.UNKNOWN: (Action.RETRY, Action.OUTCOME_UNKNOWN),
-    Kind.REFUSED: (Action.RAISE, Action.RAISE),
-}
 _PAST_THE_KEY_CHECK = frozenset({400, 404, 409, 410, 422})
 
 
@@ -76,9 +55,14 @@ def classify(end: Response | TransportError) -> Kind:
     return Kind.UNREADABLE if kind is Kind.SUCCESS and not end.readable else kind
 
 
-def action_for(kind: Kind, *, idempotent: bool) -> Action:
-    """Return what to do about it."""
-    return _ACTIONS[kind][0 if idempotent else 1]
+def may_retry(kind: Kind, *, idempotent: bool) -> bool:
+    """Return whether sending the request again is safe, and may help."""
+    return kind in {Kind.NEVER_SENT, Kind.NOT_PROCESSED} or (kind is Kind.UNKNOWN and idempotent)
+
+
+def is_in_doubt(kind: Kind) -> bool:
+    """Return whether the request may have been carried out, although no readable success came back."""
+    return kind in {Kind.UNKNOWN, Kind.UNREADABLE}
 
 
 def is_throttling(end: Response | TransportError) -> bool:

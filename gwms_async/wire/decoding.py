@@ -64,11 +64,14 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
     """Decode a response that contains one webhook, whose id it may leave out where that is in the path.
 
     Raises:
-        DecodeError: The response does not match the contract.
+        DecodeError: The response does not match the contract, or contains a webhook other than that in the path.
     """
     if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
         response = evolve(response, data={**response.data, "id": webhook_id})
-    return _decode(request, response, Webhook, lambda data: (("$", data),))
+    webhook = _decode(request, response, Webhook, lambda data: (("$", data),))
+    if webhook_id is not None and webhook.id != webhook_id:  # e.g. a cache with a wrong key
+        raise _decode_error(request, response, (f"expected {webhook_id} @ $.id",))
+    return webhook
 
 
 def decode_data(request: Request, response: Response) -> Any:
@@ -102,8 +105,10 @@ def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) 
     start = excerpt(response)
     unreadable = "its JSON is not valid, perhaps cut off" if start.startswith("{") else "it is not a JSON object"
     what = "; ".join(paths) if paths else response.message or unreadable
+    is_read = request.method == "GET"
+    which = f"the response to {request}" if is_read else f"{request} was probably carried out, but its response"
     return DecodeError(
-        f"the response to {request} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
+        f"{which} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,
         excerpt=start,
     )

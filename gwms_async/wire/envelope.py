@@ -115,14 +115,14 @@ def explain(response: Response) -> str:
     """Return what the gateway said in one line, with secrets masked."""
     message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
     if message:
-        return line(message, response.secrets, _LONGEST_MESSAGE)
+        return one_line(message, response.secrets, _LONGEST_MESSAGE)
     text, reason = excerpt(response), reason_of(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
 
 
 def reason_of(response: Response) -> str:
     """Return HTTP's reason phrase in one line, with secrets masked."""
-    return line(response.reason, response.secrets, _EXCERPT)
+    return one_line(response.reason, response.secrets, _EXCERPT)
 
 
 def excerpt(response: Response) -> str:
@@ -131,7 +131,7 @@ def excerpt(response: Response) -> str:
     if start is None:
         return ""
     most = 4 * _window(_EXCERPT, response.secrets)  # bytes of so many characters
-    return line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
+    return one_line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
 
 
 def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | None:
@@ -166,7 +166,7 @@ def _beginning(text: str, most: int) -> str:
     return "" if start is None else text[start.start() : start.start() + most]
 
 
-def line(text: str, secrets: tuple[str, ...], length: int) -> str:
+def one_line(text: str, secrets: tuple[str, ...], length: int) -> str:
     """Return the beginning of a text in one line, with secrets and the tokens of URLs masked.
 
     Args:
@@ -178,15 +178,14 @@ def line(text: str, secrets: tuple[str, ...], length: int) -> str:
     return escaped(" ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length])[:length]
 
 
-def masked(text: str, secrets: tuple[str, ...], end: int | None = None) -> str:
+def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
     """Mask secrets in a text, as they are and however JSON, HTML and URLs may write them.
 
-    The text is cut at `end`, unless that is None; a secret that starts before it is masked whole.
+    The text is cut at `end`; a secret that starts before it is masked whole.
     """
     # Stripped as well: whitespace at the beginning of a text is skipped.
     spellings = {spelling for secret in secrets for spelling in (secret, secret.strip(), *_encoded(secret)) if spelling}
     spans = sorted(_occurrences(text, tuple(spellings)))
-    end = len(text) if end is None else end
     shown, position = "", 0
     for start, stop in spans:
         if start >= end:

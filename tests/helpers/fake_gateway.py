@@ -13,6 +13,7 @@ from attrs import define, evolve, field
 from gwms_async import (
     ConflictError,
     DeadlineExceededError,
+    DecodeError,
     GwmsError,
     NotFoundError,
     OutcomeUnknownError,
@@ -190,6 +191,8 @@ class FakeOperations:
             number = self._gateway.aliases.get(webhook_id, webhook_id)
             if number not in seen or number in self._gateway.memories:
                 raise not_found(webhook_id)
+            if number != webhook_id:
+                raise DecodeError(f"expected {webhook_id} @ $.id")
             return seen[number]
 
         return await self._gateway.handle(self._call, "get", webhook_id, act)

@@ -293,7 +293,7 @@ def test_a_second_id_for_one_webhook() -> None:
 
         assert list(gateway.webhooks) == [1]
         assert outcome.is_failure
-        assert "the gateway answered a request for webhook 1001 with 1" in str(outcome.error)
+        assert "expected 1001 @ $.id" in str(outcome.error)
 
     run(main)
 

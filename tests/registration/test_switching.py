@@ -14,6 +14,9 @@ from ..helpers.emulated import client, spec
 from ..helpers.virtual_io_loop import with_virtual_gateway
 
 S = OutcomeStatus
+ANOTHER = b"""{"data": {
+    "id": 99, "url": "https://shop.example/99", "webhookType": "CREATE_ORDER", "active": true, "method": "POST"
+}}"""
 
 
 def test_a_switch_that_is_echoed_and_not_carried_out() -> None:
@@ -50,7 +53,7 @@ def test_a_switched_webhook_that_cannot_be_looked_at(fault: Fault) -> None:
 
 @pytest.mark.parametrize("is_done", [True, False])
 @pytest.mark.parametrize("is_readable", [True, False])
-@pytest.mark.parametrize("page", [b'{"statusCode": 200}', b"<html>done</html>"])
+@pytest.mark.parametrize("page", [b'{"statusCode": 200}', b"<html>done</html>", ANOTHER])
 def test_a_switch_whose_response_does_not_show_the_webhook(is_done: bool, is_readable: bool, page: bytes) -> None:
     """The read decides; if it fails, nothing is known."""
 
@@ -93,7 +96,7 @@ def test_a_switched_webhook_that_has_become_another() -> None:
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
 
             assert outcome.status is S.FAILED
-            assert "the gateway answered a request for webhook 1 with 1, " in str(outcome.error)
+            assert f"webhook 1 is now {spec(2).url!r} on CREATE_ORDER by POST" in str(outcome.error)
 
     with_virtual_gateway(main)
 

@@ -49,7 +49,7 @@ def test_a_fault_within_aiohttp_says_nothing() -> None:
 
 def test_an_error_after_sending_may_come_from_the_users_code() -> None:
     """Then it is not a configuration error: the gateway may have carried the request out."""
-    end = map_exception(ValueError("mine"), GET, Timeout(), is_sure=False)
+    end = map_exception(ValueError("mine"), GET, Timeout(), is_from_aiohttp=False)
 
     assert isinstance(end, ConnectionFailedError)
     assert end.cause is Cause.UNKNOWN

@@ -1,4 +1,4 @@
-"""The failure table: what the end of an attempt means, and what is done about it."""
+"""The failure table: what the end of an attempt means, and whether the request is sent again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from gwms_async import Cause, ConnectionFailedError, Request, Response, Timeout, TransportError
 from gwms_async.transport.exceptions import map_exception
-from gwms_async.wire.classify import Action, Kind, action_for, classify, is_throttling, key_was_accepted
+from gwms_async.wire.classify import Kind, classify, is_in_doubt, is_throttling, key_was_accepted, may_retry
 
 PEER: Any = SimpleNamespace(host="gw.example", port=443, ssl=True, is_ssl=True)
-M, V = Kind, Action
+M = Kind
 
-TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
-    # what, seen as one of, means, for what may be repeated, for what may not
+TABLE: list[tuple[str, list[Any], Kind]] = [
+    # what, seen as one of, means
     (
         "TLS and address",
         [
@@ -28,8 +28,6 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
             Cause.MISCONFIGURED,
         ],
         M.MISCONFIGURED,
-        V.RAISE,
-        V.RAISE,
     ),
     (
         "no connection",
@@ -42,11 +40,9 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
             Cause.NEVER_SENT,
         ],
         M.NEVER_SENT,
-        V.RETRY,
-        V.RETRY,
     ),
-    ("401", [401], M.UNAUTHORIZED, V.RELOGIN, V.RELOGIN),
-    ("refused unprocessed", [425, 429], M.NOT_PROCESSED, V.RETRY, V.RETRY),
+    ("401", [401], M.UNAUTHORIZED),
+    ("refused unprocessed", [425, 429], M.NOT_PROCESSED),
     (
         "broken after sending",
         [
@@ -62,25 +58,21 @@ TABLE: list[tuple[str, list[Any], Kind, Action, Action]] = [
             Cause.UNKNOWN,
         ],
         M.UNKNOWN,
-        V.RETRY,
-        V.OUTCOME_UNKNOWN,
     ),
-    ("the gateway failed", [500, 502, 503, 504], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
-    ("a proxy says", [506, 507, 508, 509, 520, 522, 524, 529, 530, 599], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
-    ("counts as 500", [600, 999, 199, 0], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
-    ("a handler took too long", [408], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
-    ("see other", [303], M.UNKNOWN, V.RETRY, V.OUTCOME_UNKNOWN),
+    ("the gateway failed", [500, 502, 503, 504], M.UNKNOWN),
+    ("a proxy says", [506, 507, 508, 509, 520, 522, 524, 529, 530, 599], M.UNKNOWN),
+    ("counts as 500", [600, 999, 199, 0], M.UNKNOWN),
+    ("a handler took too long", [408], M.UNKNOWN),
+    ("see other", [303], M.UNKNOWN),
     (
         "an unreadable success",
         [Response(status, readable=False) for status in (200, 201, 299)],
         M.UNREADABLE,
-        V.RAISE,
-        V.OUTCOME_UNKNOWN,
     ),
-    ("refused", [300, 301, 302, 304, 307, 308, 399], M.REFUSED, V.RAISE, V.RAISE),
-    ("refused", [400, 402, 403, 404, 405, 409, 410, 413, 418, 422, 451, 499], M.REFUSED, V.RAISE, V.RAISE),
-    ("refused", [501, 505, 511], M.REFUSED, V.RAISE, V.RAISE),
-    ("success", [200, 201, 202, 204, 299], M.SUCCESS, V.ACCEPT, V.ACCEPT),
+    ("refused", [300, 301, 302, 304, 307, 308, 399], M.REFUSED),
+    ("refused", [400, 402, 403, 404, 405, 409, 410, 413, 418, 422, 451, 499], M.REFUSED),
+    ("refused", [501, 505, 511], M.REFUSED),
+    ("success", [200, 201, 202, 204, 299], M.SUCCESS),
 ]
 
 
@@ -89,12 +81,18 @@ def name_of(seen: Any) -> str:
     return type(seen).__name__ if isinstance(seen, Exception) else str(getattr(seen, "status", seen))
 
 
-CASES = [
-    pytest.param(seen, means, idempotent, decided, id=f"{what}-{name_of(seen)}-{idempotent}")
-    for what, ends, means, *decisions in TABLE
-    for seen in ends
-    for idempotent, decided in zip((True, False), decisions, strict=True)
-]
+CASES = [pytest.param(seen, means, id=f"{what}-{name_of(seen)}") for what, ends, means in TABLE for seen in ends]
+DECISIONS = {
+    # retried if idempotent, retried if not, in doubt
+    M.SUCCESS: (False, False, False),
+    M.MISCONFIGURED: (False, False, False),
+    M.NEVER_SENT: (True, True, False),
+    M.UNAUTHORIZED: (False, False, False),
+    M.NOT_PROCESSED: (True, True, False),
+    M.UNREADABLE: (False, False, True),
+    M.UNKNOWN: (True, False, True),
+    M.REFUSED: (False, False, False),
+}
 
 
 def end_of(seen: Any) -> Response | TransportError:
@@ -110,20 +108,18 @@ def end_of(seen: Any) -> Response | TransportError:
     return end
 
 
-@pytest.mark.parametrize(("seen", "means", "idempotent", "decided"), CASES)
-def test_the_failure_table(seen: Any, means: Kind, idempotent: bool, decided: Action) -> None:
-    """Each way for an attempt to end means one thing, and what is done hangs on whether it may be repeated."""
-    found = classify(end_of(seen))
-
-    assert means is found
-    assert decided is action_for(found, idempotent=idempotent)
+@pytest.mark.parametrize(("seen", "means"), CASES)
+def test_the_failure_table(seen: Any, means: Kind) -> None:
+    """Each way for an attempt to end means one thing."""
+    assert means is classify(end_of(seen))
 
 
-def test_nothing_that_may_have_been_carried_out_is_sent_again() -> None:
-    """What must not be repeated is retried only where the gateway has not processed it."""
-    repeated = {found for found in Kind if action_for(found, idempotent=False) in {V.RETRY, V.RELOGIN}}
+@pytest.mark.parametrize("kind", Kind)
+def test_what_a_meaning_allows(kind: Kind) -> None:
+    """What is in doubt is sent again only if that has the same effect as sending it once."""
+    decided = (may_retry(kind, idempotent=True), may_retry(kind, idempotent=False), is_in_doubt(kind))
 
-    assert repeated == {M.NEVER_SENT, M.UNAUTHORIZED, M.NOT_PROCESSED}
+    assert decided == DECISIONS[kind]
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])

@@ -174,12 +174,12 @@ def test_a_secret_as_json_writes_it(password: str) -> None:
 )
 def test_a_secret_as_pages_and_urls_write_it(shown: str) -> None:
     """Error pages repeat what was sent."""
-    assert envelope.masked(f"Wrong: {shown}!", ("p&ss'<w d",)) == "Wrong: ***!"
+    assert envelope.masked(f"Wrong: {shown}!", ("p&ss'<w d",), 99) == "Wrong: ***!"
 
 
 def test_secrets_within_secrets() -> None:
     """The longer one goes first."""
-    assert envelope.masked("bad abcdef", ("abc", "abcdef")) == "bad ***"
+    assert envelope.masked("bad abcdef", ("abc", "abcdef"), 99) == "bad ***"
 
 
 def test_a_message_is_one_short_line() -> None:
