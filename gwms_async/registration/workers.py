@@ -86,6 +86,8 @@ class Workers:
 
     def waiting(self) -> _Activity:
         """Return a context in which the current task sends nothing, so that it may be cancelled at once."""
+        if self.is_stopped and (task := asyncio.current_task()) is not None:
+            task.cancel()  # it begins only now: `stop` did not know it
         return _Activity(self._tasks, None)
 
     async def supervise(self, main: Coroutine[Any, Any, None], deadline: float | None = None) -> None:
