@@ -17,8 +17,8 @@ from ..errors import ConfigurationError, without_frames
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..registration.checks import is_async
 from ..registration.report import Report
-from ..registration.workers import wait_for_end
 from ..settings import is_number
+from ..timeouts import wait_for_end
 from .take import BODIES_IN_FLIGHT, DeliveryHandler, Intake
 from .urls import Urls, check_secret, checked_base, checked_label, is_ours
 from .watch import OnLapse, Round, Watch

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from ..chain import Call
 from ..clock import Clock
+from ..timeouts import wait_for_end
 
 T = TypeVar("T", bound="Job")
 
@@ -151,15 +152,3 @@ async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(work())
-
-
-async def wait_for_end(task: asyncio.Task[None]) -> None:
-    """Wait until a task has ended, even if the wait is cancelled repeatedly, as anyio does; then raise that."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
