@@ -208,7 +208,7 @@ def test_a_status_that_is_no_number() -> None:
 
 
 @pytest.mark.parametrize("is_persistent", [False, True])
-async def test_cancelled_at_each_step(is_persistent: bool) -> None:  # noqa: FBT001  # pytest's
+async def test_cancelled_at_each_step(is_persistent: bool) -> None:
     """Whether it starts, serves or closes, nothing of it is left, not even a connection or a late request."""
     step, was_cancelled = 0, True
     while was_cancelled:
