@@ -1,4 +1,4 @@
-"""One timer for many time limits."""
+"""One timer for many time limits, and what else concerns cancellation."""
 
 from __future__ import annotations
 
@@ -105,3 +105,15 @@ def is_cancelled() -> bool:
     """Return whether the running task itself was cancelled, not only something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def wait_for_end(task: asyncio.Task[None]) -> None:
+    """Wait until a task has ended, even if the wait is cancelled repeatedly, as anyio does; then raise that."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

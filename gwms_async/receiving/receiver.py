@@ -18,6 +18,7 @@ from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..registration.checks import is_async
 from ..registration.report import Report
 from ..settings import is_number
+from ..timeouts import wait_for_end
 from .take import BODIES_IN_FLIGHT, DeliveryHandler, Intake
 from .urls import Urls, check_secret, checked_base, checked_label, is_ours
 from .watch import OnLapse, Round, Watch
@@ -171,7 +172,11 @@ class Receiver(Intake):
             yield
         finally:
             task.cancel()
-            await asyncio.wait([task])
+            try:
+                await asyncio.wait([task])
+            finally:
+                task.cancel()  # cancelled once more meanwhile, it waits for no requests in flight
+                await wait_for_end(task)
 
     def health(self) -> Health:
         """Return how the receiver is doing."""

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
 from typing import Self
 
 from ..models import WebhookSpec, check_is_spec
+from ..timeouts import wait_for_end
 from .checks import check_concurrency, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
-from .workers import wait_for_end
 
 
 async def register_stream(

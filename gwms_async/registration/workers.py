@@ -12,6 +12,7 @@ from attrs import define, field
 
 from ..chain import Call
 from ..clock import Clock
+from ..timeouts import wait_for_end
 
 T = TypeVar("T", bound="Job")
 
@@ -86,6 +87,8 @@ class Workers:
 
     def waiting(self) -> _Activity:
         """Return a context in which the current task sends nothing, so that it may be cancelled at once."""
+        if self.is_stopped and (task := asyncio.current_task()) is not None:
+            task.cancel()  # it begins only now: `stop` did not know it
         return _Activity(self._tasks, None)
 
     async def supervise(self, main: Coroutine[Any, Any, None], deadline: float | None = None) -> None:
@@ -149,15 +152,3 @@ async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(work())
-
-
-async def wait_for_end(task: asyncio.Task[None]) -> None:
-    """Wait until a task has ended, even if the wait is cancelled repeatedly, as anyio does; then raise that."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled

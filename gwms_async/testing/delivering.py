@@ -27,7 +27,7 @@ _PATH_CHARS = "/!$&'()*+,;=:@"
 class Delivering:
     """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, `size` attempts are kept."""
 
-    _session: aiohttp.ClientSession
+    _session: aiohttp.ClientSession | None = None
 
     def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         self.delivery_policy = policy
@@ -175,14 +175,18 @@ class Delivering:
         text = "the emulator is not running in this event loop, so it cannot deliver"
         raise RuntimeError(f"{text}; that of the fixture can be used from any")
 
-    async def _close(self) -> None:
-        home, self._home = self._home, None  # before anything is awaited, so that nothing more is added
+    def _stop(self) -> None:
+        """Deliver nothing more, and drop what is due; `delivered` finds nothing held to send."""
+        self._home = None
+        self._due.clear()
+        self._held.clear()
         for courier in self._couriers.values():
             courier.cancel()
+
+    async def _close(self) -> None:
         await asyncio.gather(*self._couriers.values(), return_exceptions=True)
-        for due in (self._couriers, self._due, self._held):
-            due.clear()
-        if home is not None:
+        self._couriers.clear()
+        if self._session is not None:
             await self._session.close()
 
     def _add(self, delivery: Delivery) -> None:
@@ -240,6 +244,7 @@ class Delivering:
         elif url is None:
             attempt.problem = "undeliverable"
         else:
+            assert self._session is not None  # noqa: S101  # couriers run only while it is open
             await send(self._session, attempt, url, self.delivery_policy.timeout)
         attempt.seconds = asyncio.get_running_loop().time() - at
         self.feed.note(row)

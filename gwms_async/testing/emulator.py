@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Self
@@ -82,7 +83,19 @@ class GwmsEmulator(Answering):
         self._start_clock()
 
     async def close(self) -> None:
-        """Stop listening, close all connections, and drop late requests and deliveries."""
+        """Stop listening, close all connections, and drop late requests and deliveries; cancelled, it still does."""
+        self._stop()
+        closing, cancelled = asyncio.create_task(self._close_all(), name="gwms emulator closing"), None
+        while not closing.done():
+            try:
+                await asyncio.wait([closing])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        closing.result()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _close_all(self) -> None:
         await self._close()
         await self._server.close()
         await self._drop_late()

@@ -66,9 +66,14 @@ class HttpServer:
             access_log_class=_Log,
         )
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(http, "127.0.0.1", self.port, backlog=1024)
-        self._http = http
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listener = await loop.create_server(http, "127.0.0.1", self.port, backlog=1024, start_serving=False)
+        self._http, self._listener = http, listener
+        self.port = listener.sockets[0].getsockname()[1]
+        try:
+            await listener.start_serving()
+        except BaseException:  # asyncio leaves it open, e.g. after a cancellation
+            listener.close()
+            raise
 
     async def close(self) -> None:
         """Stop listening and close all connections at once."""

@@ -8,11 +8,14 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 from .emulator import GwmsEmulator
 
 T = TypeVar("T")
+
+_CLOSED = "the emulator is closed"
 
 
 @contextmanager
@@ -31,33 +34,60 @@ def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
         OSError: The port is taken.
     """
     emulator = GwmsEmulator(**options)
-    listening: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    listening: Future[tuple[_Door, asyncio.Event]] = Future()
     with ThreadPoolExecutor(1, "gwms emulator") as thread:
         served = thread.submit(lambda: asyncio.run(_serve(emulator, listening)))
         first: list[Future[Any]] = [served, listening]
         wait(first, return_when=FIRST_COMPLETED)
         if served.done():
             served.result()
-        loop, stop = listening.result()
+        door, stop = listening.result()
         try:
-            yield cast(GwmsEmulator, _Remote(emulator, loop, served))
+            yield cast(GwmsEmulator, _Remote(emulator, door))
         finally:
-            loop.call_soon_threadsafe(stop.set)
+            door.enter(stop.set)
             served.result()
 
 
-async def _serve(emulator: GwmsEmulator, listening: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    stop = asyncio.Event()
+async def _serve(emulator: GwmsEmulator, listening: Future[tuple[_Door, asyncio.Event]]) -> None:
+    door, stop = _Door(), asyncio.Event()
     async with emulator:
-        listening.set_result((asyncio.get_running_loop(), stop))
+        listening.set_result((door, stop))
         await stop.wait()
+    await door.shut()
+
+
+class _Door:
+    """Lets other threads into the running event loop until it is shut; who is in then still gets an answer."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lock, self._is_shut = Lock(), False
+
+    def enter(self, step: Callable[[], object]) -> None:
+        """Run a step in the event loop.
+
+        Raises:
+            RuntimeError: The door is shut.
+        """
+        with self._lock:
+            if self._is_shut:
+                raise RuntimeError(_CLOSED)
+            self._loop.call_soon_threadsafe(step)
+
+    async def shut(self) -> None:
+        """Let nobody in any more; return when all steps have run and the tasks that they begin exist."""
+        with self._lock:
+            self._is_shut = True
+        for _ in range(2):
+            await asyncio.sleep(0)
 
 
 class _Remote:
     """A proxy for an object that belongs to an event loop in another thread."""
 
-    def __init__(self, target: object, loop: asyncio.AbstractEventLoop, served: Future[None]) -> None:
-        vars(self).update(_target=target, _loop=loop, _served=served)
+    def __init__(self, target: object, door: _Door) -> None:
+        vars(self).update(_target=target, _door=door)
 
     def __getattr__(self, name: str) -> Any:
         member = self._do(getattr, self._target, name)
@@ -80,11 +110,17 @@ class _Remote:
             except Exception as error:  # noqa: BLE001  # handed to the caller
                 result.set_exception(error)
 
-        self._loop.call_soon_threadsafe(step)
-        wait([result, self._served], return_when=FIRST_COMPLETED)
-        if not result.done():  # the loop closed before the step's turn came
-            raise RuntimeError("the emulator is closed")
+        self._door.enter(step)
         return result.result()
 
     async def _await(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(*args, **kwargs), self._loop))
+        def begin() -> Future[T]:
+            return asyncio.run_coroutine_threadsafe(function(*args, **kwargs), asyncio.get_running_loop())
+
+        try:
+            return await asyncio.wrap_future(self._do(begin))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        raise RuntimeError(_CLOSED)  # the end of its event loop cancelled it

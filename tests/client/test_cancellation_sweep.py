@@ -18,36 +18,13 @@ from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, RevokeTokens
 
 from ..helpers.emulated import client, held, specs, until
 from ..helpers.model_world import identity_of
-from ..helpers.virtual_io_loop import VirtualIoLoop, virtual_client
+from ..helpers.virtual_io_loop import SteppingLoop, virtual_client
 
 GRACE = 5.0
 WANTED = specs(4)
 TIMEOUT = Timeout(attempt=10.0)
 Registration = asyncio.Task[Report | None]
 End = Callable[[Registration, GwmsClient], Coroutine[Any, Any, None]]
-
-
-class SteppingLoop(VirtualIoLoop):
-    """Does something, once, before a certain one of the steps to come."""
-
-    _steps_left = 0
-    _act: Callable[[], object] | None = None
-
-    def before_step(self, number: int, act: Callable[[], object]) -> None:
-        """Plan what to do."""
-        self._steps_left, self._act = number, act
-
-    def forget(self) -> None:
-        """Plan nothing any more."""
-        self._act = None
-
-    def _run_once(self) -> None:
-        if self._act is not None:
-            if self._steps_left == 0:
-                self._act()
-                self._act = None
-            self._steps_left -= 1
-        super()._run_once()
 
 
 def calm(gateway: GwmsEmulator) -> None:

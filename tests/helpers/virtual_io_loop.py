@@ -46,6 +46,10 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
         with mock.patch.object(time, "monotonic", self.time):
             super().run_forever()
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self._now += seconds
+
     def _run_once(self) -> None:
         timers = self._scheduled  # type: ignore[attr-defined]
         while timers and timers[0]._cancelled:
@@ -59,6 +63,29 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
         if not self._ready and timers:  # type: ignore[attr-defined]
             self._now = max(self._now, timers[0]._when)
         super()._run_once()  # type: ignore[misc]
+
+
+class SteppingLoop(VirtualIoLoop):
+    """Does something, once, before a certain one of the steps to come."""
+
+    _steps_left = 0
+    _act: Callable[[], object] | None = None
+
+    def before_step(self, number: int, act: Callable[[], object]) -> None:
+        """Plan what to do."""
+        self._steps_left, self._act = number, act
+
+    def forget(self) -> None:
+        """Plan nothing any more."""
+        self._act = None
+
+    def _run_once(self) -> None:
+        if self._act is not None:
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                act, self._act = self._act, None
+                act()
+        super()._run_once()
 
 
 def virtual_client(loop: VirtualIoLoop) -> type[GwmsClient]:

@@ -223,6 +223,31 @@ async def test_it_ends_in_the_middle_of_a_round(gateway: GwmsEmulator, caplog: p
     assert not [record for record in caplog.records if "watch" in record.message]
 
 
+async def test_it_is_cancelled_twice_in_the_middle_of_a_round(gateway: GwmsEmulator) -> None:
+    """The second time it does not wait for the request in flight, and no task is left."""
+    gateway.inject(Stall(100), operation="create")
+    async with client(gateway) as gwms:
+        time = Time()
+
+        async def watch() -> None:
+            async with watched(time, ORDER).watch(gwms, BASE):
+                await asyncio.sleep(100)
+
+        watching = asyncio.create_task(watch())
+        await until(lambda: time.is_waiting)
+        assert time._next is not None
+        time._next.set_result(None)
+        await until(lambda: gateway.count("create"))
+        for _ in range(2):
+            watching.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.wait([watching], timeout=3)
+
+        assert watching.cancelled()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() in {"gwms watch", "gwms registration"}]
+
+
 async def test_it_ends_while_a_lapse_is_reported(gateway: GwmsEmulator) -> None:
     """Even if the user's code makes another error of its cancellation."""
     entered = asyncio.Event()

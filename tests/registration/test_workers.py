@@ -185,3 +185,23 @@ def test_cancelled_at_every_await_it_ends_at_once() -> None:
         assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("gwms")] == []
 
     virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_cancelled_just_as_it_takes_another_list(step: int) -> None:
+    """The list is not taken, in whatever step of the event loop the cancellation falls."""
+
+    async def main() -> None:
+        gateway = FakeGateway(latency=31.0)  # so that its first list is too old at once
+        task = asyncio.create_task(register(gateway.coordinator(), specs(2)))
+        await asyncio.sleep(31.0)
+        for _ in range(step):
+            await asyncio.sleep(0)
+
+        task.cancel()
+        await asyncio.wait([task])
+
+        assert task.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    virtual_loop.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Lose
+from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Lose, Reorder
 from gwms_async.testing.wire import WEBHOOK_TYPES
 
 from ..helpers.emulated import until
@@ -253,6 +254,34 @@ async def test_nothing_is_sent_again_once_it_closes() -> None:
         await closing
     with pytest.raises(RuntimeError, match="not running"):
         gateway.send_again(row.delivery)
+
+
+async def test_what_is_held_when_it_closes(caplog: pytest.LogCaptureFixture) -> None:
+    """It is dropped like the rest, although `delivered` is just being awaited."""
+    async with webhook_server() as server, GwmsEmulator() as gateway:
+        begun: list[str] = []
+
+        async def hang(entity_id: str) -> None:
+            begun.append(entity_id)
+            await asyncio.Event().wait()
+
+        server.react = hang
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        gateway.add_webhook(server.url("/"), "CREATE_ORDER")
+        tasks = asyncio.all_tasks()
+        emit(gateway, "A1")
+        await until(lambda: begun)
+        waiting = asyncio.create_task(gateway.delivered())
+        await asyncio.sleep(0)
+        gateway.disturb(Reorder())
+        gateway.emit("CREATE_ORDER", {"eshopOrderId": "A2"})
+        await gateway.close()
+        await waiting
+
+        await until(lambda: asyncio.all_tasks() <= tasks)
+        assert seen(gateway) == [("A1", 1, None)]
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_closing_before_anything_was_sent() -> None:

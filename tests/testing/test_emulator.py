@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
-from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit, Status
+from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit, Stall, Status
 
 from ..helpers.emulated import statuses, until
 from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
@@ -204,6 +205,36 @@ def test_a_status_that_is_no_number() -> None:
     """It is refused too."""
     with pytest.raises(TypeError, match="'status' must be <class 'int'>"):
         Status("503")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_persistent", [False, True])
+async def test_cancelled_at_each_step(is_persistent: bool) -> None:
+    """Whether it starts, serves or closes, nothing of it is left, not even a connection or a late request."""
+    step, was_cancelled = 0, True
+    while was_cancelled:
+
+        async def use() -> None:
+            async with GwmsEmulator() as gateway, logged_in(gateway) as client:
+                gateway.add_webhook(gateway.base_url, "CREATE_ORDER")
+                gateway.emit("CREATE_ORDER", {"eshopOrderId": "A1"})
+                gateway.inject(DropAfter(commit_delay=100), operation="create")
+                gateway.inject(Stall(100), operation="list")
+                with pytest.raises(aiohttp.ClientError):
+                    await client.send("POST", "/webhooks", HOOK)
+
+        task = asyncio.create_task(use())
+        for _ in range(step):
+            await asyncio.sleep(0)
+        was_cancelled = task.cancel()
+        while not task.done():
+            await asyncio.sleep(0)
+            if is_persistent:
+                task.cancel()
+        step += 1
+
+        assert task.cancelled() is was_cancelled
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert step > 10
 
 
 async def test_an_entity_that_is_no_mapping(gateway: GwmsEmulator) -> None:

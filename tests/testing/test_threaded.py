@@ -12,7 +12,7 @@ import pytest
 
 from gwms_async import BadRequestError
 from gwms_async.testing import GwmsEmulator, RateLimit, Status
-from gwms_async.testing.threaded import _Remote, emulator_in_thread
+from gwms_async.testing.threaded import _Door, emulator_in_thread
 
 from ..helpers.emulated import client, spec
 from ..helpers.webhook_server import webhook_server
@@ -130,12 +130,36 @@ async def test_its_members_work(gwms_emulator: GwmsEmulator) -> None:
         gwms_emulator.count("nonsense")
 
 
-async def test_a_call_while_it_ends() -> None:
-    """Its event loop may close before the call's turn comes: that is an error too."""
-    ended, loop = Future[None](), asyncio.new_event_loop()
-    ended.set_result(None)
-    try:
-        with pytest.raises(RuntimeError, match="closed"):
-            _Remote(GwmsEmulator(), loop, ended).revoke_tokens()
-    finally:
-        loop.close()
+async def test_calls_while_it_ends() -> None:
+    """Whoever waits for it gets an error, as does who comes later."""
+    with emulator_in_thread() as emulator:
+        delivered = emulator.delivered
+        waiting = asyncio.create_task(emulator.page_opened())
+        cancelled = asyncio.create_task(emulator.page_opened())
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+
+    assert cancelled.cancelled()
+    with pytest.raises(RuntimeError, match="the emulator is closed"):
+        await waiting
+    with pytest.raises(RuntimeError, match="the emulator is closed"):
+        await delivered()
+
+
+async def test_calls_just_before_it_ends() -> None:
+    """They are carried out, and what they begin belongs to the tasks that the end of the event loop cancels."""
+    door, begun = _Door(), Future[None]()
+
+    async def call() -> None:
+        begun.set_result(None)
+
+    door.enter(lambda: asyncio.run_coroutine_threadsafe(call(), asyncio.get_running_loop()))
+    tasks = asyncio.all_tasks()
+    await door.shut()
+
+    assert asyncio.all_tasks() > tasks
+    with pytest.raises(RuntimeError, match="the emulator is closed"):
+        door.enter(list)
+    await asyncio.sleep(0)
+    begun.result(0)

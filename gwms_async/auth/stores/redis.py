@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from ...errors import ConfigurationError
+from ...timeouts import wait_for_end
 from ...tokens import Token
 from .codec import decode, encode
 
@@ -77,8 +78,14 @@ class RedisTokenStore:
         del url  # a frame keeps it, and it may contain a password
         if pool is None:
             raise ConfigurationError("the URL of Redis is invalid; it must be like rediss://:password@cache.example/0")
-        async with Redis.from_pool(pool) as redis:
+        redis = Redis.from_pool(pool)
+        try:
             yield cls(redis, cipher=cipher, prefix=prefix)
+        finally:
+            # In a task of its own: redis-py leaves connections open where it is cancelled.
+            closing = asyncio.create_task(redis.aclose())
+            await wait_for_end(closing)
+            closing.result()
 
     async def load(self, key: str) -> Token | None:
         """Return the token last saved; None if there is none or it has expired.
@@ -120,7 +127,8 @@ class RedisTokenStore:
                 await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311  # together, one would get it each time
             yield
         finally:
-            await asyncio.shield(_release(lock, owner, attempt))
+            # Not left behind: it would connect again after the end of `connect`.
+            await wait_for_end(asyncio.create_task(_release(lock, owner, attempt)))
 
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.

@@ -183,6 +183,32 @@ async def test_a_lock_granted_to_someone_cancelled(redis: RedisServer, client: R
     assert await client.keys() == []
 
 
+@pytest.mark.parametrize("is_persistent", [False, True])
+async def test_cancelled_at_each_step(redis: RedisServer, client: Redis, *, is_persistent: bool) -> None:
+    """No lock, no task and no connection is left, also where it is cancelled at every await."""
+
+    async def use() -> None:
+        async with RedisTokenStore.connect(redis.url) as store, store.lock(KEY):
+            await store.load(KEY)
+
+    await client.ping()  # connects
+    connections = redis.command("CLIENT", "LIST").count(b"name=")
+    for step in range(0, 60, 3):
+        task = asyncio.create_task(use())
+        for _ in range(step):
+            await asyncio.sleep(0)
+        task.cancel()
+        while not task.done():
+            await asyncio.sleep(0)
+            if is_persistent:
+                task.cancel()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert await client.keys() == []
+        async with asyncio.timeout(5):
+            while redis.command("CLIENT", "LIST").count(b"name=") > connections:  # noqa: ASYNC110  # it has no events
+                await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def losing(redis: RedisServer, answers: int) -> AsyncIterator[str]:
     """Stand between a client and Redis: carry out the first few SETs, but close their connections without an answer."""
