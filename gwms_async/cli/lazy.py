@@ -48,8 +48,20 @@ class LazyGroup(click.Group):
             code = super().main(args, *arguments, **{**options, "standalone_mode": False})
         # OSError, ValueError: from reading a file or what was typed, before the work began
         except (click.Abort, click.ClickException, OSError, ValueError) as error:
-            from .output import report_error  # noqa: PLC0415  # not needed for the help
-
-            end = InterruptedError("interrupted") if isinstance(error, click.Abort) else error
-            code = report_error(end, as_json=as_json)
+            code = _report(error, as_json=as_json)
         sys.exit(code)
+
+
+def _report(error: Exception, *, as_json: bool) -> int:
+    """Print an error, and return its exit code; a usage error needs neither the client nor rich."""
+    if isinstance(error, click.ClickException) and not as_json:
+        from .problems import describe  # noqa: PLC0415  # not needed for the help
+
+        text = describe(error)
+        error.format_message = lambda: text  # type: ignore[method-assign]
+        error.show()
+        return error.exit_code
+    from .output import report_error  # noqa: PLC0415  # not needed for the help
+
+    end = InterruptedError("interrupted") if isinstance(error, click.Abort) else error
+    return report_error(end, as_json=as_json)

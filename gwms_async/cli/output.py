@@ -98,10 +98,6 @@ def report_error(error: Exception, seconds: float | None = None, *, as_json: boo
     """Print the error that ended a command, after so many seconds, and return its exit code."""
     if as_json:
         print_json({"error": problem_of(error, seconds)})
-    elif isinstance(error, click.ClickException):
-        text = describe(error)
-        error.format_message = lambda: text  # type: ignore[method-assign]
-        error.show()
     else:
         prefix = "" if isinstance(error, InterruptedError) else "Error: "
         print_message(prefix + describe(error, seconds))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from gwms_async.cli.commands import gwms
 from gwms_async.cli.lazy import LazyGroup
 
-HEAVY = {"aiohttp", "cattrs", "filelock", "rich"}
+HEAVY = {"aiohttp", "asyncio", "cattrs", "filelock", "rich"}
 
 
 def test_the_list_is_true() -> None:
@@ -88,14 +88,19 @@ def test_ctrl_c() -> None:
     assert (error["type"], error["message"]) == ("InterruptedError", "interrupted")
 
 
-def test_help_imports_no_command() -> None:
-    """Nor the client, nor an HTTP library."""
-    code = "import sys; sys.argv = ['gwms', '--help']; import atexit, gwms_async.cli as cli\n"
-    code += f"atexit.register(lambda: print(sorted({HEAVY} & set(sys.modules)))); cli.main()"
+@pytest.mark.parametrize(
+    ("argument", "code", "text"),
+    [("--help", 0, "Create, update and (with --prune) delete webhooks"), ("aply", 2, "Did you mean 'apply'?")],
+)
+def test_no_command_is_imported(argument: str, code: int, text: str) -> None:
+    """Nor the client, nor an HTTP library, for the help or a mistyped command."""
+    program = f"import sys; sys.argv = ['gwms', {argument!r}]; import atexit, gwms_async.cli as cli\n"
+    program += f"atexit.register(lambda: print(sorted({HEAVY} & set(sys.modules)))); cli.main()"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
 
-    assert "Create, update and (with --prune) delete webhooks" in done.stdout
+    assert done.returncode == code
+    assert text in done.stdout + done.stderr
     assert done.stdout.endswith("[]\n")
 
 
