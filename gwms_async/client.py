@@ -87,6 +87,9 @@ class GwmsClient:
         max_connections: How many requests may be in flight at once.
         telemetry: What watches calls and attempts, e.g. `gwms_async.telemetry.OpenTelemetry`.
 
+    Attributes:
+        webhooks: The operations on webhooks: ``list``, ``register``, ``plan`` and others; see ``help(gwms.webhooks)``.
+
     Raises:
         ConfigurationError: An argument is invalid.
     """

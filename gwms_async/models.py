@@ -247,7 +247,8 @@ class WebhookSpec:
 def check_is_spec(value: object) -> None:
     """Raise `ValueError` unless it is a `WebhookSpec`."""
     if not isinstance(value, WebhookSpec):
-        raise ValueError(f"expected a WebhookSpec(url, webhook_type); got {redacted(repr(value))[:200]}")
+        hint = "; pass its `spec`" if isinstance(value, Webhook) else ""
+        raise ValueError(f"expected a WebhookSpec(url, webhook_type); got {redacted(repr(value))[:200]}{hint}")
 
 
 @frozen

@@ -18,6 +18,8 @@ from .chain import Handler, Request, Response
 from .registration.report import Outcome
 from .wire.requests import operation_of
 
+__all__ = ["OpenTelemetry"]
+
 Attributes = dict[str, str | int]
 
 _NAME = "gwms_async"

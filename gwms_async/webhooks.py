@@ -128,7 +128,8 @@ class Webhooks(Operations):
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
 
-        It is safe to repeat, also after any error.
+        It is safe to repeat, also after any error. When cancelled, for example by `asyncio.timeout`, it gives a request
+        in flight five seconds to finish.
 
         Args:
             spec: The webhook; its URL, event type and method are its identity.

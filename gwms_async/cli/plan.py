@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 from attrs import evolve
 from rich.console import Console
 
-from .. import GwmsClient, Outcome, OutcomeStatus, Plan, PlanRefusedError
+from .. import GwmsClient, Outcome, Plan, PlanRefusedError, Webhook
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
@@ -71,27 +72,53 @@ def _read(path: str, *, prune: bool) -> WebhookFile:
 
 async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, exit_code: bool = False) -> Exit:
     async with access.client() as gwms:
-        planned, unlisted = await _plan(gwms, wanted, access, prune=prune)
+        planned, others = await _plan(gwms, wanted, access, prune=prune)
     if is_json():
+        copies, unlisted = _parted(others, wanted)
         figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
         parts = {name: getattr(planned, name) for name in ("create", "activate", "deactivate", "delete", "unchanged")}
-        print_json({**figures, "unlisted": unlisted, **parts})
+        print_json({**figures, "unlisted": len(unlisted), "copies": [webhook.id for webhook in copies], **parts})
     return Exit.DIFFERS if exit_code and planned.changes else Exit.DONE
 
 
-async def _plan(gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool) -> tuple[Plan, int]:
-    """Make the plan, print it unless --json is given, and count what the file does not list, in its scope if any."""
+async def _plan(
+    gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool
+) -> tuple[Plan, tuple[Webhook, ...]]:
+    """Make the plan, print it unless --json is given, and return what else there is, in the file's scope if any."""
     if text := warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
     pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
-    planned, unlisted = pruned if prune else evolve(pruned, delete=(), claimed=0), len(pruned.delete)
-    if is_json():
-        return planned, unlisted
-    print_output(planned)
-    if unlisted and not prune:
-        under = f"under {wanted.scope}; --prune would delete {'it' if unlisted == 1 else 'them'}"
-        print_output(f"{unlisted} more {under if wanted.scope else 'in the e-shop that the file does not list'}")
-    return planned, unlisted
+    planned = pruned if prune else evolve(pruned, delete=(), claimed=0)
+    if not is_json():
+        print_output(planned)
+        if not prune:
+            _print_others(*_parted(pruned.delete, wanted), wanted.scope)
+    return planned, pruned.delete
+
+
+def _parted(others: Iterable[Webhook], wanted: WebhookFile) -> tuple[list[Webhook], list[Webhook]]:
+    """Part webhooks that are not wanted: further copies of those in the file, and those that it does not list."""
+    listed = {spec.identity for spec in wanted.specs}
+    copies, unlisted = list[Webhook](), list[Webhook]()
+    for webhook in others:
+        (copies if webhook.identity in listed else unlisted).append(webhook)
+    return copies, unlisted
+
+
+def _print_others(copies: Sequence[Webhook], unlisted: Sequence[Webhook], scope: str | None) -> None:
+    """Print what there is besides the wanted webhooks, and what would delete it."""
+    if copies:
+        ids = [str(webhook.id) for webhook in copies]
+        what = "1 further copy" if len(ids) == 1 else f"{len(ids)} further copies"
+        how = "--prune" if scope else f"`gwms webhooks delete {' '.join(ids)}`"
+        print_output(f"{what} of these webhooks (id {', '.join(ids)}); {how} would delete {_them(ids)}")
+    if unlisted:
+        under = f"under {scope}; --prune would delete {_them(unlisted)}"
+        print_output(f"{len(unlisted)} more {under if scope else 'in the e-shop that the file does not list'}")
+
+
+def _them(ones: Sequence[object]) -> str:
+    return "it" if len(ones) == 1 else "them"
 
 
 async def apply_file(
@@ -104,9 +131,7 @@ async def apply_file(
     async with access.client() as gwms:
         with resumable(done.values(), f"run `gwms apply {path}` again to continue"):
             planned, _ = await _plan(gwms, wanted, access, prune=prune)
-            if not planned.changes:
-                for webhook in planned.unchanged if is_json() else ():
-                    print_json(Outcome(webhook.spec, OutcomeStatus.EXISTING, webhook))
+            if not planned.changes and not is_json():
                 return Exit.DONE
             if planned.needs_force and not how["force"]:
                 raise PlanRefusedError(

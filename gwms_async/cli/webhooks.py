@@ -80,7 +80,8 @@ async def create(
 
     def record(outcome: Outcome) -> None:
         done[outcome.spec.identity] = outcome
-        print_result(outcome, f"{outcome} (id {outcome.webhook.id})" if outcome.webhook else outcome)
+        copies = f", copies {', '.join(map(str, outcome.copies))}" if outcome.copies else ""
+        print_result(outcome, f"{outcome} (id {outcome.webhook.id}{copies})" if outcome.webhook else outcome)
 
     with resumable(done.values(), _AGAIN):
         async with access.client() as gwms:

@@ -52,7 +52,7 @@ class Round:
     error: str | None
 
 
-OnLapse = Callable[[Sequence[Lapse]], Awaitable[object]]
+OnLapse = Callable[[list[Lapse]], Awaitable[object]]
 
 
 class Watch:

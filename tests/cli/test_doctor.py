@@ -84,7 +84,11 @@ BROKEN: list[tuple[dict[str, str | None], str, str]] = [
     ({"GWMS_USERNAME": None, "GWMS_API_KEY": None}, "settings", "set GWMS_USERNAME, GWMS_API_KEY in the environment"),
     ({"GWMS_PROFILE": "nobody"}, "settings", "profile 'nobody' is unknown: did you mean somebody?"),
     ({"GWMS_BASE_URL": FAR, "https_proxy": "socks5://127.0.0.1:9"}, "settings", "the proxy of the environment must be"),
-    ({"GWMS_BASE_URL": FAR, "https_proxy": HERE}, "gateway", "https://gw.example (proxy 127.0.0.1:9: connection ref"),
+    (
+        {"GWMS_BASE_URL": FAR, "https_proxy": HERE},
+        "gateway",
+        "(proxy 127.0.0.1:9: connection refused), 5 attempts; check HTTPS_PROXY",
+    ),
 ]
 
 

@@ -77,12 +77,12 @@ def test_exit_code_and_dry_run(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["CREATE_ORDER", "UPDATE_ORDER"])
 def test_what_the_file_does_not_list_is_counted(gwms_emulator: GwmsEmulator, path: Path, event: str) -> None:
-    """Under the prefix if there is one, else of the e-shop; copies of what it lists count too."""
-    for url in ("https://shop.example/gwms/old", URL, "https://shop.example/other"):
+    """Under the prefix if there is one, else of the e-shop; the test of copies is the next."""
+    for url in ("https://shop.example/gwms/old", URL + "/2", "https://shop.example/other"):
         gwms_emulator.add_webhook(url, event)
-    one_more = run(gwms_emulator, "plan", path)
-    gwms_emulator.add_webhook(URL, event)
     two_more = run(gwms_emulator, "plan", path)
+    gwms_emulator.remove_webhook(2)
+    one_more = run(gwms_emulator, "plan", path)
     shown = run(gwms_emulator, "plan", path, "--prune")
     (figures,) = lines(run(gwms_emulator, "plan", path, "--json"))
     path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
@@ -91,8 +91,30 @@ def test_what_the_file_does_not_list_is_counted(gwms_emulator: GwmsEmulator, pat
     assert one_more.stdout.endswith("\n1 more under https://shop.example/gwms/; --prune would delete it\n")
     assert two_more.stdout.endswith("\n2 more under https://shop.example/gwms/; --prune would delete them\n")
     assert "more" not in shown.stdout
-    assert (figures["claimed"], figures["unlisted"], figures["delete"]) == (0, 2, [])
-    assert of_the_eshop.stdout.endswith("\n3 more in the e-shop that the file does not list\n")
+    assert (figures["claimed"], figures["unlisted"], figures["delete"]) == (0, 1, [])
+    assert of_the_eshop.stdout.endswith("\n2 more in the e-shop that the file does not list\n")
+
+
+def test_copies_of_what_the_file_lists(gwms_emulator: GwmsEmulator, path: Path) -> None:
+    """They are named, also by an `apply` with nothing to do, with what deletes them: each doubles deliveries."""
+    run(gwms_emulator, "apply", path)
+    gwms_emulator.add_webhook(URL.replace("https://shop", "HTTPS://Shop"), "UPDATE_ORDER")
+    one = run(gwms_emulator, "apply", path)
+    gwms_emulator.add_webhook(URL, "UPDATE_ORDER")
+    (figures,) = lines(run(gwms_emulator, "plan", path, "--json"))
+    applied = lines(run(gwms_emulator, "apply", path, "--json"))
+    created = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDER", "UPDATE_ORDER")
+    path.write_text(FILE.replace('prune = "https://shop.example/gwms/"', ""))
+    without_prefix = run(gwms_emulator, "apply", path)
+
+    assert one.stdout.endswith("\n1 further copy of these webhooks (id 3); --prune would delete it\n")
+    assert (figures["changes"], figures["unlisted"], figures["copies"]) == (0, 0, [3, 4])
+    assert [(outcome["status"], outcome["copies"]) for outcome in applied] == [("existing", []), ("existing", [3, 4])]
+    assert "on CREATE_ORDER (id 1)\n" in created.stdout
+    assert "on UPDATE_ORDER (id 2, copies 3, 4)\n" in created.stdout
+    advice = "2 further copies of these webhooks (id 3, 4); `gwms webhooks delete 3 4` would delete them"
+    assert without_prefix.stdout == f"nothing to do, 2 unchanged\n{advice}\n"
+    assert len(gwms_emulator.webhooks) == 4
 
 
 def test_standard_input(gwms_emulator: GwmsEmulator) -> None:

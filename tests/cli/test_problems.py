@@ -66,6 +66,12 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
         (click.UsageError("receiver.base_url: must be a string"), "receiver.base_url: must be a string"),
         (click.UsageError("did you mean api_key?"), "did you mean api_key?"),
         (ConnectionFailedError("broke", cause=Cause.UNKNOWN, attempts=2), "(broke), 2 attempts; try again later"),
+        (
+            ConnectionFailedError(
+                "", cause=Cause.NEVER_SENT, reason="the proxy did not connect to the gateway: it answered 407"
+            ),
+            "it answered 407), 1 attempt; check HTTPS_PROXY and the network",
+        ),
     ],
 )
 def test_texts(error: Exception, text: str) -> None:

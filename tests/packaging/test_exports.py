@@ -104,6 +104,11 @@ def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
         assert name in vars(package)
 
 
+def test_the_name_of_telemetry() -> None:
+    """Nothing else is public there."""
+    assert import_module("gwms_async.telemetry").__all__ == ["OpenTelemetry"]
+
+
 def test_the_names_of_receiving() -> None:
     """All of them are there, and sorted."""
     assert receiving.__all__ == sorted(receiving.__all__)

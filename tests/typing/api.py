@@ -146,14 +146,18 @@ async def reception(gwms: GwmsClient) -> None:
     async def body() -> bytes:
         return b""
 
-    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+    async def on_lapse(lapses: list[Lapse]) -> None:
         assert_type(lapses[0].seen_active_at, datetime | None)
+
+    async def on_any_lapse(lapses: Sequence[Lapse]) -> None: ...
 
     base = "https://shop.example/gwms"
     assert_type(receiver.specs(base, eshop="cz", method="GET"), list[WebhookSpec])
     assert_type(await receiver.subscribe(gwms, base, eshop="cz", method=HttpMethod.GET, force=True), Report)
     async with gwms, receiver.watch(gwms, base, eshop="cz", method="GET", every=60, on_lapse=on_lapse):
         await gwms.webhooks.plan(receiver.specs(base), prune=receiver.owns(base, eshop="cz"))
+    async with receiver.watch(gwms, base, on_lapse=on_any_lapse):
+        pass
     assert_type(receiver.health(), Health)
     assert_type(receiver.health().deliveries["UPDATE_ORDER"], datetime)
     assert_type(await receiver.take("POST", "/", body), Answer)

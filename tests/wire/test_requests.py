@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from gwms_async import Request, WebhookSpec, WebhookType
+from gwms_async import HttpMethod, Request, Webhook, WebhookSpec, WebhookType
 from gwms_async.chain import Call
 from gwms_async.wire import requests
 
@@ -103,6 +103,13 @@ def test_only_specs_are_sent(spec: Any) -> None:
         requests.create_request(spec, CALL)
     with pytest.raises(ValueError, match=r"^expected a WebhookSpec\(url, webhook_type\); got "):
         requests.update_request(7, spec, CALL)
+
+
+def test_a_webhook_is_not_a_spec() -> None:
+    """The error says where its spec is."""
+    hook: Any = Webhook(1, "https://shop.example", WebhookType.CREATE_ORDER, active=True, method=HttpMethod.POST)
+    with pytest.raises(ValueError, match=r"; pass its `spec`$"):
+        requests.create_request(hook, CALL)
 
 
 @pytest.mark.parametrize(
