@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from ._version import VERSION as _VERSION
 
 # Names load on first use: the pytest plugin and `gwms --help` import no HTTP library.
-_HOMES = ("errors", "models", "settings", "tokens", "chain", "registration.report", "registration.plan", "client")
+_HOMES = (
+    "errors",
+    "models",
+    "settings",
+    "tokens",
+    "chain",
+    "registration.report",
+    "registration.plan",
+    "webhooks",
+    "client",
+)
 # Left out of `__all__`, so that a star import does not need their extras.
 _EXTRAS = {
     "FileTokenStore": ("auth.stores.file", "file-store"),
@@ -49,6 +59,7 @@ if TYPE_CHECKING:
     from .registration.report import Outcome, OutcomeStatus, Report
     from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
     from .tokens import MemoryTokenStore, Token, TokenStore
+    from .webhooks import Webhooks
 
 else:
 
@@ -108,6 +119,7 @@ __all__ = [
     "Webhook",
     "WebhookSpec",
     "WebhookType",
+    "Webhooks",
 ]
 
 __version__ = _VERSION

@@ -41,8 +41,8 @@ from .timeouts import SharedTimeout
 from .tokens import MemoryTokenStore, TokenStore, store_key
 from .transport.proxies import Proxy
 from .transport.transport import Transport
-from .webhooks import Webhooks
-from .wire import requests
+from .webhooks import EshopBackend, Webhooks
+from .wire import decoding, requests
 
 
 class ClientOptions(TypedDict, total=False):
@@ -146,15 +146,17 @@ class GwmsClient:
             patience=min(PATIENCE, timeout.total / 4),
         )
         self._login = Login(source, clock)
-        self._eshops: KnownKeys[Webhooks] = KnownKeys(clock)
+        self._eshops: KnownKeys[EshopBackend] = KnownKeys(clock)
         self._is_sibling = False
-        self.webhooks = self._eshop(credentials.api_key)
+        self._set_eshop(credentials.api_key)
 
-    def _eshop(self, api_key: str) -> Webhooks:
-        """Return the operations of an e-shop: one object per key, so that its registrations meet."""
-        return self._eshops.find(api_key) or self._eshops.add(api_key, self._make_eshop(ApiKey(api_key)))
+    def _set_eshop(self, api_key: str) -> None:
+        """Act for an e-shop, with one backend per key, so that its registrations meet."""
+        known = self._eshops.find(api_key)
+        self._backend = known or self._eshops.add(api_key, self._make_backend(ApiKey(api_key)))
+        self.webhooks = Webhooks(self._backend)
 
-    def _make_eshop(self, key: ApiKey) -> Webhooks:
+    def _make_backend(self, key: ApiKey) -> EshopBackend:
         chain: tuple[Middleware, ...] = (
             Relogin(self._login, key),
             self._backoff,
@@ -169,7 +171,7 @@ class GwmsClient:
             use(key)
             return call(request)
 
-        return Webhooks(send, self._clock)
+        return EshopBackend(send, self._clock)
 
     def _calls_through(self, chain: Handler) -> Handler:
         """Return what runs calls through a chain."""
@@ -211,7 +213,7 @@ class GwmsClient:
             raise ConfigurationError(problem)
         sibling: Self = copy(self)
         sibling._is_sibling = True
-        sibling.webhooks = self._eshop(api_key)
+        sibling._set_eshop(api_key)
         return sibling
 
     async def request(self, method: str, path: str, *, json: object = None, idempotent: bool | None = None) -> Any:
@@ -234,14 +236,15 @@ class GwmsClient:
             GwmsError: As for the operations on webhooks.
         """
         request = requests.any_request(method, path, json, idempotent=idempotent)
-        return await self.webhooks.request(request)
+        return decoding.decode_data(request, await self._backend.send(request))
 
     async def close(self) -> None:
         """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
         if self._is_sibling:
             return
         self._transport.refuse()
-        tasks = {*self._login.stop()}.union(*(webhooks.stop() for webhooks in self._eshops.objects()))
+        lists = (backend.coordinator.lists for backend in self._eshops.objects())
+        tasks = {*self._login.stop()}.union(*(shared.stop() for shared in lists))
         self._pace.close()
         self._eshops.close()
         try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from .chain import Call, Handler, Request
 from .clock import Clock
@@ -79,10 +79,9 @@ class Operations:
 
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``); never resent after a lost response: ids may be reused."""
-        await self.request(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
+        await self._data_of(requests.delete_request(_id_of(webhook), self._call or Call(), idempotent=False))
 
-    async def request(self, request: Request) -> Any:
-        """Send any request, and return the ``data`` of its response."""
+    async def _data_of(self, request: Request) -> object:
         return decoding.decode_data(request, await self._send(request))
 
 
@@ -90,12 +89,29 @@ def _id_of(webhook: int | Webhook) -> int:
     return webhook.id if isinstance(webhook, Webhook) else webhook
 
 
+class EshopBackend:
+    """What all who work on one e-shop share: the way to the gateway, and what registrations know.
+
+    Args:
+        send: Sends a request through the chain.
+    """
+
+    def __init__(self, send: Handler, clock: Clock) -> None:
+        self.send = send
+        self.coordinator = Coordinator(partial(Operations, send), clock)
+
+    def forget(self) -> None:
+        """Drop the writes that are too old to matter to registrations."""
+        self.coordinator.memory.forget()
+
+
 class Webhooks(Operations):
     """The webhooks of one e-shop: ``gwms.webhooks``."""
 
-    def __init__(self, send: Handler, clock: Clock) -> None:
-        super().__init__(send)
-        self._coordinator = Coordinator(self._operations_of, clock)
+    def __init__(self, backend: EshopBackend) -> None:
+        super().__init__(backend.send)
+        self._backend = backend  # kept alive, so that all registrations of the e-shop meet
+        self._coordinator = backend.coordinator
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, even if an equal one exists (``POST /webhooks``).
@@ -122,7 +138,7 @@ class Webhooks(Operations):
     async def delete(self, webhook: int | Webhook) -> None:
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
         webhook_id, call = _id_of(webhook), Call()
-        await self._write(webhook_id, call, self.request(requests.delete_request(webhook_id, call)))
+        await self._write(webhook_id, call, self._data_of(requests.delete_request(webhook_id, call)))
         self._coordinator.memory.note_deleted(webhook_id)
 
     async def register(self, spec: WebhookSpec) -> Webhook:
@@ -270,7 +286,7 @@ class Webhooks(Operations):
     ) -> Webhook:
         """Change a webhook, and let registrations know: lists may not show the change yet."""
         call = Call()
-        changed = await self._write(_id_of(webhook), call, change(self._operations_of(call)), spec)
+        changed = await self._write(_id_of(webhook), call, change(Operations(self._send, call)), spec)
         self._coordinator.memory.note_changed(changed)
         return changed
 
@@ -282,14 +298,3 @@ class Webhooks(Operations):
             if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
                 self._coordinator.memory.note_uncertain(webhook_id, spec)
             raise
-
-    def forget(self) -> None:
-        """Drop the writes that are too old to matter to registrations."""
-        self._coordinator.memory.forget()
-
-    def stop(self) -> frozenset[asyncio.Task[Any]]:
-        """Cancel lists in flight, and return the tasks to wait for."""
-        return self._coordinator.lists.stop()
-
-    def _operations_of(self, call: Call) -> Operations:
-        return Operations(self._send, call)

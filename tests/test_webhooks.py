@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gwms_async import DecodeError, GwmsClient, OutcomeUnknownError, Request, Response, Webhook
+from gwms_async import DecodeError, GwmsClient, OutcomeUnknownError, Request, Response, Webhook, Webhooks
 from gwms_async.chain import Call
 from gwms_async.testing import GwmsEmulator, RawBody
 from gwms_async.webhooks import Operations
@@ -118,3 +118,16 @@ async def test_register_warns_of_copies(gateway: GwmsEmulator, caplog: pytest.Lo
 
     assert webhook.id == 1
     assert "webhook 1 has copies: 2, 3" in caplog.messages
+
+
+def test_the_public_members_are_the_operations() -> None:
+    """So that completion shows nothing else, and a fake of them needs nothing else."""
+    seven = {"list", "create", "get", "update", "activate", "deactivate", "delete"}
+
+    assert {name for name in dir(Webhooks) if not name.startswith("_")} == seven | {
+        "register",
+        "register_many",
+        "register_stream",
+        "plan",
+        "apply",
+    }

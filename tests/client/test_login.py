@@ -377,7 +377,7 @@ def test_keys_that_are_used_once_are_forgotten() -> None:
         assert len(eshops.objects()) == 502
         await asyncio.sleep(61)
         gc.collect()
-        assert {id(known) for known in eshops.objects()} == {id(gwms.webhooks), id(held.webhooks)}
+        assert {id(known) for known in eshops.objects()} == {id(gwms._backend), id(held._backend)}
 
     with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
         runner.run(in_virtual_time(work))
@@ -408,8 +408,8 @@ async def test_siblings_of_one_key_share_what_is_known(gateway: GwmsEmulator) ->
     async with client(gateway) as gwms:
         one, other = gwms.for_eshop("other"), gwms.for_eshop("other")
 
-        assert one.webhooks is other.webhooks
-        assert gwms.for_eshop(gateway.credentials.api_key).webhooks is gwms.webhooks
+        assert one._backend is other._backend
+        assert gwms.for_eshop(gateway.credentials.api_key)._backend is gwms._backend
 
 
 async def test_a_403_is_not_answered_by_a_login(gateway: GwmsEmulator) -> None:
