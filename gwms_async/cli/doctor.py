@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Iterable
 from importlib.metadata import version
+from operator import attrgetter
 
 import click
 
@@ -32,7 +34,7 @@ def doctor() -> Work | Exit:
     """Check the settings, the gateway and the webhooks.
 
     Shows each setting and where it was found, then whether the gateway can be reached, accepts the login and the API
-    key, has the same time as this machine, and delivers to all webhooks. Exits with 1 if anything is wrong.
+    key, has the same time as this machine, and delivers to all webhooks, once each. Exits with 1 if anything is wrong.
     """
     settings: Settings = {}
     try:
@@ -79,7 +81,20 @@ def _check_webhooks(webhooks: list[Webhook]) -> tuple[bool, str]:
     hint = f": `gwms webhooks activate {' '.join(inactive[:5])}` resumes deliveries" if inactive else ""
     gone = [str(one.id) for one in webhooks if not one.active and one.unregistered_at is not None]
     rest = f"; {len(gone)} unregistered, which may be deactivated or deleted: {' '.join(gone[:5])}" if gone else ""
-    return not inactive, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}{rest}"
+    copies = _copies(one for one in webhooks if one.active)
+    if copies:
+        rest += f"; {len(copies)} deliver what others deliver too: `gwms webhooks delete {' '.join(copies[:5])}`"
+    return not inactive and not copies, f"{len(webhooks)}, {len(inactive)} of them inactive{hint}{rest}"
+
+
+def _copies(webhooks: Iterable[Webhook]) -> list[str]:
+    """Return the ids of those whose URL, event type and method a webhook with a lower id has too."""
+    seen, copies = set[object](), list[str]()
+    for webhook in sorted(webhooks, key=attrgetter("id")):
+        if webhook.identity in seen:
+            copies.append(str(webhook.id))
+        seen.add(webhook.identity)
+    return copies
 
 
 def _show(settings: Settings, checks: Checks) -> Exit:

@@ -134,6 +134,15 @@ def test_inactive_webhooks(gwms_emulator: GwmsEmulator) -> None:
     )
 
 
+def test_further_copies(gwms_emulator: GwmsEmulator) -> None:
+    """They double deliveries; inactive ones do not."""
+    for active in (True, False, True, True):
+        gwms_emulator.add_webhook(URL, "CREATE_ORDER", active=active)
+    gwms_emulator.add_webhook(URL, "UPDATE_ORDER")
+
+    assert checks(gwms_emulator)["webhooks"].endswith("; 2 deliver what others deliver too: `gwms webhooks delete 3 4`")
+
+
 def test_webhooks_that_may_be_gone(gwms_emulator: GwmsEmulator) -> None:
     """A list does not tell what was deactivated from what was deleted."""
     gwms_emulator.add_webhook(URL, "CREATE_ORDER")
