@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -45,16 +45,19 @@ def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
         try:
             yield cast(GwmsEmulator, _Remote(emulator, door))
         finally:
-            door.enter(stop.set)
+            with suppress(RuntimeError):  # it has ended already, and the result says why
+                door.enter(stop.set)
             served.result()
 
 
 async def _serve(emulator: GwmsEmulator, listening: Future[tuple[_Door, asyncio.Event]]) -> None:
     door, stop = _Door(), asyncio.Event()
-    async with emulator:
-        listening.set_result((door, stop))
-        await stop.wait()
-    await door.shut()
+    try:
+        async with emulator:
+            listening.set_result((door, stop))
+            await stop.wait()
+    finally:
+        await door.shut()
 
 
 class _Door:
@@ -107,7 +110,7 @@ class _Remote:
         def step() -> None:
             try:
                 result.set_result(function(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001  # handed to the caller
+            except BaseException as error:  # noqa: BLE001  # handed to the caller, e.g. that of `pytest.fail`
                 result.set_exception(error)
 
         self._door.enter(step)
