@@ -61,7 +61,7 @@ async def _serve(emulator: GwmsEmulator, listening: Future[tuple[_Door, asyncio.
 
 
 class _Door:
-    """Lets other threads into the running event loop until it is shut; who is in then still gets an answer."""
+    """Lets other threads into the running event loop until it is shut; those already in still get an answer."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ class _Door:
             self._loop.call_soon_threadsafe(step)
 
     async def shut(self) -> None:
-        """Let nobody in any more; return when all steps have run and the tasks that they begin exist."""
+        """Let nobody else in; return when all steps have run and the tasks that they begin exist."""
         with self._lock:
             self._is_shut = True
         for _ in range(2):
