@@ -41,7 +41,7 @@ SERVER_REFUSALS = {
     505: "check base_url and proxy=",
     511: "log in to the network first",
 }
-"""The 5xx that refuse a request, and what to do about them; any other may be temporary."""
+"""The 5xx that refuse a request, and the hint for each; any other 5xx may be temporary."""
 
 
 class Cause(StrEnum):
@@ -131,7 +131,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON, lacks required fields, or contains another webhook than the one asked for.
+    """A response that is not JSON, lacks required fields, or contains a webhook other than the one asked for.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.

@@ -116,4 +116,6 @@ async def wait_for_end(task: asyncio.Task[None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # gives way to the cancellation; asyncio would log an error that nobody retrieves
         raise cancelled

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import pytest
 
-from gwms_async.timeouts import SharedTimeout, TimeoutScope
+from gwms_async.timeouts import SharedTimeout, TimeoutScope, wait_for_end
 
 from .helpers import virtual_loop
 
@@ -123,6 +124,33 @@ def test_one_event_loop_after_another() -> None:
 def test_closing_without_a_timer() -> None:
     """There is nothing to do."""
     SharedTimeout(1.0).close()
+
+
+@pytest.mark.parametrize("end", ["result", "error", "cancellation"])
+def test_waiting_for_a_task_while_cancelled_repeatedly(end: str) -> None:
+    """It waits all the same, then raises the cancellation; nothing is logged about the task."""
+    problems: list[object] = []
+
+    async def work() -> None:
+        await asyncio.sleep(1)
+        if end == "error":
+            raise OSError
+        if end == "cancellation":
+            raise asyncio.CancelledError
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        waiting = asyncio.create_task(wait_for_end(asyncio.create_task(work())))
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        assert now() == 1
+
+    virtual_loop.run(main())
+    gc.collect()
+    assert problems == []
 
 
 class AheadLoop(asyncio.SelectorEventLoop):

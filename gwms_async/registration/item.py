@@ -220,7 +220,7 @@ class Item(Job):
         """Return what to report if the run is stopped before it has an outcome."""
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
-        status = OutcomeStatus.FAILED if self.attempts else OutcomeStatus.NOT_STARTED
+        status = OutcomeStatus.FAILED if self.attempts or self._conflict else OutcomeStatus.NOT_STARTED
         late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
         return Outcome(self.spec, status, self._created, self._conflict or late, self.attempts)
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -45,20 +45,23 @@ def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
         try:
             yield cast(GwmsEmulator, _Remote(emulator, door))
         finally:
-            door.enter(stop.set)
+            with suppress(RuntimeError):  # it has ended already, and the result says why
+                door.enter(stop.set)
             served.result()
 
 
 async def _serve(emulator: GwmsEmulator, listening: Future[tuple[_Door, asyncio.Event]]) -> None:
     door, stop = _Door(), asyncio.Event()
-    async with emulator:
-        listening.set_result((door, stop))
-        await stop.wait()
-    await door.shut()
+    try:
+        async with emulator:
+            listening.set_result((door, stop))
+            await stop.wait()
+    finally:
+        await door.shut()
 
 
 class _Door:
-    """Lets other threads into the running event loop until it is shut; who is in then still gets an answer."""
+    """Lets other threads into the running event loop until it is shut; those already in still get an answer."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -76,7 +79,7 @@ class _Door:
             self._loop.call_soon_threadsafe(step)
 
     async def shut(self) -> None:
-        """Let nobody in any more; return when all steps have run and the tasks that they begin exist."""
+        """Let nobody else in; return when all steps have run and the tasks that they begin exist."""
         with self._lock:
             self._is_shut = True
         for _ in range(2):
@@ -107,7 +110,7 @@ class _Remote:
         def step() -> None:
             try:
                 result.set_result(function(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001  # handed to the caller
+            except BaseException as error:  # noqa: BLE001  # handed to the caller, e.g. that of `pytest.fail`
                 result.set_exception(error)
 
         self._door.enter(step)

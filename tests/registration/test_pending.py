@@ -65,6 +65,24 @@ def test_a_conflict_with_nothing_that_is_listed_fails() -> None:
     virtual_loop.run(main())
 
 
+def test_a_conflict_that_another_registration_met() -> None:
+    """Who waited for it has sent nothing, and yet the gateway has refused it: cut short, it has failed too."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(conflict))
+        coordinator = gateway.coordinator()
+
+        first = register_many(coordinator, wanted, concurrency=1)
+        second = register_many(coordinator, wanted, concurrency=1, deadline=3.0)
+        reports = await asyncio.gather(first, second)
+
+        assert [report.outcomes[0].status for report in reports] == [S.FAILED, S.FAILED]
+        assert [report.outcomes[0].attempts for report in reports] == [1, 0]
+
+    virtual_loop.run(main())
+
+
 def test_doubts_of_a_bulk_share_their_lists() -> None:
     """Three rounds and a closing list at most, however many there are."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from urllib.request import urlopen
 
 import aiohttp
 import pytest
@@ -128,6 +130,35 @@ async def test_its_members_work(gwms_emulator: GwmsEmulator) -> None:
         gwms_emulator.remove_webhook(hook.id)
     with pytest.raises(ValueError, match="operation must be one of"):
         gwms_emulator.count("nonsense")
+
+
+def test_a_callback_that_fails_the_test() -> None:
+    """The caller gets it, whatever it is, and the emulator goes on."""
+    times: list[float] = []
+
+    def clock() -> float:
+        return times.pop() if times else pytest.fail("no time is left")
+
+    with emulator_in_thread(clock=clock) as emulator:
+        with pytest.raises(pytest.fail.Exception, match="no time is left"):
+            emulator.add_webhook("https://shop.example/", "CREATE_ORDER")
+        times.append(1.0)
+
+        assert emulator.add_webhook("https://shop.example/", "CREATE_ORDER").id == 1
+
+
+def test_its_event_loop_dies() -> None:
+    """Whoever uses it then gets an error, and the block ends with what it died of."""
+
+    def use_it() -> None:
+        with emulator_in_thread(clock=sys.exit) as emulator:
+            with pytest.raises(OSError, match=r"closed connection|reset by peer"):
+                urlopen(f"{emulator.base_url}/webhooks", timeout=10)  # noqa: S310  # it is the emulator's
+            with pytest.raises(RuntimeError, match="the emulator is closed"):
+                list(iter(lambda: emulator.count("list"), 0))
+
+    with pytest.raises(SystemExit):
+        use_it()
 
 
 async def test_calls_while_it_ends() -> None:
