@@ -137,7 +137,7 @@ async def test_a_retry_after_that_is_too_long_ends_the_call() -> None:
 
 
 async def test_a_throttled_call_waits_once() -> None:
-    """Where `pace` waits as the gateway asks, the call does not wait as long again; what `pace` does not see, it does."""
+    """Where `pace` waits as the gateway asks, the call does not wait once more; a 500 it waits out itself."""
     wire = Wire([answered(429, "5"), answered(500), OK])
 
     assert (await wire.backoff(is_paced=True)(evolve(GET, call=Call()), wire)).status == 200
