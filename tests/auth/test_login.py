@@ -446,15 +446,6 @@ async def test_nothing_is_sent_after_the_old_token_s_end_while_logins_cool_down(
     assert gateway.logins == 2
 
 
-async def test_a_login_whose_token_has_expired_already(gateway: LoginGateway) -> None:
-    """Its token is sent all the same: the gateway's clock may be wrong, and another login would bring no other."""
-    gateway.ttl = -10.0
-    login, key = make_login(gateway), ApiKey("key")
-
-    assert text_of(await sent(login, key)) == "token-1"
-    assert gateway.logins == 1
-
-
 async def test_an_earlier_end_of_a_login_is_no_failure_of_a_later_one(gateway: LoginGateway, clock: HandClock) -> None:
     """A call that began before a login, or before a renewal that failed, may still need a token after it."""
     gateway.ttl = 101.0
