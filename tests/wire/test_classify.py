@@ -11,7 +11,15 @@ import pytest
 
 from gwms_async import Cause, ConnectionFailedError, Request, Response, Timeout, TransportError
 from gwms_async.transport.exceptions import map_exception
-from gwms_async.wire.classify import Kind, classify, is_in_doubt, is_push_back, is_throttling, key_was_accepted, may_retry
+from gwms_async.wire.classify import (
+    Kind,
+    classify,
+    is_in_doubt,
+    is_push_back,
+    is_throttling,
+    key_was_accepted,
+    may_retry,
+)
 
 PEER: Any = SimpleNamespace(host="gw.example", port=443, ssl=True, is_ssl=True)
 M = Kind
