@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from math import inf
 from weakref import ref
 
 import pytest
 
 from gwms_async import (
+    ApiError,
     AttemptTimeoutError,
     BadRequestError,
     Cause,
@@ -24,6 +26,7 @@ from gwms_async import (
     Timeout,
 )
 from gwms_async.chain import Call, CallAborted
+from gwms_async.clock import Clock
 from gwms_async.session import Session
 from gwms_async.testing import GwmsEmulator
 from gwms_async.timeouts import SharedTimeout
@@ -165,3 +168,45 @@ async def test_an_error_is_gone_once_it_is_caught() -> None:
         assert error() is None
     finally:
         gc.enable()
+
+
+async def test_nothing_begins_after_the_deadline() -> None:
+    """No login, e.g.: the chain is not even entered."""
+
+    async def fail(_: Request) -> Response:
+        raise AssertionError
+
+    session = Session(Transport("http://127.0.0.1:9", Timeout()), fail, SharedTimeout(1.0))
+
+    with pytest.raises(DeadlineExceededError):
+        await session.call(Request("GET", "/webhooks", idempotent=True, call=Call(deadline=0.0)))
+
+
+@pytest.mark.parametrize(("own", "expected"), [(5.0, 1005.0), (inf, 1030.0), (50.0, 1030.0)])
+async def test_the_deadline_of_a_call(own: float, expected: float) -> None:
+    """Its own, or the client's limit: whichever comes first. No wait goes beyond it."""
+
+    async def answer(request: Request) -> Response:
+        assert request.call.deadline == expected
+        return Response(200)
+
+    session = Session(
+        Transport("http://127.0.0.1:9", Timeout()), answer, SharedTimeout(30.0), Clock(monotonic=lambda: 1000.0)
+    )
+
+    await session.call(Request("GET", "/webhooks", idempotent=True, call=Call(deadline=1000.0 + own)))
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_gone_after_an_unknown_outcome(status: int) -> None:
+    """It is the success of a DELETE whose first answer was lost; for any other method it stays an error."""
+
+    async def lost_and_gone(request: Request) -> Response:
+        request.call.outcome_unknown = True
+        return Response(status)
+
+    session = Session(Transport("http://127.0.0.1:9", Timeout()), lost_and_gone, SharedTimeout(1.0))
+
+    assert (await session.call(Request("DELETE", "/webhooks/7", idempotent=True))).status == 200
+    with pytest.raises(ApiError):
+        await session.call(Request("GET", "/webhooks/7", idempotent=True))

@@ -40,9 +40,7 @@ class RetryBudget:
 
     def give_back(self, call: Call) -> None:
         """Return what the retries of a successful call took, or one token if it needed none."""
-        if self._left < self._capacity:
-            self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
-        call.tokens_spent = 0
+        self._left = min(self._capacity, self._left + (call.tokens_spent or 1))
 
 
 class Backoff:

@@ -52,8 +52,7 @@ class Pace:
             return response
         finally:
             self._free += 1
-            if self._waiting:
-                self._pass_on()
+            self._pass_on()
 
     async def _turn(self, deadline: float, now: float) -> Ticket | None:
         """Wait for a slot; return None if there will be none in time."""

@@ -71,6 +71,25 @@ def test_what_was_used_is_kept_for_a_minute() -> None:
     virtual_loop.run(main())
 
 
+def test_one_key_in_use_keeps_no_other() -> None:
+    """Each is kept for a minute from its own last use."""
+
+    async def main() -> None:
+        keys = make_keys()
+        busy = ApiKey("a")
+        for key in (busy, ApiKey("b")):
+            eshop = keys.add(key.value, Eshop())
+            keys.use(key)
+        del eshop
+        await asyncio.sleep(50)
+        keys.use(busy)
+        await asyncio.sleep(11)
+        assert keys.find("a") is not None
+        assert keys.find("b") is None
+
+    virtual_loop.run(main())
+
+
 def test_what_somebody_holds_forgets_by_itself() -> None:
     """A client that is idle keeps its e-shop, and nothing that e-shop wrote a minute ago."""
 
@@ -145,7 +164,10 @@ def test_closing() -> None:
         keys = make_keys()
         keys.close()
         keys.use(ApiKey("a"))
+        timer = keys._timer
         keys.close()
+        assert timer is not None
+        assert timer.cancelled()
 
     virtual_loop.run(main())
 

@@ -293,6 +293,7 @@ async def test_renewal_ahead_holds_nobody_up(gateway: LoginGateway, clock: HandC
     gateway.gate.set()
     assert text_of(await waiting) == "token-2"
     assert gateway.logins == 2
+    assert not token_of(waiting.result()).after_refusal  # so that a 401 with it is not held against a key
 
 
 async def test_a_renewal_that_fails_leaves_the_old_token_in_use(
@@ -404,8 +405,64 @@ async def test_closing_ends_the_login_under_way(gateway: LoginGateway) -> None:
 
     (task,) = login.stop()
     assert login.stop() == {task}
+    assert task.cancelling() == 1  # a second cancellation would keep the store from being unlocked
     await asyncio.wait([task])
 
     assert isinstance(await waiting, ConfigurationError)
     assert not login.stop()
     assert isinstance(await failure_of(sent(login, ApiKey("key"))), ConfigurationError)
+
+
+async def test_calls_that_come_together_try_one_renewal(gateway: LoginGateway, clock: HandClock) -> None:
+    """A gateway that fails gets one login from the calls of one moment, not one from each."""
+    login, key = make_login(gateway), ApiKey("key")
+    await sent(login, key)
+    gateway.error = refused_with(503)
+    clock.now += 3500
+
+    for _ in range(20):
+        await sent(login, key)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert gateway.logins == 2
+
+
+async def test_nothing_is_sent_after_the_old_token_s_end_while_logins_cool_down(
+    gateway: LoginGateway, clock: HandClock
+) -> None:
+    """Refused credentials are not tried again by each call, also where there was a token."""
+    gateway.ttl = 101.0
+    login, key = make_login(gateway), ApiKey("key")
+    await sent(login, key)
+    gateway.error = refused_with(401)
+    clock.now += 96
+    await sent(login, key)
+
+    clock.now += 10
+    for _ in range(5):
+        assert isinstance(await failure_of(sent(login, key)), LoginError)
+
+    assert gateway.logins == 2
+
+
+async def test_an_earlier_end_of_a_login_is_no_failure_of_a_later_one(gateway: LoginGateway, clock: HandClock) -> None:
+    """A call that began before a login, or before a renewal that failed, may still need a token after it."""
+    gateway.ttl = 101.0
+    login, key, early, later = make_login(gateway), ApiKey("key"), Call(), Call()
+    login.begin(early, key)
+    await sent(login, key)
+    clock.now += 102
+
+    await login.acquire(early, key)
+    assert text_of(early) == "token-2"
+
+    clock.now += 96
+    login.begin(later, key)
+    gateway.error = refused_with(503)
+    assert text_of(await sent(login, key)) == "token-2"
+    clock.now += 3
+    gateway.error = None
+
+    await login.acquire(later, key)
+    assert text_of(later) == "token-4"

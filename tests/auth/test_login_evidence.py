@@ -387,3 +387,58 @@ async def test_a_call_begun_while_its_key_was_suspicious_of_no_token(gateway: Lo
 
     assert text_of(await sent(login, key)) == "token-2"
     assert gateway.logins == 2
+
+
+async def test_a_rejected_key_ends_a_call_as_it_begins(login: Login) -> None:
+    """It does not queue for a slot only to get its error there."""
+    good, bad = ApiKey("good"), ApiKey("bad")
+    await accepted(login, good)
+    await rejected(login, bad)
+
+    with pytest.raises(CallAborted):
+        login.begin(Call(), bad)
+
+
+async def test_a_late_success_clears_a_token_of_suspicion(gateway: LoginGateway, login: Login) -> None:
+    """A call of the key that was on the wire shows that its token works: further calls use it, though logins fail."""
+    key = ApiKey("key")
+    await accepted(login, key)
+    refused, on_the_wire = await sent(login, key), await sent(login, key)
+    gateway.error = refused_with(401)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(refused), key)), LoginError)
+
+    login.on_accepted(token_of(on_the_wire), key)
+
+    assert await accepted(login, key) == "token-1"
+
+
+async def test_a_late_401_of_an_older_token_does_not_clear_the_current_one(gateway: LoginGateway, login: Login) -> None:
+    """The key goes on to suspect that one: nothing is sent with it while logins cool down."""
+    key = ApiKey("key")
+    await accepted(login, key)
+    first, late = await sent(login, key), await sent(login, key)
+    assert await login.on_unauthorized(request_of(first), key)
+    assert await accepted(login, key) == "token-2"
+    gateway.error = refused_with(401)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(await sent(login, key)), key)), LoginError)
+
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(late), key)), LoginError)
+    assert isinstance(await failure_of(sent(login, key)), LoginError)
+
+
+async def test_a_token_from_a_renewal_is_not_held_against_a_key(
+    gateway: LoginGateway, login: Login, clock: HandClock
+) -> None:
+    """However many logins others have caused by their 401s since the key was last accepted."""
+    key, other = ApiKey("key"), ApiKey("other")
+    await accepted(login, key)
+    for _ in range(2):
+        await accepted(login, other)
+        assert await login.on_unauthorized(request_of(await sent(login, other)), other)
+    clock.now += 3600
+    call = await sent(login, key)
+    assert text_of(call) == "token-4"
+
+    assert await login.on_unauthorized(request_of(call), key)
+
+    assert await accepted(login, key) == "token-5"

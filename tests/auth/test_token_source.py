@@ -287,3 +287,54 @@ async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: Log
         assert await login.on_unauthorized(request_of(call), key)
 
     assert seen == ["stale-0", "stale-1", "token-1"]
+
+
+async def test_a_store_is_asked_again_after_a_login(gateway: LoginGateway) -> None:
+    """What it offered before the login is forgotten: a token of another process saves a login again."""
+    store = MemoryTokenStore()
+    source = make_source(gateway, gateway.clock, store)
+    token: ActiveToken | None = None
+    for text in ("a", "b", None, "c", "d"):
+        if text:
+            await store.save("store-key", Token(text))
+        token = await source.obtain(token, after_refusal=True)
+        assert token.token.value == (text or "token-1")
+
+    assert gateway.logins == 1
+
+
+async def test_renewals_always_look_into_the_store(gateway: LoginGateway) -> None:
+    """Where another process renews the shared token each time, this one never logs in."""
+    store = MemoryTokenStore()
+    source = make_source(gateway, gateway.clock, store)
+    token: ActiveToken | None = None
+    for number in range(5):
+        await store.save("store-key", Token(f"of-another-{number}"))
+        token = await source.obtain(token, after_refusal=False)
+
+    assert gateway.logins == 0
+
+
+async def test_the_expiry_in_the_store_is_on_the_gateway_s_clock(gateway: LoginGateway, clock: HandClock) -> None:
+    """The clock skew seen at a login applies to stored tokens as well."""
+    store = MemoryTokenStore()
+    gateway.skew = 600.0
+    source = make_source(gateway, clock, store)
+    first = await source.obtain(None, after_refusal=False)
+    await store.save("store-key", Token("of-another", expires_at=gateway.wall + 100))
+
+    second = await source.obtain(first, after_refusal=False)
+
+    assert second.from_store
+    assert second.expires_at == pytest.approx(clock.now + 100, abs=1.5)
+
+
+@pytest.mark.parametrize("status", [404, 405, 409, 410])
+async def test_a_wrong_address_is_named_as_the_cause(clock: HandClock, status: int) -> None:
+    """Instead of the usual hint for that status, which would be about a webhook."""
+
+    async def answer(request: Request) -> Response:
+        raise api_error(request, Response(status, message="no such page"), 0.0)
+
+    with pytest.raises(ApiError, match=r"no such page \(this is not a login endpoint: check base_url\)"):
+        await make_source(answer, clock).obtain(None, after_refusal=False)

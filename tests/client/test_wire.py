@@ -319,7 +319,9 @@ async def test_a_new_key_is_not_blamed_for_a_foreign_401(gateway: GwmsEmulator) 
 
 
 async def test_a_request_with_a_large_body(gateway: GwmsEmulator) -> None:
-    """It is sent like any other, without a warning of aiohttp, which pytest would make an error."""
+    """It is sent whole, like any other, without a warning of aiohttp, which pytest would make an error."""
     async with client(gateway) as gwms:
         with pytest.raises(ApiError, match="405"):
             await gwms.request("PUT", "/returns/1", json={"files": ["x" * 2 * 1024 * 1024]})
+
+    assert len(gateway.requests[-1].body) == len('{"files":[""]}') + 2 * 1024 * 1024

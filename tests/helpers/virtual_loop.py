@@ -31,9 +31,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a virtual loop; a task or timer that it leaves behind is an error."""
+    """Run a coroutine on a virtual loop; a task that it leaves behind is an error, and so is a callback that fails."""
+    failed: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: failed.append(context))
         result = runner.run(main)
         left = asyncio.all_tasks(runner.get_loop())
     assert not left
+    assert not failed
     return result

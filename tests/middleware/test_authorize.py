@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gwms_async import ConnectionFailedError, Request, Response, TransportError
+from gwms_async import AuthenticationError, ConnectionFailedError, Request, Response, TransportError
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call
 from gwms_async.errors import Cause
 from gwms_async.middleware import Authorize
 
-from ..helpers.login_gateway import LoginGateway, make_login, request_of, token_of
+from ..helpers.login_gateway import LoginGateway, failure_of, make_login, request_of, token_of
 
 
 async def test_an_attempt_carries_token_and_key() -> None:
@@ -114,3 +114,43 @@ async def test_an_attempt_cut_short_stays_on_the_wire() -> None:
         await Authorize(make_login(LoginGateway()), ApiKey("key"))(request_of(call), handler)
 
     assert call.on_wire
+
+
+async def test_a_success_ends_the_cooldown_of_its_key() -> None:
+    """A call that was on the wire when its key was rejected shows that the key is good, with no other token either."""
+    login, key = make_login(LoginGateway()), ApiKey("key")
+    authorize = Authorize(login, key)
+
+    async def handler(request: Request) -> Response:
+        key.cooldown.begin(1000.0, AuthenticationError(status=401, message="no", method="GET", path="/"))
+        return Response(200)
+
+    for _ in range(2):
+        await authorize(request_of(Call()), handler)
+        assert key.cooldown.error is None
+
+
+async def test_a_key_is_rejected_again_without_a_login_where_others_succeed() -> None:
+    """Successes since its first rejection, with the same token as before, show that the token is good."""
+    gateway = LoginGateway()
+    login, good, bad = make_login(gateway), ApiKey("good"), ApiKey("bad")
+
+    async def accept(_: Request) -> Response:
+        return Response(200)
+
+    async def refuse() -> None:
+        call = Call()
+        login.begin(call, bad)
+        await login.acquire(call, bad)
+        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), bad)), AuthenticationError)
+
+    authorize = Authorize(login, good)
+    await authorize(request_of(Call()), accept)
+    gateway.clock.now += 1
+    await refuse()
+    gateway.clock.now += 1
+    await authorize(request_of(Call()), accept)
+    gateway.clock.now += 60
+    await refuse()
+
+    assert gateway.logins == 1

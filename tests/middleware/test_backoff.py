@@ -42,12 +42,15 @@ class Wire:
         self.waits.append(seconds)
         self.now += seconds
 
-    def backoff(self, policy: RetryPolicy | None = None, budget: RetryBudget | None = None) -> Backoff:
+    def backoff(
+        self, policy: RetryPolicy | None = None, budget: RetryBudget | None = None, *, is_paced: bool = False
+    ) -> Backoff:
         """Make a backoff that waits as long as it may."""
         policy = policy or RetryPolicy()
         return Backoff(
             policy,
             budget or RetryBudget(policy.budget),
+            is_paced=is_paced,
             jitter=lambda longest: longest,
             clock=Clock(lambda: self.now, lambda: WALL + self.now, self.sleep),
         )
@@ -127,10 +130,18 @@ async def test_retry_after_is_a_floor(text: str) -> None:
 
 async def test_a_retry_after_that_is_too_long_ends_the_call() -> None:
     """Longer than `max_retry_after` is not waited for."""
-    wire = Wire([answered(429, "61"), OK])
+    wire = Wire([answered(429, "60"), answered(429, "61"), OK])
 
     assert await status_of(wire, GET) == 429
-    assert wire.waits == []
+    assert [pytest.approx(60.2)] == wire.waits
+
+
+async def test_a_throttled_call_waits_once() -> None:
+    """Where `pace` waits as the gateway asks, the call does not wait once more; a 500 it waits out itself."""
+    wire = Wire([answered(429, "5"), answered(500), OK])
+
+    assert (await wire.backoff(is_paced=True)(evolve(GET, call=Call()), wire)).status == 200
+    assert wire.waits == [0.4]
 
 
 async def test_no_wait_goes_past_the_deadline() -> None:
@@ -183,6 +194,7 @@ async def test_a_success_gives_back_what_its_retries_took() -> None:
     for _ in range(10):
         wire = Wire([answered(503), answered(503), OK])
         assert await status_of(wire, GET, budget=budget) == 200
+        assert await status_of(Wire([OK]), GET, budget=budget) == 200
 
     assert await status_of(Wire([answered(503)] * 3), GET, budget=budget) == 503
     for _ in range(13):

@@ -53,14 +53,14 @@ def test_a_cancelled_wait_loses_no_slot(moment: float) -> None:
 
     async def main() -> None:
         pace = Pace(1, Rate())
-        calls = [asyncio.create_task(pace(request(), one_second)) for _ in range(3)]
+        calls = [asyncio.create_task(pace(request(), one_second)) for _ in range(4)]
         await asyncio.sleep(0)
         # At 1.0 this runs before the first call's timer, and once more after its slot was passed on.
         asyncio.get_running_loop().call_at(moment, soon, 0 if moment == 0.5 else 1, calls[1].cancel)
         await asyncio.wait(calls)
 
-        assert [call.cancelled() for call in calls] == [False, True, False]
-        assert asyncio.get_running_loop().time() == 2.0
+        assert [call.cancelled() for call in calls] == [False, True, False, False]
+        assert asyncio.get_running_loop().time() == 3.0
 
     virtual_loop.run(main())
 
@@ -192,11 +192,14 @@ def test_nobody_is_held_back_after_the_end(*, gives_up: bool) -> None:
         if gives_up:
             waiting.cancel()
 
+        timer = pace._timer
         pace.close()
 
         await asyncio.wait([waiting])
         assert waiting.cancelled() == gives_up
         assert loop.time() == 1.0
+        assert timer is not None
+        assert timer.cancelled()
         assert pace._timer is None
 
     virtual_loop.run(main())
@@ -215,6 +218,71 @@ def test_who_gave_up_is_passed_over() -> None:
         await asyncio.wait(waiting)
 
         assert gateway.came == [30.0]
+        pace.close()
+
+    virtual_loop.run(main())
+
+
+def test_nobody_overtakes_those_who_wait() -> None:
+    """The pause is over and a slot is free, but the timer is late: a new call goes after the one that waits."""
+
+    async def main() -> None:
+        now, came = 0.0, list[str]()
+        pace = Pace(1, Rate(), Clock(lambda: now))
+        await pace(due_in(60.0), Gateway(Response(429, headers={"retry-after": "30"})))
+
+        async def call(name: str) -> None:
+            async def sent(_: Request) -> Response:
+                came.append(name)
+                return Response(200)
+
+            await pace(due_in(60.0), sent)
+
+        waiting = asyncio.create_task(call("waiting"))
+        await asyncio.sleep(0)
+        now = 30.0
+        late = asyncio.create_task(call("late"))
+        await asyncio.sleep(0)
+        now = 40.0
+        await asyncio.wait([waiting, late])
+
+        assert came == ["waiting", "late"]
+        pace.close()
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_turned_away", [True, False])
+def test_a_pause_begins_while_a_call_gives_up(*, is_turned_away: bool) -> None:
+    """The throttled call ends in its 429, not in an error of asyncio, and there is one slot as before."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pace, gate = Pace(1, Rate(), Clock(loop.time)), asyncio.Event()
+
+        async def throttled(_: Request) -> Response:
+            await gate.wait()
+            if is_turned_away:
+                loop.call_soon(waiting.cancel)  # the pause has begun by then
+            else:
+                waiting.cancel()
+            return Response(429, headers={"retry-after": "5"})
+
+        async def ten_seconds(_: Request) -> Response:
+            await asyncio.sleep(10.0)
+            return Response(200)
+
+        first = asyncio.create_task(pace(due_in(60.0), throttled))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(pace(due_in(3.0), ten_seconds))
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.wait([waiting])
+
+        assert (await first).status == 429
+        assert waiting.cancelled()
+        await asyncio.gather(*(pace(due_in(60.0), ten_seconds) for _ in range(3)))
+        assert loop.time() == 35.0
         pace.close()
 
     virtual_loop.run(main())

@@ -54,12 +54,12 @@ def test_the_length_of_a_pause(asked: float | None, pause: float) -> None:
 def test_pauses_grow_while_nothing_gets_through() -> None:
     """Where the gateway never says how long, up to twenty seconds."""
     rate, now, pauses = Rate(), 0.0, []
-    for _ in range(12):
+    for _ in range(1_100):  # 2 to that power is no float
         rate.push_back(rate.send(now), now, None)
         pauses.append(rate.resume_at - now)
         now = rate.resume_at
 
-    assert pauses == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20, 20, 20, 20, 20, 20])
+    assert pauses == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 12.8] + [20] * 1_094)
     assert rate.per_second == 1.0
 
 
@@ -76,6 +76,8 @@ def test_stragglers_do_not_slow_down() -> None:
 
     assert rate.per_second == before == 50.0
     assert rate.due(0.4) == rate.resume_at == 1.2
+    rate.push_back(tickets[4], 0.5, 3600.0)
+    assert rate.resume_at == 60.5
 
 
 def test_a_straggler_of_a_later_pause_prolongs_the_present_one() -> None:
@@ -146,10 +148,11 @@ def test_a_rate_beyond_reach_is_no_limit() -> None:
     assert rate.due(now) == now
 
 
-def test_the_start_goes_by_the_last_seconds() -> None:
+@pytest.mark.parametrize("later", [[], [11.5] * 3])
+def test_the_start_goes_by_the_last_seconds(later: list[float]) -> None:
     """The first rate is that of the second before; what was sent long ago does not count."""
     rate = Rate()
-    for now in [0.0] * 500 + [10.0] * 40 + [11.5] * 3:
+    for now in [0.0] * 500 + [10.0] * 40 + later:
         last = rate.send(now)
 
     rate.push_back(last, 11.5, 1.0)
@@ -205,6 +208,61 @@ def test_refusals_that_mean_the_same_as_elsewhere(count: int, asked: float | Non
 
     assert after == pytest.approx(kept * before)
     assert pause == pytest.approx(asked or 0.4)
+
+
+def test_a_single_refusal_shows_that_nothing_is_stored() -> None:
+    """Nothing else needs to be in flight: a caller with few requests loses as little by the next refusals."""
+    rate = Rate()
+    _, second, *_ = [rate.send(0.0) for _ in range(100)]
+    rate.push_back(second, 0.0, None)
+
+    before, after, pause = refused_after(rate, rate.resume_at, 30)
+
+    assert after == before
+    assert pause == pytest.approx(1 / before)
+
+
+def test_what_the_second_before_let_through_was_stored() -> None:
+    """The first request of a second is refused after a hundred in the second before: its gateway needs real pauses."""
+    rate = Rate()
+    for now in [0.0] * 100 + [1.0]:
+        last = rate.send(now)
+    rate.push_back(last, 1.0, None)
+
+    _, _, pause = refused_after(rate, rate.resume_at, 30)
+
+    assert pause == pytest.approx(0.2)
+
+
+def test_a_straggler_of_a_later_pause_says_nothing_of_what_is_stored() -> None:
+    """Its number counts from that pause: the gateway goes on to get real pauses."""
+    rate = Rate()
+    for _ in range(100):
+        last = rate.send(0.0)
+    rate.push_back(last, 0.0, None)
+    straggler, refused = rate.send(1.0), rate.send(1.0)
+    rate.push_back(refused, 1.1, None)
+    rate.push_back(straggler, 1.2, None)
+
+    _, _, pause = refused_after(rate, rate.resume_at, 30)
+
+    assert pause == pytest.approx(0.2)
+
+
+def test_idle_time_is_not_made_up_for() -> None:
+    """After an hour without requests, a limited rate lets as many through at once as timers cannot keep apart."""
+    rate = Rate()
+    for _ in range(1_430):
+        first = rate.send(0.0)
+    rate.push_back(first, 0.0, 0.0)
+    rate.push_back(rate.send(0.0), 0.0, 0.0)
+    assert rate.per_second == pytest.approx(1_001.0)
+    count = 0
+    while rate.due(3600.0) <= 3600.0:
+        rate.send(3600.0)
+        count += 1
+
+    assert 8 <= count <= 10
 
 
 @define

@@ -100,6 +100,8 @@ def test_any_data(event_type: WebhookType, data: Any) -> None:
         (b' {"statusCode": 200, "message": "OK", "data": {"a": 1}} ', {"a": 1}),
         (b'{"statusCode": 200, "message": "OK", "data": null}', None),
         (b'{"statusCode": 200, "data": {"a": 1}}', {"statusCode": 200, "data": {"a": 1}}),
+        (b'{"message": "OK", "data": {"a": 1}}', {"message": "OK", "data": {"a": 1}}),
+        (b'{"statusCode": 200, "message": "OK"}', {"statusCode": 200, "message": "OK"}),
         (b"[" * 200 + b"]" * 200, json.loads("[" * 200 + "]" * 200)),
     ],
 )

@@ -167,6 +167,24 @@ def test_which_webhooks_are_ours() -> None:
     assert claimed(ours[0], event_type=WebhookType.unlisted("update_order"))  # as some gateways may store it
 
 
+def test_a_url_of_another_host_is_not_ours() -> None:
+    """Not even where all else of it is: `plan` may delete what is ours."""
+    url = Urls([SECRET]).url("https://her-shop.example/gwms", ORDER, "", POST)
+    webhook = Webhook(id=1, url=url, webhook_type=ORDER, active=True, method=POST)
+
+    assert is_ours("https://her-shop.example/gwms/", "", webhook)
+    assert not is_ours("https://our-shop.example/gwms/", "", webhook)
+
+
+@pytest.mark.parametrize("token", ["gw1-" + "\u00e9" * 32, "gw1-" + "\udce9" * 32])
+def test_a_token_that_is_not_ascii(token: str) -> None:
+    """Anybody may send it: it is not found, and no error."""
+    urls = Urls([SECRET])
+
+    assert urls.match(f"/UPDATE_ORDER/{token}") is None
+    assert found(urls, f"/UPDATE_ORDER/{token}{path(urls)}") == Match(ORDER, "", "")
+
+
 @pytest.mark.parametrize("base", ["https://shop.example/gwms", "https://shop.example/gwms/", "http://127.0.0.1:8080/a"])
 def test_bases(base: str) -> None:
     """A slash at the end makes no difference; without TLS on this machine only."""

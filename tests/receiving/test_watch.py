@@ -303,3 +303,30 @@ async def test_replicas_that_start_together(gateway: GwmsEmulator) -> None:
             await asyncio.gather(*(time.go_on() for time in times))
 
     assert len(gateway.webhooks) == 2
+
+
+async def test_a_first_round_that_fails_saw_nothing(gateway: GwmsEmulator) -> None:
+    """What the second one then creates was not missing before: no lapse is reported."""
+    told = list[Lapse]()
+
+    async def on_lapse(lapses: Sequence[Lapse]) -> None:
+        told.extend(lapses)
+
+    gateway.inject(Status(400), operation="create", times=2)
+    async with watching(gateway, *TWO, on_lapse=on_lapse) as (_, time, _):
+        await time.go_on()
+        assert gateway.webhooks == []
+        await time.go_on()
+
+    assert len(gateway.webhooks) == 2
+    assert told == []
+
+
+async def test_rounds_that_fail_are_no_rarer_than_others(gateway: GwmsEmulator) -> None:
+    """Where rounds come every five seconds, the next one comes after that also if the last one failed."""
+    gateway.inject(Status(501), operation="list")
+    async with watching(gateway, ORDER, every=5) as (_, time, _):
+        await time.go_on()
+        await time.go_on()
+
+    assert all(wait <= 5.5 for wait in time.waits)

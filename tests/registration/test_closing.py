@@ -707,3 +707,22 @@ def test_a_copy_that_was_deleted_is_still_named_after_a_second_look() -> None:
         assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
 
     run(main)
+
+
+def test_deactivated_by_another_client_before_the_closing_list() -> None:
+    """The closing list shows it, alone but inactive: it is activated again, and not reported as it was created."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+
+        def deactivate() -> None:
+            gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+
+        after_create(gateway, deactivate)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert gateway.webhooks[1].active
+        assert outcome.webhook == gateway.webhooks[1]
+
+    run(main)

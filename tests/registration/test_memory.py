@@ -245,3 +245,53 @@ def test_no_more_than_a_thousand_are_remembered_for_longer() -> None:
 
     assert sorted(disputed(memory)) == [*range(1, 1001)]
     assert [spec for spec in asked if memory.stored_for(spec) is None] == asked[:1]
+
+
+def test_what_was_stored_otherwise_is_forgotten_with_the_next_create() -> None:
+    """Only what the gateway last made of a spec is of interest."""
+    memory = Memory(Clock(HandClock()))
+    other = hook(1, "https://shop.example/other")
+    memory.note_registered(other, hook(1).spec)
+    assert memory.stored_for(hook(1).spec) == other
+
+    memory.note_registered(hook(2), hook(2).spec)
+
+    assert memory.stored_for(hook(1).spec) is None
+
+
+def test_a_later_doubt_keeps_nothing_else() -> None:
+    """Writes are forgotten in the order of the last that is known of each."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    for number in (1, 2):
+        memory.note_registered(hook(number), hook(number).spec)
+    clock.now += 50
+    memory.note_uncertain(1)
+    clock.now += 11
+
+    assert [memory.is_open(number) for number in (1, 2)] == [True, False]
+
+
+def test_an_update_in_doubt_is_forgotten_with_its_url() -> None:
+    """After a minute no list is disputed because of it, and nothing of it is kept."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    sought = hook(1, "https://shop.example/sought")
+    memory.note_uncertain(1, sought.spec)
+    assert disputed(memory, of=sought) == [1]
+
+    clock.now += 61
+
+    assert disputed(memory, of=sought) == []
+
+
+def test_an_unlisted_webhook_that_was_deleted_is_forgotten() -> None:
+    """No list will show it: it is kept no longer than other writes."""
+    clock = HandClock()
+    memory = Memory(Clock(clock))
+    memory.note_unlisted(hook(1))
+    memory.note_deleted(1)
+
+    clock.now += 61
+
+    assert not memory.is_deleted(1)

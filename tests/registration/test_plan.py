@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.plan import claimed_by, make_plan
+from gwms_async.registration.plan import claimed_by, is_refused, make_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP = "https://shop.example/"
@@ -170,3 +170,32 @@ def test_a_replacement_for_another_event_type() -> None:
     old = evolve(hook(1, f"a/gw1-{'x' * 32}"), webhook_type=WebhookType.UPDATE_ORDER)
 
     assert make_plan([spec(f"a/gw1-{'y' * 32}")], [old], claimed_by(SHOP)).lost == (old,)
+
+
+@pytest.mark.parametrize(
+    ("deletes", "claimed", "expected"),
+    [(3, 10, False), (4, 10, True), (9, 9, False), (1, 10, False), (30, 100, False), (31, 100, True), (10, 0, True)],
+)
+def test_too_many_deletes(deletes: int, claimed: int, expected: bool) -> None:
+    """More than 30 % of ten or more; a plan made by hand, which does not say how many were claimed, counts its own."""
+    assert is_refused(deletes, claimed) is expected
+
+
+def test_a_list_that_shows_a_webhook_twice() -> None:
+    """It is deleted, and counted, once; else a plan of few webhooks may be refused, or delete one that is gone."""
+    plan = make_plan([], iter([hook(1), hook(1), hook(2)]), lambda _: True)
+
+    assert plan == Plan(delete=(hook(1), hook(2)), claimed=2)
+
+
+def test_the_changes_of_a_plan() -> None:
+    """Each counts, whatever its kind, and what is activated is wanted active."""
+    plan = Plan((spec("a"),), (hook(2, "b", active=False),) * 2, (hook(3, "c"),) * 4, (hook(4, "d"),) * 8)
+
+    assert plan.changes == 15
+    assert [one.active for one in plan.wanted] == [True, True, True, *[False] * 4]
+
+
+def test_what_is_created_inactive_says_so() -> None:
+    """As what changes its state does; what is active says nothing."""
+    assert str(Plan(create=(spec(active=False),))).startswith("+ CREATE_ORDER  POST https://shop.example/a  inactive\n")

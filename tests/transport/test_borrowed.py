@@ -102,6 +102,17 @@ async def test_a_subclass_that_sends_by_other_means(gateway: GwmsEmulator) -> No
             await gwms.webhooks.create(spec())
 
     assert gateway.count("create") == 1
+    assert gateway.requests[-1].headers["authorization"].startswith("Bearer ")
+
+
+async def test_the_sessions_own_headers_do_not_replace_ours(gateway: GwmsEmulator) -> None:
+    """A session may be made for another API, whose bodies are no JSON."""
+    headers = {"Content-Type": "text/plain", "X-Own": "1"}
+    async with aiohttp.ClientSession(headers=headers) as session, client(gateway, session=session) as gwms:
+        await gwms.webhooks.create(spec())
+
+    sent = gateway.requests[-1].headers
+    assert (sent["content-type"], sent["x-own"]) == ("application/json", "1")
 
 
 async def test_a_body_that_the_sessions_own_middleware_has_read(gateway: GwmsEmulator) -> None:

@@ -23,7 +23,8 @@ from gwms_async import (
     Timeout,
 )
 from gwms_async.testing import GwmsEmulator, Reset, Stall
-from gwms_async.transport.transport import Transport, request_options
+from gwms_async.transport.proxies import NO_PROXY
+from gwms_async.transport.transport import Transport, request_options, session_options
 from gwms_async.wire.requests import login_request
 
 from ..helpers.emulated import client, spec, until
@@ -173,3 +174,27 @@ def test_the_options_of_a_request(method: str, has_body: bool, is_borrowed: bool
     assert options["allow_redirects"] is False
     assert ("middlewares" in options) == (not is_borrowed and method not in {"PATCH", "POST", "PURGE"})
     assert ("skip_auto_headers" in options) == (not has_body and method in {"PATCH", "POST", "PUT"})
+
+
+@pytest.mark.parametrize("error", [aiohttp.ClientOSError(104, "reset"), aiohttp.ServerDisconnectedError()])
+async def test_what_aiohttp_would_send_again(error: aiohttp.ClientError) -> None:
+    """It gets another error: an attempt that it repeats by itself would be in no log, limit or budget."""
+
+    async def lost(_: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
+        raise error
+
+    (send_once,) = request_options("GET", has_body=False, is_borrowed=False)["middlewares"]
+    any_request: Any = None
+
+    with pytest.raises(aiohttp.ClientConnectionError) as caught:
+        await send_once(any_request, lost)
+
+    assert type(caught.value) is aiohttp.ClientConnectionError
+
+
+@pytest.mark.parametrize(("is_borrowed", "expected"), [(False, (7.0, None)), (True, (None, 7.0))])
+def test_what_the_time_to_connect_covers(*, is_borrowed: bool, expected: tuple[float | None, float | None]) -> None:
+    """In a borrowed session only the socket: many calls may wait for its pool, and for longer."""
+    limits = session_options(Timeout(connect=7.0), NO_PROXY, is_borrowed=is_borrowed)["timeout"]
+
+    assert (limits.connect, limits.sock_connect) == expected

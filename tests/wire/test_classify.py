@@ -11,7 +11,15 @@ import pytest
 
 from gwms_async import Cause, ConnectionFailedError, Request, Response, Timeout, TransportError
 from gwms_async.transport.exceptions import map_exception
-from gwms_async.wire.classify import Kind, classify, is_in_doubt, is_throttling, key_was_accepted, may_retry
+from gwms_async.wire.classify import (
+    Kind,
+    classify,
+    is_in_doubt,
+    is_push_back,
+    is_throttling,
+    key_was_accepted,
+    may_retry,
+)
 
 PEER: Any = SimpleNamespace(host="gw.example", port=443, ssl=True, is_ssl=True)
 M = Kind
@@ -138,9 +146,18 @@ def test_only_429_asks_to_slow_down(seen: Any, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "says_when", "expected"),
+    [(429, False, True), (429, True, True), (503, True, True), (503, False, False), (500, True, False)],
+)
+def test_what_slows_all_calls_down(status: int, *, says_when: bool, expected: bool) -> None:
+    """Not every answer with a Retry-After does: e.g. one request may be what a gateway cannot do just now."""
+    assert expected is is_push_back(Response(status, headers={"retry-after": "1"} if says_when else {}))
+
+
+@pytest.mark.parametrize(
     ("response", "expected"),
     [
-        *((Response(status), True) for status in (200, 204, 400, 404, 409, 422)),
+        *((Response(status), True) for status in (200, 204, 400, 404, 409, 410, 422)),
         *((Response(status), False) for status in (301, 401, 402, 403, 405, 429, 500, 503)),
         (Response(200, readable=False), False),
         (Response(404, readable=False), True),

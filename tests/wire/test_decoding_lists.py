@@ -106,6 +106,9 @@ def test_a_link_to_the_next_page(link: str) -> None:
         '</1>; title="; rel=next"; rel=self',
         '</1>; title="a\\"; rel=next"; rel=self',
         '</style.css>; rel="preload"; next',
+        '</1>; title="next"',
+        '</1>; rel=""',
+        "</1>; rel=",
         "</1; rel=next",
         "rel=next",
         "<" * 10_000,
@@ -123,7 +126,7 @@ def test_the_next_page_may_stand_in_a_header_of_its_own() -> None:
     headers = CIMultiDict([("Link", "</1>; rel=prev"), ("Date", "today"), ("LINK", "</3>; rel=next")])
 
     assert has_next_page(headers)
-    assert not has_next_page({"date": "today"})
+    assert not has_next_page({"date": "today", "x-link": "</3>; rel=next"})
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,18 @@ def test_an_id_is_an_integer(make: Callable[[Any, Call], Request], webhook_id: A
         make(webhook_id, CALL)
 
 
+def test_an_id_that_was_not_awaited() -> None:
+    """It is the usual mistake where a coroutine is passed, and the error asks about it."""
+
+    async def create() -> int:
+        return 7
+
+    forgotten: Any = create()
+    with pytest.raises(ValueError, match=r"; was `await` forgotten\?$"):
+        requests.get_request(forgotten, CALL)
+    forgotten.close()
+
+
 @pytest.mark.parametrize("spec", [None, {"url": "https://shop.example"}, "https://shop.example"])
 def test_only_specs_are_sent(spec: Any) -> None:
     """Anything else has not been checked."""
