@@ -66,6 +66,7 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
         (click.UsageError("receiver.base_url: must be a string"), "receiver.base_url: must be a string"),
         (click.UsageError("did you mean api_key?"), "did you mean api_key?"),
         (ConnectionFailedError("broke", cause=Cause.UNKNOWN, attempts=2), "(broke), 2 attempts; try again later"),
+        (ConnectionFailedError("no route", cause=Cause.NEVER_SENT), "1 attempt; check the base URL and the network"),
         (
             ConnectionFailedError(
                 "", cause=Cause.NEVER_SENT, reason="the proxy did not connect to the gateway: it answered 407"
