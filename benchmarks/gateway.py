@@ -55,7 +55,7 @@ http {{
     set $token {tokens[0]};
     if (-f {folder}/{revoked}) {{ set $token {tokens[1]}; }}
     location ~ /users/login$ {{ return 200 '{login}'; }}
-    location / {{
+    location ~ /webhooks/(?<number>[0-9]+)$ {{
       if ($http_authorization != "Bearer $token") {{ return 401 '{refused}'; }}
       return 200 '{single}';
     }}
@@ -82,8 +82,8 @@ def _envelope(data: str, status: int = 200) -> str:
     return f'{{"statusCode": {status}, "message": "OK", "data": {data}}}'
 
 
-def _fields(number: int) -> str:
-    return json.dumps({"id": number, **WEBHOOK})[:-1] + f", {_REGISTERED}}}"
+def _fields(number: int | str) -> str:
+    return f'{{"id": {number}, {json.dumps(WEBHOOK)[1:-1]}, {_REGISTERED}}}'
 
 
 def _login(token: str) -> str:
@@ -141,7 +141,7 @@ class _Canned(asyncio.Protocol):
 
     def __init__(self, revoked: Path, listed: bytes, table: _Table | None) -> None:
         self._unread, self._revoked, self._table = bytearray(), revoked, table
-        self._list, self._single = listed, _envelope(_fields(1)).encode()
+        self._list, self._single = listed, _envelope(_fields("%b")).encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -174,7 +174,8 @@ class _Canned(asyncio.Protocol):
             return b"200 OK", self._list
         if method == b"POST":
             return b"200 OK", _envelope('{"id": 1, %s, %s}').encode() % (sent[1:-1], _REGISTERED.encode())
-        return b"200 OK", _envelope("[]").encode() if path.endswith(b"/webhooks") else self._single
+        number = path.rpartition(b"/")[2]
+        return b"200 OK", _envelope("[]").encode() if number == b"webhooks" else self._single % number
 
 
 async def _serve(listening: socket.socket, folder: Path, table: _Table | None) -> None:
@@ -198,7 +199,7 @@ def gateway(*, has_state: bool = False) -> Iterator[Gateway]:
         configuration = _NGINX.format(
             folder=folder, port=port, tokens=_TOKENS, revoked=_REVOKED, list=_LIST,
             created=_envelope(f'{{"id": 1, $fields, {_REGISTERED}}}'), login=_login("$token"),
-            refused=_envelope("null", 401), empty=_envelope("[]"), single=_envelope(_fields(1)),
+            refused=_envelope("null", 401), empty=_envelope("[]"), single=_envelope(_fields("$number")),
         )  # fmt: skip
         (folder / _CONFIGURATION).write_text(configuration)
         number, errors = str(listening.fileno()), folder / "errors"
