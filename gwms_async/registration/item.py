@@ -179,7 +179,8 @@ class Item(Job):
             self.end(status, webhook, problem)
             return
         self.created_ids = (*self.created_ids, webhook.id)
-        self.gone_ids -= {webhook.id}  # ids are reused
+        if webhook.id in self.gone_ids:  # ids are reused
+            self.gone_ids -= {webhook.id}
         self._created = webhook
         try:
             accepted = await self.switched(webhook)
