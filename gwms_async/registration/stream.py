@@ -43,14 +43,14 @@ async def register_stream(
 
     async def register() -> None:
         reading = asyncio.create_task(read(), name="gwms source")
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())  # else asyncio may log its error
         try:
             await run.main(next_spec)
             await asyncio.wait([reading])  # an abandoned source may have to clean up
         finally:
-            source.is_abandoned = True
             reading.cancel()
             await wait_for_end(reading)
-        reading.result()
+        reading.result()  # raises the error of the source, to the user whose source it is
 
     run = Run(coordinator, concurrency, emit, is_stream=True)
     workers = run.workers
@@ -64,12 +64,10 @@ async def register_stream(
         source.is_abandoned = True
         await workers.stop(main)
     main.result()
-    if source.error is not None:
-        raise source.error
 
 
 class Source:
-    """One iterator for all workers, read in a task of its own; the error that ends it is kept until their work is done.
+    """One iterator for all workers, read in a task of its own.
 
     An async generator may contain a timeout or a task group, which cancels the task in which it was entered: that must
     not be a worker. The generator is also closed in that task.
@@ -80,7 +78,6 @@ class Source:
         self._asked = asyncio.Semaphore(0)
         self._given: asyncio.Queue[WebhookSpec | None] = asyncio.Queue()
         self.is_abandoned = False  # nobody wants another spec
-        self.error: BaseException | None = None
 
     async def __call__(self) -> WebhookSpec | None:
         """Return the next spec; None after the last, or after an error."""
@@ -100,13 +97,10 @@ class Source:
                     await self._specs.aclose()
         except StopAsyncIteration:
             pass
-        except (Exception, asyncio.CancelledError) as error:  # raised to the user, whose source it is
-            self.error = error
         finally:
             self._given.put_nowait(None)
 
     async def _read(self) -> None:
-        excess = 0  # specs that were read before anybody requested them
         while not self.is_abandoned:
             try:
                 await self._asked.acquire()
@@ -115,11 +109,7 @@ class Source:
                     raise
                 # The generator's own timeout or task group has to see the cancellation; it may then yield another spec.
                 spec = await self._specs.athrow(cancelled)
-                excess += 1
             else:
-                if excess:
-                    excess -= 1
-                    continue
                 spec = await anext(self._specs)
             check_is_spec(spec)
             self._given.put_nowait(spec)

@@ -149,7 +149,11 @@ def test_a_contradiction_is_a_failed_outcome(concurrency: int) -> None:
     virtual_loop.run(main())
 
 
-@pytest.mark.parametrize("bad", [LookupError, asyncio.CancelledError, None])
+class Aborted(BaseException):
+    """As `pytest.fail` raises."""
+
+
+@pytest.mark.parametrize("bad", [LookupError, asyncio.CancelledError, Aborted, None])
 def test_a_source_that_fails_ends_the_stream_after_what_it_gave(
     bad: type[BaseException] | None,
 ) -> None:
