@@ -254,13 +254,16 @@ def test_the_next_takes_over_when_the_first_gives_up_before_sending() -> None:
     virtual_loop.run(main())
 
 
-def test_a_create_cut_on_the_wire_is_in_doubt_for_all() -> None:
+@pytest.mark.parametrize(("is_carried_out", "status", "creates"), [(False, S.CREATED, 2), (True, S.RECOVERED, 1)])
+def test_a_create_cut_on_the_wire_is_in_doubt_for_all(is_carried_out: bool, status: S, creates: int) -> None:
     """A run that shares a create, the first of whose runs is ended on the wire, looks before it sends again."""
 
     async def main() -> None:
         gateway, wanted = FakeGateway(), specs(1)
         coordinator = gateway.coordinator()
         gateway.fail("create", Fault(takes=0.5))
+        if is_carried_out:
+            gateway.later(0.9, lambda: gateway.add(wanted[0]))
 
         first = asyncio.create_task(register(coordinator, wanted))
         await asyncio.sleep(0.1)
@@ -271,9 +274,55 @@ def test_a_create_cut_on_the_wire_is_in_doubt_for_all() -> None:
         first.cancel()
         report = await second
 
-        assert statuses(report) == [S.CREATED]
-        assert gateway.count("create") == 2
+        assert statuses(report) == [status]
+        assert gateway.count("create") == creates
         assert len(gateway.webhooks) == 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends"),
+    [(Fault(takes=0.5), [S.CREATED, S.EXISTING]), (Fault(lost, 0.3, takes=0.5), [S.UNKNOWN, S.RECOVERED])],
+)
+def test_a_create_that_ends_after_its_run_was_stopped(fault: Fault, ends: list[S]) -> None:
+    """Another run that waited for it goes by how it ended, and does not create it again."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", fault)
+
+        stopped, other = await asyncio.gather(
+            register(coordinator, wanted, deadline=0.3), register(coordinator, wanted)
+        )
+
+        assert [*statuses(stopped), *statuses(other)] == ends
+        assert 1 == len(gateway.webhooks) == gateway.count("create")
+
+    virtual_loop.run(main())
+
+
+def test_what_was_never_sent_is_not_in_doubt() -> None:
+    """A user's middleware raised before sending: the next run creates at once."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        real = coordinator.api_for
+
+        class Failing:
+            async def create(self, spec: WebhookSpec) -> object:
+                raise LookupError
+
+        coordinator.api_for = lambda call: Failing()  # type: ignore[assignment,return-value]
+        with pytest.raises(LookupError):
+            await coordinator.create_direct(spec)
+        coordinator.api_for = real
+        report = await register(coordinator, [spec])
+
+        assert statuses(report) == [S.CREATED]
+        assert asyncio.get_running_loop().time() < 0.1
 
     virtual_loop.run(main())
 
