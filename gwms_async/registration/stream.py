@@ -13,7 +13,6 @@ from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
 
-
 _MOST_WORKERS = 10_000  # each is a task, even if nothing comes for it
 
 
