@@ -220,7 +220,7 @@ class WebhookSpec:
         method: POST or GET, or its name in any case.
 
     Raises:
-        ValueError: A value that the contract does not allow.
+        ValueError: A value of a wrong type, or one that is not listed. URLs are checked where specs are used.
     """
 
     url: str = field(repr=_url_repr)

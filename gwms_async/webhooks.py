@@ -215,7 +215,7 @@ class Webhooks(Operations):
 
         Args:
             specs: The webhooks.
-            concurrency: How many are processed at once.
+            concurrency: How many are processed at once; 10,000 at most.
 
         Yields:
             One outcome per spec, or more: the last one counts.
@@ -235,7 +235,7 @@ class Webhooks(Operations):
         Args:
             specs: The webhooks; duplicates count once.
             prune: Says which webhooks `apply` may delete if they are not among `specs`: those for which it returns
-                true, or those whose URL begins with it, e.g. "https://shop.example/gwms/". By default none.
+                true, or those whose URL begins with it, e.g. "https://shop.example/gwms/"; see also `Plan.delete`.
 
         Returns:
             What `apply` will do; `str` of it reads like a diff.

@@ -54,8 +54,8 @@ def plan(path: str, access: Access, *, prune: bool, exit_code: bool) -> Work:
 def apply(path: str, access: Access, *, prune: bool, dry_run: bool, **how: Any) -> Work:
     """Create, update and (with --prune) delete webhooks to match a file.
 
-    Safe to repeat: existing webhooks are left alone. Without --prune nothing is deleted. FILE may be - for standard
-    input.
+    Safe to repeat: webhooks that are as the file says are left alone. Without --prune nothing is deleted. FILE may be -
+    for standard input.
     """
     wanted = _read(path, prune=prune)
     if dry_run:

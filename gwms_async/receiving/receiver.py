@@ -135,11 +135,12 @@ class Receiver(Intake):
         Webhooks with another secret or method are replaced. `force` is that of `Webhooks.apply`, which does the work.
 
         Raises:
-            ConfigurationError, ValueError: As for `specs`.
+            ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
             PlanRefusedError: It would delete too much that is not replaced; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """
         specs = self.specs(base, eshop=eshop, method=method)
+        _check_client(gwms)
         plan = await gwms.webhooks.plan(specs, prune=self.owns(base, eshop=eshop))
         return await gwms.webhooks.apply(plan, force=force)
 
@@ -154,7 +155,7 @@ class Receiver(Intake):
         every: float = 900.0,
         on_lapse: OnLapse | None = None,
     ) -> AsyncIterator[None]:
-        """Keep registered and active what has a handler, as `specs` returns it; nothing is deleted.
+        """Keep registered and active what has a handler, as `specs` returns it; nothing that was there is deleted.
 
         The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.
         `on_lapse` is awaited when webhooks are active again that were inactive or missing, and the next look waits for
@@ -163,6 +164,7 @@ class Receiver(Intake):
         Raises:
             ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
         """
+        _check_client(gwms)
         _check_number("every", every, 1, 86_400)
         if on_lapse is not None and not is_async(on_lapse):
             raise ConfigurationError(f"on_lapse must be an async function; got {on_lapse!r}")
@@ -198,6 +200,11 @@ def _takes_one_argument(function: Callable[..., object]) -> bool:
         return bool(signature.bind(None))
     except TypeError:
         return False
+
+
+def _check_client(gwms: object) -> None:
+    if not hasattr(gwms, "webhooks"):  # a fake will do
+        raise ConfigurationError(f"gwms must be a GwmsClient; got {type(gwms).__name__}")
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from ..errors import GwmsError, PlanRefusedError
 from ..models import Identity, Webhook, same_identity
+from ..settings import check_type
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
 from .coordinator import Coordinator, WebhookApi
@@ -35,6 +36,7 @@ async def apply(
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
     check_function("on_outcome", on_outcome)
+    check_type("force", force, bool)  # a text such as "no" counts as true, and deletes
     snapshot = await coordinator.lists.fresh()
     if not force:
         _check(plan, snapshot)

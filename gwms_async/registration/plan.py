@@ -26,9 +26,10 @@ class Plan:
         create: Specs that are missing.
         activate: Webhooks that exist and are inactive, but wanted active.
         deactivate: Webhooks that exist and are active, but wanted inactive.
-        delete: Webhooks that `prune` claims and that are not wanted, including second copies of wanted ones.
+        delete: Webhooks that `prune` claims and that are not wanted, including second copies of wanted ones; never
+            those of an unlisted event type, nor inactive ones with `unregistered_at`, which may be deleted already.
         unchanged: Webhooks that are as wanted.
-        claimed: How many webhooks `prune` claims, including those that stay.
+        claimed: How many webhooks `prune` claims, including those that stay; without those that are never deleted.
     """
 
     create: tuple[WebhookSpec, ...] = ()

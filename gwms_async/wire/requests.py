@@ -10,7 +10,7 @@ from functools import lru_cache
 from ..chain import Call, Request
 from ..models import WebhookSpec, check_is_spec, check_url
 from ..redaction import redacted
-from ..settings import is_integer
+from ..settings import check_type, is_integer
 
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -77,7 +77,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     """Return a request to any other endpoint.
 
     Raises:
-        ValueError: The method, path or content cannot be sent.
+        ValueError: The method, path or content cannot be sent, or `idempotent` is invalid.
     """
     if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
         raise ValueError(f"method must be the name of an HTTP method; got {method!r}")
@@ -86,6 +86,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     if _NOT_IN_A_PATH.search(path) or _DOTS.search(path.partition("?")[0]):
         wanted = "path must not contain '#', control characters, or the segments '.' and '..'"
         raise ValueError(f"{wanted}: quote ids with urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")
+    check_type("idempotent", idempotent, bool, type(None))  # a text such as "no" counts as true, and is sent again
     method = method.upper()
     if idempotent is None:
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}

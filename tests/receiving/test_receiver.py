@@ -14,7 +14,15 @@ from unittest.mock import AsyncMock
 import pytest
 from attrs import asdict
 
-from gwms_async import ConfigurationError, HttpMethod, OutcomeStatus, PlanRefusedError, WebhookSpec, WebhookType
+from gwms_async import (
+    ConfigurationError,
+    GwmsClient,
+    HttpMethod,
+    OutcomeStatus,
+    PlanRefusedError,
+    WebhookSpec,
+    WebhookType,
+)
 from gwms_async.receiving import Delivery, Health, Receiver
 from gwms_async.receiving.watch import Round
 from gwms_async.testing import GwmsEmulator, Status
@@ -227,6 +235,11 @@ async def test_wrong_places(gateway: GwmsEmulator, options: dict[str, str]) -> N
         with pytest.raises(ConfigurationError, match=r"^on_lapse must be an async function; got <built-in"):
             async with receiver.watch(gwms, BASE, on_lapse=print):  # type: ignore[arg-type]  # as users may
                 pass
+        with pytest.raises(ConfigurationError, match=r"^gwms must be a GwmsClient; got Webhooks$"):
+            async with receiver.watch(gwms.webhooks, BASE):  # type: ignore[arg-type]  # as users may
+                pass
+        with pytest.raises(ConfigurationError, match=r"^gwms must be a GwmsClient; got type$"):
+            await receiver.subscribe(GwmsClient, BASE)  # type: ignore[arg-type]  # as users may
     assert gateway.requests == []
 
 

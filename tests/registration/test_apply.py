@@ -130,6 +130,16 @@ async def test_mass_deletes(gateway: GwmsEmulator, there: int, unwanted: int, re
     assert len(gateway.webhooks) == there - unwanted
 
 
+@pytest.mark.parametrize("force", ["no", 1, None])
+async def test_a_force_that_is_not_a_bool(gateway: GwmsEmulator, force: Any) -> None:
+    """A text that counts as true deletes nothing; nothing is sent."""
+    async with client(gateway) as gwms:
+        with pytest.raises(ValueError, match=f"^force must be bool; got {type(force).__name__}$"):
+            await gwms.webhooks.apply(Plan(), force=force)
+
+    assert gateway.requests == []
+
+
 async def test_a_plan_by_hand(gateway: GwmsEmulator) -> None:
     """It may hold anything, or nothing."""
     async with client(gateway) as gwms:

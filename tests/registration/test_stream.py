@@ -220,6 +220,24 @@ def test_a_slow_consumer_slows_the_source_down() -> None:
     virtual_loop.run(main())
 
 
+def test_no_more_tasks_than_could_have_work() -> None:
+    """However large the number, the tasks fit in memory."""
+
+    async def main() -> None:
+        tasks = list[int]()
+
+        def source() -> Iterator[WebhookSpec]:
+            tasks.append(len(asyncio.all_tasks()))
+            yield from specs(1)
+
+        (outcome,) = await collect(FakeGateway().coordinator(), source(), concurrency=20_000)
+
+        assert outcome.status is S.CREATED
+        assert 10_000 <= tasks[0] < 10_010
+
+    virtual_loop.run(main())
+
+
 def test_closing_the_stream_ends_what_waits_and_lets_the_wire_end() -> None:
     """What is on the wire when the stream is closed is carried out; the rest is not begun."""
 

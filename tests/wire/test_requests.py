@@ -213,6 +213,13 @@ def test_any_other_request_must_be_one(method: Any, path: Any, content: Any, com
         requests.any_request(method, path, content, idempotent=None)
 
 
+@pytest.mark.parametrize("given", ["no", 0, 1])
+def test_idempotent_must_be_a_bool(given: Any) -> None:
+    """A text that counts as true does not make a request be sent twice."""
+    with pytest.raises(ValueError, match=f"^idempotent must be bool or None; got {type(given).__name__}$"):
+        requests.any_request("POST", "/orders", None, idempotent=given)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from ...errors import ConfigurationError
+from ...settings import check_type
 from ...tokens import Token
 from .codec import decode, encode
 
@@ -28,6 +29,9 @@ _NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 def _directory(directory: Path | str | None) -> Path:
     if directory is not None:
+        check_type("directory", directory, str, os.PathLike)
+        if directory == "":  # often a variable that is set and empty
+            raise ConfigurationError("directory must not be empty; None is the user's cache directory")
         path = Path(directory).absolute()
         if path.suffix == ".json" or os.path.isfile(path):  # noqa: PTH113  # Path's raises where access is denied
             raise ConfigurationError(f"FileTokenStore needs a directory, not a file; got {str(directory)!r}")
@@ -52,7 +56,7 @@ class FileTokenStore:
             left as it is.
 
     Raises:
-        ConfigurationError: It is a file, or the user's cache directory is unknown.
+        ConfigurationError: It is not a path, is empty or a file, or the user's cache directory is unknown.
     """
 
     directory: Path = field(default=None, converter=_directory)

@@ -10,6 +10,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -267,3 +268,17 @@ def test_a_file_in_place_of_a_folder(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(ConfigurationError, match=rf"^FileTokenStore needs a directory, not a file; got '.*{name}'$"):
         FileTokenStore(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("", "directory must not be empty; None is the user's cache directory"),
+        (b"/tmp", "directory must be str or PathLike; got bytes"),
+        (True, "directory must be str or PathLike; got bool"),
+    ],
+)
+def test_what_is_not_a_folder(given: Any, complaint: str) -> None:
+    """An empty variable does not put tokens into the current directory."""
+    with pytest.raises(ConfigurationError, match=f"^{complaint}$"):
+        FileTokenStore(given)
