@@ -187,7 +187,7 @@ class Webhooks(Operations):
 
         Args:
             specs: The webhooks; duplicates are registered once.
-            concurrency: How many are processed at once.
+            concurrency: How many are processed at once; 10,000 at most.
             deadline: Seconds after which queued work is dropped; requests in flight get five seconds more.
             on_outcome: Called with each outcome as it becomes known; again for the same spec where, rarely, a later
                 list showed another copy of the webhook.
@@ -264,7 +264,7 @@ class Webhooks(Operations):
 
         Args:
             plan: From `plan`.
-            concurrency: How many are processed at once.
+            concurrency: How many are processed at once; 10,000 at most.
             force: Whether to delete more than 30 % of what `prune` claims, where that is 10 or more.
             on_outcome: Called with each outcome as it becomes known.
 

@@ -13,8 +13,6 @@ from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
 
-_MOST_WORKERS = 10_000  # each is a task, even if nothing comes for it
-
 
 async def register_stream(
     coordinator: Coordinator, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec], *, concurrency: int
@@ -27,7 +25,6 @@ async def register_stream(
             check_is_spec(spec)
     source = Source(specs)
     outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-    concurrency = min(concurrency, _MOST_WORKERS)
     room = asyncio.Semaphore(concurrency)  # a slow consumer slows the source down
 
     async def emit(outcome: Outcome) -> None:
