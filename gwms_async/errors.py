@@ -25,6 +25,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -265,6 +266,12 @@ def api_error_class(status: int) -> type[ApiError]:
     if 400 <= status < 500:
         return _BY_STATUS.get(status, ApiError)
     return ServerError
+
+
+def system_reason(error: OSError) -> str:
+    """Return the system's text for an error's number; where it has none, as for sockets on Windows, the error's own."""
+    text = os.strerror(error.errno or 0)
+    return error.strerror or text if text.startswith("Unknown error") else text
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from math import inf
 
 from ..chain import Call, CallAborted, Request
 from ..clock import Clock
@@ -32,6 +31,7 @@ class Login:
         self._refresh_task: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._epoch = 0
+        self._acceptances = 0  # counted, because two events can have the same time
         self._is_stopped = False
 
     def begin(self, call: Call, key: ApiKey) -> None:
@@ -68,7 +68,8 @@ class Login:
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
-        token.accepted_at, token.is_in_question = self._clock.monotonic(), False
+        self._acceptances += 1
+        token.accepted, token.is_in_question = self._acceptances, False
         if key.accepted is None or key.accepted.relogins <= token.relogins:
             key.accepted = token
         key.suspect = None
@@ -132,7 +133,7 @@ class Login:
             attempts=request.call.attempts,
         )
         key.cooldown.begin(self._clock.monotonic(), error)
-        token.is_in_question = True
+        key.rejected_after, token.is_in_question = self._acceptances, True
         text = "an API key was rejected; calls with it fail at once for %.0f s"
         _logger.warning(text, key.cooldown.seconds, extra=self._fields)
         return error
@@ -196,10 +197,10 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
 
     `is_last` says that the call has been replayed as often as it may be.
     """
-    if key.cooldown.error is not None and token.accepted_at >= key.cooldown.until - key.cooldown.seconds:
+    if key.cooldown.error is not None and token.accepted > key.rejected_after:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
-        is_suspicious = token.after_refusal or token.accepted_at > -inf
+        is_suspicious = token.after_refusal or token.accepted > 0
     else:
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)

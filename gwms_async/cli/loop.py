@@ -15,7 +15,8 @@ from .output import Exit, handle_errors
 Work = Coroutine[Any, Any, int | None]
 """The work of a command; its result is an exit code."""
 _TERMINATED = 143
-_STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
+STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
+"""The signal that ends commands, beside that of Ctrl-C."""
 
 
 def run(command: Work) -> int | None:
@@ -36,9 +37,9 @@ async def _stoppable(command: Work) -> int | None:
         signals.append(number)
         loop.call_soon_threadsafe(task.cancel)
 
-    before = signal.signal(_STOP, stop)
+    before = signal.signal(STOP, stop)
     try:
         code = await task
     finally:
-        signal.signal(_STOP, before)
+        signal.signal(STOP, before)
     return _TERMINATED if code == Exit.INTERRUPTED and signal.SIGTERM in signals else code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -45,7 +44,7 @@ def port_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+        reason = errors.system_reason(error) if error.errno else error
         raise OSError(f"the port cannot be used ({reason}); --port 0 takes a free port") from None
 
 

@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Any]:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if os.name == "posix" and mode & ~0o600:
                 raise RefusedError(f"{path} contains keys, but has mode {mode:o}: run chmod 600 {quote(str(path))}")
-            return tomllib.load(file)
+            return tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise RefusedError(f"{path}: {str(error.strerror).lower()}") from None
     except (ValueError, RecursionError) as error:

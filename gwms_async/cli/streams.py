@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EINVAL, EPIPE
 from pathlib import Path
 from select import select
 from typing import Any, TextIO
 
 _NOTHING = Path(os.devnull)
+_NO_READER = {EPIPE, EINVAL}  # the second on Windows
 
 
 class ForgivingFile(io.FileIO):
@@ -67,6 +69,6 @@ def forgiving_output() -> Iterator[None]:
     except SystemExit as end:
         sys.stdout.flush()
         error = getattr(getattr(sys.stdout.buffer, "raw", None), "error", None)
-        if not end.code and error is not None and not isinstance(error, BrokenPipeError):
+        if not end.code and error is not None and error.errno not in _NO_READER:
             sys.exit(f"Error: the output is incomplete: {error}")
         raise

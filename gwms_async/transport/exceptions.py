@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl as tls
 from typing import Any
@@ -10,7 +9,15 @@ from typing import Any
 import aiohttp
 
 from ..chain import Request
-from ..errors import AttemptTimeoutError, Cause, ConfigurationError, ConnectionFailedError, TransportError, counted
+from ..errors import (
+    AttemptTimeoutError,
+    Cause,
+    ConfigurationError,
+    ConnectionFailedError,
+    TransportError,
+    counted,
+    system_reason,
+)
 from ..settings import Timeout
 from ..wire.envelope import one_line
 
@@ -106,7 +113,7 @@ def reason_of(error: Exception) -> str | None:
     if isinstance(origin, tls.SSLError):
         reason = getattr(origin, "verify_message", "") or getattr(origin, "reason", "") or "TLS failed"
     elif isinstance(origin, OSError) and origin.errno:
-        reason = origin.strerror if isinstance(origin, socket.gaierror) else os.strerror(origin.errno)
+        reason = origin.strerror if isinstance(origin, socket.gaierror) else system_reason(origin)
     else:
         return "the connection was closed" if isinstance(error, aiohttp.ClientConnectionError) else None
     return f"{via}{reason}".replace("_", " ").rstrip(".").lower()

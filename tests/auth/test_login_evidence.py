@@ -328,6 +328,20 @@ async def test_a_rejected_key_alone_with_a_dead_token_finds_out(
     assert gateway.logins == 3
 
 
+async def test_an_acceptance_before_the_rejection_shows_nothing_though_the_clock_stood_still(
+    gateway: LoginGateway, login: Login, clock: HandClock
+) -> None:
+    """On Windows, clocks advance every 16 ms only: the order of events does not go by their times."""
+    good, key = ApiKey("good"), ApiKey("key")
+    await accepted(login, good)
+    await rejected(login, key)
+    clock.now += 61
+
+    assert await login.on_unauthorized(request_of(await sent(login, key)), key)
+
+    assert await accepted(login, key) == "token-2"
+
+
 async def test_a_401_long_after_the_login_it_led_to(gateway: LoginGateway, login: Login, clock: HandClock) -> None:
     """A replay that waited for its slot for minutes is still held against the key: no login per call."""
     key = ApiKey("key")

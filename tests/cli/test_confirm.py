@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
+from types import SimpleNamespace
 
+import click
 import pytest
 
+from gwms_async.cli import confirm
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import URL, lines, run
@@ -52,3 +56,24 @@ def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
     assert result.stderr.endswith("interrupted\n")
     assert len(gwms_emulator.webhooks) == 1
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_the_signal_that_stops_commands_ends_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows that is Ctrl-Break; here another one stands in for it."""
+    monkeypatch.setattr(confirm, "STOP", signal.SIGUSR1)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    handlers = list[object]()
+
+    def answer(*_: object, **__: object) -> bool:
+        handlers.append(signal.getsignal(signal.SIGUSR1))
+        return True
+
+    monkeypatch.setattr(click, "confirm", answer)
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        confirm.confirm_delete(1)
+        after = signal.getsignal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert (handlers, after) == ([signal.SIG_DFL], signal.SIG_IGN)

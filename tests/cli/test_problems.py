@@ -19,7 +19,7 @@ from gwms_async import (
     ServerError,
     ThrottledError,
 )
-from gwms_async.cli.problems import describe, problem_of, shown
+from gwms_async.cli.problems import describe, port_errors, problem_of, shown
 from gwms_async.errors import Cause
 from gwms_async.testing import GwmsEmulator, Html, RateLimit, Status
 
@@ -170,3 +170,9 @@ def test_all_keys_are_there() -> None:
 
     assert list(problem_of(ValueError("no"))) == list(problem_of(answered(ServerError, 500))) == keys
     assert json.dumps(problem_of(answered(ThrottledError, 429, retry_after=1.5)))
+
+
+def test_a_port_that_is_taken_on_windows() -> None:
+    """Its numbers have no text of their own, so the error's is shown."""
+    with pytest.raises(OSError, match=r"\(Only one usage .* is permitted\); --port 0"), port_errors():
+        raise OSError(10048, "Only one usage of each socket address is permitted")

@@ -50,6 +50,13 @@ def test_a_profile(file: Path) -> None:
     assert load_profile("shop-a", "cz") == {**load_profile("shop-a"), "api_key": "secret-key-cz"}
 
 
+def test_a_byte_order_mark(file: Path) -> None:
+    """Editors on Windows write one."""
+    file.write_text(PROFILES, "utf-8-sig")
+
+    assert load_profile("shop-b") == {"username": "bob"}
+
+
 @pytest.mark.parametrize(
     ("name", "eshop", "text"),
     [

@@ -122,6 +122,20 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> Non
         stream.close()
 
 
+def test_a_pipe_of_windows_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows calls that an invalid argument, as Linux does four bytes for an eventfd; it is not an error either."""
+    for name in ("stdin", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    with os.fdopen(os.eventfd(0), "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as caught:
+            end_with(0)
+    for stream in (sys.stdin, sys.stderr):
+        stream.close()
+
+    assert caught.value.code == 0
+
+
 def test_a_console_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stream stays, and escapes what it cannot show."""
     monkeypatch.setattr(sys, "platform", "win32")

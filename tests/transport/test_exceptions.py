@@ -130,6 +130,7 @@ def tls(reason: str | None) -> ssl.SSLError:
             connector(OSError(errno.ECONNREFUSED, "no"), aiohttp.ClientProxyConnectionError),
             "proxy gw.example:443: connection refused",
         ),
+        (connector(OSError(10061, "The computer refused the connection.")), "the computer refused the connection"),
         (tunnel_refused(), "the proxy did not connect to the gateway: it answered 407"),
         (connector(socket.gaierror(-2, "Name or service not known")), "name or service not known"),
         (connector(tls("WRONG_VERSION_NUMBER"), aiohttp.ClientConnectorSSLError), "wrong version number"),

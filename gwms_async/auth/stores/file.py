@@ -47,9 +47,10 @@ def _directory(directory: Path | str | None) -> Path:
 class FileTokenStore:
     """Keeps tokens in a directory, so that processes share one login, at the same time or one after another.
 
-    Each key has a file of mode 0600, replaced atomically, and a lock file beside it, which stays. When a process ends,
-    in whatever way, its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100
-    of a-z, 0-9, - and _, raise ValueError for others, and OSError where the system refuses something.
+    Each key has a file of mode 0600, replaced atomically, and a lock file beside it. Windows has no modes: there the
+    file is as private as its directory, and the default one is the user's own. When a process ends, in whatever way,
+    its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100 of a-z, 0-9, -
+    and _, raise ValueError for others, and OSError where the system refuses something.
 
     Args:
         directory: The directory; by default the user's cache directory. Created with mode 0700 if missing, otherwise
