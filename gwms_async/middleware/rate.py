@@ -122,8 +122,8 @@ class Rate:
             rate = min(rate, max(_OVER * measured, cut * rate))
             self._is_measured = True
         self.per_second = max(rate, _AT_LEAST)
-        if asked is None:
-            asked = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        if asked is None or self._fruitless:  # what was asked for may be too short: 0 where a gateway rounds down
+            asked = max(asked or 0.0, min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE))
         self._episode += 1
         self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0

@@ -63,6 +63,45 @@ def test_pauses_grow_while_nothing_gets_through() -> None:
     assert rate.per_second == 1.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(0.0, [0, 0.4, 0.8, 1.6]), (0.5, [0.5, 0.5, 0.8, 1.6]), (2.0, [2.0] * 4)]
+)
+def test_a_wait_that_proves_too_short_grows(asked: float, expected: list[float]) -> None:
+    """A gateway that rounds down asks for 0 s until it lets requests through again."""
+    rate, now, pauses = Rate(), 0.0, []
+    rate.send(now)
+    for _ in range(4):
+        rate.push_back(rate.send(now), now, asked)
+        pauses.append(rate.resume_at - now)
+        now = rate.resume_at
+
+    assert pauses == pytest.approx(expected)
+
+
+def test_a_call_outlasts_a_window_although_the_gateway_asks_for_no_wait() -> None:
+    """It has let a hundred requests through, then refuses all for a second: the rate alone would spend the attempts."""
+
+    async def main() -> None:
+        loop, count = asyncio.get_running_loop(), 0
+        opens_at = loop.time() + 1
+
+        async def window(request: Request) -> Response:
+            nonlocal count
+            count += 1
+            request.call.attempts += 1
+            is_open = count <= 100 or loop.time() >= opens_at
+            return Response(200) if is_open else Response(429, headers={"retry-after": "0"})
+
+        pace = Pace(100, Rate(), Clock(loop.time))
+        backoff = Backoff(RetryPolicy(), RetryBudget(500), is_paced=True, clock=Clock(loop.time))
+        chain = compose([backoff, pace], window)
+        await asyncio.gather(*(chain(Request("GET", "/webhooks", idempotent=True)) for _ in range(100)))
+
+        assert (await chain(Request("GET", "/webhooks", idempotent=True))).status == 200
+
+    virtual_loop.run(main())
+
+
 def test_stragglers_do_not_slow_down() -> None:
     """A refusal of a request that was sent before the pause began may prolong it, but says nothing of the rate."""
     rate = Rate()
