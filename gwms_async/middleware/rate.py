@@ -8,6 +8,7 @@ from attrs import define, field
 
 _SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
 _LONGEST_SILENT_PAUSE = 20.0
+_ROUNDED_OFF = 1.0  # seconds; a gateway that rounds down asks for up to so many too few, in the last second for 0
 _AT_LEAST = 1.0  # requests per second
 _UNLIMITED = 20_000.0  # requests per second: more than a process can send
 _DOUBLING = 0.35  # seconds in which the rate doubles until it has been measured
@@ -122,8 +123,11 @@ class Rate:
             rate = min(rate, max(_OVER * measured, cut * rate))
             self._is_measured = True
         self.per_second = max(rate, _AT_LEAST)
-        if asked is None or self._fruitless:  # what was asked for may be too short: 0 where a gateway rounds down
-            asked = max(asked or 0.0, min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE))
+        silent = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        if asked is None:
+            asked = silent
+        elif self._fruitless:
+            asked = max(asked, min(silent, _ROUNDED_OFF))
         self._episode += 1
         self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0

@@ -64,7 +64,7 @@ def test_pauses_grow_while_nothing_gets_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [(0.0, [0, 0.4, 0.8, 1.6]), (0.5, [0.5, 0.5, 0.8, 1.6]), (2.0, [2.0] * 4)]
+    ("asked", "expected"), [(0.0, [0, 0.4, 0.8, 1.0]), (0.5, [0.5, 0.5, 0.8, 1.0]), (2.0, [2.0] * 4)]
 )
 def test_a_wait_that_proves_too_short_grows(asked: float, expected: list[float]) -> None:
     """A gateway that rounds down asks for 0 s until it lets requests through again."""
