@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
@@ -24,7 +25,7 @@ from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, spec_values, specs
 
 S = OutcomeStatus
 
@@ -724,5 +725,87 @@ def test_deactivated_by_another_client_before_the_closing_list() -> None:
 
         assert gateway.webhooks[1].active
         assert outcome.webhook == gateway.webhooks[1]
+
+    run(main)
+
+
+def test_a_list_that_leaves_out_the_lower_copy() -> None:
+    """It decides nothing yet: the owner of the higher copy, which it shows, deletes that in favour of ours."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        other = Webhook(9, *spec_values(spec))
+
+        def add() -> None:
+            gateway.webhooks[9] = other
+            gateway.stale = [other]
+
+        after_create(gateway, add)
+        gateway.later(2.0, lambda: gateway.webhooks.pop(9))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+        await gateway.settle()
+
+        assert (outcome.status, outcome.webhook, outcome.is_failure) == (S.CREATED, gateway.webhooks[1], False)
+        assert list(gateway.webhooks) == [1]
+        assert gateway.count("delete") == 0
+
+    run(main)
+
+
+def test_an_inactive_copy_of_a_spec_that_wants_it_inactive() -> None:
+    """It may look like a tombstone; it is the lowest, and stays."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(ids=count(5)), specs(1)
+        spec = evolve(spec, active=False)
+        other = Webhook(1, *spec_values(spec), unregistered_at=datetime.now(UTC))
+        after_create(gateway, lambda: gateway.webhooks.update({1: other}))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.webhook, outcome.copies) == (S.EXISTING, other, (5,))
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
+def test_ones_own_that_somebody_deactivates() -> None:
+    """It looks like a tombstone by then; it is activated."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+
+        def deactivate() -> None:
+            gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False, unregistered_at=datetime.now(UTC))
+
+        after_create(gateway, deactivate)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.is_failure) == (S.CREATED, False)
+        assert gateway.webhooks[1].active
+        assert gateway.count("create") == 1
+
+    run(main)
+
+
+def test_a_lower_copy_that_turns_out_to_be_a_tombstone() -> None:
+    """A list that lags still shows it as active: nothing is deleted or activated in its favour."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(ids=count(5)), specs(1)
+        other = Webhook(1, *spec_values(spec))
+
+        def add() -> None:
+            gateway.webhooks[1] = evolve(other, active=False, unregistered_at=datetime.now(UTC))
+            gateway.stale = [other, gateway.webhooks[5]]
+
+        after_create(gateway, add)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[5])
+        assert gateway.count("delete") == gateway.count("activate") == 0
 
     run(main)
