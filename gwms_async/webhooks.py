@@ -209,7 +209,7 @@ class Webhooks(Operations):
         """Ensure that webhooks exist, from a source of any length.
 
         Like `register_many`, for more webhooks than fit in memory: outcomes come in order of completion, and only
-        identities are remembered, and these only until the list that decides is taken again, after 30 seconds. Specs
+        identities are remembered, and these only until the next list, which is taken after 30 seconds at most. Specs
         are read no faster than outcomes are consumed. An outcome may come a second time, where a later list showed
         another copy of the webhook.
 

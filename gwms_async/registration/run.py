@@ -42,8 +42,8 @@ class Run:
         self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
-        self._registered: dict[Identity, bool] = {}  # by a stream since its last list, and their `active`
-        self._adopted: list[Outcome] = []  # by a bulk run; its closing list may confirm them
+        self._registered: dict[Identity, bool] = {}  # adopted by a stream since its last list, and their `active`
+        self._adopted: list[Outcome] = []  # by a bulk run; its closing list has to confirm them
         self._later_list: Snapshot | None = None
         self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
 
@@ -93,11 +93,18 @@ class Run:
             await item.decide(snapshot)
         if item.state is not State.DONE:
             self._pending.add(item)
-        elif not self._is_stream and item.outcome is not None:
-            self._adopted.append(item.outcome)
+        elif item.outcome is not None and not item.outcome.is_failure:
+            self._note_adopted(item.outcome)
         await self._notify(item)
         if self._is_stream:
             await self._pending.room()
+
+    def _note_adopted(self, outcome: Outcome) -> None:
+        """Keep what was there: a stream until its next list, to know duplicates; a bulk run for its closing list."""
+        if self._is_stream:
+            self._registered[outcome.spec.identity] = outcome.spec.active
+        else:
+            self._adopted.append(outcome)
 
     async def _recheck(self) -> None:
         """Check what was adopted by the closing list, if there was one: what was created may have driven it out."""
@@ -157,8 +164,6 @@ class Run:
         outcome = item.outcome
         if item.state is State.DONE:
             del self._items[item.spec.identity]
-            if self._is_stream and outcome is not None and not outcome.is_failure:
-                self._registered[item.spec.identity] = item.spec.active
         elif outcome is None or outcome.status is OutcomeStatus.UNKNOWN:
             return  # a list may still find it
         if outcome is None or outcome is item.emitted:

@@ -759,7 +759,7 @@ def test_an_inactive_copy_of_a_spec_that_wants_it_inactive() -> None:
     async def main() -> None:
         gateway, (spec,) = FakeGateway(ids=count(5)), specs(1)
         spec = evolve(spec, active=False)
-        other = Webhook(1, *spec_values(spec), unregistered_at=datetime.now(UTC))
+        other = evolve(Webhook(1, *spec_values(spec)), unregistered_at=datetime.now(UTC))
         after_create(gateway, lambda: gateway.webhooks.update({1: other}))
 
         outcome, _ = await register(gateway.coordinator(), spec)

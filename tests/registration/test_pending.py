@@ -388,3 +388,39 @@ def test_a_stream_keeps_one_list(fault: Fault) -> None:
         assert set(gateway.kept()) == {0, 1} - ({1} if fault.error is refused else set())
 
     virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("failures", [2, 4])
+def test_each_closing_list_of_a_stream_may_fail_three_times(failures: int) -> None:
+    """What failed before does not count, whether it was settled or given up."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec, times in zip(wanted, (failures, 2), strict=True):
+                yield spec
+                gateway.fail("list", *[Fault(refused)] * times)
+                await asyncio.sleep(20)
+
+        stream = register_stream(gateway.coordinator(), source(), concurrency=1)
+
+        assert [outcome.status async for outcome in stream] == [S.CREATED, S.CREATED]
+        assert gateway.count("list") == 1 + min(failures + 1, 4) + 3
+
+    virtual_loop.run(main())
+
+
+def test_what_a_closing_list_may_still_find_is_not_told_yet() -> None:
+    """It was lost in every round, and the last create is carried out late."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 3, Fault(lost, 2.5))
+        emitted: list[Outcome] = []
+
+        await register_many(gateway.coordinator(), [spec], concurrency=1, on_outcome=emitted.append)
+
+        assert [outcome.status for outcome in emitted] == [S.RECOVERED]
+
+    virtual_loop.run(main())

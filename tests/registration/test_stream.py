@@ -98,22 +98,28 @@ def test_a_duplicate_follows_its_first() -> None:
     virtual_loop.run(main())
 
 
-def test_a_duplicate_shows_the_webhook_until_a_list_has_closed_it() -> None:
-    """From then on only identities are remembered."""
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_comes_again_after_a_later_list_is_decided_by_it(is_there: bool) -> None:
+    """Until then it is a duplicate; after that somebody may have deleted it."""
 
     async def main() -> None:
-        (spec,) = specs(1)
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        if is_there:
+            gateway.add(spec)
 
         async def source() -> AsyncIterator[WebhookSpec]:
             yield spec
             yield spec
+            yield other
             await asyncio.sleep(4)
             yield spec
 
-        outcomes = await collect(FakeGateway().coordinator(), source(), 1)
+        outcomes = await collect(gateway.coordinator(), source(), 1)
 
-        assert [outcome.status for outcome in outcomes] == [S.CREATED, S.DUPLICATE, S.DUPLICATE]
-        assert [outcome.webhook and outcome.webhook.id for outcome in outcomes] == [1, 1, None]
+        first = S.EXISTING if is_there else S.CREATED
+        assert [outcome.status for outcome in outcomes] == [first, S.DUPLICATE, S.CREATED, S.EXISTING]
+        assert outcomes[-1].webhook == gateway.webhooks[1]
+        assert gateway.count("list") == 2
 
     virtual_loop.run(main())
 
