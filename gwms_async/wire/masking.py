@@ -14,12 +14,13 @@ _BYTE, _NEXT = r"(?:%|\\x)", r"(?:%|\\x)[89abAB][0-9a-fA-F]"
 _CHARACTER = re.compile(
     rf"""(?P<bytes>{_BYTE}[0-7][0-9a-fA-F] | {_BYTE}[cdCD][0-9a-fA-F]{_NEXT}
         | {_BYTE}[eE][0-9a-fA-F](?:{_NEXT}){{2}} | {_BYTE}[fF][0-7](?:{_NEXT}){{3}})
-    | (?P<json>\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}} | \\u[0-9a-fA-F]{{4}} | \\["\\/bfnrt])
+    | (?P<json>\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}} | \\u[0-9a-fA-F]{{4}} | \\["'\\/bfnrt])
     | (?P<html>&(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|amp|lt|gt|quot|apos);)
     | .""",
     re.DOTALL | re.VERBOSE,
 )
 """A character, as it is or as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
+_CHARSETS = ("ascii", "latin-1", "cp1250")
 _LEAST_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
 
 Level = tuple[str, list[tuple[int, int]]]
@@ -47,6 +48,9 @@ def _spellings(secret: str) -> Iterator[str]:
     """Yield how a secret may look in a decoded text; it may itself contain what looks encoded."""
     yield from (one for one, _ in _levels(secret) if one.strip())
     content = secret.encode(errors="replace")
+    for charset in () if secret.isascii() else _CHARSETS:
+        # Written as UTF-8 and read as something else, or the reverse.
+        yield from (_folded(content.decode(charset, "replace")), _folded(secret.encode(charset, "replace").decode(errors="replace")))
     if len(content) >= _LEAST_BYTES:
         yield content.hex()
         for before in range(3):
@@ -87,7 +91,7 @@ def _plain(character: re.Match[str]) -> str:
         case "bytes":
             return bytes.fromhex(re.sub(r"%|\\x", "", text)).decode(errors="replace")
         case "json":
-            return str(json.loads(f'"{text}"'))
+            return "'" if text == "\\'" else str(json.loads(f'"{text}"'))  # Python and JavaScript escape it
         case "html":
             return html.unescape(text)
     return text

@@ -35,7 +35,8 @@ ENCODERS: dict[str, Callable[[str], str]] = {
     "a form": quote_plus,
     "a URL in a URL": lambda text: quote(quote(text, safe=""), safe=""),
     "every byte": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
-    "Python's bytes": lambda text: repr(text.encode())[2:-1].replace("\\'", "'"),
+    "Python's bytes": lambda text: repr(text.encode())[2:-1],
+    "Python's text": lambda text: repr(text)[1:-1],
     "HTML": escape,
     "HTML in HTML": lambda text: escape(escape(text)),
     "HTML by number": by_number,
@@ -54,6 +55,14 @@ def test_a_secret_that_is_encoded(secret: str, encoder: str) -> None:
     text = f"Wrong: <{ENCODERS[encoder](secret)}>"
 
     assert masked(text, ("other", secret), len(text)) == "Wrong: <***>"
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1", "cp1250"])
+@pytest.mark.parametrize("secret", ["p\u00e4ssw\u00f6rd", "he\u010dlo \u017e", SECRETS[-1]])
+def test_a_page_in_another_charset(secret: str, charset: str) -> None:
+    """Read or written as what it is not."""
+    for text in (secret.encode().decode(charset, "replace"), secret.encode(charset, "replace").decode(errors="replace")):
+        assert masked(f"<{text}>", (secret,), 99) == "<***>"
 
 
 @pytest.mark.parametrize("before", range(4))
