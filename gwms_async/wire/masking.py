@@ -50,7 +50,10 @@ def _spellings(secret: str) -> Iterator[str]:
     content = secret.encode(errors="replace")
     for charset in () if secret.isascii() else _CHARSETS:
         # Written as UTF-8 and read as something else, or the reverse.
-        yield from (_folded(content.decode(charset, "replace")), _folded(secret.encode(charset, "replace").decode(errors="replace")))
+        yield from (
+            _folded(content.decode(charset, "replace")),
+            _folded(secret.encode(charset, "replace").decode(errors="replace")),
+        )
     if len(content) >= _LEAST_BYTES:
         yield content.hex()
         for before in range(3):

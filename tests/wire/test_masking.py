@@ -61,7 +61,10 @@ def test_a_secret_that_is_encoded(secret: str, encoder: str) -> None:
 @pytest.mark.parametrize("secret", ["p\u00e4ssw\u00f6rd", "he\u010dlo \u017e", SECRETS[-1]])
 def test_a_page_in_another_charset(secret: str, charset: str) -> None:
     """Read or written as what it is not."""
-    for text in (secret.encode().decode(charset, "replace"), secret.encode(charset, "replace").decode(errors="replace")):
+    for text in (
+        secret.encode().decode(charset, "replace"),
+        secret.encode(charset, "replace").decode(errors="replace"),
+    ):
         assert masked(f"<{text}>", (secret,), 99) == "<***>"
 
 

@@ -99,7 +99,7 @@ class RedisTokenStore:
                 return None
             content = content.encode() if isinstance(content, str) else content  # a client may decode responses
             token = decode(content if self._cipher is None else self._cipher.decrypt(content))
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
             content = None
             raise _without_frames(error) from None
         content = None
@@ -113,7 +113,7 @@ class RedisTokenStore:
         try:
             content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
             await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
             content = b""
             raise _without_frames(error) from None
 
