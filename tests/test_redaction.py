@@ -42,6 +42,7 @@ SPEC = WebhookSpec(URL, WebhookType.UPDATE_ORDER)
         (f"{TOKEN}/A1 and {TOKEN}", "gw1-***/A1 and gw1-***"),
         (f"{TOKEN}A1", "gw1-***A1"),
         (TOKEN[:20], "gw1-***"),
+        (URL.upper(), "HTTPS://SHOP.EXAMPLE/GWMS/UPDATE_ORDER/GW1-***"),
         ("gw1-***", "gw1-***"),
         ("gw1-hook", "gw1-hook"),
         ("https://shop.example/", "https://shop.example/"),

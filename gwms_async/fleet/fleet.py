@@ -58,6 +58,15 @@ class EshopResult:
     retryable: bool = False
 
 
+@frozen
+class _Account:
+    """What has a client of its own."""
+
+    base_url: str
+    username: str
+    password: str = field(repr=False)
+
+
 class Fleet:
     """Reconciles e-shops by name: adopts, (de)activates, creates and deletes their webhooks.
 
@@ -81,8 +90,8 @@ class Fleet:
         options["middlewares"] = checked_middlewares(options.get("middlewares", ()))
         GwmsClient(Credentials("username", "password", "key"), **options)
         self._find, self._options = find, options
-        self._clients: dict[tuple[str, str, str], GwmsClient] = {}
-        self._in_use = Counter[tuple[str, str, str]]()
+        self._clients: dict[_Account, GwmsClient] = {}
+        self._in_use = Counter[_Account]()
         self._is_closed = False
 
     async def reconcile(self, name: str) -> EshopResult:
@@ -121,18 +130,19 @@ class Fleet:
         options, credentials = self._options.copy(), eshop.credentials
         if eshop.base_url is not None:
             options["base_url"] = eshop.base_url
-        key = checked_base_url(options.get("base_url", PRODUCTION)), credentials.username, credentials.password
-        client = self._clients.pop(key, None) or GwmsClient(credentials, **options)
-        self._clients[key] = client  # the last is the one most recently used
-        self._in_use[key] += 1
+        base_url = checked_base_url(options.get("base_url", PRODUCTION))
+        account = _Account(base_url, credentials.username, credentials.password)
+        client = self._clients.pop(account, None) or GwmsClient(credentials, **options)
+        self._clients[account] = client  # the last is the one most recently used
+        self._in_use[account] += 1
         try:
             webhooks = client.for_eshop(credentials.api_key).webhooks
             if eshop.prune is None:
                 return await webhooks.register_many(eshop.specs)
             return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
         finally:
-            self._in_use -= Counter([key])  # without what is 0
-            idle = [key for key in self._clients if key not in self._in_use]
+            self._in_use -= Counter([account])  # without what is 0
+            idle = [one for one in self._clients if one not in self._in_use]
             if idle and len(self._clients) > _MOST_CLIENTS:
                 with suppress(Exception):  # what the client did counts
                     await self._clients.pop(idle[0]).close()

@@ -22,7 +22,10 @@ def redact_logs() -> None:
 
 def _redact(record: logging.LogRecord) -> bool:
     if record.exc_info:
-        record.exc_text = logging.Formatter().formatException(record.exc_info)
+        text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = redacted(text)
+        if record.exc_text != text:
+            record.exc_info = None  # crash reporters would show the error itself, and the locals of its frames
     vars(record).update(_hidden(vars(record)))
     return True
 

@@ -51,7 +51,7 @@ _PATHS = (
     (re.compile(r"/webhooks/([^/]+)/deactivate"), {"PUT": "deactivate"}),
     (re.compile(r"/((?:orders|products|products/guid|receivings|returns)/[^/]+)"), {"GET": "entity"}),
 )
-_TOKEN = re.compile("gw1-[A-Za-z0-9_-]{8,32}")
+_TOKEN = re.compile("([Gg][Ww]1-)[A-Za-z0-9_-]{8,32}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -66,7 +66,7 @@ class ProblemError(Exception):
 
 def without_tokens(text: str) -> str:
     """Return a text without the secret part of URLs that the client derives."""
-    return _TOKEN.sub("gw1-***", text)
+    return _TOKEN.sub(r"\1***", text)
 
 
 def repr_without_tokens(value: object) -> str:

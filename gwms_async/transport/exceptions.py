@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl as tls
 from typing import Any
@@ -39,6 +40,7 @@ NEVER_SENT = (
     NotConnectedError,
 )
 _LONGEST = 300  # characters of an error's text
+_QUOTED = re.compile(r"""[\s:]*(?:when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]).*""", re.DOTALL)
 _REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
@@ -98,9 +100,11 @@ def text_of(error: Exception) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         text = "Server disconnected"  # aiohttp shows the headers of a response that was cut off
     elif type(error) is aiohttp.ClientResponseError:
-        # Its status is not the gateway's: aiohttp could not read the response. Of a line that is too long it shows the
-        # beginning, which may be half a secret.
-        text = error.message.partition(" when reading:")[0]
+        # Its status is not the gateway's: aiohttp could not read the response.
+        text = error.message
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        # What aiohttp quotes of the response is escaped, and its end may be half a secret.
+        text = _QUOTED.sub("", text)
     return f"{type(error).__name__}: {text}"
 
 

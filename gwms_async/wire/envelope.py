@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from html import escape
 from http import HTTPStatus
 from math import inf
 from typing import Any
-from urllib.parse import quote
 
 from ..chain import Request, Response
 from ..errors import ApiError, api_error_class
 from ..redaction import escaped, redacted
 from .headers import retry_after
+from .masking import masked
 from .parsing import finite_number, parse
 
 _EXCERPT = 200
@@ -23,7 +21,6 @@ _LONGEST_MESSAGE = 500
 _MOST_PARTS = 1000  # of a message
 _BLANKS = 5  # times as many characters as are shown are read, because many may be whitespace
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
-_CHARACTER = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|.', re.DOTALL)  # as JSON may write it
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
 _ENVELOPE = frozenset({"statusCode", "message", "data"})
@@ -176,58 +173,3 @@ def one_line(text: str, secrets: tuple[str, ...], length: int) -> str:
     """
     text = text[: _window(length, secrets)]
     return escaped(" ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length])[:length]
-
-
-def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
-    """Mask secrets in a text, as they are and however JSON, HTML and URLs may write them.
-
-    The text is cut at `end`; a secret that starts before it is masked whole.
-    """
-    # Stripped as well: whitespace at the beginning of a text is skipped.
-    spellings = {spelling for secret in secrets for spelling in (secret, secret.strip(), *_encoded(secret)) if spelling}
-    spans = sorted(_occurrences(text, tuple(spellings)))
-    shown, position = "", 0
-    for start, stop in spans:
-        if start >= end:
-            break
-        if start >= position:
-            shown += text[position:start] + "***"
-        position = max(position, stop)
-    return shown + text[position:end]
-
-
-def _encoded(secret: str) -> Iterator[str]:
-    """Yield a secret as error pages may show it."""
-    page, url = escape(secret), quote(secret, safe="", errors="replace")
-    yield from (page, page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"), escape(secret, quote=False))
-    for one in (url, re.sub("%..", lambda code: code[0].lower(), url)):
-        yield from (one, one.replace("%20", "+"))
-
-
-def _occurrences(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Yield where secrets start and end: as they are, and unescaped as often as there is something to unescape."""
-    # A character beyond 16 bits is one, or two where it was escaped.
-    spellings = {spelling for secret in secrets for spelling in (secret, _unescaped(json.dumps(secret)[1:-1]))}
-    current, places = text, [(start, start + 1) for start in range(len(text))]
-    while True:
-        for spelling in spellings:
-            for start in _places(current, spelling):
-                yield places[start][0], places[start + len(spelling) - 1][1]
-        plain = _unescaped(current)
-        if plain == current:
-            return
-        places = [(places[one.start()][0], places[one.end() - 1][1]) for one in _CHARACTER.finditer(current)]
-        current = plain
-
-
-def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    return _CHARACTER.sub(lambda one: one[0] if len(one[0]) == 1 else json.loads(f'"{one[0]}"'), text)
-
-
-def _places(text: str, part: str) -> Iterator[int]:
-    start = text.find(part)
-    while start >= 0:
-        yield start
-        start = text.find(part, start + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -291,6 +292,26 @@ async def test_a_cancelled_reconcile() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_cancelled_reconcile_shows_no_password(gateway: GwmsEmulator) -> None:
+    """Nor does a crash reporter find it in the locals of a traceback."""
+
+    async def find(name: str) -> Eshop:
+        return Eshop(Credentials(*gateway.credentials), specs(1))
+
+    gateway.latency = 5
+    async with Fleet(find, base_url=gateway.base_url) as one:
+        task = asyncio.create_task(one.reconcile("shop"))
+        await until(lambda: bool(gateway.requests))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    formatted = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    text = "".join(formatted)
+
+    assert "_reconcile" in text
+    assert gateway.credentials.password not in text
 
 
 async def test_a_changed_password_makes_a_new_client(gateway: GwmsEmulator) -> None:

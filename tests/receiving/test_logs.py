@@ -55,6 +55,18 @@ async def test_what_aiohttp_refuses(name: str, caplog: pytest.LogCaptureFixture)
     (record,) = (record for record in caplog.records if record.name == name)
     assert "/gw1-***/" in logging.Formatter().format(record)
     assert PATH not in caplog.text
+    assert PATH not in repr(vars(record))  # what crash reporters read
+
+
+def test_an_error_without_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    """It stays as it is, for crash reporters."""
+    redact_logs()
+    error = LookupError("of the application")
+    logging.getLogger("aiohttp.server").error("failed", exc_info=error)
+
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
 
 
 class Atoms(dict[str, object]):

@@ -169,13 +169,20 @@ HEADERS = CIMultiDictProxy(CIMultiDict({"set-cookie": "session=secret"}))
 CUT_OFF = RawResponseMessage(HttpVersion11, 200, "OK", HEADERS, (), False, None, False, False)  # noqa: FBT003  # aiohttp's own
 
 
+EXPECTED = "Bad status line: Expected HTTP/, RTSP/ or ICE/"
+COMPLETED = "not completed: <Error: 400, message="
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (
             unreadable("Bad status line:\n\n  'https://shop.example/gw1-abcdefgh'\n"),
-            "Bad status line: 'https://shop.example/gw1-***'",
+            "Bad status line",
         ),
+        (unreadable("Bad status line:\n  Expected HTTP/, RTSP/ or ICE/:\n\n  b'p\\xc3\\xa4ss'\n    ^"), EXPECTED),
+        (unreadable("Transfer-Encoding can't be present:\n\n  b\"it's\""), "Transfer-Encoding can't be present"),
+        (aiohttp.ClientPayloadError("not completed: <Error: 400, message=\"b'p\\'ss'\">"), COMPLETED),
         (unreadable("Got more than 8190 bytes when reading: b'half a secret'..."), "Got more than 8190 bytes"),
         (aiohttp.ServerDisconnectedError(CUT_OFF), "Server disconnected"),
         (aiohttp.ClientPayloadError("400, message:\n  \x1b[31mred"), "400, message: \\x1b[31mred"),

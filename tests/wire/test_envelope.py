@@ -9,6 +9,7 @@ import pytest
 from gwms_async import NotFoundError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
+from gwms_async.wire.masking import masked
 
 OBJECT = b'{"statusCode":200,"message":"OK","data":[1]}'
 
@@ -174,12 +175,12 @@ def test_a_secret_as_json_writes_it(password: str) -> None:
 )
 def test_a_secret_as_pages_and_urls_write_it(shown: str) -> None:
     """Error pages repeat what was sent."""
-    assert envelope.masked(f"Wrong: {shown}!", ("p&ss'<w d",), 99) == "Wrong: ***!"
+    assert masked(f"Wrong: {shown}!", ("p&ss'<w d",), 99) == "Wrong: ***!"
 
 
 def test_secrets_within_secrets() -> None:
     """The longer one goes first."""
-    assert envelope.masked("bad abcdef", ("abc", "abcdef"), 99) == "bad ***"
+    assert masked("bad abcdef", ("abc", "abcdef"), 99) == "bad ***"
 
 
 def test_a_message_is_one_short_line() -> None:

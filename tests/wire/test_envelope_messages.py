@@ -11,6 +11,7 @@ import pytest
 from gwms_async import BadRequestError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
+from gwms_async.wire.masking import masked
 
 PASSWORD = 'pa"ss-w\u00f6rd'
 
@@ -113,7 +114,7 @@ def test_a_secret_at_the_edge_of_an_excerpt(secret: str) -> None:
 )
 def test_secrets_that_overlap(text: str, secrets: tuple[str, ...], shown: str) -> None:
     """No letter that belongs to one of them is left."""
-    assert envelope.masked(text, secrets, len(text)) == shown
+    assert masked(text, secrets, len(text)) == shown
 
 
 WRITERS: dict[str, Callable[[str], str]] = {
@@ -141,9 +142,9 @@ def test_a_secret_as_any_json_writes_it(secret: str, writer: str) -> None:
 
 def test_a_masked_text_may_be_cut() -> None:
     """A secret that starts before the cut is masked whole; one that starts there is left out."""
-    assert envelope.masked("12 secret 34", ("secret",), 5) == "12 ***"
-    assert envelope.masked("12 secret 34", ("secret",), 3) == "12 "
-    assert envelope.masked("12 secret 34", ("secret",), 11) == "12 *** 3"
+    assert masked("12 secret 34", ("secret",), 5) == "12 ***"
+    assert masked("12 secret 34", ("secret",), 3) == "12 "
+    assert masked("12 secret 34", ("secret",), 11) == "12 *** 3"
 
 
 def test_a_secret_in_a_reason_phrase() -> None:

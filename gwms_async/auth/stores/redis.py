@@ -93,21 +93,29 @@ class RedisTokenStore:
         Raises:
             ValueError: The entry does not contain a token.
         """
-        content = await self._redis.get(self._name("token", key))
-        if content is None:
-            return None
-        content = content.encode() if isinstance(content, str) else content  # a client may decode responses
-        token = decode(content if self._cipher is None else self._cipher.decrypt(content))
-        del content
+        try:
+            content = await self._redis.get(self._name("token", key))
+            if content is None:
+                return None
+            content = content.encode() if isinstance(content, str) else content  # a client may decode responses
+            token = decode(content if self._cipher is None else self._cipher.decrypt(content))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
+            content = None
+            raise _without_frames(error) from None
+        content = None
         if token is None:
             raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
         return token
 
     async def save(self, key: str, token: Token) -> None:
         """Save a token, replacing what was there; Redis drops it a minute after it expires."""
-        content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
         seconds = _DAY if token.expires_at is None else max(token.expires_at - time.time(), 0) + 60
-        await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
+        try:
+            content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
+            await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
+            content = b""
+            raise _without_frames(error) from None
 
     async def forget(self, key: str) -> bool:
         """Delete the token, once a renewal under way has ended, and return whether there was one."""
@@ -133,6 +141,12 @@ class RedisTokenStore:
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.
         return f"{self.prefix}:{kind}:{{{key}}}"
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Return an error without the frames of redis-py and the cipher: crash reporters keep their locals."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 async def _acquire(lock: Lock, owner: bytes) -> bool:

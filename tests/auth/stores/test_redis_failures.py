@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -248,3 +249,53 @@ def test_those_who_wait_do_not_look_together() -> None:
     run(main())
     assert len(looks) > 20 * 5
     assert len(set(looks)) > len(looks) / 2
+
+
+class Broken:
+    """A cipher that fails."""
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Fail."""
+        raise LookupError(len(data))
+
+    def decrypt(self, token: bytes) -> bytes:
+        """Fail."""
+        raise LookupError(len(token))
+
+
+class Fake:
+    """A client that has an unencrypted token, and cannot write another."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    async def get(self, name: str) -> bytes:
+        """Return the token."""
+        return f'{{"value": "{SECRET}", "expires_at": null, "of": "{name}"}}'.encode()
+
+    async def set(self, name: str, content: bytes, *, ex: int) -> None:
+        """Fail because of another error, as redis-py does."""
+        try:
+            raise OSError(name, ex)
+        except OSError as cause:
+            del content
+            raise self._error from cause
+
+
+@pytest.mark.parametrize("cipher", [None, Broken()])
+@pytest.mark.parametrize("error", [ConnectionError, asyncio.CancelledError])
+async def test_no_traceback_shows_the_token(error: type[BaseException], cipher: Broken | None) -> None:
+    """Nor do the locals of its frames, or of those of its causes."""
+    store = RedisTokenStore(Fake(error()), cipher=cipher)  # type: ignore[arg-type]
+    failures: list[BaseException] = []
+    for step in (store.save("key", Token(SECRET)), *((store.load("key"),) if cipher else ())):
+        with pytest.raises((error, LookupError)) as caught:
+            await step
+        failures.append(caught.value)
+    for one in failures:
+        text = "".join(traceback.TracebackException.from_exception(one, capture_locals=True).format())
+        frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(one.__traceback__)]
+
+        assert SECRET not in text
+        assert frames in (["test_no_traceback_shows_the_token", "save"], ["test_no_traceback_shows_the_token", "load"])
+        assert one.__context__ is one.__cause__ is None

@@ -1,0 +1,101 @@
+"""Mask secrets in texts, however a gateway or a proxy may write them."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+
+_DEEPEST = 6  # encodings within each other: a text can be made to contain thousands
+_MARK = re.compile(r"[\\%&]")
+_BYTE, _NEXT = r"(?:%|\\x)", r"(?:%|\\x)[89abAB][0-9a-fA-F]"
+_CHARACTER = re.compile(
+    rf"""(?P<bytes>{_BYTE}[0-7][0-9a-fA-F] | {_BYTE}[cdCD][0-9a-fA-F]{_NEXT}
+        | {_BYTE}[eE][0-9a-fA-F](?:{_NEXT}){{2}} | {_BYTE}[fF][0-7](?:{_NEXT}){{3}})
+    | (?P<json>\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}} | \\u[0-9a-fA-F]{{4}} | \\["'\\/bfnrt])
+    | (?P<html>&(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|amp|lt|gt|quot|apos);)
+    | .""",
+    re.DOTALL | re.VERBOSE,
+)
+"""A character, as it is or as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
+_LEAST_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
+
+Level = tuple[str, list[tuple[int, int]]]
+"""A text, and where each of its characters starts and ends in what it was decoded from."""
+
+
+def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
+    """Mask secrets in a text: in any letter case, as they are or encoded, also in several ways within each other.
+
+    The text is cut at `end`; a secret that starts before it is masked whole.
+    """
+    # Stripped as well: whitespace at the beginning of a text is skipped.
+    spellings = {one for secret in secrets for part in (secret, secret.strip()) for one in _spellings(part)}
+    shown, position = "", 0
+    for start, stop in sorted(_occurrences(text, spellings)):
+        if start >= end:
+            break
+        if start >= position:
+            shown += text[position:start] + "***"
+        position = max(position, stop)
+    return shown + text[position:end]
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield how a secret may look in a decoded text; it may itself contain what looks encoded."""
+    yield from (one for one, _ in _levels(secret) if one.strip())
+    content = secret.encode(errors="replace")
+    if len(content) >= _LEAST_BYTES:
+        yield content.hex()
+        for before in range(3):
+            # The characters of base64 that depend on nothing but the secret, whatever is before and after it.
+            code = b64encode(bytes(before) + content).decode()[-(-before * 8 // 6) : (before + len(content)) * 8 // 6]
+            yield from (_folded(code), _folded(code.replace("+", "-").replace("/", "_")))
+
+
+def _occurrences(text: str, spellings: set[str]) -> Iterator[tuple[int, int]]:
+    for decoded, places in _levels(text) if spellings else ():
+        for spelling in spellings:
+            start = decoded.find(spelling)
+            while start >= 0:
+                yield places[start][0], places[start + len(spelling) - 1][1]
+                start = decoded.find(spelling, start + 1)
+
+
+def _levels(text: str) -> Iterator[Level]:
+    """Yield a text as it is, decoded once, and so on."""
+    places = [(start, start + 1) for start in range(len(text))]
+    for _ in range(_DEEPEST):
+        yield _folded(text), places
+        if _MARK.search(text) is None:
+            return
+        decoded, before, text = text, places, ""
+        places, pieces = [], []
+        for one in _CHARACTER.finditer(decoded):
+            pieces.append(_plain(one))
+            places += [(before[one.start()][0], before[one.end() - 1][1])] * len(pieces[-1])
+        text = "".join(pieces)
+        if text == decoded:
+            return
+
+
+def _plain(character: re.Match[str]) -> str:
+    text = character[0]
+    match character.lastgroup:
+        case "bytes":
+            return bytes.fromhex(re.sub(r"%|\\x", "", text)).decode(errors="replace")
+        case "json":
+            return "'" if text == "\\'" else str(json.loads(f'"{text}"'))  # Python and JavaScript escape it
+        case "html":
+            return html.unescape(text)
+    return text
+
+
+def _folded(text: str) -> str:
+    """Return a text of the same length in which letter case, and "+" for a space, make no difference."""
+    lower = text.lower()
+    if len(lower) != len(text):  # "İ" becomes two characters
+        lower = "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
+    return lower.replace("+", " ")
