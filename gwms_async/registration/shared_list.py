@@ -133,8 +133,6 @@ class SharedList:
             return Snapshot.of(began_at, await self._fetch())
         except Exception as error:  # a user's middleware may raise anything; those who wait get it
             return error
-        finally:
-            self._forget(listing)
 
 
 def _closed() -> ConfigurationError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, WebhookSpec
+from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, Webhook, WebhookSpec
 from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
+from gwms_async.registration.shared_list import SharedList
+from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
 from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, refused, specs
@@ -133,5 +136,93 @@ def test_a_list_that_is_not_taken_again() -> None:
             await lists.with_retries(lists.fresh)
 
         assert gateway.count("list") == 1
+
+    virtual_loop.run(main())
+
+
+class Slow:
+    """Takes lists of 1 s; notes when each began."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.began: list[float] = []
+        self._errors = list(errors)
+        self._time = asyncio.get_running_loop().time
+        self.lists = SharedList(self._fetch, Clock(monotonic=self._time, sleep=asyncio.sleep))
+
+    async def _fetch(self) -> list[Webhook]:
+        self.began.append(self._time())
+        await asyncio.sleep(1)
+        if self._errors:
+            raise self._errors.pop()
+        return []
+
+    async def after(self, seconds: float, take: Callable[[], Awaitable[Snapshot]]) -> float:
+        """Take a list after some time; return when the one that came had begun."""
+        await asyncio.sleep(seconds)
+        return (await take()).began_at
+
+
+def test_who_asks_during_a_list_gets_the_next() -> None:
+    """It shows what was written before it was asked for. The two do not overlap, and one serves all who wait."""
+
+    async def main() -> None:
+        slow = Slow()
+
+        began = await asyncio.gather(*(slow.after(seconds, slow.lists.fresh) for seconds in (0.0, 0.2, 0.4, 1.2)))
+
+        assert [*began] == [0.0, 1.0, 1.0, 2.0]
+        assert slow.began == [0.0, 1.0, 2.0]
+
+    virtual_loop.run(main())
+
+
+def test_who_joins_a_list_gets_the_one_in_flight() -> None:
+    """Without one in flight, it is a new one; with one to come as well, the one in flight."""
+
+    async def main() -> None:
+        slow = Slow()
+
+        began = await asyncio.gather(
+            slow.after(0.0, slow.lists.joined),
+            slow.after(0.0, slow.lists.joined),
+            slow.after(0.2, slow.lists.joined),
+            slow.after(0.4, slow.lists.fresh),
+            slow.after(0.6, slow.lists.joined),
+            slow.after(5.0, slow.lists.joined),
+        )
+
+        assert [*began] == [0.0, 0.0, 0.0, 1.0, 0.0, 5.0]
+        assert slow.began == [0.0, 1.0, 5.0]
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_a_list_that_nobody_waits_for_any_more(seconds: float) -> None:
+    """The next one is another, whether it had begun or not."""
+
+    async def main() -> None:
+        slow = Slow()
+        first = asyncio.create_task(slow.after(0.0, slow.lists.fresh))
+        given_up = asyncio.create_task(slow.after(0.2, slow.lists.fresh))
+        asyncio.get_running_loop().call_later(seconds, given_up.cancel)
+        await asyncio.wait([given_up])
+
+        assert await slow.after(0.0, slow.lists.fresh) == max(seconds, 1.0)
+        assert await first == 0.0
+
+    virtual_loop.run(main())
+
+
+def test_a_list_that_fails_is_taken_again_after_pauses() -> None:
+    """After 1, 2 and 3 s; the last error is raised."""
+
+    async def main() -> None:
+        slow = Slow(*[refused() for _ in range(4)])
+
+        with pytest.raises(ServerError):
+            await slow.lists.with_retries(slow.lists.fresh)
+
+        assert slow.began == [0.0, 2.0, 5.0, 9.0]
 
     virtual_loop.run(main())
