@@ -7,6 +7,8 @@ import inspect
 import json
 import re
 import sys
+import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import requires, version
 from importlib.util import find_spec
@@ -48,6 +50,54 @@ EXTRAS = {
     *("gwms_async.cli", "gwms_async.auth.stores.file", "gwms_async.auth.stores.redis"),
     *("gwms_async.telemetry", "gwms_async.testing"),
 }
+_LABEL: dict[str, object] = {"eshop": "", "method": "POST"}
+_BULK: dict[str, object] = {"concurrency": 32, "on_outcome": None}
+DEFAULTS: list[tuple[Callable[..., object], dict[str, object]]] = [
+    (gwms_async.Timeout, {"connect": 10.0, "attempt": 30.0, "total": 120.0}),
+    (gwms_async.RetryPolicy, {"max_attempts": 5, "base": 0.2, "cap": 20.0, "max_retry_after": 60.0, "budget": 500}),
+    (
+        gwms_async.GwmsClient,
+        {
+            "base_url": gwms_async.PRODUCTION,
+            "timeout": gwms_async.Timeout(),
+            "retry": gwms_async.RetryPolicy(),
+            **dict.fromkeys(("token_store", "session", "ssl", "proxy", "telemetry")),
+            "trust_env": False,
+            "middlewares": (),
+            "max_connections": 100,
+        },
+    ),
+    (gwms_async.GwmsClient.request, {"json": None, "idempotent": None}),
+    (gwms_async.WebhookSpec, {"active": True, "method": "POST"}),
+    (gwms_async.Webhooks.register_many, {**_BULK, "deadline": None}),
+    (gwms_async.Webhooks.register_stream, {"concurrency": 32}),
+    (gwms_async.Webhooks.plan, {"prune": None}),
+    (gwms_async.Webhooks.apply, {**_BULK, "force": False}),
+    (receiving.Receiver, {"max_body": 16 * 1024 * 1024, "limit": 10.0}),
+    (receiving.Receiver.specs, _LABEL),
+    (receiving.Receiver.owns, {"eshop": ""}),
+    (receiving.Receiver.subscribe, {**_LABEL, "force": False}),
+    (receiving.Receiver.watch, {**_LABEL, "every": 900.0, "on_lapse": None}),
+    (fleet.Fleet, {}),
+    (fleet.Eshop, {"prune": None, "base_url": None}),
+    (
+        testing.GwmsEmulator,
+        {
+            "token_ttl": 3600.0,
+            "expires_in": "unix",
+            "clock": time.time,
+            "port": 0,
+            "journal": 10_000,
+            "latency": 0.0,
+            "list_lag": 0.0,
+            "spelling": str,
+            "unique_urls": False,
+            "tombstones": False,
+            **dict.fromkeys(("rate_limit", "delivery_policy")),
+        },
+    ),
+    (testing.DeliveryPolicy, {"timeout": 10.0, "repeats": (1.0, 5.0), "deactivate_after": None}),
+]
 HEAVY = {"aiohttp", "cattrs", "backoff", "yarl", "multidict"}
 
 
@@ -72,6 +122,14 @@ def test_no_documented_name_is_missing() -> None:
 
     assert len(all_errors) > 10
     assert DOCUMENTED | all_errors <= set(gwms_async.__all__)
+
+
+@pytest.mark.parametrize(("function", "expected"), DEFAULTS, ids=lambda each: getattr(each, "__qualname__", ""))
+def test_defaults(function: Callable[..., object], expected: dict[str, object]) -> None:
+    """Users build on them: none changes by accident."""
+    parameters = inspect.signature(function).parameters.values()
+
+    assert {one.name: one.default for one in parameters if one.default is not one.empty} == expected
 
 
 def test_no_other_name_is_public() -> None:
