@@ -353,6 +353,27 @@ async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.Monkey
     assert sorted(closed) == sorted([first, second, third])
 
 
+async def test_no_client_is_closed_while_it_is_in_use(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else has ended, of its account or of others."""
+    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+    has_begun, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(request: Request, call_next: Handler) -> Response:
+        if request.headers["x-api-key"] == "the-api-key-0-0":
+            has_begun.set()
+            await go.wait()
+        return await call_next(request)
+
+    async with fleet_of(three, middlewares=[hold]) as one:
+        slow = asyncio.create_task(one.reconcile("0/0"))
+        await has_begun.wait()
+        for name in ("1/0", "0/1"):
+            assert (await one.reconcile(name)).errors == ()
+        go.set()
+
+        assert (await slow).errors == ()
+
+
 async def test_clients_closed_while_others_end(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is closed once, whoever else wants that, and out of reach of those who come meanwhile."""
     closed: list[str] = []
