@@ -101,6 +101,7 @@ class Source:
             self._given.put_nowait(None)
 
     async def _read(self) -> None:
+        excess = 0  # specs that were read before anybody requested them; else more and more would wait
         while not self.is_abandoned:
             try:
                 await self._asked.acquire()
@@ -109,7 +110,11 @@ class Source:
                     raise
                 # The generator's own timeout or task group has to see the cancellation; it may then yield another spec.
                 spec = await self._specs.athrow(cancelled)
+                excess += 1
             else:
+                if excess:
+                    excess -= 1
+                    continue
                 spec = await anext(self._specs)
             check_is_spec(spec)
             self._given.put_nowait(spec)

@@ -493,6 +493,35 @@ def test_a_source_whose_timeouts_go_on() -> None:
     virtual_loop.run(main())
 
 
+def test_what_timeouts_made_a_source_give_too_early_is_taken_first() -> None:
+    """A source without end gives no more until it is used up: else it would pile up in memory."""
+
+    async def main() -> None:
+        (spec,), given = specs(1), 0
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            nonlocal given
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        while True:
+                            given += 1
+                            yield spec
+
+        stream = register_stream(FakeGateway().coordinator(), source(), concurrency=1)
+        await anext(stream)
+        await asyncio.sleep(10)
+        ahead = given
+        for _ in range(given + 10):
+            await anext(stream)
+        await stream.aclose()
+
+        assert ahead > 10
+        assert given <= ahead + 13
+
+    virtual_loop.run(main())
+
+
 @pytest.mark.parametrize(("seconds", "log"), [(0.5, ["released"]), (4.9, ["released"]), (60.0, [])])
 @pytest.mark.parametrize("count", [2, 99])
 def test_a_source_that_is_left_has_five_seconds_to_end(count: int, seconds: float, log: list[str]) -> None:
