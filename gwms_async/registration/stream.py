@@ -48,6 +48,7 @@ async def register_stream(
             await run.main(next_spec)
             await asyncio.wait([reading])  # an abandoned source may have to clean up
         finally:
+            source.is_abandoned = True  # it may go on after the cancellation
             reading.cancel()
             await wait_for_end(reading)
         reading.result()  # raises the error of the source, to the user whose source it is

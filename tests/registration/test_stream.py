@@ -204,6 +204,30 @@ def test_a_failing_first_list_is_raised() -> None:
     virtual_loop.run(main())
 
 
+def test_an_error_that_ends_all_workers_ends_a_source_that_goes_on() -> None:
+    """It handles its cancellation and gives a further spec, which nobody wants."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        def abort() -> Exception:
+            raise Aborted
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in specs(5):
+                with suppress(asyncio.CancelledError):
+                    yield spec
+
+        gateway.fail("create", Fault(abort))
+        with pytest.raises(BaseExceptionGroup) as caught:
+            async with asyncio.timeout(100):
+                await collect(gateway.coordinator(), source(), concurrency=2)
+
+        assert caught.group_contains(Aborted)
+
+    virtual_loop.run(main())
+
+
 def test_a_slow_consumer_slows_the_source_down() -> None:
     """No more is taken from the source than the workers and their outcomes have room for."""
 
