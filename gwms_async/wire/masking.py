@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from itertools import pairwise
 
 _DEEPEST = 6  # encodings within each other: a text can be made to contain thousands
 _MARK = re.compile(r"[\\%&]")
@@ -64,7 +65,7 @@ def _occurrences(text: str, spellings: set[str], end: int) -> Iterator[tuple[int
 
 def _levels(text: str) -> Iterator[Level]:
     """Yield a text as it is, decoded once, and so on."""
-    places = [(start, start + 1) for start in range(len(text))]
+    places = list(pairwise(range(len(text) + 1)))
     for _ in range(_DEEPEST):
         yield _folded(text), places
         if _MARK.search(text) is None:
