@@ -71,7 +71,7 @@ def _levels(text: str) -> Iterator[Level]:
         if _MARK.search(text) is None:
             return
         decoded, before, position = text, places, 0
-        places, pieces = [], []
+        places, pieces = [], list[str]()
         for one in _ENCODED.finditer(decoded):
             start, stop = one.span()
             plain = _plain(one)
