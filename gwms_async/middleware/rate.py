@@ -8,7 +8,7 @@ from attrs import define, field
 
 _SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
 _LONGEST_SILENT_PAUSE = 20.0
-_ROUNDED_OFF = 1.0  # seconds; a gateway that rounds down asks for up to so many too few, in the last second for 0
+_ROUNDED_OFF = 1.0  # seconds; a gateway that rounds down asks for up to this much too little, in the last second for 0
 _AT_LEAST = 1.0  # requests per second
 _UNLIMITED = 20_000.0  # requests per second: more than a process can send
 _DOUBLING = 0.35  # seconds in which the rate doubles until it has been measured

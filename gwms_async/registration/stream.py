@@ -48,6 +48,7 @@ async def register_stream(
             await run.main(next_spec)
             await asyncio.wait([reading])  # an abandoned source may have to clean up
         finally:
+            source.is_abandoned = True  # it may go on after the cancellation
             reading.cancel()
             await wait_for_end(reading)
         reading.result()  # raises the error of the source, to the user whose source it is
@@ -101,6 +102,7 @@ class Source:
             self._given.put_nowait(None)
 
     async def _read(self) -> None:
+        excess = 0  # specs that were read before anybody requested them; else more and more would wait
         while not self.is_abandoned:
             try:
                 await self._asked.acquire()
@@ -109,7 +111,11 @@ class Source:
                     raise
                 # The generator's own timeout or task group has to see the cancellation; it may then yield another spec.
                 spec = await self._specs.athrow(cancelled)
+                excess += 1
             else:
+                if excess:
+                    excess -= 1
+                    continue
                 spec = await anext(self._specs)
             check_is_spec(spec)
             self._given.put_nowait(spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl as tls
+import string
 from typing import Any
 
 import aiohttp
@@ -40,7 +41,7 @@ NEVER_SENT = (
     NotConnectedError,
 )
 _LONGEST = 300  # characters of an error's text
-_QUOTED = re.compile(r"""[\s:]*(?:when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]).*""", re.DOTALL)
+_QUOTATION = re.compile(r"""when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]""")  # its beginning
 _REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
@@ -104,7 +105,8 @@ def text_of(error: Exception) -> str:
         text = error.message
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         # What aiohttp quotes of the response is escaped, and its end may be half a secret.
-        text = _QUOTED.sub("", text)
+        quotation = _QUOTATION.search(text)
+        text = text if quotation is None else text[: quotation.start()].rstrip(":" + string.whitespace)
     return f"{type(error).__name__}: {text}"
 
 

@@ -7,19 +7,19 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from itertools import pairwise
 
 _DEEPEST = 6  # encodings within each other: a text can be made to contain thousands
 _MARK = re.compile(r"[\\%&]")
 _BYTE, _NEXT = r"(?:%|\\x)", r"(?:%|\\x)[89abAB][0-9a-fA-F]"
-_CHARACTER = re.compile(
+_ENCODED = re.compile(
     rf"""(?P<bytes>{_BYTE}[0-7][0-9a-fA-F] | {_BYTE}[cdCD][0-9a-fA-F]{_NEXT}
         | {_BYTE}[eE][0-9a-fA-F](?:{_NEXT}){{2}} | {_BYTE}[fF][0-7](?:{_NEXT}){{3}})
     | (?P<json>\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}} | \\u[0-9a-fA-F]{{4}} | \\["'\\/bfnrt])
-    | (?P<html>&(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|amp|lt|gt|quot|apos);)
-    | .""",
-    re.DOTALL | re.VERBOSE,
+    | (?P<html>&(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|amp|lt|gt|quot|apos);)""",
+    re.VERBOSE,
 )
-"""A character, as it is or as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
+"""A character as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
 _LEAST_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
 
 Level = tuple[str, list[tuple[int, int]]]
@@ -34,9 +34,7 @@ def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
     # Stripped as well: whitespace at the beginning of a text is skipped.
     spellings = {one for secret in secrets for part in (secret, secret.strip()) for one in _spellings(part)}
     shown, position = "", 0
-    for start, stop in sorted(_occurrences(text, spellings)):
-        if start >= end:
-            break
+    for start, stop in sorted(_occurrences(text, spellings, end)):
         if start >= position:
             shown += text[position:start] + "***"
         position = max(position, stop)
@@ -55,28 +53,34 @@ def _spellings(secret: str) -> Iterator[str]:
             yield from (_folded(code), _folded(code.replace("+", "-").replace("/", "_")))
 
 
-def _occurrences(text: str, spellings: set[str]) -> Iterator[tuple[int, int]]:
+def _occurrences(text: str, spellings: set[str], end: int) -> Iterator[tuple[int, int]]:
+    """Yield where secrets that start before `end` start and stop."""
     for decoded, places in _levels(text) if spellings else ():
         for spelling in spellings:
             start = decoded.find(spelling)
-            while start >= 0:
+            while start >= 0 and places[start][0] < end:
                 yield places[start][0], places[start + len(spelling) - 1][1]
                 start = decoded.find(spelling, start + 1)
 
 
 def _levels(text: str) -> Iterator[Level]:
     """Yield a text as it is, decoded once, and so on."""
-    places = [(start, start + 1) for start in range(len(text))]
+    places = list(pairwise(range(len(text) + 1)))
     for _ in range(_DEEPEST):
         yield _folded(text), places
         if _MARK.search(text) is None:
             return
-        decoded, before, text = text, places, ""
-        places, pieces = [], []
-        for one in _CHARACTER.finditer(decoded):
-            pieces.append(_plain(one))
-            places += [(before[one.start()][0], before[one.end() - 1][1])] * len(pieces[-1])
-        text = "".join(pieces)
+        decoded, before, position = text, places, 0
+        places, pieces = [], list[str]()
+        for one in _ENCODED.finditer(decoded):
+            start, stop = one.span()
+            plain = _plain(one)
+            pieces += (decoded[position:start], plain)
+            places += before[position:start]
+            places += [(before[start][0], before[stop - 1][1])] * len(plain)
+            position = stop
+        text = "".join(pieces) + decoded[position:]
+        places += before[position:]
         if text == decoded:
             return
 
@@ -88,9 +92,8 @@ def _plain(character: re.Match[str]) -> str:
             return bytes.fromhex(re.sub(r"%|\\x", "", text)).decode(errors="replace")
         case "json":
             return "'" if text == "\\'" else str(json.loads(f'"{text}"'))  # Python and JavaScript escape it
-        case "html":
+        case _:
             return html.unescape(text)
-    return text
 
 
 def _folded(text: str) -> str:
@@ -98,4 +101,4 @@ def _folded(text: str) -> str:
     lower = text.lower()
     if len(lower) != len(text):  # "İ" becomes two characters
         lower = "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
-    return lower.replace("+", " ")
+    return lower.replace("+", " ").replace("\u03c2", "\u03c3")  # the sigma at the end of a word and elsewhere

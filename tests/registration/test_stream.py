@@ -204,6 +204,30 @@ def test_a_failing_first_list_is_raised() -> None:
     virtual_loop.run(main())
 
 
+def test_an_error_that_ends_all_workers_ends_a_source_that_goes_on() -> None:
+    """It handles its cancellation and gives a further spec, which nobody wants."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        def abort() -> Exception:
+            raise Aborted
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            for spec in specs(5):
+                with suppress(asyncio.CancelledError):
+                    yield spec
+
+        gateway.fail("create", Fault(abort))
+        with pytest.raises(BaseExceptionGroup) as caught:
+            async with asyncio.timeout(100):
+                await collect(gateway.coordinator(), source(), concurrency=2)
+
+        assert caught.group_contains(Aborted)
+
+    virtual_loop.run(main())
+
+
 def test_a_slow_consumer_slows_the_source_down() -> None:
     """No more is taken from the source than the workers and their outcomes have room for."""
 
@@ -489,6 +513,35 @@ def test_a_source_whose_timeouts_go_on() -> None:
             await asyncio.sleep(0.7)
 
         assert [outcome.spec for outcome in outcomes] == wanted
+
+    virtual_loop.run(main())
+
+
+def test_what_timeouts_made_a_source_give_too_early_is_taken_first() -> None:
+    """A source without end gives no more until it is used up: else it would pile up in memory."""
+
+    async def main() -> None:
+        (spec,), given = specs(1), 0
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            nonlocal given
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        while True:
+                            given += 1
+                            yield spec
+
+        stream = register_stream(FakeGateway().coordinator(), source(), concurrency=1)
+        await anext(stream)
+        await asyncio.sleep(10)
+        ahead = given
+        for _ in range(given + 10):
+            await anext(stream)
+        await stream.aclose()
+
+        assert ahead > 10
+        assert given <= ahead + 13
 
     virtual_loop.run(main())
 

@@ -193,3 +193,10 @@ def test_what_aiohttp_shows_of_a_response(error: Exception, text: str) -> None:
     end = map_exception(error, GET, Timeout())
 
     assert str(end) == f"GET /webhooks: {type(error).__name__}: {text}".rstrip()
+
+
+def test_a_long_text_that_quotes_nothing() -> None:
+    """It takes time in proportion; else the time limit of tests passes."""
+    end = map_exception(aiohttp.ClientPayloadError(f"{' ' * 65_536}x"), GET, Timeout())
+
+    assert str(end) == "GET /webhooks: ClientPayloadError:"

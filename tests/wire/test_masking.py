@@ -79,6 +79,11 @@ def test_letters_that_grow() -> None:
     assert masked("\u0130\u0130 KEY-1 \u0130", ("key-1",), 99) == "\u0130\u0130 *** \u0130"
 
 
+def test_a_letter_that_depends_on_what_follows() -> None:
+    """A capital sigma has two forms in lower case: at the end of a word, and before another letter."""
+    assert masked("a KEY\u03a3 and KEY\u03a3s", ("KEY\u03a3",), 99) == "a *** and ***s"
+
+
 def test_text_that_is_not_encoded() -> None:
     """Signs of encodings alone change nothing."""
     text = "100% of A&B \\ %zz &bogus; &#0;"
