@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
-from gwms_async import DecodeError, GwmsClient, OutcomeUnknownError, Request, Response, Webhook, Webhooks
+from gwms_async import (
+    DecodeError,
+    GwmsClient,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    ServerError,
+    TransportError,
+    Webhook,
+    Webhooks,
+)
 from gwms_async.chain import Call
-from gwms_async.testing import GwmsEmulator, RawBody
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, RawBody, Status
 from gwms_async.webhooks import Operations
 
 from .helpers.emulated import client, spec
@@ -88,6 +98,23 @@ def test_a_write_that_is_answered_with_another_webhook_is_remembered() -> None:
             for number in (2, 1):
                 assert (await gwms.webhooks.register(spec(number))).id == number
                 assert (gateway.count("get") > 0) is (number == 1)
+
+    with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Status(502)])
+def test_a_write_that_may_have_been_carried_out_is_remembered(fault: Fault) -> None:
+    """It was sent several times, and its outcome is unknown: registrations look at the webhook by its id."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        gateway.add_webhook(spec().url, "CREATE_ORDER")
+        gateway.inject(fault, operation="deactivate", times=5)
+        async with client(gateway, kind=kind) as gwms:
+            with pytest.raises((TransportError, ServerError)):
+                await gwms.webhooks.deactivate(1)
+
+            assert (await gwms.webhooks.register(spec())).active
+            assert gateway.count("get") > 0
 
     with_virtual_gateway(main)
 
