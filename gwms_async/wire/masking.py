@@ -27,7 +27,7 @@ Level = tuple[str, list[tuple[int, int]]]
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
-    """Mask secrets in a text: in any letter case, as they are or encoded, also in several ways within each other.
+    """Mask secrets in a text, as they are or encoded, also in several ways within each other.
 
     The text is cut at `end`; a secret that starts before it is masked whole.
     """
@@ -46,11 +46,11 @@ def _spellings(secret: str) -> Iterator[str]:
     yield from (one for one, _ in _levels(secret) if one.strip())
     content = secret.encode(errors="replace")
     if len(content) >= _LEAST_BYTES:
-        yield content.hex()
+        yield from (content.hex(), content.hex().upper())
         for before in range(3):
             # The characters of base64 that depend on nothing but the secret, whatever is before and after it.
             code = b64encode(bytes(before) + content).decode()[-(-before * 8 // 6) : (before + len(content)) * 8 // 6]
-            yield from (_folded(code), _folded(code.replace("+", "-").replace("/", "_")))
+            yield from (code.replace("+", " "), code.replace("+", "-").replace("/", "_"))
 
 
 def _occurrences(text: str, spellings: set[str], end: int) -> Iterator[tuple[int, int]]:
@@ -67,7 +67,7 @@ def _levels(text: str) -> Iterator[Level]:
     """Yield a text as it is, decoded once, and so on."""
     places = list(pairwise(range(len(text) + 1)))
     for _ in range(_DEEPEST):
-        yield _folded(text), places
+        yield text.replace("+", " "), places  # a form writes the one for the other
         if _MARK.search(text) is None:
             return
         decoded, before, position = text, places, 0
@@ -94,11 +94,3 @@ def _plain(character: re.Match[str]) -> str:
             return "'" if text == "\\'" else str(json.loads(f'"{text}"'))  # Python and JavaScript escape it
         case _:
             return html.unescape(text)
-
-
-def _folded(text: str) -> str:
-    """Return a text of the same length in which letter case, and "+" for a space, make no difference."""
-    lower = text.lower()
-    if len(lower) != len(text):  # "İ" becomes two characters
-        lower = "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
-    return lower.replace("+", " ").replace("\u03c2", "\u03c3")  # the sigma at the end of a word and elsewhere
