@@ -133,6 +133,8 @@ class SharedList:
             return Snapshot.of(began_at, await self._fetch())
         except Exception as error:  # a user's middleware may raise anything; those who wait get it
             return error
+        finally:
+            self._forget(listing)  # even while some who waited have yet to wake: the first may need the next one
 
 
 def _closed() -> ConfigurationError:

@@ -99,6 +99,44 @@ def test_a_closing_list_that_trying_again_does_not_bring(fault: Fault) -> None:
     virtual_loop.run(main())
 
 
+def test_a_list_that_has_ended_is_not_joined() -> None:
+    """Each who waited gets another one next, also while the others have yet to wake; else they would go on forever."""
+
+    async def main() -> None:
+        lists = FakeGateway().coordinator().lists
+
+        async def next_after_first() -> tuple[Snapshot, Snapshot]:
+            return await lists.joined(), await lists.joined()
+
+        pairs = await asyncio.gather(*(next_after_first() for _ in range(3)))
+
+        assert all(first is not following for first, following in pairs)
+        assert len({following for _, following in pairs}) == 1
+
+    virtual_loop.run(main())
+
+
+def test_registrations_that_begin_during_the_lists_of_others() -> None:
+    """Lists that began too early for their closing are waited for together, and then the next one is taken."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(6)
+        coordinator = gateway.coordinator()
+        gateway.fail("list", *[Fault(takes=1.0)] * 3)
+
+        async def register_after(number: int) -> Report:
+            await asyncio.sleep(0.4 * number)
+            return await register(coordinator, [wanted[number]])
+
+        async with asyncio.timeout(60.0):
+            reports = await asyncio.gather(*map(register_after, range(6)))
+
+        assert [[S.CREATED]] * 6 == [statuses(report) for report in reports]
+        assert gateway.count("list") <= 6
+
+    virtual_loop.run(main())
+
+
 def test_nobody_waits_behind_a_list_that_nobody_waits_for() -> None:
     """Who gives up takes a list that hangs along, unless others wait for it too."""
 
