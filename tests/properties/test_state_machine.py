@@ -94,6 +94,12 @@ class Machine(RuleBasedStateMachine):
         """Register one."""
         self.go_on(span, self.world.begin("register", lambda gwms, _: gwms.webhooks.register(spec), specs=[spec]))
 
+    @rule(wanted=many, gap=st.sampled_from([0.0, 0.02, 0.1, 0.2]))
+    def register_each(self, wanted: list[WebhookSpec], gap: float) -> None:
+        """Register several, each by a call of its own that begins while lists of the others are under way."""
+        for spec in wanted:
+            self.register(spec, gap)
+
     @rule(
         wanted=many,
         concurrency=st.integers(1, 5),
