@@ -62,18 +62,23 @@ RARE = (
 )
 """What must come to pass for a long run to mean anything."""
 
+EAGER = getattr(asyncio, "eager_task_factory", None)
+"""Makes tasks that begin at once, as some services do."""
+
 
 class Machine(RuleBasedStateMachine):
     """The client against the gateway."""
 
     steps: ClassVar[int] = 0
     fired: ClassVar[Counter[str]] = Counter()
+    make_task: ClassVar[Any] = None  # as asyncio does
     world: World
 
     @initialize(customs=CUSTOMS)
     def open(self, customs: Customs) -> None:
         """Choose a gateway."""
         self.world = World(judge, suspect, question, hear, customs, self.fired)
+        self.world.loop.set_task_factory(type(self).make_task)
 
     def go_on(self, span: float | None, op: Op | None = None) -> None:
         """Let the world go on: to the end of a call, or for a span."""
@@ -395,6 +400,20 @@ def test_anything_in_any_order() -> None:
     """The same few hundred steps each time; ten times as many with --hypothesis-profile=many."""
     examples = settings().max_examples // 4
     run_state_machine_as_test(Machine, settings=settings(COMMON, derandomize=True, max_examples=examples))
+
+
+class EagerMachine(Machine):
+    """The same in a service whose tasks begin at once."""
+
+    make_task = EAGER
+
+
+@pytest.mark.skipif(EAGER is None, reason="Python 3.11 has no eager tasks")
+@pytest.mark.timeout(600)
+def test_anything_in_any_order_with_eager_tasks() -> None:
+    """A task may have ended before its name is assigned."""
+    examples = settings().max_examples // 8
+    run_state_machine_as_test(EagerMachine, settings=settings(COMMON, derandomize=True, max_examples=examples))
 
 
 @pytest.mark.slow
