@@ -101,17 +101,14 @@ class Gateway(FakeGateway):
 
 @define(eq=False)
 class Shop:
-    """One client of the gateway, and what it says."""
+    """One client of the gateway, or a part of it, and what it says."""
 
     gateway: Gateway
-    coordinator: Coordinator = field(init=False)
+    coordinator: Coordinator
     outcomes: list[Outcome] = field(factory=list)
     last: dict[Identity, Outcome] = field(factory=dict)
     was_stopped: bool = False
     error: GwmsError | None = None
-
-    def __attrs_post_init__(self) -> None:
-        self.coordinator = self.gateway.coordinator()
 
     async def do(self, work: Callable[[Shop], Awaitable[Iterable[Outcome]]], *, may_be_cancelled: bool = False) -> None:
         """Begin some time, and do something; keep what comes of it."""
@@ -175,18 +172,21 @@ class Scenario:
         works: What each of them does.
         before: What is there before.
         again: What the first of them does after that, and which may be cancelled the first time.
+        is_one_client: Whether all of it is done by one client.
     """
 
     works: Sequence[Callable[[Shop], Awaitable[Iterable[Outcome]]]]
     before: Sequence[WebhookSpec] = ()
     again: Callable[[Shop], Awaitable[Iterable[Outcome]]] | None = None
+    is_one_client: bool = field(default=False, kw_only=True)
 
     async def play(self, gateway: Gateway) -> list[Shop]:
         """Let all happen, and wait until nothing more is to come."""
         for spec in self.before:
             gateway.add(spec)
         await asyncio.sleep(10.0)  # lists show it
-        shops = [Shop(gateway) for _ in self.works]
+        one = gateway.coordinator()
+        shops = [Shop(gateway, one if self.is_one_client else gateway.coordinator()) for _ in self.works]
         can_be_cancelled = self.again is not None
         await asyncio.gather(
             *(shop.do(work, may_be_cancelled=can_be_cancelled) for shop, work in zip(shops, self.works, strict=True))
@@ -198,7 +198,7 @@ class Scenario:
 
 
 OFF = evolve(A, active=False)
-PAIRED = ("one, twice", "two", "two, one with a deadline", "two, one is there, inactive", "a plan")
+PAIRED = ("one, twice", "two", "two, one with a deadline", "two, one is there, inactive", "a plan", "one client, two webhooks")
 SCENARIOS = {
     "one, twice": Scenario([bulk(A)], again=bulk(A)),
     "two": Scenario([bulk(A), bulk(A)]),
@@ -211,6 +211,10 @@ SCENARIOS = {
     "streams": Scenario([stream((0, A), (1, B)), stream((0, B), (1, A))]),
     "a stream that goes on": Scenario([stream((0, A), (5, B), (32, A)), bulk(A, B)]),
     "a plan": Scenario([planned(A, pause=1.0), bulk(A)], [B]),
+    "one client, one webhook": Scenario([bulk(A), bulk(A), bulk(A)], again=bulk(A), is_one_client=True),
+    "one client, two webhooks": Scenario([bulk(A), bulk(B), bulk(A, B)], is_one_client=True),
+    "one client, a stream": Scenario([stream((0, A), (5, B), (32, A)), bulk(A, B), bulk(B)], is_one_client=True),
+    "one client, a plan": Scenario([planned(A, pause=0.3), bulk(A), bulk(A)], [B], is_one_client=True),
     "two plans": Scenario([planned(A, pause=0.0), planned(A, pause=0.3)], [B, A, A]),
 }
 
