@@ -198,7 +198,14 @@ class Scenario:
 
 
 OFF = evolve(A, active=False)
-PAIRED = ("one, twice", "two", "two, one with a deadline", "two, one is there, inactive", "a plan", "one client, two webhooks")
+PAIRED = (
+    "one, twice",
+    "two",
+    "two, one with a deadline",
+    "two, one is there, inactive",
+    "a plan",
+    "one client, two webhooks",
+)
 SCENARIOS = {
     "one, twice": Scenario([bulk(A)], again=bulk(A)),
     "two": Scenario([bulk(A), bulk(A)]),
