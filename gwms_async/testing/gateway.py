@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from attrs import evolve
-
 from .entities import EntityTable
-from .state import EmulatorCredentials, TokenTable, WebhookTable
+from .state import EmulatorCredentials, TokenTable, WebhookTable, switched
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
 
 ExpiresIn = Literal["unix", "seconds", "milliseconds", "text"] | None
@@ -88,7 +86,7 @@ class Gateway:
             case "activate" | "deactivate" as operation:
                 row = self.webhooks.switch(row, now, active=operation == "activate")
             case "echo activate" | "echo deactivate" as operation:  # without effect
-                row = evolve(row, active=operation == "echo activate")
+                row = switched(row, now, active=operation == "echo activate")
             case "delete":
                 self.webhooks.remove(row.id, now)
                 return "deleted"

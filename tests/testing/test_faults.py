@@ -218,6 +218,21 @@ def test_a_request_may_be_carried_out_late() -> None:
     with_virtual_gateway(main)
 
 
+def test_a_late_commit_counts_from_the_end_of_the_connection() -> None:
+    """Latency is added to it."""
+
+    async def main(gateway: GwmsEmulator, _: object) -> None:
+        gateway.latency = 1.0
+        await raw_answer(gateway, DropAfter(commit_delay=0.3))
+        assert gateway.webhooks == []
+
+        await asyncio.sleep(0.4)
+
+        assert len(gateway.webhooks) == 1
+
+    with_virtual_gateway(main)
+
+
 async def test_closing_drops_what_was_to_be_carried_out_late() -> None:
     """Nothing happens after closing."""
     async with GwmsEmulator() as gateway:

@@ -35,6 +35,7 @@ from ..helpers.plain_client import HOOK, logged_in
         ("shop.example/a", "shop.example/a"),
         ("ftp://Shop.Example", "ftp://Shop.Example"),
         ("https//api.domain.net/receiving", "https//api.domain.net/receiving"),
+        ("https://Shop.example/\ud800", "https://Shop.example/\ud800"),
         ("", ""),
     ],
 )
