@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Literal
 
 from .entities import EntityTable
@@ -26,6 +27,10 @@ class Gateway:
     def __init__(
         self, token_ttl: float, webhooks: WebhookTable, expires_in: ExpiresIn = "unix", *, unique_urls: bool = False
     ) -> None:
+        if expires_in not in _EXPIRES_IN:
+            raise ValueError(f"expires_in must be one of {', '.join(map(repr, _EXPIRES_IN))}, not {expires_in!r}")
+        if not isfinite(token_ttl):  # a token has an `exp`
+            raise ValueError(f"token_ttl must be a finite number of seconds, not {token_ttl!r}")
         self.token_ttl = token_ttl
         self.credentials = EmulatorCredentials()
         self.eshops = {self.credentials.api_key}

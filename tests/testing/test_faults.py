@@ -285,6 +285,8 @@ def test_a_late_commit_is_not_before_the_request() -> None:
         lambda: Status(429, retry_after=3),  # type: ignore[arg-type]
         lambda: Status(503, body="text"),  # type: ignore[arg-type]
         lambda: Status(503, headers={"X-Count": 3}),  # type: ignore[dict-item]
+        lambda: Status(400, message={"url"}),  # type: ignore[arg-type]
+        lambda: EnvelopeStatus("500"),  # type: ignore[arg-type]
         lambda: Stall("3"),  # type: ignore[arg-type]
         lambda: SlowBody(None),  # type: ignore[arg-type]
         lambda: WrongLength("2"),  # type: ignore[arg-type]
@@ -299,6 +301,22 @@ def test_a_late_commit_is_not_before_the_request() -> None:
 def test_a_fault_that_cannot_be_sent(make: Callable[[], Fault]) -> None:
     """It is an error where it is made, and not a connection that breaks later."""
     with pytest.raises(TypeError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Status(503, retry_after="1\r\n"),
+        lambda: Status(503, headers={"X-Name": "\u017elu\u0165"}),
+        lambda: Status(503, headers={"X\n": "1"}),
+        lambda: Redirect("https://shop.example/\u010d"),
+        lambda: RawBody(b"", "text/plain\x00"),
+    ],
+)
+def test_a_header_that_cannot_be_sent(make: Callable[[], Fault]) -> None:
+    """A line break, or a letter that is not in Latin-1."""
+    with pytest.raises(ValueError, match="must match regex"):
         make()
 
 

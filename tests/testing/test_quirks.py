@@ -142,3 +142,9 @@ def test_a_page_has_a_size() -> None:
     """It is not negative."""
     with pytest.raises(ValueError, match="must be >= 0"):
         Paged(-1)
+
+
+def test_a_page_tells_of_others_in_a_known_way() -> None:
+    """A typo does not go unnoticed."""
+    with pytest.raises(ValueError, match="'total' must be in"):
+        Paged(1, "header")  # type: ignore[arg-type]

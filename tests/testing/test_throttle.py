@@ -46,6 +46,12 @@ def test_a_rate_limit_that_admits_nothing_is_an_error(rate: float, burst: int) -
         RateLimit(rate, burst)
 
 
+def test_a_rate_limit_with_an_unknown_form() -> None:
+    """A typo does not go unnoticed."""
+    with pytest.raises(ValueError, match="'retry_after' must be in"):
+        RateLimit(1, 1, "Date")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("form", "wait", "headers"),
     [
