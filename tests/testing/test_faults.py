@@ -204,6 +204,18 @@ async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmu
     assert gateway.webhooks == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "carried_out"), [(SlowBody(0), True), (SlowBody(0, carry_out=False), False)], ids=str
+)
+async def test_an_answer_that_comes_slowly(gateway: GwmsEmulator, fault: Fault, carried_out: bool) -> None:
+    """The request is carried out first, or not at all; the answer is a success."""
+    async with logged_in(gateway) as client:
+        gateway.inject(fault)
+        assert (await client.create()).status == 200
+
+    assert len(gateway.webhooks) == carried_out
+
+
 def test_a_request_may_be_carried_out_late() -> None:
     """The connection closes first; the webhook appears later."""
 
