@@ -63,6 +63,8 @@ async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
         (Reset(), False),
         (WrongLength(1), True),
         (WrongLength(1, carry_out=False), False),
+        (Garbage(content=b""), True),
+        (Garbage(content=b"", carry_out=False), False),
     ],
     ids=str,
 )
