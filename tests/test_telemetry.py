@@ -296,6 +296,27 @@ async def test_other_endpoints(method: str, path: str, name: str) -> None:
     assert not [word for word in ("4711", "ann") if word in str(attributes)]
 
 
+@pytest.mark.parametrize("method", ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"])
+@pytest.mark.parametrize(
+    ("origin", "port"), [("https://gw.example", 443), ("http://gw.example", 80), ("http://gw.example:8021", 8021)]
+)
+async def test_what_an_attempt_is_measured_by(method: str, origin: str, port: int) -> None:
+    """The method, the server, its port, given or not, and the status; in seconds."""
+    recorder = Recorder()
+
+    async def answer(request: Request) -> Response:
+        return Response(400)
+
+    call = Call(base_url=f"{origin}/v21")
+    await recorder.telemetry.attempt(Request(method, "/webhooks", idempotent=True, call=call), answer)
+
+    server = {"http.request.method": method, "server.address": "gw.example", "server.port": port}
+    result = {"http.response.status_code": 400, "error.type": "400"}
+    assert recorder.points("http.client.request.duration") == [({**server, **result}, 1)]
+    (point,) = recorder.metrics["http.client.request.duration"]["data"]["data_points"]
+    assert 0 <= point["sum"] < 60
+
+
 async def everything(gateway: GwmsEmulator, telemetry: OpenTelemetry) -> None:
     """Make calls of all kinds, which end in all ways."""
     async with client(gateway, telemetry=telemetry, retry=evolve(QUICK, max_attempts=3)) as gwms:
@@ -405,6 +426,7 @@ async def test_a_span_processor_that_fails(
     assert context.get_current() == before
     assert {record.getMessage() for record in caplog.records} >= {"telemetry failed (OSError); the call goes on"}
     assert "hunter2" not in caplog.text
+    assert ({"gwms.operation": "create"}, 2) in recorder.points("gwms.client.call.duration")
 
 
 @pytest.mark.parametrize("is_watched", [True, False])

@@ -61,7 +61,7 @@ class Answering(Delivering):
         return self.count("login")
 
     def inject(self, fault: Fault, *, operation: str | None = None, times: int = 1, at: int = 1) -> None:
-        """Make a fault hit future requests.
+        """Make a fault hit future requests. Of several for one request the first injected hits it, and the others wait.
 
         Args:
             fault: The fault.
@@ -147,7 +147,8 @@ class Answering(Delivering):
             return self._carry_out(exchange, route)
         usual = envelope(200, "OK")
         if isinstance(fault, DropAfter) and fault.commit_delay:
-            task = asyncio.create_task(self._carry_out_late(exchange, route, fault.commit_delay), name="late commit")
+            delay = self.latency + fault.commit_delay  # counted from when the connection is closed
+            task = asyncio.create_task(self._carry_out_late(exchange, route, delay), name="late commit")
             self._late.add(task)
             task.add_done_callback(self._late.discard)
         elif fault.carry_out:

@@ -100,6 +100,8 @@ class Delivering:
     def disturb(self, disturbance: Disturbance, *, event: str | None = None, times: int = 1, at: int = 1) -> None:
         """Make a disturbance hit future deliveries; an event is one delivery to each of its webhooks.
 
+        Of several for one delivery the first added hits it, and the others wait.
+
         Args:
             disturbance: The disturbance.
             event: The event type whose deliveries it hits; None means any.

@@ -47,6 +47,9 @@ class GwmsEmulator(Answering):
             text, or (None) no such field.
         journal: How many of the latest requests are kept, and how many deliveries.
         delivery_policy: Timeouts and repeats of deliveries. Can be replaced later.
+
+    Raises:
+        ValueError: `token_ttl` is not finite, or there is no such form of `expires_in`.
     """
 
     def __init__(

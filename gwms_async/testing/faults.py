@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import deep_mapping, ge, instance_of, optional
+from attrs.validators import and_, deep_mapping, ge, instance_of, matches_re, optional
 
 from .wire import HTML, JSON, Answer, Route, envelope, envelope_body, merged
 
 _PAGE = b"<!doctype html><html><head><title>Gateway</title></head><body><h1>Please stand by</h1></body></html>"
 _MESSAGE = "Emulated fault"
-_is_int, _is_text, _is_bytes = instance_of(int), instance_of(str), instance_of(bytes)
-_are_headers: Any = deep_mapping(_is_text, _is_text)
+_is_int, _is_bytes = instance_of(int), instance_of(bytes)
+_is_header = and_(instance_of(str), matches_re(r"[\t\x20-\x7e\x80-\xff]*"))  # what aiohttp can send
+_are_headers: Any = deep_mapping(_is_header, _is_header)
+
+
+def _is_json(_: object, __: object, value: object) -> None:
+    json.dumps(value)  # raises where it is not
 
 
 @frozen
@@ -138,9 +144,9 @@ class Status(Fault):
     """
 
     status: int = field(validator=_is_int)
-    retry_after: str | None = field(default=None, validator=optional(_is_text))
+    retry_after: str | None = field(default=None, validator=optional(_is_header))
     carry_out: bool = False
-    message: str | Sequence[object] | Mapping[str, object] = _MESSAGE
+    message: str | Sequence[object] | Mapping[str, object] = field(default=_MESSAGE, validator=_is_json)
     body: bytes | None = field(default=None, validator=optional(_is_bytes))
     headers: Mapping[str, str] | None = field(default=None, validator=optional(_are_headers))
 
@@ -161,7 +167,7 @@ class EnvelopeStatus(Fault):
         status: The `statusCode` of the envelope.
     """
 
-    status: int
+    status: int = field(validator=_is_int)
 
     def answer(self, usual: Answer) -> Answer:
         """Return the answer to send."""
@@ -192,7 +198,7 @@ class Redirect(Fault):
         status: The HTTP status.
     """
 
-    location: str = field(validator=_is_text)
+    location: str = field(validator=_is_header)
     status: int = field(default=307, validator=_is_int)
 
     def answer(self, usual: Answer) -> Answer:
@@ -211,7 +217,7 @@ class RawBody(Fault):
     """
 
     body: bytes = field(validator=_is_bytes)
-    content_type: str = field(default="application/json", validator=_is_text)
+    content_type: str = field(default="application/json", validator=_is_header)
     carry_out: bool = True
 
     def answer(self, usual: Answer) -> Answer:

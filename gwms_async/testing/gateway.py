@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Literal
 
-from attrs import evolve
-
 from .entities import EntityTable
-from .state import EmulatorCredentials, TokenTable, WebhookTable
+from .state import EmulatorCredentials, TokenTable, WebhookTable, switched
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
 
 ExpiresIn = Literal["unix", "seconds", "milliseconds", "text"] | None
@@ -28,6 +27,10 @@ class Gateway:
     def __init__(
         self, token_ttl: float, webhooks: WebhookTable, expires_in: ExpiresIn = "unix", *, unique_urls: bool = False
     ) -> None:
+        if expires_in not in _EXPIRES_IN:
+            raise ValueError(f"expires_in must be one of {', '.join(map(repr, _EXPIRES_IN))}, not {expires_in!r}")
+        if not isfinite(token_ttl):  # a token has an `exp`
+            raise ValueError(f"token_ttl must be a finite number of seconds, not {token_ttl!r}")
         self.token_ttl = token_ttl
         self.credentials = EmulatorCredentials()
         self.eshops = {self.credentials.api_key}
@@ -88,7 +91,7 @@ class Gateway:
             case "activate" | "deactivate" as operation:
                 row = self.webhooks.switch(row, now, active=operation == "activate")
             case "echo activate" | "echo deactivate" as operation:  # without effect
-                row = evolve(row, active=operation == "echo activate")
+                row = switched(row, now, active=operation == "echo activate")
             case "delete":
                 self.webhooks.remove(row.id, now)
                 return "deleted"

@@ -84,7 +84,7 @@ async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: UR
 @lru_cache
 def _is_loopback(origin: str) -> bool:
     parts = urlsplit(origin)
-    if parts.scheme not in _SCHEMES or parts.port == 0:  # reading the port checks it
+    if parts.port == 0:  # reading the port checks it
         return False
     try:
         return ip_address(parts.hostname or "").is_loopback

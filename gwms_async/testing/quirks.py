@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Literal
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, in_, instance_of
 
 from .faults import Fault
 from .wire import Answer, ProblemError, Route, merged, read_webhook, webhook_body
@@ -65,7 +65,7 @@ class Paged(_Quirk):
     """
 
     rows: int = field(validator=[instance_of(int), ge(0)])
-    total: Literal["envelope", "data", "link"] = "envelope"
+    total: Literal["envelope", "data", "link"] = field(default="envelope", validator=in_(["envelope", "data", "link"]))
 
     def answer(self, usual: Answer) -> Answer:
         """Return the answer to send."""

@@ -13,6 +13,7 @@ _URL = re.compile(
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ESCAPE = re.compile("%[0-9a-fA-F]{2}")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # JSON may contain one
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -23,7 +24,7 @@ def normalized_url(url: str) -> str:
     upper case, and is added where it is needed and removed where it is not (RFC 3986, 6.2.2 and 6.2.3).
     """
     match = _URL.fullmatch(url)
-    if match is None:
+    if match is None or _HALF_CHARACTER.search(url):
         return url
     scheme, port = match["scheme"].lower(), match["port"]
     if port in {":", _DEFAULT_PORTS[scheme]}:

@@ -75,24 +75,32 @@ class Listing:
     """The webhooks as lists show them: as they were `lag` seconds ago, by the event loop's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.lag = 0.0
+        self._lag = 0.0
         self._clock = clock
         self._rows: dict[int, StoredWebhook] = {}
         # When each change of the last `lag` seconds was made, to which id, and what was there before.
         self._changes: deque[tuple[float, int, StoredWebhook | None]] = deque()
 
+    @property
+    def lag(self) -> float:
+        """Seconds until lists show a change; what they show stays when it is replaced."""
+        return self._lag
+
+    @lag.setter
+    def lag(self, seconds: float) -> None:
+        self._forget_shown()
+        self._lag = seconds
+
     def put(self, webhook_id: int, row: StoredWebhook | None) -> None:
         """Show a webhook, or with None no longer show it, once the lag is over."""
-        now = self._clock()
-        while self._changes and self._changes[0][0] <= now - self.lag:
-            self._changes.popleft()
-        self._changes.append((now, webhook_id, self._rows.pop(webhook_id, None)))
+        self._forget_shown()
+        self._changes.append((self._clock(), webhook_id, self._rows.pop(webhook_id, None)))
         if row is not None:
             self._rows[webhook_id] = row
 
     def rows(self) -> list[StoredWebhook]:
         """Return what a list shows now, ordered by id."""
-        rows, since = dict(self._rows), self._clock() - self.lag
+        rows, since = dict(self._rows), self._clock() - self._lag
         for at, webhook_id, before in reversed(self._changes):
             if at <= since:
                 break
@@ -104,6 +112,11 @@ class Listing:
     def catch_up(self) -> None:
         """Show all changes made so far at once."""
         self._changes.clear()
+
+    def _forget_shown(self) -> None:
+        since = self._clock() - self._lag
+        while self._changes and self._changes[0][0] <= since:
+            self._changes.popleft()
 
 
 class WebhookTable:
@@ -159,17 +172,17 @@ class WebhookTable:
     def replace(self, row: StoredWebhook, new: NewWebhook, now: float) -> StoredWebhook:
         """Replace the fields of a webhook; `unregistered_at` changes only with `active`."""
         row = evolve(row, url=self._spelling(new.url), webhook_type=new.webhook_type, method=new.method)
-        return self._put(row if row.active is new.active else _switched(row, now, active=new.active))
+        return self._put(row if row.active is new.active else switched(row, now, active=new.active))
 
     def switch(self, row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
         """Activate or deactivate a webhook; doing so again changes nothing."""
-        return self._put(_switched(row, now, active=active))
+        return self._put(switched(row, now, active=active))
 
     def remove(self, webhook_id: int, now: float) -> None:
         """Delete a webhook; its id is not used again. `KeyError`: there is no webhook with this id."""
         row = self._rows.pop(webhook_id)
         self.version += 1
-        self.listing.put(webhook_id, _switched(row, now, active=False) if self._tombstones else None)
+        self.listing.put(webhook_id, switched(row, now, active=False) if self._tombstones else None)
 
     def _put(self, row: StoredWebhook) -> StoredWebhook:
         self.version += 1
@@ -211,7 +224,8 @@ def iso_timestamp(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _switched(row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
+def switched(row: StoredWebhook, now: float, *, active: bool) -> StoredWebhook:
+    """Return a webhook as it is once it is active, or inactive; `now` is in Unix seconds."""
     since = None if active else row.unregistered_at or iso_timestamp(now)
     return evolve(row, active=active, unregistered_at=since)
 

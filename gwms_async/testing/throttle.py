@@ -6,7 +6,7 @@ from math import ceil
 from typing import Literal
 
 from attrs import field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, in_
 
 from .wire import http_date
 
@@ -23,7 +23,7 @@ class RateLimit:
 
     rate: float = field(validator=gt(0))
     burst: int = field(validator=ge(1))
-    retry_after: Literal["seconds", "date"] | None = "seconds"
+    retry_after: Literal["seconds", "date"] | None = field(default="seconds", validator=in_(["seconds", "date", None]))
 
 
 class Throttle:

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gwms_async import (
+    ApiError,
     AuthenticationError,
     BadRequestError,
     Cause,
@@ -65,9 +66,14 @@ async def reconciled(some: Accounts, one: Fleet) -> dict[str, EshopResult]:
 
 
 async def test_first_and_second_time(three: Accounts) -> None:
-    """All is created, then found; each account logs in once."""
+    """All is created, then found, by one list for each e-shop; each account logs in once."""
     async with fleet_of(three) as one:
-        first, second = await reconciled(three, one), await reconciled(three, one)
+        first = await reconciled(three, one)
+        before = sum(len(gateway.requests) for gateway in three.gateways)
+        second = await reconciled(three, one)
+
+    assert sum(len(gateway.requests) for gateway in three.gateways) == before + 3 * 4
+    assert all(0 < result.seconds < 60 for result in first.values())
 
     assert {result.counts["created"] for result in first.values()} == {6}
     assert {tuple(result.counts.items()) for result in second.values()} == {(("existing", 6),)}
@@ -449,6 +455,10 @@ async def test_a_client_that_fails_to_close(three: Accounts, monkeypatch: pytest
         (AuthenticationError(status=401, message="", method="", path="", attempts=1), True),
         (BadRequestError(status=400, message="", method="", path="", attempts=1), False),
         (ThrottledError(status=429, message="", method="", path="", attempts=1), True),
+        (ApiError(status=408, message="", method="", path="", attempts=1), True),
+        (ApiError(status=409, message="", method="", path="", attempts=1), False),
+        (ApiError(status=425, message="", method="", path="", attempts=1), True),
+        (ServerError(status=500, message="", method="", path="", attempts=1), True),
         (ServerError(status=503, message="", method="", path="", attempts=1), True),
         (TransportError("", cause=Cause.MISCONFIGURED), False),
         (TransportError("", cause=Cause.NEVER_SENT), True),

@@ -32,7 +32,7 @@ def test_a_policy_that_cannot_be_followed(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(None, False), (199, False), (200, True), (204, True), (299, True), (302, False)]
+    ("status", "expected"), [(None, False), (199, False), (200, True), (204, True), (299, True), (300, False)]
 )
 def test_success_is_any_2xx(status: int | None, expected: bool) -> None:
     """An attempt without an answer, or with any other, has failed."""

@@ -157,6 +157,7 @@ async def test_production_urls_reach_the_app_under_test(gateway: GwmsEmulator) -
         ("https://app.example", "'https://app.example' is not on this machine"),
         ("http://127.0.0.1:80/path", "'http://127.0.0.1:80/path' is not a scheme, host and port, e.g. https://"),
         ("127.0.0.1:80", "is not a scheme, host and port"),
+        ("http://127.0.0.1:0", "'http://127.0.0.1:0' is not on this machine"),
         ("http://[::1", "Invalid IPv6 URL"),
     ],
 )

@@ -16,6 +16,7 @@ from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Lose, Reorder
 from gwms_async.testing.wire import WEBHOOK_TYPES
 
 from ..helpers.emulated import until
+from ..helpers.plain_client import logged_in
 from ..helpers.virtual_io_loop import VirtualIoLoop
 from ..helpers.webhook_server import WebhookServer, webhook_server
 
@@ -119,6 +120,67 @@ def test_a_webhook_is_deactivated() -> None:
         ("A4", 1, 500),
         ("A5", 1, "inactive"),
     ]
+
+
+def test_a_webhook_that_is_activated_again() -> None:
+    """What is given up is counted from 0."""
+
+    async def act(gateway: GwmsEmulator, server: WebhookServer) -> None:
+        hook = gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        server.answers = [500] * 4
+        for expected in (True, False, True, False):
+            gateway.switch_webhook(hook.id, active=True)
+            emit(gateway, "A1")
+            await gateway.delivered()
+            assert gateway.webhooks[0].active is expected
+
+    in_virtual_time(act, DeliveryPolicy(repeats=(), deactivate_after=2))
+
+
+def test_a_webhook_that_changes_meanwhile() -> None:
+    """A repeat goes to the new URL, by the new method."""
+
+    async def act(gateway: GwmsEmulator, server: WebhookServer) -> None:
+        gateway.add_webhook(server.url("/old"), "UPDATE_ORDER")
+        server.answers = [500]
+        emit(gateway, "A1")
+        await until(lambda: not server.answers)
+        async with logged_in(gateway) as client:
+            changed = {"url": server.url("/x/"), "webhookType": "UPDATE_ORDER", "active": True, "method": "GET"}
+            await client.send("PUT", "/webhooks/1", changed)
+        await gateway.delivered()
+        assert server.arrived == [("POST", "/old"), ("GET", "/x/A1")]
+        assert [attempt.webhook.method for attempt in gateway.deliveries] == ["POST", "GET"]
+
+    in_virtual_time(act, DeliveryPolicy(repeats=(1,)))
+
+
+def test_only_failures_count_as_failures() -> None:
+    """By webhook, as the page shows them."""
+
+    async def act(gateway: GwmsEmulator, server: WebhookServer) -> None:
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        server.answers = [500]
+        emit(gateway, "A1", "A2")
+        await gateway.delivered()
+        assert gateway.failures == {1: 1}
+
+    in_virtual_time(act)
+
+
+def test_an_attempt_says_how_long_it_took() -> None:
+    """In seconds; None until it has ended."""
+
+    async def act(gateway: GwmsEmulator, server: WebhookServer) -> None:
+        gateway.add_webhook(server.url("/"), "UPDATE_ORDER")
+        server.react = lambda _: asyncio.sleep(3)
+        emit(gateway, "A1")
+        await until(lambda: server.arrived)
+        assert gateway.deliveries[0].seconds is None
+        await gateway.delivered()
+        assert gateway.deliveries[0].seconds == pytest.approx(3)
+
+    in_virtual_time(act)
 
 
 def test_a_lost_delivery_between_two_that_are_given_up() -> None:

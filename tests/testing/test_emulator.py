@@ -12,7 +12,7 @@ from gwms_async.testing import DropAfter, GwmsEmulator, RateLimit, Stall, Status
 
 from ..helpers.emulated import statuses, until
 from ..helpers.plain_client import HOOK, logged_in, plain, request_bytes, wire
-from ..helpers.virtual_io_loop import VirtualIoLoop
+from ..helpers.virtual_io_loop import VirtualIoLoop, with_virtual_gateway
 
 
 class AheadLoop(asyncio.SelectorEventLoop):
@@ -69,6 +69,21 @@ async def test_latency_delays_the_answer_not_the_change(gateway: GwmsEmulator) -
 
         gateway.latency = 0
         assert await client.statuses(1) == [200]
+
+
+def test_the_journal_says_how_long_a_request_took() -> None:
+    """In seconds, with the latency; None until it is answered."""
+
+    async def main(gateway: GwmsEmulator, _: object) -> None:
+        async with plain(gateway) as client:
+            gateway.latency = 2.5
+            call = asyncio.create_task(client.statuses(1))
+            await until(lambda: gateway.requests)
+            assert gateway.requests[0].seconds is None
+            await call
+        assert gateway.requests[0].seconds == pytest.approx(2.5)
+
+    with_virtual_gateway(main)
 
 
 async def test_a_client_that_disconnects_during_the_latency(gateway: GwmsEmulator) -> None:
@@ -190,6 +205,16 @@ def test_lists_show_what_was_added_before_the_start() -> None:
     for factory, expected in ((AheadLoop, [1]), (asyncio.SelectorEventLoop, [1, 2])):
         with asyncio.Runner(loop_factory=factory) as runner:
             assert runner.run(main()) == expected
+
+
+async def test_a_restart_on_the_same_loop_refills_and_shows_nothing() -> None:
+    """The bucket and the lag of lists are as they were, as if the gateway had been unreachable for a while."""
+    gateway = GwmsEmulator(list_lag=3600, rate_limit=RateLimit(0.001, 2))
+    async with gateway, logged_in(gateway) as client:
+        assert (await client.create()).status == 200
+    async with gateway, logged_in(gateway) as client:
+        assert (await client.send("GET", "/webhooks")).data == []
+        assert await client.statuses(1) == [429]
 
 
 @pytest.mark.parametrize("fault", ["503", 503, Status, None])

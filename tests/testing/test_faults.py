@@ -63,6 +63,8 @@ async def answer_to(gateway: GwmsEmulator, fault: Fault) -> Reply:
         (Reset(), False),
         (WrongLength(1), True),
         (WrongLength(1, carry_out=False), False),
+        (Garbage(content=b""), True),
+        (Garbage(content=b"", carry_out=False), False),
     ],
     ids=str,
 )
@@ -204,6 +206,18 @@ async def test_an_answer_is_lost_though_the_request_was_refused(gateway: GwmsEmu
     assert gateway.webhooks == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "carried_out"), [(SlowBody(0), True), (SlowBody(0, carry_out=False), False)], ids=str
+)
+async def test_an_answer_that_comes_slowly(gateway: GwmsEmulator, fault: Fault, carried_out: bool) -> None:
+    """The request is carried out first, or not at all; the answer is a success."""
+    async with logged_in(gateway) as client:
+        gateway.inject(fault)
+        assert (await client.create()).status == 200
+
+    assert len(gateway.webhooks) == carried_out
+
+
 def test_a_request_may_be_carried_out_late() -> None:
     """The connection closes first; the webhook appears later."""
 
@@ -214,6 +228,21 @@ def test_a_request_may_be_carried_out_late() -> None:
         await asyncio.sleep(0.3)
 
         assert gateway.webhooks[0].url == HOOK["url"]
+
+    with_virtual_gateway(main)
+
+
+def test_a_late_commit_counts_from_the_end_of_the_connection() -> None:
+    """Latency is added to it."""
+
+    async def main(gateway: GwmsEmulator, _: object) -> None:
+        gateway.latency = 1.0
+        await raw_answer(gateway, DropAfter(commit_delay=0.3))
+        assert gateway.webhooks == []
+
+        await asyncio.sleep(0.4)
+
+        assert len(gateway.webhooks) == 1
 
     with_virtual_gateway(main)
 
@@ -270,6 +299,8 @@ def test_a_late_commit_is_not_before_the_request() -> None:
         lambda: Status(429, retry_after=3),  # type: ignore[arg-type]
         lambda: Status(503, body="text"),  # type: ignore[arg-type]
         lambda: Status(503, headers={"X-Count": 3}),  # type: ignore[dict-item]
+        lambda: Status(400, message={"url"}),  # type: ignore[arg-type]
+        lambda: EnvelopeStatus("500"),  # type: ignore[arg-type]
         lambda: Stall("3"),  # type: ignore[arg-type]
         lambda: SlowBody(None),  # type: ignore[arg-type]
         lambda: WrongLength("2"),  # type: ignore[arg-type]
@@ -284,6 +315,22 @@ def test_a_late_commit_is_not_before_the_request() -> None:
 def test_a_fault_that_cannot_be_sent(make: Callable[[], Fault]) -> None:
     """It is an error where it is made, and not a connection that breaks later."""
     with pytest.raises(TypeError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Status(503, retry_after="1\r\n"),
+        lambda: Status(503, headers={"X-Name": "\u017elu\u0165"}),
+        lambda: Status(503, headers={"X\n": "1"}),
+        lambda: Redirect("https://shop.example/\u010d"),
+        lambda: RawBody(b"", "text/plain\x00"),
+    ],
+)
+def test_a_header_that_cannot_be_sent(make: Callable[[], Fault]) -> None:
+    """A line break, or a letter that is not in Latin-1."""
+    with pytest.raises(ValueError, match="must match regex"):
         make()
 
 

@@ -105,6 +105,15 @@ async def test_unregistered_at_follows_only_changes() -> None:
         assert "unregisteredAt" not in (await client.send("PUT", "/webhooks/1", HOOK)).data
 
 
+async def test_what_was_never_active_was_not_unregistered(gateway: GwmsEmulator) -> None:
+    """An update that leaves a webhook inactive sets no date."""
+    async with logged_in(gateway) as client:
+        created = (await client.send("POST", "/webhooks", {**HOOK, "active": False})).data
+
+        assert "unregisteredAt" not in created
+        assert (await client.send("PUT", "/webhooks/1", {**HOOK, "active": False})).data == created
+
+
 @each_call
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer x.y.z", "Basic {}", "{}"])
 async def test_a_call_needs_a_token(

@@ -63,6 +63,20 @@ async def test_the_expiry_has_several_forms(
     assert claims_of(data["token"])[1]["exp"] == EPOCH + 90
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"expires_in": "unixtime"}, "expires_in must be one of 'unix', 'seconds', 'milliseconds', 'text', None, not"),
+        ({"token_ttl": float("inf")}, "token_ttl must be a finite number of seconds, not inf"),
+        ({"token_ttl": float("nan")}, "token_ttl must be a finite number of seconds, not nan"),
+    ],
+)
+def test_an_expiry_that_cannot_be_sent(options: dict[str, Any], problem: str) -> None:
+    """It is an error where the emulator is made, and not a login that fails."""
+    with pytest.raises(ValueError, match=problem):
+        GwmsEmulator(**options)
+
+
 async def test_a_token_lives_as_long_as_it_says() -> None:
     """A token is accepted until it expires, then refused."""
     clock = Clock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import pytest
 from aiohttp import web
@@ -43,6 +45,8 @@ def attempted(body: bytes | None) -> DeliveryAttempt:
         ("http://127.0.0.1\\@shop.test/", None),
         ("http://shop.test\\@127.0.0.1/", "http://shop.test%5C@127.0.0.1/A1"),
         ("http:///x", None),
+        ("http://127.0.0.1:0/", None),
+        ("ftp://127.0.0.1/", None),
         ("javascript:alert(1)", None),
         ("ftp://shop.example/", None),
         ("http://0.0.0.0/", None),
@@ -126,6 +130,23 @@ async def test_a_cut_body_does_not_arrive() -> None:
         await until(lambda: server.arrived)
     assert (attempt.problem, attempt.status, attempt.answer_headers) == ("no answer", None, {})
     assert server.handled == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+async def test_a_server_that_answers_nothing_of_use(answer: bytes) -> None:
+    """It is as if it had not answered."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    attempt = attempted(None)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, aiohttp.ClientSession() as session:
+        port = server.sockets[0].getsockname()[1]
+        await send(session, attempt, URL.build(scheme="http", host="127.0.0.1", port=port), 10)
+
+    assert (attempt.problem, attempt.status) == ("no answer", None)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://shop.example/", "https:///x"])

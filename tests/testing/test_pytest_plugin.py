@@ -31,6 +31,15 @@ async def test_the_environment(gwms_env: GwmsEmulator, monkeypatch: pytest.Monke
     assert len(os.environ["GWMS_WEBHOOK_SECRET"]) >= 32
 
 
+def test_the_secrets_of_the_shell_are_not_used(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the old one, which a developer may have."""
+    for name in ("GWMS_WEBHOOK_SECRET", "GWMS_WEBHOOK_SECRET_OLD"):
+        monkeypatch.setenv(name, "secret-of-production-of-32-bytes-or-more")
+    request.getfixturevalue("gwms_env")
+
+    assert "secret-of-production-of-32-bytes-or-more" not in os.environ.values()
+
+
 @pytest.mark.slow
 def test_in_projects_of_others(pytester: pytest.Pytester) -> None:
     """It works without any setup, in sync tests and in async tests with any plugin; each test has its own."""

@@ -8,7 +8,7 @@ import pytest
 
 from gwms_async.testing import GwmsEmulator, NoEffect, OtherState, Paged
 
-from ..helpers.plain_client import HOOK, logged_in, plain
+from ..helpers.plain_client import HOOK, Clock, logged_in, plain
 
 OTHER = {**HOOK, "url": "https://shop.example/2", "active": False}
 
@@ -42,15 +42,17 @@ async def test_a_change_without_effect(
 
 
 @pytest.mark.parametrize("active", [True, False])
-async def test_a_switch_without_effect_that_is_echoed(gateway: GwmsEmulator, active: bool) -> None:
-    """The answer shows what was asked for, `get` what is so."""
-    before = gateway.add_webhook("https://shop.example/1", "CREATE_ORDER", active=not active)
-    gateway.inject(NoEffect(echo=True))
-    async with logged_in(gateway) as client:
-        reply = await client.send("PUT", f"/webhooks/1/{'activate' if active else 'deactivate'}")
+async def test_a_switch_without_effect_that_is_echoed(active: bool) -> None:
+    """The answer is that of a switch with effect; `get` shows what is so."""
+    there, back = ("activate", "deactivate") if active else ("deactivate", "activate")
+    async with GwmsEmulator(clock=Clock()) as gateway, logged_in(gateway) as client:
+        gateway.add_webhook("https://shop.example/1", "CREATE_ORDER", active=not active)
+        after = await client.send("PUT", f"/webhooks/1/{there}")
+        before = await client.send("PUT", f"/webhooks/1/{back}")
+        gateway.inject(NoEffect(echo=True))
 
-        assert reply.data == {**before.as_json(), "active": active}
-        assert (await client.send("GET", "/webhooks/1")).data == before.as_json()
+        assert await client.send("PUT", f"/webhooks/1/{there}") == after
+        assert (await client.send("GET", "/webhooks/1")).data == before.data
 
 
 async def test_a_refusal_stays_a_refusal(gateway: GwmsEmulator) -> None:
@@ -140,3 +142,9 @@ def test_a_page_has_a_size() -> None:
     """It is not negative."""
     with pytest.raises(ValueError, match="must be >= 0"):
         Paged(-1)
+
+
+def test_a_page_tells_of_others_in_a_known_way() -> None:
+    """A typo does not go unnoticed."""
+    with pytest.raises(ValueError, match="'total' must be in"):
+        Paged(1, "header")  # type: ignore[arg-type]

@@ -123,6 +123,23 @@ async def test_the_port_is_free_or_chosen() -> None:
         assert (await client.log_in()).status == 200
 
 
+async def test_a_start_that_is_cancelled_leaves_the_port_free() -> None:
+    """At any step; it can start again."""
+    step, was_cancelled = 0, True
+    while was_cancelled:
+        gateway = GwmsEmulator()
+        starting = asyncio.create_task(gateway.start())
+        for _ in range(step):
+            await asyncio.sleep(0)
+        was_cancelled = starting.cancel()
+        await asyncio.wait([starting])
+        if was_cancelled:
+            await gateway.start()
+        await gateway.close()
+        step += 1
+    assert step > 2
+
+
 async def test_it_can_be_closed_twice_and_restarted() -> None:
     """A restart keeps port, webhooks and tokens; closing what is not open does nothing."""
     gateway = GwmsEmulator()

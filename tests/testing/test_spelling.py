@@ -30,11 +30,13 @@ from ..helpers.plain_client import HOOK, logged_in
         ("https://B\u00dcCHER.example/", "https://xn--bcher-kva.example/"),
         ("https://shop.example/%7euser/%c4%8d%2f%21 x", "https://shop.example/~user/%C4%8D%2F%21%20x"),
         ("https://shop.example/100%", "https://shop.example/100%"),
+        ("https://shop.example/!\x7f", "https://shop.example/!%7F"),
         ("https://[::1]:8080/", "https://[::1]:8080/"),
         ("https://" + "X" * 64 + "/", "https://" + "x" * 64 + "/"),
         ("shop.example/a", "shop.example/a"),
         ("ftp://Shop.Example", "ftp://Shop.Example"),
         ("https//api.domain.net/receiving", "https//api.domain.net/receiving"),
+        ("https://Shop.example/\ud800", "https://Shop.example/\ud800"),
         ("", ""),
     ],
 )

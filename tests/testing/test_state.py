@@ -93,6 +93,17 @@ def test_a_listing_can_catch_up() -> None:
     assert listing.rows() == [row(1)]
 
 
+def test_a_listing_shows_what_it_has_shown() -> None:
+    """A longer lag is for the changes to come."""
+    listing = Listing(Clock(0.0))
+    listing.put(1, row(1))
+    listing.put(2, row(2))
+    listing.lag = 5.0
+    listing.put(3, row(3))
+
+    assert listing.rows() == [row(1), row(2)]
+
+
 def test_a_listing_remembers_only_recent_changes() -> None:
     """Its memory is bounded by what changes during the lag."""
     clock = Clock(0.0)

@@ -39,6 +39,16 @@ def test_an_outage_in_a_sync_test(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.connections == 0
 
 
+def test_from_its_own_thread() -> None:
+    """A clock or a spelling of yours may use it."""
+
+    def spelling(url: str) -> str:
+        return f"{url}/{emulator.logins}"
+
+    with emulator_in_thread(spelling=spelling) as emulator:
+        assert emulator.add_webhook("https://shop.example", "CREATE_ORDER").url == "https://shop.example/0"
+
+
 def test_from_many_threads(gwms_emulator: GwmsEmulator) -> None:
     """Nothing is lost and no id is used twice, also while requests arrive."""
 

@@ -12,6 +12,7 @@ from gwms_async.testing import GwmsEmulator, RateLimit, Status
 from gwms_async.testing.throttle import Throttle, retry_headers
 
 from ..helpers.plain_client import EPOCH, logged_in
+from ..helpers.virtual_io_loop import with_virtual_gateway
 
 
 def test_a_throttle_lets_a_burst_pass_then_one_at_a_time() -> None:
@@ -44,6 +45,12 @@ def test_a_rate_limit_that_admits_nothing_is_an_error(rate: float, burst: int) -
     """The rate is above zero, the burst at least one."""
     with pytest.raises(ValueError, match="must be >"):
         RateLimit(rate, burst)
+
+
+def test_a_rate_limit_with_an_unknown_form() -> None:
+    """A typo does not go unnoticed."""
+    with pytest.raises(ValueError, match="'retry_after' must be in"):
+        RateLimit(1, 1, "Date")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,24 @@ async def test_a_rate_limit_can_be_replaced(gateway: GwmsEmulator) -> None:
 
         gateway.rate_limit = None
         assert await client.statuses(2) == [200, 200]
+
+
+def test_a_silence_counts_for_the_limit_of_its_time() -> None:
+    """A limit with a higher rate does not refill the bucket for the time before it."""
+
+    async def main(gateway: GwmsEmulator, _: object) -> None:
+        async with logged_in(gateway) as client:
+            gateway.rate_limit = RateLimit(0.001, 1)
+            assert await client.statuses(1) == [200]
+            await asyncio.sleep(10)
+            gateway.rate_limit = RateLimit(1, 1)
+            assert await client.statuses(1) == [429]
+
+            await asyncio.sleep(1)
+
+            assert await client.statuses(1) == [200]
+
+    with_virtual_gateway(main)
 
 
 async def test_a_rate_limit_recovers(gateway: GwmsEmulator) -> None:

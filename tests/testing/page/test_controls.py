@@ -38,11 +38,11 @@ async def test_emit_and_send_again(gateway: GwmsEmulator) -> None:
         await gateway.delivered()
         assert server.handled == []
 
-        do(gateway, "again", row=1)
+        assert do(gateway, "again", row=1) == {}
         await gateway.delivered()
         assert server.handled == ["A1"]
 
-        do(gateway, "webhooks", id=1, active=False)
+        assert do(gateway, "webhooks", id=1, active=False) == {}
         do(gateway, "again", row=1)
         await gateway.delivered()
     assert [attempt.problem for attempt in gateway.deliveries] == ["lost", None, "inactive"]

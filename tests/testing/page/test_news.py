@@ -71,6 +71,8 @@ async def test_who_comes_back_continues(gateway: GwmsEmulator) -> None:
         await client.create()
         run = state(gateway).feed.run
         assert [row["id"] for row in read(Follower(state(gateway), "", f"{run}:2").next())[1]["rows"]] == [2]
+        name, news = read(Follower(state(gateway), "", f"{run}:{state(gateway).feed.last}").next())
+        assert (name, "rows" in news) == ("news", False)
         for last_id in ("0:2", f"{run}:99", f"{run}:", run, "x:1", "1:2:3"):
             name, everything = read(Follower(state(gateway), "", last_id).next())
             assert (name, len(everything["rows"])) == ("reset", 2)

@@ -79,8 +79,9 @@ async def test_the_page_is_not_part_of_the_api(gateway: GwmsEmulator, caplog: py
     """It is neither journaled nor logged, and no fault hits it."""
     with caplog.at_level("INFO", "gwms_async.testing"):
         await fetch(gateway, "")
-        await fetch(gateway, "emulator/state")
+        status, state = await fetch(gateway, "emulator/state")
 
+    assert (status, state["rows"], state["total"]) == (200, [], 0)
     assert (gateway.requests, caplog.records) == ([], [])
 
 
@@ -100,6 +101,17 @@ async def test_events(gateway: GwmsEmulator) -> None:
     async with events(gateway, **{"Last-Event-ID": first["id"]}) as stream:
         again = await anext(stream)
     assert (again["event"], again["data"]["rows"]) == ("news", news["data"]["rows"])
+
+
+async def test_a_page_that_is_open_twice(gateway: GwmsEmulator) -> None:
+    """It stays open when one of them closes."""
+    async with events(gateway) as first:
+        await anext(first)
+        async with events(gateway) as second:
+            await anext(second)
+        await until(lambda: gateway._page._streams == 1)
+        async with asyncio.timeout(1):
+            await gateway.page_opened()
 
 
 async def test_no_more_than_16_streams(gateway: GwmsEmulator) -> None:
