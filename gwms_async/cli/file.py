@@ -16,7 +16,7 @@ from .. import HttpMethod, Webhook, WebhookSpec, WebhookType
 from ..models import Identity, check_url
 from ..receiving.urls import checked_base, checked_label
 from ..registration.plan import claimed_by
-from .problems import RefusedError, closest
+from .problems import RefusedError, closest, shown
 from .receiver import receiver_of
 
 LIMIT = 1024 * 1024
@@ -245,6 +245,7 @@ def _events(value: object) -> Any:
 
 
 def _quoted(text: str) -> str:
+    text = shown(text)  # first: what hides a password looks for its end
     return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…")
 
 

@@ -15,7 +15,8 @@ from .. import errors
 from ..redaction import redacted
 from ..settings import is_loopback
 
-_URL = re.compile(r"(https?://)[^/?#\s]*@", re.IGNORECASE)
+_USER = re.compile(r"(https?://|(?<![^\s'\"])[a-z][a-z0-9+.-]*:/*)[^/?#\s]*@", re.IGNORECASE)
+"""What stands before the host of a URL, also of one that is mistyped."""
 _WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the API key", "ssl=": "--ca"}
 """What the client's errors call settings, and what the command line does."""
@@ -64,7 +65,7 @@ def closest(text: str, names: Collection[str]) -> str:
 
 def shown(text: str) -> str:
     """Return a text without the secrets in URLs."""
-    return redacted(_URL.sub(r"\1***@", text))
+    return redacted(_USER.sub(r"\1***@", text))
 
 
 def _translated(text: str) -> str:

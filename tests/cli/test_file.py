@@ -69,6 +69,9 @@ MALFORMED: dict[str | bytes, list[str]] = {
     FINE + "active = 2026-01-01": ["; got a date or time"],
     FINE.replace("https:", " https:"): ["webhooks[1].url", "did you mean 'https://shop.example/a'?"],
     FINE.replace("/a", "/a b"): ["webhooks[1].url: 'https://shop.example/a b' contains a space\n"],
+    FINE.replace("https://shop.example/a", f"https://ann:{'hunter2' * 9}@shop.example/a b"): [
+        "webhooks[1].url: 'https://***@shop.example/a b' contains a space\n"
+    ],
     FINE.replace("/a", "/a "): ["'https://shop.example/a ' contains a space: did you mean 'https://shop.example/a'?"],
     FINE.replace("https:", "htps:"): ["webhooks[1].url: 'htps://shop.example/a' is not a valid URL, e.g."],
     FINE.replace("example/", "example:99999/"): ["webhooks[1].url: 'https://shop.example:99999/a' is not a valid URL"],

@@ -101,6 +101,18 @@ def test_urls() -> None:
     assert "hunter2" not in describe(click.UsageError("https://ann:hunter2@gw.example is not a valid URL"))
 
 
+@pytest.mark.parametrize("start", ["ftp://", "https:/", "htps://", ""])
+def test_mistyped_urls(gwms_emulator: GwmsEmulator, start: str) -> None:
+    """They are shown without the password too, by the doctor and in errors."""
+    url = f"{start}ann:hunter2@gw.example/v21"
+    for arguments in (["doctor"], ["doctor", "--json"], ["webhooks", "create", url, "CREATE_ORDER"]):
+        result = run(gwms_emulator, *arguments, GWMS_BASE_URL=url)
+
+        assert result.exit_code in {1, 2}
+        assert "***@gw.example/v21" in result.output or arguments[0] != "doctor"
+        assert "hunter2" not in result.output
+
+
 def test_json(gwms_emulator: GwmsEmulator) -> None:
     """One object on stdout for each kind of error, and nothing on stderr."""
     gwms_emulator.inject(Status(500), operation="list", times=5)
