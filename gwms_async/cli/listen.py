@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ from .serving import Respond, answering, forwarding, keep, serving
 
 _CHECK = 60.0  # seconds between two checks of the webhooks
 _CREATED = {OutcomeStatus.CREATED, OutcomeStatus.RECOVERED, OutcomeStatus.FAILED}  # a FAILED one could not be activated
+_OTHERS = "others that may have been created"
 
 
 def _answer(text: str) -> Respond:
@@ -104,7 +106,9 @@ async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> N
                 await asyncio.sleep(_CHECK)
         finally:
             # In a task of its own, because this one is cancelled.
-            await asyncio.create_task(_tidy_up(gwms, specs, done, before))
+            if left := await asyncio.create_task(_tidy_up(gwms, specs, done, before)):
+                texts = (f"{one} ({why})" for one, why in left.items())
+                raise OSError(f"these webhooks could not be deleted: {', '.join(texts)}")
 
 
 async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
@@ -116,25 +120,32 @@ async def _count_active(gwms: GwmsClient, specs: list[WebhookSpec]) -> str:
     return f"{len(active & {spec.identity for spec in specs})}/{len(specs)}"
 
 
-async def _tidy_up(gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]) -> None:
-    """Delete what was created, also where the answer was lost or has not come yet."""
-    created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED}
+async def _tidy_up(
+    gwms: GwmsClient, specs: list[WebhookSpec], done: dict[Identity, Outcome], before: set[int]
+) -> dict[int | str, str]:
+    """Delete what was created, also where the answer was lost or has not come yet, until cancelled.
+
+    Returns:
+        What is left, and why.
+    """
+    created = {one.webhook.id for one in done.values() if one.webhook and one.status in _CREATED} - before
     unsure = {spec.identity for spec in specs} - {identity for identity, one in done.items() if one.webhook}
-    left = list[str]()
-    if unsure:
-        try:
-            created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure}
-        except GwmsError as error:
-            left.append(f"others that may have been created ({describe(error)})")
-    ids = sorted(created - before)
-    for webhook_id in ids:
-        try:
-            await gwms.webhooks.delete(webhook_id)
-        except NotFoundError:
-            pass
-        except GwmsError as error:
-            left.append(f"{webhook_id} ({describe(error)})")
-    if left:
-        raise OSError(f"these webhooks could not be deleted: {', '.join(left)}")
-    if ids:
-        print_message(f"deleted: {', '.join(map(str, ids))}")
+    left: dict[int | str, str] = {_OTHERS: "interrupted"} if unsure else {}
+    left |= dict.fromkeys(created, "interrupted")
+    with suppress(asyncio.CancelledError):
+        if unsure:
+            try:
+                created |= {one.id for one in await gwms.webhooks.list() if one.identity in unsure} - before
+                left = dict.fromkeys(created, "interrupted")
+            except GwmsError as error:
+                left[_OTHERS] = describe(error)
+        for webhook_id in sorted(created):
+            try:
+                with suppress(NotFoundError):
+                    await gwms.webhooks.delete(webhook_id)
+                del left[webhook_id]
+            except GwmsError as error:
+                left[webhook_id] = describe(error)
+    if created and not left:
+        print_message(f"deleted: {', '.join(map(str, sorted(created)))}")
+    return left

@@ -24,7 +24,8 @@ from gwms_async import WebhookType
 from gwms_async.cli import hosts, listen
 from gwms_async.cli.access import Access
 from gwms_async.cli.lines import Lines
-from gwms_async.cli.output import Exit
+from gwms_async.cli.loop import Work
+from gwms_async.cli.output import Exit, handle_errors
 from gwms_async.cli.serving import Respond, answering, forwarding, keep
 from gwms_async.receiving import Receiver, aiohttp_app
 from gwms_async.testing import DropAfter, GwmsEmulator, OtherState, Status
@@ -65,15 +66,19 @@ def listening(
     return result
 
 
-@asynccontextmanager
-async def running(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> AsyncIterator[None]:
-    """Run the command's work with webhooks of event types; cancel it, as Ctrl-C does."""
+def work(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> Work:
+    """Return the command's work with webhooks of event types."""
     receiver = Receiver(SECRET)
     receiver.on(*types)(keep)
     access = Access(*gateway.credentials, gateway.base_url)
     lines = Lines(headers=False, as_json=False)
-    work = listen._listen(receiver, respond, lines, access=access, port=0, public_url=None)
-    task = asyncio.create_task(work)
+    return listen._listen(receiver, respond, lines, access=access, port=0, public_url=None)
+
+
+@asynccontextmanager
+async def running(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> AsyncIterator[None]:
+    """Run the command's work with webhooks of event types; cancel it, as Ctrl-C does."""
+    task = asyncio.create_task(work(gateway, respond, *types))
     await until(lambda: len(gateway.webhooks) == len(types) or task.done())
     try:
         yield
@@ -148,6 +153,23 @@ def test_what_cannot_be_deleted(gwms_emulator: GwmsEmulator) -> None:
     assert result.exit_code == 1
     assert len(urls(gwms_emulator)) == 1
     assert "Error: these webhooks could not be deleted: 1 (" in result.stderr
+
+
+async def test_a_second_signal(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends the deletions; the error names what is left."""
+    gateway.inject(DropAfter(), operation="create")
+    task = asyncio.create_task(handle_errors(work(gateway, answering(200, 0), ORDER, WebhookType.CREATE_ORDER)))
+    await until(lambda: len(gateway.webhooks) == 2)
+    gateway.latency = 5
+    lists = gateway.count("list")
+    task.cancel()
+    await until(lambda: gateway.count("list") > lists)
+    task.cancel()
+
+    assert await task == Exit.FAILED
+    text = capsys.readouterr().err
+    assert "Error: these webhooks could not be deleted: " in text
+    assert "others that may have been created (interrupted)" in text
 
 
 def test_what_may_exist_cannot_be_listed(gwms_emulator: GwmsEmulator) -> None:
