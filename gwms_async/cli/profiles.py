@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -46,8 +47,16 @@ def profile_names() -> list[str]:
 
 
 def profiles_file() -> Path:
-    """Return the path of the file, which need not exist."""
-    return user_config_path("gwms-async") / "profiles.toml"
+    """Return the path of the file, which need not exist.
+
+    Raises:
+        RefusedError: There is no configuration directory.
+    """
+    with suppress(RuntimeError):  # platformdirs finds no home; older versions return a relative path
+        directory = user_config_path("gwms-async")
+        if directory.is_absolute():
+            return directory / "profiles.toml"
+    raise RefusedError("there is no configuration directory: set HOME or XDG_CONFIG_HOME to an absolute path")
 
 
 def _find(what: str, name: str, table: dict[str, Any]) -> Any:

@@ -132,3 +132,21 @@ def test_no_file(file: Path) -> None:
     result = CliRunner().invoke(gwms, ["webhooks", "list"], env={"GWMS_PROFILE": "shop-a"})
 
     assert (result.exit_code, result.stderr) == (2, f"Error: {file}: no such file or directory\n")
+
+
+@pytest.mark.parametrize("found", ["~/.config/gwms-async", None])
+def test_no_home(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
+    """As in a container; the error says what to set, whether platformdirs raises or returns a relative path."""
+
+    def user_config_path(_: str) -> Path:
+        if found is None:
+            raise RuntimeError("could not determine the home directory")
+        return Path(found)
+
+    monkeypatch.setattr("gwms_async.cli.profiles.user_config_path", user_config_path)
+    result = CliRunner().invoke(gwms, ["webhooks", "list"], env={"GWMS_PROFILE": "shop-a"})
+
+    assert (result.exit_code, profile_names()) == (2, [])
+    assert result.stderr == (
+        "Error: there is no configuration directory: set HOME or XDG_CONFIG_HOME to an absolute path\n"
+    )
