@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,7 +50,12 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def listening(
-    gateway: GwmsEmulator, act: Callable[[], object], *arguments: str, secret: str | None = SECRET, number: int = 2
+    gateway: GwmsEmulator,
+    act: Callable[[], object],
+    *arguments: str,
+    secret: str | None = SECRET,
+    number: int = 2,
+    **env: None,
 ) -> Result:
     """Run the command on a free port; press Ctrl-C when something is done."""
 
@@ -61,7 +67,7 @@ def listening(
 
     with ThreadPoolExecutor(1) as thread:
         done = thread.submit(act_and_stop)
-        result = run(gateway, "listen", "--port", "0", *arguments, GWMS_WEBHOOK_SECRET=secret)
+        result = run(gateway, "listen", "--port", "0", *arguments, GWMS_WEBHOOK_SECRET=secret, **env)
         done.result()
     return result
 
@@ -112,6 +118,7 @@ def test_a_session(gwms_emulator: GwmsEmulator, secret: str | None) -> None:
     )
     assert [attempt.status for attempt in gwms_emulator.deliveries] == [200]
     assert urls(gwms_emulator) == ["https://shop.example/foreign"]
+    assert gwms_emulator.count("list") <= 4  # before, first, closing, and how many are active
     first, deleted, last = result.stderr.splitlines()
     assert first.startswith("Listening on 127.0.0.1:")
     assert deleted.removeprefix("deleted: ").split(", ") == [str(number) for number in range(2, 20)]
@@ -266,6 +273,15 @@ def test_answers(gwms_emulator: GwmsEmulator, option: str, status: int) -> None:
     assert [one["answer"] for one in lines(result)] == [status] * attempts
 
 
+def test_an_application_that_is_not_there(gwms_emulator: GwmsEmulator) -> None:
+    """What is to be forwarded is answered with 502, and a warning says why."""
+    options = ("--register", "--event", "UPDATE_ORDER", "--forward-to", "http://127.0.0.1:9/gwms", "--json")
+    result = listening(gwms_emulator, partial(emit, gwms_emulator, 1), *options)
+
+    assert {one["answer"] for one in lines(result)} == {502}
+    assert "Warning: cannot reach http://127.0.0.1:9 (connection refused)\n" in result.stderr
+
+
 async def test_in_front_of_an_application(gateway: GwmsEmulator, capsys: pytest.CaptureFixture[str]) -> None:
     """With the same secret it gets what the gateway delivers, and its answers come back."""
     handled, app_receiver = Handled(), Receiver(SECRET)
@@ -298,6 +314,24 @@ async def test_without_registering(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert await task is Exit.DONE
     assert capsys.readouterr().err == "stopped\n"
+
+
+def test_no_credentials(gwms_emulator: GwmsEmulator) -> None:
+    """With a secret, a session that registers nothing needs none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+
+    def is_served() -> bool:
+        with socket.socket() as connection:
+            return connection.connect_ex(address) == 0
+
+    unset = dict.fromkeys(environment(gwms_emulator))
+    result = listening(gwms_emulator, lambda: wait_for(is_served), "--port", str(address[1]), **unset)
+
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"Listening on 127.0.0.1:{address[1]}. Press Ctrl-C to stop.\nstopped\n",
+    )
 
 
 async def test_the_webhooks_are_looked_at(gateway: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
