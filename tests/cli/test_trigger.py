@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from click.testing import CliRunner, Result
 
 from gwms_async import HttpMethod, WebhookType
@@ -27,6 +28,7 @@ class Site:
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
+        self.content_types: list[str | None] = []
         self.base = ""
         self.started = threading.Event()
         self._receiver = Receiver(SECRET)
@@ -42,7 +44,13 @@ class Site:
     async def serve(self) -> None:
         """Serve until told to stop."""
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application()
+
+        @web.middleware
+        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.content_types.append(request.headers.get("Content-Type"))
+            return await handler(request)
+
+        app = web.Application(middlewares=[note])
         app.add_subapp("/gwms", aiohttp_app(self._receiver))
         async with aiohttp_host(app) as port:
             self.base = f"http://127.0.0.1:{port}/gwms"
@@ -89,6 +97,7 @@ def test_by_get(site: Site) -> None:
     (one,), (other,) = lines(hidden), lines(shown)
     assert (one["answer"], one["url"]) == (200, f"{site.base}/cz.UPDATE_ORDER/gw1-***/%C5%BD%2F1")
     assert len(other["url"]) == len(one["url"]) + 29
+    assert site.content_types == [None, None]
 
 
 def test_an_id_that_is_not_utf_8(site: Site) -> None:
@@ -102,13 +111,14 @@ def test_an_id_that_is_not_utf_8(site: Site) -> None:
 
 
 def test_data(site: Site, tmp_path: Path) -> None:
-    """A file or standard input, as it is."""
+    """A file or standard input, as it is, and said to be JSON."""
     file = tmp_path / "order.json"
     file.write_text('{"eshopOrderId":  "A1"}')
 
     assert trigger("UPDATE_ORDER", "--data", str(file), "--to", site.base).exit_code == 0
     assert trigger("UPDATE_ORDER", "--data", "-", "--to", site.base, typed='{"eshopOrderId": 7}').exit_code == 0
     assert [one.body for one in site.deliveries] == [b'{"eshopOrderId":  "A1"}', b'{"eshopOrderId": 7}']
+    assert site.content_types == ["application/json"] * 2
 
 
 def test_answers_that_are_failures(site: Site) -> None:
