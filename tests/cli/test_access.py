@@ -25,6 +25,8 @@ def test_a_password_is_prompted_for(gwms_emulator: GwmsEmulator) -> None:
     missing = run(gwms_emulator, "webhooks", "list", GWMS_PASSWORD=None)
 
     assert prompted.exit_code == 0
+    assert "Password" in prompted.stderr
+    assert "Password" not in prompted.stdout
     assert missing.exit_code == 2
     assert missing.stderr.endswith("Error: set GWMS_PASSWORD in the environment\n")  # a profile would not help
 

@@ -132,6 +132,9 @@ def test_inactive_webhooks(gwms_emulator: GwmsEmulator) -> None:
     assert checks(gwms_emulator)["webhooks"] == (
         "7, 6 of them inactive: `gwms webhooks activate 2 3 4 5 6` resumes deliveries"
     )
+    text = run(gwms_emulator, "doctor").stdout
+    assert "ok: login: fine\n" in text
+    assert "failed: webhooks: 7, 6 of them inactive: " in text
 
 
 def test_further_copies(gwms_emulator: GwmsEmulator) -> None:
@@ -148,7 +151,12 @@ def test_webhooks_that_may_be_gone(gwms_emulator: GwmsEmulator) -> None:
     gwms_emulator.add_webhook(URL, "CREATE_ORDER")
     run(gwms_emulator, "webhooks", "deactivate", "1")
 
-    assert "1 unregistered, which may be deactivated or deleted: 1" in run(gwms_emulator, "doctor").stdout
+    result = run(gwms_emulator, "doctor")
+
+    assert result.exit_code == 0
+    assert (
+        "ok: webhooks: 1, 0 of them inactive; 1 unregistered, which may be deactivated or deleted: 1\n" in result.stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,21 @@ async def test_what_is_reported() -> None:
     assert all(0 <= one.ms < 10_000 for one in seen)
 
 
+async def test_what_is_refused_after_a_delivery() -> None:
+    """On the same connection, it is not taken for another delivery of the same."""
+    async with listener(OK) as (port, seen):
+        request = "GET {} HTTP/1.1\r\nHost: shop.example\r\n{}\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request.format(f"{PATH}/A", "").encode())
+        writer.write(request.format(wrong_paths(PATH)[0], "Connection: close\r\n").encode())
+        async with asyncio.timeout(20):
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert [(one.id, one.answer) for one in seen] == [("A", 200), (None, 404)]
+
+
 async def test_the_other_side_hangs_up() -> None:
     """Before a slow answer: there is none, and how long it waited is known."""
     arrived = asyncio.Event()
@@ -129,6 +144,7 @@ async def test_headers_of_forwarded_deliveries() -> None:
 
     assert response.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 7\r\n" in response
+    assert b"Content-Length: 5\r\n" in response
     assert b"theirs" not in response
     (seen,) = headers
     assert (seen["host"], seen["content-type"]) == (f"127.0.0.1:{app_port}", "text/x")

@@ -180,6 +180,11 @@ def test_a_matrix_of_many_urls(on_terminal: Callable[..., str]) -> None:
     assert "  1  CREATE_ORDER" in text
 
 
+def test_a_matrix_where_nothing_fits(on_terminal: Callable[..., str]) -> None:
+    """What the numbers stand for is shown all the same."""
+    assert "\n 18  https://shop.example/018\n" in on_terminal(print_matrix, one_each(18), 1)
+
+
 @pytest.mark.parametrize("width", [20, 40])
 def test_a_matrix_on_a_narrow_terminal(on_terminal: Callable[..., str], width: int) -> None:
     """It is split into tables that fit, and together show every column."""

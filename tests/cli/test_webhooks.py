@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gwms_async import WebhookType
 from gwms_async.cli.commands import gwms
-from gwms_async.testing import GwmsEmulator, Stall
+from gwms_async.testing import Fault, GwmsEmulator, OtherState, Stall, Status
 
 from ..helpers.command_line import URL, lines, run
 
@@ -40,6 +40,18 @@ def test_all_operations(gwms_emulator: GwmsEmulator) -> None:
     assert kept.exit_code == 2
     assert gone.stdout == "deleted: 1\ndeleted: 2\n"
     assert gwms_emulator.webhooks == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "code"),
+    [(Status(400), 1, 3), (Status(400), 2, 1), (Status(403), 2, 4), (OtherState(), 2, 0)],
+)
+def test_exit_codes_of_create(gwms_emulator: GwmsEmulator, fault: Fault, times: int, code: int) -> None:
+    """That of what failed: one of two, both, and by their credentials."""
+    gwms_emulator.inject(fault, operation="create", times=times)
+    result = run(gwms_emulator, "webhooks", "create", URL, "CREATE_ORDER", "UPDATE_ORDER")
+
+    assert (result.exit_code, result.stdout.count("failed: ")) == (code, times if code else 0)
 
 
 def test_an_event_type_that_is_repeated(gwms_emulator: GwmsEmulator) -> None:
