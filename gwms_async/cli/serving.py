@@ -67,7 +67,6 @@ async def serving(
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         at, started, status = datetime.now(UTC), time.monotonic(), None
-        _current.set(None)
         try:
             response = await handler(request)
             if (delivery := _current.get()) is not None:
