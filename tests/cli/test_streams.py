@@ -122,6 +122,21 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> Non
         stream.close()
 
 
+def test_the_end_where_streams_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is that of the work; an open standard input stays what it is."""
+    typed = io.StringIO("typed")
+    for name, stream in (("stdin", typed), ("stdout", None), ("stderr", None)):
+        monkeypatch.setattr(sys, name, stream)
+
+    with pytest.raises(SystemExit) as caught:
+        end_with(0)
+    sys.stdout.close()
+    sys.stderr.close()
+
+    assert caught.value.code == 0
+    assert sys.stdin is typed
+
+
 def test_a_pipe_of_windows_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows calls that an invalid argument, as Linux does four bytes for an eventfd; it is not an error either."""
     for name in ("stdin", "stderr"):
