@@ -207,6 +207,6 @@ def _check_client(gwms: object) -> None:
         raise ConfigurationError(f"gwms must be a GwmsClient; got {type(gwms).__name__}")
 
 
-def _check_number(name: str, value: object, least: float, most: float) -> None:
-    if not is_number(value, least, most):
-        raise ConfigurationError(f"{name} must be a number from {least:,} to {most:,}; got {value!r}")
+def _check_number(name: str, value: object, minimum: float, maximum: float) -> None:
+    if not is_number(value, minimum, maximum):
+        raise ConfigurationError(f"{name} must be a number from {minimum:,} to {maximum:,}; got {value!r}")

@@ -14,7 +14,7 @@ from ..redaction import TOKEN, redacted
 from ..settings import checked_base_url, credentials_problem
 
 _DERIVATION = b"gwms-async webhook url 1\0"
-_LEAST_BYTES = 32
+_MIN_BYTES = 32
 _LENGTH = len("/gw1-") + 32
 _OURS = re.compile(f"/([^/]+)/{TOKEN}/?")
 
@@ -76,8 +76,8 @@ def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
 def check_secret(name: str, secret: object) -> None:
     """Raise `ConfigurationError`, which does not show the secret, unless it can derive URLs."""
     problem = credentials_problem(**{name: secret})
-    if problem is None and len(str(secret).encode()) < _LEAST_BYTES:
-        problem = f"{name} must have at least {_LEAST_BYTES} bytes"
+    if problem is None and len(str(secret).encode()) < _MIN_BYTES:
+        problem = f"{name} must have at least {_MIN_BYTES} bytes"
     if problem:
         raise ConfigurationError(problem)
 

@@ -18,8 +18,8 @@ from .workers import Workers
 
 _logger = logging.getLogger("gwms_async")
 _QUIET = 3.0
-_MOST_UNSETTLED = 1000
-_REST, _MOST_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
+_MAX_UNSETTLED = 1000
+_REST, _MAX_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
 
 
 class Pending:
@@ -78,7 +78,7 @@ class Pending:
 
     async def room(self) -> None:
         """Wait while too many items are unsettled; `tend` has to run beside it."""
-        while self._unsettled >= _MOST_UNSETTLED and not self._workers.is_stopped:
+        while self._unsettled >= _MAX_UNSETTLED and not self._workers.is_stopped:
             self._room.clear()
             with self._workers.waiting():
                 await self._room.wait()
@@ -103,7 +103,7 @@ class Pending:
         due = min([item.due for item in self._others], default=inf)
         if self._new:
             due = min(due, self._new_due)
-        return due if self._unsettled >= _MOST_UNSETTLED else max(due, self._next_own_list)
+        return due if self._unsettled >= _MAX_UNSETTLED else max(due, self._next_own_list)
 
     async def _decide(self, snapshot: Snapshot) -> None:
         self._retries = iter(PAUSES)
@@ -149,7 +149,7 @@ class Pending:
                 return self._refreshed or error  # the stream may have taken a list meanwhile
             finally:
                 now = self._clock.monotonic()
-                self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)
+                self._next_own_list = now + min(_REST * (now - began_at), _MAX_REST)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or less if something happens that may be due earlier."""

@@ -36,7 +36,7 @@ class OutcomeStatus(StrEnum):
     """Nothing was sent for it: run again."""
 
 
-_MOST_SHOWN = 20  # failures in the text of a report
+_MAX_SHOWN = 20  # failures in the text of a report
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
@@ -129,7 +129,7 @@ class Report:
         count = len(self.outcomes)
         lines = [f"{count} webhook{'' if count == 1 else 's'}: {parts}" if parts else "no webhooks"]
         failures = self.failures
-        lines += [f"  {outcome}" for outcome in failures[:_MOST_SHOWN]]
-        if len(failures) > _MOST_SHOWN:
-            lines.append(f"  and {len(failures) - _MOST_SHOWN} more, see `failures`")
+        lines += [f"  {outcome}" for outcome in failures[:_MAX_SHOWN]]
+        if len(failures) > _MAX_SHOWN:
+            lines.append(f"  and {len(failures) - _MAX_SHOWN} more, see `failures`")
         return "\n".join(lines)

@@ -18,7 +18,7 @@ from .parsing import finite_number, parse
 
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
-_MOST_PARTS = 1000  # of a message
+_MAX_PARTS = 1000  # of a message
 _BLANKS = 5  # times as many characters as are shown are read, because many may be whitespace
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
@@ -137,7 +137,7 @@ def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | No
         return None
     text, most = "", _window(length, secrets)
     rest: list[Iterator[tuple[str, object]]] = [iter([("", message)])]
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if not rest or len(text) >= most:
             break
         name, value = next(rest[-1], (None, None))

@@ -20,7 +20,7 @@ _ENCODED = re.compile(
     re.VERBOSE,
 )
 """A character as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
-_LEAST_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
+_MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
 
 Level = tuple[str, list[tuple[int, int]]]
 """A text, and where each of its characters starts and ends in what it was decoded from."""
@@ -45,7 +45,7 @@ def _spellings(secret: str) -> Iterator[str]:
     """Yield how a secret may look in a decoded text; it may itself contain what looks encoded."""
     yield from (one for one, _ in _levels(secret) if one.strip())
     content = secret.encode(errors="replace")
-    if len(content) >= _LEAST_BYTES:
+    if len(content) >= _MIN_BYTES:
         yield from (content.hex(), content.hex().upper())
         for before in range(3):
             # The characters of base64 that depend on nothing but the secret, whatever is before and after it.
