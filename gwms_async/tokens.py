@@ -90,7 +90,7 @@ class ActiveToken:
         after_refusal: Whether it comes from such a login.
         from_store: Whether it comes from the token store.
         obtained_at: When it was obtained.
-        accepted: The number of the last acceptance that was noted with it; 0 if there was none.
+        last_acceptance: The number of the last acceptance that was noted with it; 0 if there was none.
         is_in_question: Whether the next acceptance is worth noting: a key was rejected since the last one.
     """
 
@@ -102,7 +102,7 @@ class ActiveToken:
     after_refusal: bool = False
     from_store: bool = False
     obtained_at: float = 0.0
-    accepted: int = 0
+    last_acceptance: int = 0
     is_in_question: bool = False
 
     @classmethod

@@ -69,7 +69,7 @@ class Login:
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
         self._acceptances += 1
-        token.accepted, token.is_in_question = self._acceptances, False
+        token.last_acceptance, token.is_in_question = self._acceptances, False
         if key.accepted is None or key.accepted.relogins <= token.relogins:
             key.accepted = token
         key.suspect = None
@@ -197,10 +197,10 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
 
     `is_last` says that the call has been replayed as often as it may be.
     """
-    if key.cooldown.error is not None and token.accepted > key.rejected_after:
+    if key.cooldown.error is not None and token.last_acceptance > key.rejected_after:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
-        is_suspicious = token.after_refusal or token.accepted > 0
+        is_suspicious = token.after_refusal or token.last_acceptance > 0
     else:
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)
