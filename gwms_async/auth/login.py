@@ -139,7 +139,7 @@ class Login:
         return error
 
     def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
-        """Start a login, unless logins are cooling down, or the client is closed."""
+        """Start a login; raise `CallAborted` if logins are cooling down, or the client is closed."""
         if self._is_stopped:
             raise CallAborted(_closed())
         self._source.cooldown.check(self._clock.monotonic())
@@ -164,9 +164,9 @@ class Login:
                 raise CallAborted(_closed())
             task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
             token, failure = self._token, self._failure
+            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
             # Another call may have got a 401 with the new token meanwhile.
-            is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
-            if token is not None and token is not key.suspect and is_usable:
+            if token is not None and token is not key.suspect and is_current:
                 return token
             if failure is not None:
                 raise CallAborted(failure)
@@ -193,7 +193,7 @@ def _closed() -> ConfigurationError:
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether the key, and not the current token, which it carried, is to blame for a 401.
+    """Return whether a 401 for the current token is to be blamed on the key, and not on the token.
 
     `is_last` says that the call has been replayed as often as it may be.
     """

@@ -101,7 +101,7 @@ class TokenSource:
             raise self._refuse(answer)
         if answer.retry_after:
             self.cooldown.pause_for(self._clock.monotonic(), answer.retry_after, answer.fresh())
-        raise _not_found(answer) if answer.status in _NO_LOGIN else answer
+        raise _not_a_login(answer) if answer.status in _NO_LOGIN else answer
 
     def _accept(self, response: Response, *, after_refusal: bool) -> ActiveToken:
         try:
@@ -137,7 +137,7 @@ class TokenSource:
         )
 
 
-def _not_found(answer: ApiError) -> ApiError:
+def _not_a_login(answer: ApiError) -> ApiError:
     """Return a login's error without the hint of its class, which would be about the waiting call's webhook or key."""
     return ApiError(
         status=answer.status,
