@@ -36,7 +36,7 @@ async def apply(
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
     check_function("on_outcome", on_outcome)
-    check_type("force", force, bool)  # a text such as "no" counts as true, and deletes
+    check_type("force", force, bool)  # "no" would count as true, and delete
     snapshot = await coordinator.lists.fresh()
     if not force:
         _check(plan, snapshot)

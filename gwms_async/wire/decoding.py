@@ -38,7 +38,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if not isinstance(response.data, list | None):
         # cattrs accepts anything iterable: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
-    if response.data is not None and (more := _what_is_missing(response.data, response)):
+    if response.data is not None and (more := _why_incomplete(response.data, response)):
         raise DecodeError(
             f"the response to {request} is only part of the list: {more}. A registration would create the rest again, "
             "and this version does not read further pages: update it, or ask Skladon to return the whole list at once",
@@ -48,7 +48,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     return _decode(request, response, list[Webhook], lambda rows: ((f"$[{n}]", row) for n, row in enumerate(rows)))
 
 
-def _what_is_missing(rows: list[Any], response: Response) -> str | None:
+def _why_incomplete(rows: list[Any], response: Response) -> str | None:
     """Say what shows that there are more webhooks than came; None if nothing does."""
     if response.total_count == inf:
         return "the response says that there are more"
