@@ -36,6 +36,7 @@ from .redaction import redacted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 SERVER_REFUSALS = {
     501: "the gateway does not support this request",
@@ -271,7 +272,13 @@ def api_error_class(status: int) -> type[ApiError]:
 def system_reason(error: OSError) -> str:
     """Return the system's text for an error's number; where it has none, as for sockets on Windows, the error's own."""
     text = os.strerror(error.errno or 0)
-    return error.strerror or text if text.startswith("Unknown error") else text
+    return (error.strerror or text) if text.startswith("Unknown error") else text
+
+
+def frameless(error: E) -> E:
+    """Return an error without its frames, cause and context."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:

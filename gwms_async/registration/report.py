@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from ..errors import GwmsError
+from ..errors import GwmsError, frameless
 from ..models import Webhook, WebhookSpec
 from ..redaction import displayed, redacted
 
@@ -40,14 +40,11 @@ _MAX_SHOWN = 20  # failures in the text of a report
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
-def _frameless(error: Exception | None) -> Exception | None:
+def _detached(error: Exception | None) -> Exception | None:
     """Return an error that keeps no frames alive: their locals are a whole run."""
     if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
         return error
-    if isinstance(error, GwmsError):
-        return error.fresh()
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+    return error.fresh() if isinstance(error, GwmsError) else frameless(error)
 
 
 @frozen
@@ -68,7 +65,7 @@ class Outcome:
     spec: WebhookSpec
     status: OutcomeStatus
     webhook: Webhook | None = None
-    error: Exception | None = field(default=None, converter=_frameless)
+    error: Exception | None = field(default=None, converter=_detached)
     attempts: int = 0
     copies: tuple[int, ...] = ()
 
