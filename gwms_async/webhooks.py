@@ -90,7 +90,7 @@ def _id_of(webhook: int | Webhook) -> int:
 
 
 class EshopBackend:
-    """What all who work on one e-shop share: the way to the gateway, and what registrations know.
+    """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
 
     Args:
         send: Sends a request through the chain.
