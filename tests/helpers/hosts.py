@@ -145,7 +145,7 @@ async def check_bodies_that_end_early(
 ) -> None:
     """One that stops coming is answered 408; a client that has gone leaves nothing in flight."""
     with monkeypatch.context() as patch:
-        patch.setattr(receiver, "_slowest", SharedTimeout(0.05))
+        patch.setattr(receiver, "_body_timeout", SharedTimeout(0.05))
         assert status_of(await exchange(port, "POST", path, "Content-Length: 9", body=b"{")) == 408
     for head in ("Content-Length: 9\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n5\r\n{}"):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
