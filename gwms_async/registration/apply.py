@@ -39,7 +39,7 @@ async def apply(
     check_type("force", force, bool)  # "no" would count as true, and delete
     snapshot = await coordinator.lists.fresh()
     if not force:
-        _check(plan, snapshot)
+        _check_deletes(plan, snapshot)
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     deletions = [Deletion(webhook, coordinator) for webhook in plan.delete]
     kept = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
@@ -91,11 +91,12 @@ async def _rechecked(
     return Report(tuple(by_identity.get(outcome.spec.identity, outcome) for outcome in report.outcomes))
 
 
-def _check(plan: Plan, snapshot: Snapshot) -> None:
-    due = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
-    if is_refused(due, plan.claimed):
+def _check_deletes(plan: Plan, snapshot: Snapshot) -> None:
+    """Raise `PlanRefusedError` if the plan would delete too much of what is still as it saw it."""
+    deletes = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
+    if is_refused(deletes, plan.claimed):
         raise PlanRefusedError(
-            f"the plan would delete {due} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
+            f"the plan would delete {deletes} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
             "Check what it claims, or pass force=True"
         )
 
@@ -140,6 +141,7 @@ class Deletion(Job):
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
             is_disputed = webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity))
+            # Only a list that shows a change, which nothing disputes, need not be confirmed.
             if listed is None or is_disputed or _is_unchanged(webhook, listed):
                 found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
             if found is None or _is_tombstone_of(webhook, found):

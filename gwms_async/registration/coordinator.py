@@ -215,7 +215,7 @@ class Coordinator:
         """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
-        except BaseException as error:  # not of ours: cut short, or lost by a user's middleware
+        except BaseException as error:  # any but a GwmsError: cut short, or lost by a user's middleware
             if isinstance(error, OutcomeUnknownError) or not isinstance(error, GwmsError):
                 self._doubt(spec, call)
             raise

@@ -165,7 +165,8 @@ class Item(Job):
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
-        is_open, recovered = self.coordinator.memory.is_open, None if self.doubt is None else webhook.id
+        is_open = self.coordinator.memory.is_open
+        recovered = None if self.doubt is None else webhook.id
         adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
         self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
@@ -212,12 +213,12 @@ class Item(Job):
         """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
         outcome = self.outcome
         if outcome is None:
-            return self._cut_short()
+            return self._outcome_if_stopped()
         if self.state is State.OPEN and self.doubt is not None and not isinstance(outcome.error, OutcomeUnknownError):
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
         return outcome
 
-    def _cut_short(self) -> Outcome:
+    def _outcome_if_stopped(self) -> Outcome:
         """Return what to report if the run is stopped before it has an outcome."""
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)

@@ -45,7 +45,7 @@ class Pending:
         self._clock, self._concurrency = coordinator.clock, concurrency
         self._take_list, self._on_change = take_list, on_change
         self._unseen: list[Item] = []  # open, and no closing list has looked at them yet
-        self._others: list[Item] = []
+        self._others: list[Item] = []  # unsettled, or open and to be looked at again
         self._unsettled = 0
         self._unseen_due, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None

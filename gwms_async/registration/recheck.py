@@ -21,7 +21,7 @@ from .workers import Workers
 async def recheck(
     outcomes: Iterable[Outcome], snapshot: Snapshot, coordinator: Coordinator, workers: Workers, concurrency: int
 ) -> list[Outcome]:
-    """Read by id what a list does not show as its spec asks: what the run created or deleted may have taken it along.
+    """Read by id what a list does not show as its spec asks: what the run created or deleted may have affected it.
 
     Args:
         outcomes: Those to check; failures are left as they are.
@@ -34,7 +34,7 @@ async def recheck(
         The outcomes that replace some of these.
     """
     items = [
-        _done(outcome, coordinator)
+        _done_item(outcome, coordinator)
         for outcome in outcomes
         if not outcome.is_failure and not _is_shown(snapshot, outcome)
     ]
@@ -48,7 +48,7 @@ def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
     return listed is not None and listed.active is outcome.spec.active and same_identity(listed, outcome.spec)
 
 
-def _done(outcome: Outcome, coordinator: Coordinator) -> Item:
+def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
     item = Item(outcome.spec, coordinator)
     item.outcome = item.emitted = outcome
     item.state = State.DONE

@@ -107,7 +107,7 @@ class Run:
             self._adopted.append(outcome)
 
     async def _recheck(self) -> None:
-        """Check what was adopted by the closing list, if there was one: what was created may have driven it out."""
+        """Check what was adopted by the closing list, if there was one: what was created may have replaced it."""
         if (snapshot := self._later_list) is not None:
             for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
                 await self._emit(outcome)
