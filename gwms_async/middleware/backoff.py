@@ -83,7 +83,7 @@ class Backoff:
             if is_in_doubt(kind):
                 call.outcome_unknown = True
             waits = waits or self._waits()
-            wait = self._wait(request, end, kind, waits)
+            wait = self._next_wait(request, end, kind, waits)
             if wait is None:
                 break
             _log_retry(request, end, wait)
@@ -98,7 +98,7 @@ class Backoff:
         next(waits)  # the generators of backoff yield None first
         return waits
 
-    def _wait(
+    def _next_wait(
         self, request: Request, end: Response | TransportError, kind: Kind, waits: Generator[float, None, None]
     ) -> float | None:
         """Pay for another attempt after a failed one, and return the seconds until it; None if there is none."""

@@ -75,7 +75,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
         if keep is not None:
             return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
-        item.wait()
+        item.defer()
         return False
     if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))

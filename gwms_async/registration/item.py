@@ -93,16 +93,16 @@ class Item(Job):
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
-        if self.state not in UNSETTLED or self.wait():
+        """Defer it if this list settled nothing; after the last, fail or leave it to the closing list."""
+        if self.state not in UNSETTLED or self.defer():
             return
         if self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
             self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
 
-    def wait(self) -> bool:
-        """Wait for a later list; return False if this was the last one."""
+    def defer(self) -> bool:
+        """Leave the decision to a later list; return False if this was the last one."""
         if not self.pauses:
             return False
         self.due, self.pauses = self.coordinator.clock.monotonic() + self.pauses[0], self.pauses[1:]
@@ -139,7 +139,7 @@ class Item(Job):
             self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
         elif self.state is State.NEW and isinstance(error, ConflictError):
             self._conflict = error.with_traceback(None)
-            self._wait_in(State.CONFLICT, (0.0, *PAUSES))
+            self._defer_in(State.CONFLICT, (0.0, *PAUSES))
         elif self.state is State.NEW:
             self.end(OutcomeStatus.FAILED, error=error)
 
@@ -230,11 +230,11 @@ class Item(Job):
         self.doubt = error.with_traceback(None)  # its frames hold a list
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:
-            self._wait_in(State.IN_DOUBT, PAUSES)
+            self._defer_in(State.IN_DOUBT, PAUSES)
 
-    def _wait_in(self, state: State, pauses: tuple[float, ...]) -> None:
+    def _defer_in(self, state: State, pauses: tuple[float, ...]) -> None:
         self.state, self.pauses = state, pauses
-        self.wait()
+        self.defer()
 
     def end(
         self,
