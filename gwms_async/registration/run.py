@@ -62,11 +62,11 @@ class Run:
 
         async with asyncio.TaskGroup() as group:
             if self._is_stream:
-                group.create_task(self._pending.tend())
+                group.create_task(self._pending.decide_all())
             await run_tasks(work, self._concurrency)
             self._pending.complete()
         if not self._is_stream:
-            await self._pending.tend()
+            await self._pending.decide_all()
             await self._recheck()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
@@ -97,7 +97,7 @@ class Run:
             self._note_adopted(item.outcome)
         await self._notify(item)
         if self._is_stream:
-            await self._pending.room()
+            await self._pending.wait_for_room()
 
     def _note_adopted(self, outcome: Outcome) -> None:
         """Keep what was there: a stream until its next list, to know duplicates; a bulk run for its closing list."""

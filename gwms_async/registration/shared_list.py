@@ -54,7 +54,7 @@ class SharedList:
         loop = asyncio.get_running_loop()
         if any(task.get_loop() is not loop for task in self._tasks):
             raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
-        return await self._end_of(self._next or self._begin())
+        return await self._result_of(self._next or self._begin())
 
     async def joined(self) -> Snapshot:
         """Return the list in flight, or a fresh one if there is none.
@@ -62,7 +62,7 @@ class SharedList:
         Raises:
             GwmsError: The list failed.
         """
-        return await self._end_of(self._current or self._next or self._begin())
+        return await self._result_of(self._current or self._next or self._begin())
 
     async def with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
         """Return the list that `fresh` or `joined` takes; if it fails, try again after 1, 2 and 3 seconds.
@@ -97,7 +97,7 @@ class SharedList:
         task.add_done_callback(self._tasks.discard)
         return listing
 
-    async def _end_of(self, listing: _Listing) -> Snapshot:
+    async def _result_of(self, listing: _Listing) -> Snapshot:
         task = listing.task
         listing.waiting += 1
         try:
