@@ -70,8 +70,8 @@ class Rate:
         """Return when the next request may go; not later than now if at once."""
         return now if self.per_second is None else self._due
 
-    def send(self, now: float) -> Ticket:
-        """Count a request that goes now, and return its ticket."""
+    def issue_ticket(self, now: float) -> Ticket:
+        """Count a request that is sent now, and return its ticket."""
         if self.per_second is not None:
             self._space(self.per_second, now)
         elif now - self._since >= 1.0:
@@ -107,11 +107,11 @@ class Rate:
             return
         rate = self.per_second
         self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
-        if rate is None:
+        if rate is None:  # unlimited so far: start from the busier of the last two seconds
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
             self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
         elif asked is None and not self._fruitless and self._stored < rate * _STORED:
-            asked = 1 / rate
+            asked = 1 / rate  # one refusal says little: see the class
             if self._is_measured:
                 rate -= _STEP
             else:
