@@ -99,7 +99,8 @@ class Response:
         data: The envelope's ``data``, or None.
         message: The envelope's ``message``, or None.
         secrets: The request's secrets.
-        total_count: How many items there are in all, as the envelope says; None if it does not.
+        total_count: How many items there are in all; infinity if the envelope says only that there are more, None if it
+            says neither.
     """
 
     status: int

@@ -73,7 +73,7 @@ def store_key(base_url: str, username: str) -> str:
 
 
 def account_in_logs(key: str) -> str:
-    """Return the name of an account in logs, which says nothing about its owner, from its `store_key`."""
+    """Return an account's name in logs: the start of its `store_key`, which says nothing about its owner."""
     return key[:8]
 
 

@@ -15,7 +15,7 @@ from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
 
 _logger = logging.getLogger("gwms_async")
-_SECOND_LOOK = 3.0
+_SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it created in excess
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:

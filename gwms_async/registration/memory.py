@@ -78,7 +78,7 @@ class Memory:
             del self._unlisted[next(iter(self._unlisted))]
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
-        """Keep none of these longer than other writes: a list shows them, or `get` with another identity."""
+        """Forget these after 60 seconds, like other writes: a list shows them, or `get` with another identity."""
         for webhook in webhooks if self._unlisted else ():
             self._unlisted.pop(webhook.id, None)
 
@@ -171,7 +171,7 @@ class Memory:
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
-        """Drop the writes that are older than 60 seconds, but for those that no list shows."""
+        """Drop the writes that are older than 60 seconds, except for webhooks that no list shows."""
         now = self._clock.monotonic()
         while self._writes:
             webhook_id = next(iter(self._writes))

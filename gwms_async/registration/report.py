@@ -57,7 +57,7 @@ class Outcome:
         webhook: The webhook as the gateway has it; None if there is none to show.
         error: What went wrong, without its traceback; None if nothing did. Beside a status such as `created`: what to
             check.
-        attempts: How many requests for it were on the wire.
+        attempts: How many requests were sent for it.
         copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
             deleted if this run created them.
     """

@@ -16,7 +16,7 @@ from ..timeouts import wait_for_end
 
 T = TypeVar("T", bound="Job")
 
-_GRACE = 5.0
+_GRACE = 5.0  # seconds that a stopped run gives requests in flight
 _MAX_TASKS = 10_000
 
 
