@@ -121,7 +121,8 @@ class DeadlineExceededError(GwmsError, TimeoutError):
 class OutcomeUnknownError(GwmsError):
     """A request that must not be sent twice was sent, and no readable response came back.
 
-    The gateway may or may not have carried it out. `Webhooks.register` finds out, and leaves one webhook.
+    The gateway may or may not have carried it out. `Webhooks.register` finds out, and leaves one webhook; where it
+    cannot be sure of that, this error says why there may be a second copy.
 
     Attributes:
         spec: The webhook to be created; None for any other request.
@@ -133,7 +134,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON, lacks required fields, or contains a webhook other than the one asked for.
+    """A response that is not JSON, lacks required fields, is only part of a list, or contains another webhook.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.

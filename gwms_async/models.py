@@ -264,7 +264,7 @@ class Webhook:
         active: Whether the gateway delivers.
         method: How it delivers.
         registered_at: When it was registered; None if absent or not ISO 8601.
-        unregistered_at: When it was unregistered, likewise. The gateway does not document what that means.
+        unregistered_at: When it was unregistered; None as above. The gateway does not document what that means.
     """
 
     id: int

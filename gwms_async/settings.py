@@ -188,7 +188,7 @@ def check_type(name: str, value: object, *kinds: type, hint: str = "") -> None:
     """Check the type of an argument; an error gives the hint.
 
     Raises:
-        ConfigurationError: It is none of the kinds. The value is not shown: it may contain a secret.
+        ConfigurationError: It is of another type. The value is not shown: it may contain a secret.
     """
     if not isinstance(value, kinds):
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)

@@ -63,7 +63,7 @@ class Rate:
     _clean_for: float = field(default=0.0, init=False)  # seconds of sending without a push-back
     _is_measured: bool = field(default=False, init=False)  # until then, the rate doubles
     _fruitless: int = field(default=0, init=False)  # pauses in a row that ended in a push-back at once
-    _stored: float = field(default=inf, init=False)  # at most so many tokens are stored by the gateway
+    _stored: float = field(default=inf, init=False)  # how many tokens the gateway stores, at most
     _early: int = field(default=0, init=False)  # refusals, not yet measured, by a gateway that stores next to none
 
     def due(self, now: float) -> float:

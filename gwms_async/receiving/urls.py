@@ -67,7 +67,7 @@ class Urls:
 
 
 def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
-    """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
+    """Return whether a webhook's URL was derived for a base and an e-shop's label, with any secret."""
     (url, event_type, _), prefix = webhook.identity, canonical_url(base)
     found = _OURS.fullmatch(url, len(prefix) - 1) if url.startswith(prefix) else None
     return found is not None and found[1] == _name(eshop, event_type)

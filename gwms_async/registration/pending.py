@@ -107,7 +107,7 @@ class Pending:
 
     async def _decide(self, snapshot: Snapshot) -> None:
         self._retries = iter(PAUSES)
-        due = self._due(snapshot.began_at)
+        due = self._due_at(snapshot.began_at)
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
         await self._workers.each(_close_uncontested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
@@ -119,13 +119,13 @@ class Pending:
         pause = next(self._retries, None)
         if pause is None:
             self._retries = iter(PAUSES)
-        due = self._due(self._clock.monotonic())
+        due = self._due_at(self._clock.monotonic())
         for item in due:
             on_list_failed(item, error, pause)
         await self._sort(due)
 
-    def _due(self, now: float) -> list[Item]:
-        return [item for item in (*self._unseen, *self._others) if item.due <= now]
+    def _due_at(self, moment: float) -> list[Item]:
+        return [item for item in (*self._unseen, *self._others) if item.due <= moment]
 
     async def _sort(self, changed: Iterable[Item]) -> None:
         left = [item for item in (*self._unseen, *self._others) if item.state is not State.DONE]

@@ -55,8 +55,8 @@ class Outcome:
         spec: The spec.
         status: How it ended.
         webhook: The webhook as the gateway has it; None if there is none to show.
-        error: What went wrong, without its traceback; None if nothing did. Beside a status such as `created`: what to
-            check.
+        error: What went wrong, without its traceback; None if nothing did. With a status like `created`, it says
+            what to check.
         attempts: How many requests were sent for it.
         copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
             deleted if this run created them.

@@ -160,7 +160,7 @@ class Run:
         return self._snapshot
 
     async def _notify(self, item: Item) -> None:
-        """Emit an item's outcome if it is new, and a `duplicate` for each time its spec came again by then."""
+        """Emit an item's outcome if it is new, and a `duplicate` for each repetition of its spec so far."""
         outcome = item.outcome
         if item.state is State.DONE:
             del self._items[item.spec.identity]

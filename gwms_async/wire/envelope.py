@@ -127,7 +127,7 @@ def excerpt(response: Response) -> str:
     body, start = response.body, _NOT_BLANK_BYTE.search(response.body)
     if start is None:
         return ""
-    most = 4 * _window(_EXCERPT, response.secrets)  # bytes of so many characters
+    most = 4 * _window(_EXCERPT, response.secrets)  # bytes: a character has up to four
     return one_line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
 
 

@@ -48,7 +48,7 @@ def _spellings(secret: str) -> Iterator[str]:
     if len(content) >= _MIN_BYTES:
         yield from (content.hex(), content.hex().upper())
         for before in range(3):
-            # The characters of base64 that depend on nothing but the secret, whatever is before and after it.
+            # The base64 characters that depend on the secret alone, whatever comes before and after it.
             code = b64encode(bytes(before) + content).decode()[-(-before * 8 // 6) : (before + len(content)) * 8 // 6]
             yield from (code.replace("+", " "), code.replace("+", "-").replace("/", "_"))
 

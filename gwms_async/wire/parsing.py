@@ -19,7 +19,7 @@ def parse_with_json(body: bytes) -> Any:
 
 
 def parse_with_orjson(body: bytes) -> Any:
-    """Parse JSON likewise with orjson, which reads integers beyond 64 bits as floats."""
+    """Parse JSON in the same way with orjson, which reads integers beyond 64 bits as floats."""
     if len(body) <= _MAX_FOR_ORJSON:
         try:
             return orjson.loads(body)

@@ -48,7 +48,7 @@ class FileTokenStore:
     """Keeps tokens in a directory, so that processes share one login, at the same time or one after another.
 
     Each key has a file of mode 0600, replaced atomically, and a lock file beside it. Windows has no modes: there the
-    file is as private as its directory, and the default one is the user's own. When a process ends, in whatever way,
+    file is as private as its directory, and the default one is the user's own. When a process ends, even if killed,
     its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100 of a-z, 0-9, -
     and _, raise ValueError for others, and OSError where the system refuses something.
 
