@@ -127,10 +127,10 @@ class ActiveToken:
             from_store: See the class.
         """
         life = inf if ttl is None else ttl
-        end = now + life
+        expires_at = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
-        refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
-        return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store, obtained_at=now)
+        refresh_at, refresh_by = expires_at - min(120.0, life / 5), expires_at - min(30.0, life / 20)
+        return cls(token, refresh_at, refresh_by, expires_at, relogins, after_refusal, from_store, obtained_at=now)
 
     def delay_refresh(self, now: float) -> None:
         """Put off the next refresh after a failed one: by half of the time left, at least by a second."""

@@ -141,17 +141,17 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     value, expires_in = data.get("token"), finite_number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
-    end = expires_in
+    expires_at = expires_in
     if expires_in is not None and expires_in < _ABSOLUTE:
-        end, lag = now + expires_in, 0.0
+        expires_at, lag = now + expires_in, 0.0
     elif expires_in is not None and expires_in > _MILLISECONDS:
-        end = expires_in / 1000
-    if end is None or end >= _END_OF_TIME:
-        end = _jwt_expiry(value)
-    if end is None or not now < end < _END_OF_TIME:
+        expires_at = expires_in / 1000
+    if expires_at is None or expires_at >= _END_OF_TIME:
+        expires_at = _jwt_expiry(value)
+    if expires_at is None or not now < expires_at < _END_OF_TIME:
         return Token(value), None
-    ttl = end - now
-    return Token(value, end), ttl - min(lag, ttl / 2)
+    ttl = expires_at - now
+    return Token(value, expires_at), ttl - min(lag, ttl / 2)
 
 
 def _jwt_expiry(token: str) -> float | None:

@@ -113,11 +113,11 @@ def explain(response: Response) -> str:
     message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
     if message:
         return one_line(message, response.secrets, _LONGEST_MESSAGE)
-    text, reason = excerpt(response), reason_of(response)
+    text, reason = excerpt(response), reason_phrase(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
 
 
-def reason_of(response: Response) -> str:
+def reason_phrase(response: Response) -> str:
     """Return HTTP's reason phrase in one line, with secrets masked."""
     return one_line(response.reason, response.secrets, _EXCERPT)
 
