@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
+from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
 
@@ -174,7 +174,7 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
         is_gone = await item.get(kept_id, listed_at=listed_at) is None
     except Exception as trouble:  # a user's middleware may raise anything
         return error or unconfirmed(kept_id, trouble)
-    return gone_along(kept_id, excess) if is_gone else error
+    return gone_with_copies(kept_id, excess) if is_gone else error
 
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:

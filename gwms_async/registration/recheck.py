@@ -12,7 +12,7 @@ from ..errors import GwmsError
 from ..models import Webhook, same_identity
 from .coordinator import Coordinator
 from .item import Item, State
-from .reasons import left_out, no_longer
+from .reasons import left_out, no_longer_as_asked
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 from .workers import Workers
@@ -79,7 +79,7 @@ async def _outcome_by_id(item: Item, before: Outcome, snapshot: Snapshot) -> Out
         if _is_as_asked(copy := await item.get(copy_id), item):
             others = tuple(sorted(copies - {copy_id, *item.gone_ids}))
             return evolve(before, status=OutcomeStatus.EXISTING, webhook=copy, copies=others)
-    return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer(adopted, webhook))
+    return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer_as_asked(adopted, webhook))
 
 
 def _is_as_asked(webhook: Webhook | None, item: Item) -> TypeGuard[Webhook]:

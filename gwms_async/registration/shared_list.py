@@ -28,7 +28,7 @@ class _Listing:
     """A list that is in flight or will be next, and how many wait for it."""
 
     task: asyncio.Task[Snapshot | Exception] = field(init=False)
-    waiting: int = 0
+    waiters: int = 0
 
 
 class SharedList:
@@ -99,12 +99,12 @@ class SharedList:
 
     async def _result_of(self, listing: _Listing) -> Snapshot:
         task = listing.task
-        listing.waiting += 1
+        listing.waiters += 1
         try:
             await asyncio.wait([task])
         finally:
-            listing.waiting -= 1
-            if not listing.waiting:
+            listing.waiters -= 1
+            if not listing.waiters:
                 task.cancel()  # the next list should not wait for one that nobody wants; no effect if it has ended
                 self._forget(listing)
         end = _closed() if task.cancelled() else task.result()

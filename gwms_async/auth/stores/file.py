@@ -87,7 +87,7 @@ class FileTokenStore:
         # AsyncFileLock keep a lock acquired for a task that was cancelled meanwhile.
         lock = FileLock(self._path(key, "lock"), mode=0o600, thread_local=False)
         pause = _FIRST_PAUSE
-        while not await _attempt(lock):
+        while not await _try_to_acquire(lock):
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         try:
@@ -102,9 +102,9 @@ class FileTokenStore:
         return self.directory / f"{key}.{suffix}"
 
 
-async def _attempt(lock: FileLock) -> bool:
+async def _try_to_acquire(lock: FileLock) -> bool:
     """Try once to acquire a lock; after a cancellation, release what the thread may still acquire."""
-    attempt = asyncio.get_running_loop().run_in_executor(None, _try, lock)
+    attempt = asyncio.get_running_loop().run_in_executor(None, _acquire_if_free, lock)
     try:
         return await asyncio.shield(attempt)
     except asyncio.CancelledError:
@@ -112,7 +112,7 @@ async def _attempt(lock: FileLock) -> bool:
         raise
 
 
-def _try(lock: FileLock) -> bool:
+def _acquire_if_free(lock: FileLock) -> bool:
     _make_directory(Path(lock.lock_file).parent)
     with suppress(Timeout):
         lock.acquire(blocking=False)
