@@ -51,6 +51,7 @@ class Operations:
             return decoding.decode_webhook(request, response)
         except DecodeError as error:
             text = str(error)
+        # Not within `except`: it would keep the decoder's error, and its frames, as its context.
         raise OutcomeUnknownError(text, spec=spec)
 
     async def get(self, webhook: int | Webhook) -> Webhook:

@@ -94,7 +94,7 @@ class TokenSource:
         try:
             response = await self._call(request)
         except ApiError as error:
-            answer = error
+            answer = error  # handled after `except`: what is raised within keeps this error's frames as its context
         else:
             return self._accept(response, after_refusal=after_refusal)
         if answer.status in _REFUSALS:

@@ -111,5 +111,5 @@ class Pace:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._rate = Rate()
+        self._rate = Rate()  # without a limit
         self._pass_on()

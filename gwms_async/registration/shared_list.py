@@ -107,7 +107,9 @@ class SharedList:
             if not listing.waiters:
                 task.cancel()  # the next list should not wait for one that nobody wants; no effect if it has ended
                 self._forget(listing)
-        end = _closed() if task.cancelled() else task.result()
+        if task.cancelled():
+            raise ConfigurationError("the client was closed during a list")
+        end = task.result()
         if isinstance(end, Snapshot):
             return end
         raise end.fresh() if isinstance(end, GwmsError) else end
@@ -133,7 +135,3 @@ class SharedList:
             return Snapshot.of(began_at, await self._fetch())
         except Exception as error:  # a user's middleware may raise anything; those who wait get it
             return error
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("the client was closed during a list")
