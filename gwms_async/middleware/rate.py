@@ -16,11 +16,11 @@ _OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
 _CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
 _CUT_UNMEASURED = 0.7
 _PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
-_STORED = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
-_STEP = 2.0  # requests per second; there a refusal takes back what fifty requests have probed
-_EARLY = 3  # refusals there until the rate no longer doubles
+_NEXT_TO_NONE = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
+_STEP = 2.0  # requests per second; a refusal by such a gateway takes back what fifty requests have probed
+_MAX_EARLY = 3  # refusals by such a gateway until the rate no longer doubles
 _IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
-_GRAIN = 0.01  # seconds that a timer may be late
+_TIMER_GRAIN = 0.01  # seconds that a timer may be late
 
 
 @define(eq=False)
@@ -87,7 +87,7 @@ class Rate:
         self._clean_for += passed
         rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING)
         # Requests closer together than timers can resolve go in small groups.
-        self._due = max(self._due, now - max(0.0, _GRAIN - 2 / rate)) + 1 / rate
+        self._due = max(self._due, now - max(0.0, _TIMER_GRAIN - 2 / rate)) + 1 / rate
         self.per_second = rate if rate < _UNLIMITED else None
 
     def push_back(self, ticket: Ticket, now: float, asked: float | None) -> None:
@@ -110,13 +110,13 @@ class Rate:
         if rate is None:  # unlimited so far: start from the busier of the last two seconds
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
             self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
-        elif asked is None and not self._fruitless and self._stored < rate * _STORED:
+        elif asked is None and not self._fruitless and self._stored < rate * _NEXT_TO_NONE:
             asked = 1 / rate  # one refusal says little: see the class
             if self._is_measured:
                 rate -= _STEP
             else:
                 self._early += 1
-                self._is_measured = self._early == _EARLY
+                self._is_measured = self._early == _MAX_EARLY
         else:
             measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
             cut = _CUT if self._is_measured else _CUT_UNMEASURED
