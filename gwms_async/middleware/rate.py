@@ -123,15 +123,17 @@ class Rate:
             rate = min(rate, max(_OVER * measured, cut * rate))
             self._is_measured = True
         self.per_second = max(rate, _AT_LEAST)
-        silent = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
-        if asked is None:
-            asked = silent
-        elif self._fruitless:
-            asked = max(asked, min(silent, _ROUNDED_OFF))
         self._episode += 1
         self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0
-        self._pause_until(now + min(asked, self._max_pause))
+        self._pause_until(now + min(self._pause_after(asked), self._max_pause))
+
+    def _pause_after(self, asked: float | None) -> float:
+        """Return the seconds to pause, which grow while each pause ends in a push-back at once."""
+        silent = min(_SHORT_PAUSE * 2.0 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        if asked is None:
+            return silent
+        return max(asked, min(silent, _ROUNDED_OFF)) if self._fruitless else asked
 
     def _pause_until(self, moment: float) -> None:
         self.resume_at = self._last = moment
