@@ -33,7 +33,7 @@ class Call:
     token            login: the token of the last attempt                  login, on a 401
     epoch            login: how many logins had ended when it last gave    login, to spot a newer failure
                      the call a token, or when the call began
-    replays          login: how often a 401 was answered by a replay       login, to limit the replays
+    replays          login: replays after a 401, except of stored tokens   login, to limit the replays
     tokens_spent     backoff: what retries took out of the budget          backoff, to give it back
     base_url         `Session`                                             telemetry
     ===============  ====================================================  =====================================

@@ -102,11 +102,11 @@ class Login:
             raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             return False
-        if not token.from_store:
+        if not token.from_store:  # a stored one may have been revoked long ago
             call.replays += 1
         if token is self._token:
             key.suspect = token
-        if self._token is key.suspect:
+        if self._token is key.suspect:  # else there is another token by now
             await self._wait(call, key)
         return True
 
@@ -200,7 +200,7 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
     if key.cooldown.error is not None and token.last_acceptance > key.rejected_after:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
-        is_suspicious = token.after_refusal or token.last_acceptance > 0
-    else:
+        is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
+    else:  # two logins because of a 401 have not helped
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)
