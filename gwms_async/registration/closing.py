@@ -70,7 +70,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
     if not item.pauses:  # the last list
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
-    if not hidden or (copies and copies[0].id < min(hidden)):
+    if not hidden or (copies and copies[0].id < min(hidden)):  # else one of the hidden may be the lowest
         keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
         if keep is not None:
             return await _keep(item, keep, copies, hidden, snapshot)

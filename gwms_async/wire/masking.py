@@ -23,7 +23,7 @@ _ENCODED = re.compile(
 _MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
 
 Level = tuple[str, list[tuple[int, int]]]
-"""A text, and where each of its characters starts and ends in what it was decoded from."""
+"""A text, and where each of its characters starts and ends in the text as it came."""
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
@@ -70,18 +70,18 @@ def _levels(text: str) -> Iterator[Level]:
         yield text.replace("+", " "), places  # a form writes the one for the other
         if _MARK.search(text) is None:
             return
-        decoded, before, position = text, places, 0
+        encoded, outer, position = text, places, 0
         places, pieces = [], list[str]()
-        for one in _ENCODED.finditer(decoded):
+        for one in _ENCODED.finditer(encoded):
             start, stop = one.span()
             plain = _plain(one)
-            pieces += (decoded[position:start], plain)
-            places += before[position:start]
-            places += [(before[start][0], before[stop - 1][1])] * len(plain)
+            pieces += (encoded[position:start], plain)
+            places += outer[position:start]
+            places += [(outer[start][0], outer[stop - 1][1])] * len(plain)
             position = stop
-        text = "".join(pieces) + decoded[position:]
-        places += before[position:]
-        if text == decoded:
+        text = "".join(pieces) + encoded[position:]
+        places += outer[position:]
+        if text == encoded:
             return
 
 
