@@ -14,8 +14,8 @@ from attrs import frozen
 from ..clock import SYSTEM_CLOCK, Clock
 from ..models import HttpMethod, WebhookType
 from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
-from .delivery import Delivery, id_in, id_in_path, kind_of, parsed
-from .urls import Endpoint, Urls
+from .delivery import Delivery, entity_kind, id_in, id_in_path, parsed
+from .urls import DerivedUrls, Endpoint
 
 _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
@@ -43,7 +43,7 @@ class Intake:
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
 
-    def __init__(self, urls: Urls, max_body: int, limit: float) -> None:
+    def __init__(self, urls: DerivedUrls, max_body: int, limit: float) -> None:
         self._urls, self._max_body = urls, max_body
         self._body_timeout, self._handler_timeout = SharedTimeout(30.0), SharedTimeout(limit)
         self._handlers: dict[WebhookType, DeliveryHandler] = {}
@@ -124,7 +124,7 @@ class Intake:
         data = parsed(body) if method is _POST else None
         entity_id = id_in(data, event_type) if method is _POST else id_in_path(tail)
         if not entity_id:
-            self._warn_once(f"a delivery of the kind {kind_of(event_type)} contains no id that this version knows")
+            self._warn_once(f"a delivery of the kind {entity_kind(event_type)} contains no id that this version knows")
         if not raw_path.isascii():
             raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
         return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, self._deliveries[name])

@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     eshop: str
 
 
-class Urls:
+class DerivedUrls:
     """Derives URLs with the first secret, and recognises those of all secrets."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
