@@ -24,15 +24,16 @@ class Call:
     ===============  ====================================================  =====================================
     field            written by                                            read by
     ===============  ====================================================  =====================================
-    deadline         the caller; `Session` shortens it, registration ends  `Session`, login (on a 401), backoff,
-                     it to stop                                            pace, transport, registration
+    deadline         the caller; `Session` shortens it, and registration   `Session`, login (on a 401), backoff,
+                     moves it to now, to stop                              pace, transport, registration
     attempts         transport: attempts on the wire                       backoff, errors, registration, telemetry
-    on_wire          transport; cleared by authorize once the attempt      `Session`, registration
+    on_wire          transport; cleared by authorize once the attempt      `Session`, `Webhooks`, registration
                      has ended
-    outcome_unknown  backoff: an attempt may have been carried out         `Session`, registration
+    outcome_unknown  backoff: an attempt may have been carried out         `Session`, `Webhooks`, registration
     token            login: the token of the last attempt                  login, on a 401
-    epoch            login: how many logins had ended by then              login, to spot a newer failure
-    replays          login: how often a 401 was answered by a replay       login, to limit the replays
+    epoch            login: how many logins had ended when it last gave    login, to spot a newer failure
+                     the call a token, or when the call began
+    replays          login: replays after a 401, except of stored tokens   login, to limit the replays
     tokens_spent     backoff: what retries took out of the budget          backoff, to give it back
     base_url         `Session`                                             telemetry
     ===============  ====================================================  =====================================
@@ -98,7 +99,8 @@ class Response:
         data: The envelope's ``data``, or None.
         message: The envelope's ``message``, or None.
         secrets: The request's secrets.
-        total_count: How many items there are in all, as the envelope says; None if it does not.
+        total_count: How many items there are in all; infinity if the envelope says only that there are more, None if it
+            says neither.
     """
 
     status: int

@@ -14,7 +14,7 @@ class Clock:
     """How a client reads the time and waits.
 
     Args:
-        monotonic: Seconds that only grow; for waits, deadlines and expiry.
+        monotonic: Seconds that never go back; for waits, deadlines and expiry.
         wall: Unix seconds; only where the gateway's own clock is not known.
         sleep: Waits for a number of seconds.
     """

@@ -36,6 +36,7 @@ from .redaction import redacted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 SERVER_REFUSALS = {
     501: "the gateway does not support this request",
@@ -120,7 +121,8 @@ class DeadlineExceededError(GwmsError, TimeoutError):
 class OutcomeUnknownError(GwmsError):
     """A request that must not be sent twice was sent, and no readable response came back.
 
-    The gateway may or may not have carried it out. `Webhooks.register` finds out, and leaves one webhook.
+    The gateway may or may not have carried it out. `Webhooks.register` finds out, and leaves one webhook; where it
+    cannot be sure of that, this error says why there may be a second copy.
 
     Attributes:
         spec: The webhook to be created; None for any other request.
@@ -132,7 +134,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON, lacks required fields, or contains a webhook other than the one asked for.
+    """A response that is not JSON, lacks required fields, is only part of a list, or contains another webhook.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.
@@ -271,7 +273,13 @@ def api_error_class(status: int) -> type[ApiError]:
 def system_reason(error: OSError) -> str:
     """Return the system's text for an error's number; where it has none, as for sockets on Windows, the error's own."""
     text = os.strerror(error.errno or 0)
-    return error.strerror or text if text.startswith("Unknown error") else text
+    return (error.strerror or text) if text.startswith("Unknown error") else text
+
+
+def frameless(error: E) -> E:
+    """Return an error without its frames, cause and context."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:

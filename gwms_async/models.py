@@ -14,6 +14,7 @@ from yarl import URL
 
 from .redaction import escaped, redacted
 
+# Canonical as it is: lower case, no "%", and a port that is neither a default one nor too large.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]{1,255}(:[1-9][0-9]{3})?/[!-$&-~]*")
 _URL = re.compile(
     r"""(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://
@@ -27,11 +28,12 @@ _URL = re.compile(
 )
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-# A triplet after a stray "%" stays: decoded, it could complete another triplet.
+# A triplet after a stray "%" stays: decoded, it could complete another triplet. 99 at once, because `re` keeps a state
+# for each repetition: hundreds of MiB for a long text.
 _TRIPLETS = re.compile(r"(%(?![0-9A-Fa-f]{2})[0-9A-Fa-f]?)(%[0-9A-Fa-f]{2})|(?:%[0-9A-Fa-f]{2}){1,99}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_NOUNS = {"WebhookType": "event type", "HttpMethod": "HTTP method"}
 _CANONICAL_BYTES = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+_NOUNS = {"WebhookType": "event type", "HttpMethod": "HTTP method"}
 
 
 class OpenEnum(StrEnum):
@@ -153,7 +155,8 @@ def _canonical(url: str) -> str:
     scheme, ip, port = parts["scheme"].lower(), parts["ip"], int(parts["port"]) if parts["port"] else None
     host = ip or _in_ascii(_TRIPLETS.sub(_canonical_triplets, parts["name"]))
     authority = URL.build(scheme=scheme, host=host, port=port).raw_authority
-    if authority.startswith("[") != bool(ip) or ("%" in authority and not ip) or (port or 0) > 65535:
+    is_host = authority.startswith("[") if ip else "%" not in authority  # in brackets: only an IPv6 address
+    if not is_host or (port or 0) > 65535:
         raise ValueError("not a host and port")
     path = _without_dot_segments(_percent_encoded(parts["path"]))
     rest = _percent_encoded(parts["query"]) + _percent_encoded(parts["fragment"])
@@ -262,7 +265,7 @@ class Webhook:
         active: Whether the gateway delivers.
         method: How it delivers.
         registered_at: When it was registered; None if absent or not ISO 8601.
-        unregistered_at: When it was unregistered, likewise. The gateway does not document what that means.
+        unregistered_at: When it was unregistered; None as above. The gateway does not document what that means.
     """
 
     id: int

@@ -12,7 +12,7 @@ TOKEN = "gw1-[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
 
 A release never changes it: `gw1-` is how log scrubbers recognise it.
 """
-# Shorter too, because texts may be cut within a token; and in capitals, which leave little to guess.
+# Also a token that is cut short, because texts may be, or in capitals, from which the rest is soon guessed.
 _FOUND = re.compile("([Gg][Ww]1-)[A-Za-z0-9_-]{8,32}")
 _are_shown = ContextVar("gwms_async.redaction", default=False)
 

@@ -16,41 +16,41 @@ from .errors import ConfigurationError
 PRODUCTION = "https://gw.new.skladon.net/v21"
 """The base URL of the real gateway (contract, ``servers``)."""
 
-_MOST = 10**9
+_MAX = 10**9
 _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|[?#]")
 _NOT_IN_A_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
-def is_number(value: object, least: float = -inf, most: float = inf) -> bool:
+def is_number(value: object, minimum: float = -inf, maximum: float = inf) -> bool:
     """Return whether a value is a number in a range; True, False and NaN are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+    return isinstance(value, int | float) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
-def is_integer(value: object, least: float = -inf, most: float = inf) -> bool:
+def is_integer(value: object, minimum: float = -inf, maximum: float = inf) -> bool:
     """Return whether a value is an integer in a range; True and False are not."""
-    return isinstance(value, int) and is_number(value, least, most)
+    return isinstance(value, int) and is_number(value, minimum, maximum)
 
 
 def _check_positive(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not is_number(value, 0, _MOST) or value == 0:
+    if not is_number(value, 0, _MAX) or value == 0:
         raise ConfigurationError(f"{attribute.name} must be a number above 0; got {_shown(value)}")
 
 
 def _check_not_negative(_: object, attribute: Attribute[Any], value: object) -> None:
-    if not is_number(value, 0, _MOST):
+    if not is_number(value, 0, _MAX):
         raise ConfigurationError(f"{attribute.name} must be a number of 0 or more; got {_shown(value)}")
 
 
-def _integer_from(least: int) -> Callable[[object, Attribute[Any], object], None]:
+def _integer_from(minimum: int) -> Callable[[object, Attribute[Any], object], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not is_integer(value, least, _MOST):
-            raise ConfigurationError(f"{attribute.name} must be an integer of {least} or more; got {_shown(value)}")
+        if not is_integer(value, minimum, _MAX):
+            raise ConfigurationError(f"{attribute.name} must be an integer of {minimum} or more; got {_shown(value)}")
 
     return check
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:50] if not isinstance(value, int) or abs(value) <= _MOST else "a number that is too large"
+    return repr(value)[:50] if not isinstance(value, int) or abs(value) <= _MAX else "a number that is too large"
 
 
 class CredentialsLike(Protocol):
@@ -179,7 +179,7 @@ def checked_timeout(timeout: Timeout | float) -> Timeout:
     """
     if isinstance(timeout, Timeout):
         return timeout
-    if not is_number(timeout, 0, _MOST) or not timeout:
+    if not is_number(timeout, 0, _MAX) or not timeout:
         raise ConfigurationError(f"timeout must be a Timeout or a number of seconds above 0; got {_shown(timeout)}")
     return Timeout(total=timeout)
 
@@ -188,7 +188,7 @@ def check_type(name: str, value: object, *kinds: type, hint: str = "") -> None:
     """Check the type of an argument; an error gives the hint.
 
     Raises:
-        ConfigurationError: It is none of the kinds. The value is not shown: it may contain a secret.
+        ConfigurationError: It is of another type. The value is not shown: it may contain a secret.
     """
     if not isinstance(value, kinds):
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)

@@ -73,7 +73,7 @@ def store_key(base_url: str, username: str) -> str:
 
 
 def account_in_logs(key: str) -> str:
-    """Return the name of an account in logs, which says nothing about its owner, from its `store_key`."""
+    """Return an account's name in logs: the start of its `store_key`, which says nothing about its owner."""
     return key[:8]
 
 
@@ -90,7 +90,7 @@ class ActiveToken:
         after_refusal: Whether it comes from such a login.
         from_store: Whether it comes from the token store.
         obtained_at: When it was obtained.
-        accepted: The number of the last acceptance that was noted with it; 0 if there was none.
+        last_acceptance: The number of the last acceptance that was noted with it; 0 if there was none.
         is_in_question: Whether the next acceptance is worth noting: a key was rejected since the last one.
     """
 
@@ -102,7 +102,7 @@ class ActiveToken:
     after_refusal: bool = False
     from_store: bool = False
     obtained_at: float = 0.0
-    accepted: int = 0
+    last_acceptance: int = 0
     is_in_question: bool = False
 
     @classmethod
@@ -127,10 +127,10 @@ class ActiveToken:
             from_store: See the class.
         """
         life = inf if ttl is None else ttl
-        end = now + life
+        expires_at = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
-        refresh_at, refresh_by = end - min(120.0, life / 5), end - min(30.0, life / 20)
-        return cls(token, refresh_at, refresh_by, end, relogins, after_refusal, from_store, obtained_at=now)
+        refresh_at, refresh_by = expires_at - min(120.0, life / 5), expires_at - min(30.0, life / 20)
+        return cls(token, refresh_at, refresh_by, expires_at, relogins, after_refusal, from_store, obtained_at=now)
 
     def delay_refresh(self, now: float) -> None:
         """Put off the next refresh after a failed one: by half of the time left, at least by a second."""

@@ -51,6 +51,7 @@ class Operations:
             return decoding.decode_webhook(request, response)
         except DecodeError as error:
             text = str(error)
+        # Not within `except`: it would keep the decoder's error, and its frames, as its context.
         raise OutcomeUnknownError(text, spec=spec)
 
     async def get(self, webhook: int | Webhook) -> Webhook:
@@ -90,7 +91,7 @@ def _id_of(webhook: int | Webhook) -> int:
 
 
 class EshopBackend:
-    """What all who work on one e-shop share: the way to the gateway, and what registrations know.
+    """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
 
     Args:
         send: Sends a request through the chain.

@@ -35,7 +35,7 @@ class ApiKey:
         accepted: The newest token with which the gateway accepted it.
         suspect: A token with which it got a 401, and which is therefore no longer sent with it.
         cooldown: The pause after the gateway rejected it.
-        rejected_after: How many acceptances had been noted, of whatever key, when it was rejected.
+        rejected_after: How many acceptances had been noted, of any key, when it was rejected.
         used_at: When its last call began, in monotonic seconds.
     """
 

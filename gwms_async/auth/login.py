@@ -69,7 +69,7 @@ class Login:
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
         self._acceptances += 1
-        token.accepted, token.is_in_question = self._acceptances, False
+        token.last_acceptance, token.is_in_question = self._acceptances, False
         if key.accepted is None or key.accepted.relogins <= token.relogins:
             key.accepted = token
         key.suspect = None
@@ -102,11 +102,11 @@ class Login:
             raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             return False
-        if not token.from_store:
+        if not token.from_store:  # a stored one may have been revoked long ago
             call.replays += 1
         if token is self._token:
             key.suspect = token
-        if self._token is key.suspect:
+        if self._token is key.suspect:  # else there is another token by now
             await self._wait(call, key)
         return True
 
@@ -139,7 +139,7 @@ class Login:
         return error
 
     def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
-        """Start a login, unless logins are cooling down, or the client is closed."""
+        """Start a login; raise `CallAborted` if logins are cooling down, or the client is closed."""
         if self._is_stopped:
             raise CallAborted(_closed())
         self._source.cooldown.check(self._clock.monotonic())
@@ -164,9 +164,9 @@ class Login:
                 raise CallAborted(_closed())
             task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
             token, failure = self._token, self._failure
+            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
             # Another call may have got a 401 with the new token meanwhile.
-            is_usable = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
-            if token is not None and token is not key.suspect and is_usable:
+            if token is not None and token is not key.suspect and is_current:
                 return token
             if failure is not None:
                 raise CallAborted(failure)
@@ -193,14 +193,14 @@ def _closed() -> ConfigurationError:
 
 
 def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether the key, and not the current token, which it carried, is to blame for a 401.
+    """Return whether a 401 for the current token is to be blamed on the key, and not on the token.
 
     `is_last` says that the call has been replayed as often as it may be.
     """
-    if key.cooldown.error is not None and token.accepted > key.rejected_after:
+    if key.cooldown.error is not None and token.last_acceptance > key.rejected_after:
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
-        is_suspicious = token.after_refusal or token.accepted > 0
-    else:
+        is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
+    else:  # two logins because of a 401 have not helped
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)

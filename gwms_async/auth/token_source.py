@@ -94,14 +94,14 @@ class TokenSource:
         try:
             response = await self._call(request)
         except ApiError as error:
-            answer = error
+            answer = error  # handled after `except`: what is raised within keeps this error's frames as its context
         else:
             return self._accept(response, after_refusal=after_refusal)
         if answer.status in _REFUSALS:
             raise self._refuse(answer)
         if answer.retry_after:
             self.cooldown.pause_for(self._clock.monotonic(), answer.retry_after, answer.fresh())
-        raise _not_found(answer) if answer.status in _NO_LOGIN else answer
+        raise _not_a_login(answer) if answer.status in _NO_LOGIN else answer
 
     def _accept(self, response: Response, *, after_refusal: bool) -> ActiveToken:
         try:
@@ -137,7 +137,7 @@ class TokenSource:
         )
 
 
-def _not_found(answer: ApiError) -> ApiError:
+def _not_a_login(answer: ApiError) -> ApiError:
     """Return a login's error without the hint of its class, which would be about the waiting call's webhook or key."""
     return ApiError(
         status=answer.status,

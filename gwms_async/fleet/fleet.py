@@ -18,7 +18,7 @@ from ..registration.report import Report
 from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
 
-_MOST_CLIENTS = 100
+_MAX_CLIENTS = 100
 
 
 @frozen
@@ -143,7 +143,7 @@ class Fleet:
         finally:
             self._in_use -= Counter([account])  # without what is 0
             idle = [one for one in self._clients if one not in self._in_use]
-            if idle and len(self._clients) > _MOST_CLIENTS:
+            if idle and len(self._clients) > _MAX_CLIENTS:
                 with suppress(Exception):  # what the client did counts
                     await self._clients.pop(idle[0]).close()
 

@@ -12,7 +12,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import TransportError
 from ..settings import RetryPolicy
 from ..wire.classify import Kind, classify, is_in_doubt, is_success, is_throttling, may_retry
-from ..wire.envelope import reason_of
+from ..wire.envelope import reason_phrase
 from ..wire.headers import retry_after
 from ..wire.requests import operation_of
 
@@ -83,7 +83,7 @@ class Backoff:
             if is_in_doubt(kind):
                 call.outcome_unknown = True
             waits = waits or self._waits()
-            wait = self._wait(request, end, kind, waits)
+            wait = self._next_wait(request, end, kind, waits)
             if wait is None:
                 break
             _log_retry(request, end, wait)
@@ -98,7 +98,7 @@ class Backoff:
         next(waits)  # the generators of backoff yield None first
         return waits
 
-    def _wait(
+    def _next_wait(
         self, request: Request, end: Response | TransportError, kind: Kind, waits: Generator[float, None, None]
     ) -> float | None:
         """Pay for another attempt after a failed one, and return the seconds until it; None if there is none."""
@@ -119,7 +119,7 @@ class Backoff:
 
 
 def _log_retry(request: Request, end: Response | TransportError, wait: float) -> None:
-    reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_of(end)}".rstrip()
+    reason = end.reason if isinstance(end, TransportError) else f"{end.status} {reason_phrase(end)}".rstrip()
     operation, _ = operation_of(request.method, request.path)
     fields = {"gwms_operation": operation, "gwms_attempt": request.call.attempts, "gwms_wait": wait}
     _logger.debug("%s is retried in %.3f s", request, wait, extra={**fields, "gwms_reason": reason})

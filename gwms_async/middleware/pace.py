@@ -39,7 +39,7 @@ class Pace:
         ticket: Ticket | None
         if self._free and not self._waiting and rate.due(now) <= now:
             self._free -= 1
-            ticket = rate.send(now)
+            ticket = rate.issue_ticket(now)
         else:
             ticket = await self._turn(request.call.deadline, now)
             if ticket is None:
@@ -56,7 +56,8 @@ class Pace:
 
     async def _turn(self, deadline: float, now: float) -> Ticket | None:
         """Wait for a slot; return None if there will be none in time."""
-        if now < self._rate.resume_at >= deadline:
+        resume_at = self._rate.resume_at
+        if now < resume_at and deadline <= resume_at:
             return None
         turn: asyncio.Future[Ticket | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, deadline))
@@ -84,7 +85,7 @@ class Pace:
                 return
             self._waiting.popleft()
             self._free -= 1
-            turn.set_result(self._rate.send(now))
+            turn.set_result(self._rate.issue_ticket(now))
 
     def _wake_up(self) -> None:
         self._timer = None
@@ -110,5 +111,5 @@ class Pace:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._rate = Rate()
+        self._rate = Rate()  # without a limit
         self._pass_on()

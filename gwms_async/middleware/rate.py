@@ -16,11 +16,11 @@ _OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
 _CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
 _CUT_UNMEASURED = 0.7
 _PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
-_STORED = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
-_STEP = 2.0  # requests per second; there a refusal takes back what fifty requests have probed
-_EARLY = 3  # refusals there until the rate no longer doubles
+_NEXT_TO_NONE = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
+_STEP = 2.0  # requests per second; a refusal by such a gateway takes back what fifty requests have probed
+_MAX_EARLY = 3  # refusals by such a gateway until the rate no longer doubles
 _IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
-_GRAIN = 0.01  # seconds that a timer may be late
+_TIMER_GRAIN = 0.01  # seconds that a timer may be late
 
 
 @define(eq=False)
@@ -63,15 +63,15 @@ class Rate:
     _clean_for: float = field(default=0.0, init=False)  # seconds of sending without a push-back
     _is_measured: bool = field(default=False, init=False)  # until then, the rate doubles
     _fruitless: int = field(default=0, init=False)  # pauses in a row that ended in a push-back at once
-    _stored: float = field(default=inf, init=False)  # at most so many tokens are stored by the gateway
+    _stored: float = field(default=inf, init=False)  # how many tokens the gateway stores, at most
     _early: int = field(default=0, init=False)  # refusals, not yet measured, by a gateway that stores next to none
 
     def due(self, now: float) -> float:
         """Return when the next request may go; not later than now if at once."""
         return now if self.per_second is None else self._due
 
-    def send(self, now: float) -> Ticket:
-        """Count a request that goes now, and return its ticket."""
+    def issue_ticket(self, now: float) -> Ticket:
+        """Count a request that is sent now, and return its ticket."""
         if self.per_second is not None:
             self._space(self.per_second, now)
         elif now - self._since >= 1.0:
@@ -87,7 +87,7 @@ class Rate:
         self._clean_for += passed
         rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING)
         # Requests closer together than timers can resolve go in small groups.
-        self._due = max(self._due, now - max(0.0, _GRAIN - 2 / rate)) + 1 / rate
+        self._due = max(self._due, now - max(0.0, _TIMER_GRAIN - 2 / rate)) + 1 / rate
         self.per_second = rate if rate < _UNLIMITED else None
 
     def push_back(self, ticket: Ticket, now: float, asked: float | None) -> None:
@@ -107,31 +107,33 @@ class Rate:
             return
         rate = self.per_second
         self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
-        if rate is None:
+        if rate is None:  # unlimited so far: start from the busier of the last two seconds
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
             self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
-        elif asked is None and not self._fruitless and self._stored < rate * _STORED:
-            asked = 1 / rate
+        elif asked is None and not self._fruitless and self._stored < rate * _NEXT_TO_NONE:
+            asked = 1 / rate  # one refusal says little: see the class
             if self._is_measured:
                 rate -= _STEP
             else:
                 self._early += 1
-                self._is_measured = self._early == _EARLY
+                self._is_measured = self._early == _MAX_EARLY
         else:
             measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
             cut = _CUT if self._is_measured else _CUT_UNMEASURED
             rate = min(rate, max(_OVER * measured, cut * rate))
             self._is_measured = True
         self.per_second = max(rate, _AT_LEAST)
-        silent = min(_SHORT_PAUSE * 2 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
-        if asked is None:
-            asked = silent
-        elif self._fruitless:
-            asked = max(asked, min(silent, _ROUNDED_OFF))
         self._episode += 1
         self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0
-        self._pause_until(now + min(asked, self._max_pause))
+        self._pause_until(now + min(self._pause_after(asked), self._max_pause))
+
+    def _pause_after(self, asked: float | None) -> float:
+        """Return the seconds to pause, which grow while each pause ends in a push-back at once."""
+        silent = min(_SHORT_PAUSE * 2.0 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        if asked is None:
+            return silent
+        return max(asked, min(silent, _ROUNDED_OFF)) if self._fruitless else asked
 
     def _pause_until(self, moment: float) -> None:
         self.resume_at = self._last = moment

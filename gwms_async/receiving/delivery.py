@@ -72,20 +72,20 @@ def id_in_path(tail: str) -> str:
 
 
 @lru_cache
-def kind_of(event_type: WebhookType) -> str:
+def entity_kind(event_type: WebhookType) -> str:
     """Return the kind of entity that an event type is about: its second word, or its only one."""
     return event_type.partition("_")[2].partition("_")[0] or event_type.value
 
 
 def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:
     """Return the least entity that has an id, of the kind that a listed event type is about."""
-    return {_ID_FIELDS[kind_of(event_type)][0]: entity_id}
+    return {_ID_FIELDS[entity_kind(event_type)][0]: entity_id}
 
 
 def id_in(data: Any, event_type: WebhookType) -> str:
     """Return the id of an entity; "" if it is absent."""
     if isinstance(data, dict):
-        for name in _ID_FIELDS.get(kind_of(event_type), ()):
+        for name in _ID_FIELDS.get(entity_kind(event_type), ()):
             value = data.get(name)
             if value and isinstance(value, str):
                 # JSON may contain half a character.

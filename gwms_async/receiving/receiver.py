@@ -20,7 +20,7 @@ from ..registration.report import Report
 from ..settings import is_number
 from ..timeouts import wait_for_end
 from .take import BODIES_IN_FLIGHT, DeliveryHandler, Intake
-from .urls import Urls, check_secret, checked_base, checked_label, is_ours
+from .urls import DerivedUrls, check_secret, checked_base, checked_label, is_ours
 from .watch import OnLapse, Round, Watch
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Receiver(Intake):
             check_secret("secret", one)
         _check_number("max_body", max_body, 1, BODIES_IN_FLIGHT)
         _check_number("limit", limit, 0.001, 3600)
-        super().__init__(Urls(secrets), max_body, limit)
+        super().__init__(DerivedUrls(secrets), max_body, limit)
         self._rounds: dict[str, Round] = {}
 
     @classmethod
@@ -207,6 +207,6 @@ def _check_client(gwms: object) -> None:
         raise ConfigurationError(f"gwms must be a GwmsClient; got {type(gwms).__name__}")
 
 
-def _check_number(name: str, value: object, least: float, most: float) -> None:
-    if not is_number(value, least, most):
-        raise ConfigurationError(f"{name} must be a number from {least:,} to {most:,}; got {value!r}")
+def _check_number(name: str, value: object, minimum: float, maximum: float) -> None:
+    if not is_number(value, minimum, maximum):
+        raise ConfigurationError(f"{name} must be a number from {minimum:,} to {maximum:,}; got {value!r}")

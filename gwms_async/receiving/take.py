@@ -14,8 +14,8 @@ from attrs import frozen
 from ..clock import SYSTEM_CLOCK, Clock
 from ..models import HttpMethod, WebhookType
 from ..timeouts import SharedTimeout, TimeoutScope, is_cancelled
-from .delivery import Delivery, id_in, id_in_path, kind_of, parsed
-from .urls import Endpoint, Urls
+from .delivery import Delivery, entity_kind, id_in, id_in_path, parsed
+from .urls import DerivedUrls, Endpoint
 
 _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
@@ -43,9 +43,9 @@ class Intake:
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
 
-    def __init__(self, urls: Urls, max_body: int, limit: float) -> None:
+    def __init__(self, urls: DerivedUrls, max_body: int, limit: float) -> None:
         self._urls, self._max_body = urls, max_body
-        self._slowest, self._limit = SharedTimeout(30.0), SharedTimeout(limit)
+        self._body_timeout, self._handler_timeout = SharedTimeout(30.0), SharedTimeout(limit)
         self._handlers: dict[WebhookType, DeliveryHandler] = {}
         self._in_flight = self._bytes = 0
         self._deliveries: dict[str, datetime] = {}
@@ -78,7 +78,7 @@ class Intake:
     async def _read(self, read: Read, body: BytesIO) -> Answer | None:
         """Read a body; return the refusal, or None if all is well."""
         try:
-            with TimeoutScope(self._slowest, self._clock.monotonic()):
+            with TimeoutScope(self._body_timeout, self._clock.monotonic()):
                 while part := await read():
                     self._bytes += body.write(part)
                     if body.tell() > self._max_body:
@@ -103,7 +103,7 @@ class Intake:
             delivery = self._delivery(endpoint, method, raw_path, tail, body.getvalue())
         except (ValueError, RecursionError):
             return Answer(400)
-        timer = TimeoutScope(self._limit, self._clock.monotonic())
+        timer = TimeoutScope(self._handler_timeout, self._clock.monotonic())
         try:
             with timer:
                 await handler(delivery)
@@ -112,7 +112,7 @@ class Intake:
                 raise
             if timer.is_expired:
                 text = "%s %r: the handler took longer than %g s and was cancelled"
-                _logger.warning(text, event_type, delivery.entity_id, self._limit.seconds)
+                _logger.warning(text, event_type, delivery.entity_id, self._handler_timeout.seconds)
                 return Answer(503)
             _logger.exception("%s %r: the handler failed", event_type, delivery.entity_id)
             return Answer(500)
@@ -124,7 +124,7 @@ class Intake:
         data = parsed(body) if method is _POST else None
         entity_id = id_in(data, event_type) if method is _POST else id_in_path(tail)
         if not entity_id:
-            self._warn_once(f"a delivery of the kind {kind_of(event_type)} contains no id that this version knows")
+            self._warn_once(f"a delivery of the kind {entity_kind(event_type)} contains no id that this version knows")
         if not raw_path.isascii():
             raw_path = raw_path.encode("utf-8", "backslashreplace").decode()
         return Delivery(event_type, eshop, method, entity_id, data, body, raw_path, self._deliveries[name])

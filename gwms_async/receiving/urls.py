@@ -14,7 +14,7 @@ from ..redaction import TOKEN, redacted
 from ..settings import checked_base_url, credentials_problem
 
 _DERIVATION = b"gwms-async webhook url 1\0"
-_LEAST_BYTES = 32
+_MIN_BYTES = 32
 _LENGTH = len("/gw1-") + 32
 _OURS = re.compile(f"/([^/]+)/{TOKEN}/?")
 
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     eshop: str
 
 
-class Urls:
+class DerivedUrls:
     """Derives URLs with the first secret, and recognises those of all secrets."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -67,7 +67,7 @@ class Urls:
 
 
 def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
-    """Return whether a webhook's URL was derived for a base and an e-shop's label, from whatever secret."""
+    """Return whether a webhook's URL was derived for a base and an e-shop's label, with any secret."""
     (url, event_type, _), prefix = webhook.identity, canonical_url(base)
     found = _OURS.fullmatch(url, len(prefix) - 1) if url.startswith(prefix) else None
     return found is not None and found[1] == _name(eshop, event_type)
@@ -76,8 +76,8 @@ def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
 def check_secret(name: str, secret: object) -> None:
     """Raise `ConfigurationError`, which does not show the secret, unless it can derive URLs."""
     problem = credentials_problem(**{name: secret})
-    if problem is None and len(str(secret).encode()) < _LEAST_BYTES:
-        problem = f"{name} must have at least {_LEAST_BYTES} bytes"
+    if problem is None and len(str(secret).encode()) < _MIN_BYTES:
+        problem = f"{name} must have at least {_MIN_BYTES} bytes"
     if problem:
         raise ConfigurationError(problem)
 

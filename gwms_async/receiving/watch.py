@@ -67,7 +67,7 @@ class Watch:
         self._lapses: dict[WebhookType, Lapse] = {}  # not reported yet
 
     async def run(self, every: float, rounds: dict[str, Round]) -> None:
-        """Look every so many seconds until cancelled, sooner after a failure; keep the last round in `rounds`."""
+        """Look every `every` seconds until cancelled, sooner after a failure; keep the last round in `rounds`."""
         pause = _FIRST_PAUSE
         while True:
             await self._clock.sleep(pause)

@@ -36,13 +36,13 @@ async def apply(
         raise ValueError(f"expected a Plan, which webhooks.plan() returns; got {type(plan).__name__}")
     check_concurrency(concurrency)
     check_function("on_outcome", on_outcome)
-    check_type("force", force, bool)  # a text such as "no" counts as true, and deletes
+    check_type("force", force, bool)  # "no" would count as true, and delete
     snapshot = await coordinator.lists.fresh()
     if not force:
-        _check(plan, snapshot)
+        _check_deletes(plan, snapshot)
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     deletions = [Deletion(webhook, coordinator) for webhook in plan.delete]
-    kept = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
+    wanted = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
     notify, workers = safe_callback(on_outcome), Workers(coordinator.clock)
 
     async def recent() -> Snapshot:
@@ -57,7 +57,7 @@ async def apply(
         if is_incomplete:
             deletion.refuse("some of the wanted webhooks are not registered")
         else:
-            await deletion.carry_out(recent, kept)
+            await deletion.carry_out(recent, wanted)
         notify(deletion.outcome)
 
     async def delete_all() -> None:
@@ -91,11 +91,12 @@ async def _rechecked(
     return Report(tuple(by_identity.get(outcome.spec.identity, outcome) for outcome in report.outcomes))
 
 
-def _check(plan: Plan, snapshot: Snapshot) -> None:
-    due = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
-    if is_refused(due, plan.claimed):
+def _check_deletes(plan: Plan, snapshot: Snapshot) -> None:
+    """Raise `PlanRefusedError` if the plan would delete too much of what is still as it saw it."""
+    deletes = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
+    if is_refused(deletes, plan.claimed):
         raise PlanRefusedError(
-            f"the plan would delete {due} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
+            f"the plan would delete {deletes} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
             "Check what it claims, or pass force=True"
         )
 
@@ -124,22 +125,23 @@ class Deletion(Job):
         text = f"webhook {self.webhook.id} was not deleted: {reason}. Run again"
         self._end(OutcomeStatus.NOT_STARTED, GwmsError(text))
 
-    async def carry_out(self, recent: Callable[[], Awaitable[Snapshot]], kept: Mapping[Identity, Webhook]) -> None:
+    async def carry_out(self, recent: Callable[[], Awaitable[Snapshot]], wanted: Mapping[Identity, Webhook]) -> None:
         """Delete the webhook, if it is still what the plan saw.
 
         Args:
             recent: Returns a list that is recent enough to decide by.
-            kept: The registered webhooks by identity, none of which may be deleted.
+            wanted: The registered webhooks by identity, none of which may be deleted.
         """
         webhook, memory = self.webhook, self.coordinator.memory
-        stays = kept.get(webhook.identity)
-        if stays is not None and stays.id == webhook.id:
+        kept = wanted.get(webhook.identity)
+        if kept is not None and kept.id == webhook.id:
             self._end(OutcomeStatus.EXISTING)
             return
         try:
             snapshot = await recent()
             found = listed = snapshot.get(webhook.id)
             is_disputed = webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity))
+            # Only a list that shows a change, which nothing disputes, need not be confirmed.
             if listed is None or is_disputed or _is_unchanged(webhook, listed):
                 found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
             if found is None or _is_tombstone_of(webhook, found):
@@ -148,7 +150,7 @@ class Deletion(Job):
                 self.refuse("it has changed since the plan was made")
             elif listed is None:
                 self.refuse("it exists, but the list does not show it")
-            elif stays is not None and not await self._exists(stays):
+            elif kept is not None and not await self._exists(kept):
                 self.refuse("the copy that was to be kept has vanished")
             else:
                 self.has_deleted = True
@@ -162,10 +164,10 @@ class Deletion(Job):
         listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
         return await self.coordinator.read(self.webhook.id, self._next_api, listed_at=listed_at)
 
-    async def _exists(self, stays: Webhook) -> bool:
+    async def _exists(self, kept: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
-        found = await self.coordinator.read(stays.id, self._next_api)
-        return found is not None and same_identity(found, stays) and found.active is stays.active
+        found = await self.coordinator.read(kept.id, self._next_api)
+        return found is not None and same_identity(found, kept) and found.active is kept.active
 
     def _next_api(self) -> WebhookApi:
         """Return the API for one more request; see `NextApi`."""

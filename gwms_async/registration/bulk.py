@@ -30,6 +30,8 @@ async def register_many(
     check_concurrency(concurrency)
     check_deadline(deadline)
     check_function("on_outcome", on_outcome)
+    if not wanted:
+        return Report(())
     ended: dict[Identity, Outcome] = {}
     notify = safe_callback(on_outcome)
 
@@ -42,8 +44,6 @@ async def register_many(
     async def next_spec() -> WebhookSpec | None:
         return next(remaining, None)
 
-    if not wanted:
-        return Report(())
     run = Run(coordinator, min(concurrency, len(wanted)), emit)
     await run.workers.supervise(run.main(next_spec), deadline)
     for identity, spec in wanted.items():

@@ -10,12 +10,12 @@ from attrs import evolve
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import gone_along, half_closed, left_out, lost_track, stored_differently, unconfirmed
+from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
 
 _logger = logging.getLogger("gwms_async")
-_SECOND_LOOK = 3.0
+_SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it created in excess
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
@@ -70,12 +70,12 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
     if not item.pauses:  # the last list
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
-    if not hidden or (copies and copies[0].id < min(hidden)):
+    if not hidden or (copies and copies[0].id < min(hidden)):  # else one of the hidden may be the lowest
         keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
         if keep is not None:
             return await _keep(item, keep, copies, hidden, snapshot)
     if hidden:
-        item.wait()
+        item.defer()
         return False
     if item.own_ids and not await _still_exists(item, snapshot.began_at):
         item.end(OutcomeStatus.FAILED, item.stored_as, lost_track(item.spec, item.stored_as))
@@ -174,7 +174,7 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
         is_gone = await item.get(kept_id, listed_at=listed_at) is None
     except Exception as trouble:  # a user's middleware may raise anything
         return error or unconfirmed(kept_id, trouble)
-    return gone_along(kept_id, excess) if is_gone else error
+    return gone_with_copies(kept_id, excess) if is_gone else error
 
 
 async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:

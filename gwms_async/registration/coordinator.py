@@ -77,7 +77,7 @@ class Coordinator:
         """
         identity, creating = spec.identity, self._creating
         while identity in creating:
-            found = await self._end_of_other(identity)
+            found = await self._result_of_other(identity)
             if isinstance(found, Webhook):
                 return found, False
             if found is not None:
@@ -204,7 +204,7 @@ class Coordinator:
         found = await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
         return found if is_there(found, webhook) else None
 
-    async def _end_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
+    async def _result_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]
         if other is None:
             other = self._creating[identity] = asyncio.get_running_loop().create_future()
@@ -215,9 +215,9 @@ class Coordinator:
         """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
-        except BaseException as error:  # not of ours: cut short, or lost by a user's middleware
+        except BaseException as error:  # any but a GwmsError: cut short, or lost by a user's middleware
             if isinstance(error, OutcomeUnknownError) or not isinstance(error, GwmsError):
-                self._doubt(spec, call)
+                self._note_doubt(spec, call)
             raise
 
     def _for_others(self, end: Webhook | GwmsError | None, spec: WebhookSpec, call: Call) -> Webhook | GwmsError | None:
@@ -228,7 +228,7 @@ class Coordinator:
             return end
         return None  # it ran out of time; they may have more
 
-    def _doubt(self, spec: WebhookSpec, call: Call) -> None:
+    def _note_doubt(self, spec: WebhookSpec, call: Call) -> None:
         if not call.attempts:
             return
         now = self.clock.monotonic()

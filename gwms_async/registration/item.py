@@ -93,16 +93,16 @@ class Item(Job):
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Wait for a later list if this one settled nothing; after the last, fail or leave it to the closing list."""
-        if self.state not in UNSETTLED or self.wait():
+        """Defer it if this list settled nothing; after the last, fail or leave it to the closing list."""
+        if self.state not in UNSETTLED or self.defer():
             return
         if self.state is State.CONFLICT:
             self.end(OutcomeStatus.FAILED, error=self._conflict)
         else:
             self.end(OutcomeStatus.UNKNOWN, error=self.doubt, state=State.OPEN)
 
-    def wait(self) -> bool:
-        """Wait for a later list; return False if this was the last one."""
+    def defer(self) -> bool:
+        """Leave the decision to a later list; return False if this was the last one."""
         if not self.pauses:
             return False
         self.due, self.pauses = self.coordinator.clock.monotonic() + self.pauses[0], self.pauses[1:]
@@ -139,7 +139,7 @@ class Item(Job):
             self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
         elif self.state is State.NEW and isinstance(error, ConflictError):
             self._conflict = error.with_traceback(None)
-            self._wait_in(State.CONFLICT, (0.0, *PAUSES))
+            self._defer_in(State.CONFLICT, (0.0, *PAUSES))
         elif self.state is State.NEW:
             self.end(OutcomeStatus.FAILED, error=error)
 
@@ -165,7 +165,8 @@ class Item(Job):
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
-        is_open, recovered = self.coordinator.memory.is_open, None if self.doubt is None else webhook.id
+        is_open = self.coordinator.memory.is_open
+        recovered = None if self.doubt is None else webhook.id
         adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
         self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
@@ -212,12 +213,12 @@ class Item(Job):
         """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
         outcome = self.outcome
         if outcome is None:
-            return self._cut_short()
+            return self._outcome_if_stopped()
         if self.state is State.OPEN and self.doubt is not None and not isinstance(outcome.error, OutcomeUnknownError):
             return evolve(outcome, error=not_closed(self.spec, outcome.error, error))
         return outcome
 
-    def _cut_short(self) -> Outcome:
+    def _outcome_if_stopped(self) -> Outcome:
         """Return what to report if the run is stopped before it has an outcome."""
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
@@ -229,11 +230,11 @@ class Item(Job):
         self.doubt = error.with_traceback(None)  # its frames hold a list
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:
-            self._wait_in(State.IN_DOUBT, PAUSES)
+            self._defer_in(State.IN_DOUBT, PAUSES)
 
-    def _wait_in(self, state: State, pauses: tuple[float, ...]) -> None:
+    def _defer_in(self, state: State, pauses: tuple[float, ...]) -> None:
         self.state, self.pauses = state, pauses
-        self.wait()
+        self.defer()
 
     def end(
         self,

@@ -14,7 +14,7 @@ from .snapshot import contradicts_itself
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
-_MOST_KEPT = 1000  # webhooks that are remembered for longer
+_MAX_KEPT = 1000  # webhooks that are remembered for longer
 READ_LAG = 6.0
 """Seconds after a write in which `get` may not show it yet: a gateway may read from replicas."""
 CLEAR_AFTER = 9.0
@@ -74,11 +74,11 @@ class Memory:
             self._unindexed[webhook.id] = webhook
         self._unlisted.pop(webhook.id, None)
         self._unlisted[webhook.id] = None
-        if len(self._unlisted) > _MOST_KEPT:
+        if len(self._unlisted) > _MAX_KEPT:
             del self._unlisted[next(iter(self._unlisted))]
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
-        """Keep none of these longer than other writes: a list shows them, or `get` with another identity."""
+        """Forget these after 60 seconds, like other writes: a list shows them, or `get` with another identity."""
         for webhook in webhooks if self._unlisted else ():
             self._unlisted.pop(webhook.id, None)
 
@@ -95,7 +95,7 @@ class Memory:
         self._stored.pop(spec.identity, None)
         if not is_as_asked:
             self._stored[spec.identity] = webhook
-            if len(self._stored) > _MOST_KEPT:
+            if len(self._stored) > _MAX_KEPT:
                 del self._stored[next(iter(self._stored))]
 
     def stored_for(self, spec: WebhookSpec) -> Webhook | None:
@@ -171,7 +171,7 @@ class Memory:
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
     def forget(self) -> None:
-        """Drop the writes that are older than 60 seconds, but for those that no list shows."""
+        """Drop the writes that are older than 60 seconds, except for webhooks that no list shows."""
         now = self._clock.monotonic()
         while self._writes:
             webhook_id = next(iter(self._writes))

@@ -17,9 +17,9 @@ from .snapshot import Snapshot
 from .workers import Workers
 
 _logger = logging.getLogger("gwms_async")
-_QUIET = 3.0
-_MOST_UNSETTLED = 1000
-_REST, _MOST_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
+_QUIET = 3.0  # seconds without a create until a stream takes a closing list
+_MAX_UNSETTLED = 1000
+_REST, _MAX_REST = 9, 30.0  # a stream takes no list for 9 times as long as the last one took, 30 s at most
 
 
 class Pending:
@@ -44,10 +44,10 @@ class Pending:
         self._coordinator, self._workers = coordinator, workers
         self._clock, self._concurrency = coordinator.clock, concurrency
         self._take_list, self._on_change = take_list, on_change
-        self._new: list[Item] = []  # open, and not yet in a closing list
-        self._others: list[Item] = []
+        self._unseen: list[Item] = []  # open, and no closing list has looked at them yet
+        self._others: list[Item] = []  # unsettled, or open and to be looked at again
         self._unsettled = 0
-        self._new_due, self._next_own_list = -inf, -inf
+        self._unseen_due, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None
         self._retries = iter(PAUSES)
         self._is_complete = False
@@ -61,9 +61,9 @@ class Pending:
             self._unsettled += 1
             self._wake.set()
         else:
-            self._new.append(item)
-            self._new_due = max(self._new_due, item.due, self._clock.monotonic() + _QUIET)
-            if len(self._new) == 1:
+            self._unseen.append(item)
+            self._unseen_due = max(self._unseen_due, item.due, self._clock.monotonic() + _QUIET)
+            if len(self._unseen) == 1:
                 self._wake.set()
 
     def complete(self) -> None:
@@ -76,16 +76,16 @@ class Pending:
         self._refreshed = snapshot
         self._wake.set()
 
-    async def room(self) -> None:
-        """Wait while too many items are unsettled; `tend` has to run beside it."""
-        while self._unsettled >= _MOST_UNSETTLED and not self._workers.is_stopped:
+    async def wait_for_room(self) -> None:
+        """Wait while too many items are unsettled; `decide_all` has to run beside it."""
+        while self._unsettled >= _MAX_UNSETTLED and not self._workers.is_stopped:
             self._room.clear()
             with self._workers.waiting():
                 await self._room.wait()
 
-    async def tend(self) -> None:
+    async def decide_all(self) -> None:
         """Decide all items; return when none is left and no more will be added."""
-        while not self._workers.is_stopped and (self._new or self._others or not self._is_complete):
+        while not self._workers.is_stopped and (self._unseen or self._others or not self._is_complete):
             wait = self._next_list() - self._clock.monotonic()
             if self._refreshed is None and wait > 0:
                 await self._sleep(wait)
@@ -99,18 +99,18 @@ class Pending:
         """Return when the next list is due, in monotonic seconds."""
         if self._is_complete:
             unsettled = [item.due for item in self._others if item.state in UNSETTLED]
-            return max(unsettled or [item.due for item in (*self._new, *self._others)])  # one list for all
+            return max(unsettled or [item.due for item in (*self._unseen, *self._others)])  # one list for all
         due = min([item.due for item in self._others], default=inf)
-        if self._new:
-            due = min(due, self._new_due)
-        return due if self._unsettled >= _MOST_UNSETTLED else max(due, self._next_own_list)
+        if self._unseen:
+            due = min(due, self._unseen_due)
+        return due if self._unsettled >= _MAX_UNSETTLED else max(due, self._next_own_list)
 
     async def _decide(self, snapshot: Snapshot) -> None:
         self._retries = iter(PAUSES)
-        due = self._due(snapshot.began_at)
+        due = self._due_at(snapshot.began_at)
         # Beside a stream's own workers, one more is enough.
         tasks = self._concurrency if self._is_complete else 1
-        await self._workers.each(_contested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
+        await self._workers.each(_close_uncontested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
         if not self._workers.is_stopped:
             await self._sort(due)
 
@@ -119,19 +119,19 @@ class Pending:
         pause = next(self._retries, None)
         if pause is None:
             self._retries = iter(PAUSES)
-        due = self._due(self._clock.monotonic())
+        due = self._due_at(self._clock.monotonic())
         for item in due:
             on_list_failed(item, error, pause)
         await self._sort(due)
 
-    def _due(self, now: float) -> list[Item]:
-        return [item for item in (*self._new, *self._others) if item.due <= now]
+    def _due_at(self, moment: float) -> list[Item]:
+        return [item for item in (*self._unseen, *self._others) if item.due <= moment]
 
     async def _sort(self, changed: Iterable[Item]) -> None:
-        left = [item for item in (*self._new, *self._others) if item.state is not State.DONE]
-        self._new = [item for item in left if _is_new(item)]
-        self._others = [item for item in left if not _is_new(item)]
-        self._new_due = max([self._new_due, *(item.due for item in self._new)])
+        left = [item for item in (*self._unseen, *self._others) if item.state is not State.DONE]
+        self._unseen = [item for item in left if _is_unseen(item)]
+        self._others = [item for item in left if not _is_unseen(item)]
+        self._unseen_due = max([self._unseen_due, *(item.due for item in self._unseen)])
         self._unsettled = sum(item.state in UNSETTLED for item in self._others)
         self._room.set()
         for item in changed:
@@ -149,7 +149,7 @@ class Pending:
                 return self._refreshed or error  # the stream may have taken a list meanwhile
             finally:
                 now = self._clock.monotonic()
-                self._next_own_list = now + min(_REST * (now - began_at), _MOST_REST)
+                self._next_own_list = now + min(_REST * (now - began_at), _MAX_REST)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or less if something happens that may be due earlier."""
@@ -159,12 +159,12 @@ class Pending:
                 await self._wake.wait()
 
 
-def _is_new(item: Item) -> bool:
-    """Return whether it is open, and no closing list has looked at it yet."""
+def _is_unseen(item: Item) -> bool:
+    """Return whether an item is open, and no closing list has looked at it yet."""
     return item.state is State.OPEN and item.pauses == PAUSES and not item.has_second_look
 
 
-def _contested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
+def _close_uncontested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:
     """Close the items of which a list shows one copy, as it ended: nearly all. Yield the others."""
     for item in items:
         if item.state is State.OPEN and is_alone(item, snapshot):

@@ -14,7 +14,7 @@ from ..redaction import displayed, escaped, redacted
 from .checks import check_function
 from .snapshot import Snapshot, is_tombstone, preferred_first
 
-_FEWEST, _SHARE = 10, 0.3  # `apply` refuses to delete more than this share of so many claimed webhooks, or more
+_MIN_CLAIMED, _MAX_SHARE = 10, 0.3  # with this many claimed webhooks or more, `apply` refuses to delete a larger share
 _PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
 
 
@@ -86,9 +86,9 @@ class Plan:
 
 
 def is_refused(deletes: int, claimed: int) -> bool:
-    """Return whether so many deletes are too many to be intended."""
+    """Return whether too many of the claimed webhooks would be deleted for that to be intended."""
     claimed = max(claimed, deletes)
-    return claimed >= _FEWEST and deletes > _SHARE * claimed
+    return claimed >= _MIN_CLAIMED and deletes > _MAX_SHARE * claimed
 
 
 def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Webhook], object]:

@@ -56,7 +56,7 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
-def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
+def no_longer_as_asked(webhook: Webhook, found: Webhook | None) -> GwmsError:
     """Return the error of a webhook that is no longer as the spec asks when a run ends, but gone or as `found`."""
     now = "gone" if found is None else "active" if found.active else "inactive"
     return GwmsError(
@@ -65,7 +65,7 @@ def no_longer(webhook: Webhook, found: Webhook | None) -> GwmsError:
     )
 
 
-def gone_along(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
+def gone_with_copies(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
     """Return the error of a webhook that was to stay, and is gone once its copies are deleted."""
     copies = ", ".join(map(str, deleted))
     return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")

@@ -12,7 +12,7 @@ from ..errors import GwmsError
 from ..models import Webhook, same_identity
 from .coordinator import Coordinator
 from .item import Item, State
-from .reasons import left_out, no_longer
+from .reasons import left_out, no_longer_as_asked
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
 from .workers import Workers
@@ -21,7 +21,7 @@ from .workers import Workers
 async def recheck(
     outcomes: Iterable[Outcome], snapshot: Snapshot, coordinator: Coordinator, workers: Workers, concurrency: int
 ) -> list[Outcome]:
-    """Read by id what a list does not show as its spec asks: what the run created or deleted may have taken it along.
+    """Read by id what a list does not show as its spec asks: what the run created or deleted may have affected it.
 
     Args:
         outcomes: Those to check; failures are left as they are.
@@ -34,7 +34,7 @@ async def recheck(
         The outcomes that replace some of these.
     """
     items = [
-        _done(outcome, coordinator)
+        _done_item(outcome, coordinator)
         for outcome in outcomes
         if not outcome.is_failure and not _is_shown(snapshot, outcome)
     ]
@@ -48,7 +48,7 @@ def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
     return listed is not None and listed.active is outcome.spec.active and same_identity(listed, outcome.spec)
 
 
-def _done(outcome: Outcome, coordinator: Coordinator) -> Item:
+def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
     item = Item(outcome.spec, coordinator)
     item.outcome = item.emitted = outcome
     item.state = State.DONE
@@ -79,7 +79,7 @@ async def _outcome_by_id(item: Item, before: Outcome, snapshot: Snapshot) -> Out
         if _is_as_asked(copy := await item.get(copy_id), item):
             others = tuple(sorted(copies - {copy_id, *item.gone_ids}))
             return evolve(before, status=OutcomeStatus.EXISTING, webhook=copy, copies=others)
-    return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer(adopted, webhook))
+    return evolve(before, status=OutcomeStatus.FAILED, webhook=webhook, error=no_longer_as_asked(adopted, webhook))
 
 
 def _is_as_asked(webhook: Webhook | None, item: Item) -> TypeGuard[Webhook]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from ..errors import GwmsError
+from ..errors import GwmsError, frameless
 from ..models import Webhook, WebhookSpec
 from ..redaction import displayed, redacted
 
@@ -36,18 +36,15 @@ class OutcomeStatus(StrEnum):
     """Nothing was sent for it: run again."""
 
 
-_MOST_SHOWN = 20  # failures in the text of a report
+_MAX_SHOWN = 20  # failures in the text of a report
 _FAILURES = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_STARTED})
 
 
-def _frameless(error: Exception | None) -> Exception | None:
+def _detached(error: Exception | None) -> Exception | None:
     """Return an error that keeps no frames alive: their locals are a whole run."""
     if error is None or all(part is None for part in (error.__traceback__, error.__context__, error.__cause__)):
         return error
-    if isinstance(error, GwmsError):
-        return error.fresh()
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+    return error.fresh() if isinstance(error, GwmsError) else frameless(error)
 
 
 @frozen
@@ -58,9 +55,9 @@ class Outcome:
         spec: The spec.
         status: How it ended.
         webhook: The webhook as the gateway has it; None if there is none to show.
-        error: What went wrong, without its traceback; None if nothing did. Beside a status such as `created`: what to
-            check.
-        attempts: How many requests for it were on the wire.
+        error: What went wrong, without its traceback; None if nothing did. With a status like `created`, it says
+            what to check.
+        attempts: How many requests were sent for it.
         copies: The ids of further webhooks with the same url, event type and method: left alone if they existed before,
             deleted if this run created them.
     """
@@ -68,7 +65,7 @@ class Outcome:
     spec: WebhookSpec
     status: OutcomeStatus
     webhook: Webhook | None = None
-    error: Exception | None = field(default=None, converter=_frameless)
+    error: Exception | None = field(default=None, converter=_detached)
     attempts: int = 0
     copies: tuple[int, ...] = ()
 
@@ -129,7 +126,7 @@ class Report:
         count = len(self.outcomes)
         lines = [f"{count} webhook{'' if count == 1 else 's'}: {parts}" if parts else "no webhooks"]
         failures = self.failures
-        lines += [f"  {outcome}" for outcome in failures[:_MOST_SHOWN]]
-        if len(failures) > _MOST_SHOWN:
-            lines.append(f"  and {len(failures) - _MOST_SHOWN} more, see `failures`")
+        lines += [f"  {outcome}" for outcome in failures[:_MAX_SHOWN]]
+        if len(failures) > _MAX_SHOWN:
+            lines.append(f"  and {len(failures) - _MAX_SHOWN} more, see `failures`")
         return "\n".join(lines)

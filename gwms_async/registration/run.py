@@ -62,11 +62,11 @@ class Run:
 
         async with asyncio.TaskGroup() as group:
             if self._is_stream:
-                group.create_task(self._pending.tend())
+                group.create_task(self._pending.decide_all())
             await run_tasks(work, self._concurrency)
             self._pending.complete()
         if not self._is_stream:
-            await self._pending.tend()
+            await self._pending.decide_all()
             await self._recheck()
 
     def outcome_now(self, spec: WebhookSpec, emitted: Outcome | None) -> Outcome:
@@ -97,7 +97,7 @@ class Run:
             self._note_adopted(item.outcome)
         await self._notify(item)
         if self._is_stream:
-            await self._pending.room()
+            await self._pending.wait_for_room()
 
     def _note_adopted(self, outcome: Outcome) -> None:
         """Keep what was there: a stream until its next list, to know duplicates; a bulk run for its closing list."""
@@ -107,7 +107,7 @@ class Run:
             self._adopted.append(outcome)
 
     async def _recheck(self) -> None:
-        """Check what was adopted by the closing list, if there was one: what was created may have driven it out."""
+        """Check what was adopted by the closing list, if there was one: what was created may have replaced it."""
         if (snapshot := self._later_list) is not None:
             for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
                 await self._emit(outcome)
@@ -160,7 +160,7 @@ class Run:
         return self._snapshot
 
     async def _notify(self, item: Item) -> None:
-        """Emit an item's outcome if it is new, and a `duplicate` for each time its spec came again by then."""
+        """Emit an item's outcome if it is new, and a `duplicate` for each repetition of its spec so far."""
         outcome = item.outcome
         if item.state is State.DONE:
             del self._items[item.spec.identity]

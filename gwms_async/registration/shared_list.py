@@ -28,7 +28,7 @@ class _Listing:
     """A list that is in flight or will be next, and how many wait for it."""
 
     task: asyncio.Task[Snapshot | Exception] = field(init=False)
-    waiting: int = 0
+    waiters: int = 0
 
 
 class SharedList:
@@ -54,7 +54,7 @@ class SharedList:
         loop = asyncio.get_running_loop()
         if any(task.get_loop() is not loop for task in self._tasks):
             raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
-        return await self._end_of(self._next or self._begin())
+        return await self._result_of(self._next or self._begin())
 
     async def joined(self) -> Snapshot:
         """Return the list in flight, or a fresh one if there is none.
@@ -62,7 +62,7 @@ class SharedList:
         Raises:
             GwmsError: The list failed.
         """
-        return await self._end_of(self._current or self._next or self._begin())
+        return await self._result_of(self._current or self._next or self._begin())
 
     async def with_retries(self, take: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
         """Return the list that `fresh` or `joined` takes; if it fails, try again after 1, 2 and 3 seconds.
@@ -97,17 +97,19 @@ class SharedList:
         task.add_done_callback(self._tasks.discard)
         return listing
 
-    async def _end_of(self, listing: _Listing) -> Snapshot:
+    async def _result_of(self, listing: _Listing) -> Snapshot:
         task = listing.task
-        listing.waiting += 1
+        listing.waiters += 1
         try:
             await asyncio.wait([task])
         finally:
-            listing.waiting -= 1
-            if not listing.waiting:
+            listing.waiters -= 1
+            if not listing.waiters:
                 task.cancel()  # the next list should not wait for one that nobody wants; no effect if it has ended
                 self._forget(listing)
-        end = _closed() if task.cancelled() else task.result()
+        if task.cancelled():
+            raise ConfigurationError("the client was closed during a list")
+        end = task.result()
         if isinstance(end, Snapshot):
             return end
         raise end.fresh() if isinstance(end, GwmsError) else end
@@ -135,7 +137,3 @@ class SharedList:
             return error
         finally:
             self._forget(listing)  # even while some who waited have yet to wake: the first may need the next one
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("the client was closed during a list")

@@ -1,4 +1,4 @@
-"""Registration of any number of webhooks, as they come."""
+"""Registration of webhooks from a source of any length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .run import Run
 async def register_stream(
     coordinator: Coordinator, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec], *, concurrency: int
 ) -> AsyncGenerator[Outcome]:
-    """Register `specs` as they come; see `Webhooks.register_stream`."""
+    """Register `specs` as they arrive; see `Webhooks.register_stream`."""
     check_concurrency(concurrency)
     check_iterable(specs, Iterable, AsyncIterable)
     if isinstance(specs, Collection):

@@ -16,8 +16,8 @@ from ..timeouts import wait_for_end
 
 T = TypeVar("T", bound="Job")
 
-_GRACE = 5.0
-_MOST_TASKS = 10_000
+_GRACE = 5.0  # seconds that a stopped run gives requests in flight
+_MAX_TASKS = 10_000
 
 
 @define(eq=False, repr=False)
@@ -151,5 +151,5 @@ class _Activity:
 async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
     """Run `work` in `count` tasks at once, 10,000 at most, until all have ended."""
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(count, _MOST_TASKS)):
+        for _ in range(min(count, _MAX_TASKS)):
             group.create_task(work())

@@ -14,7 +14,7 @@ import aiohttp
 from .._version import VERSION
 from ..chain import Request, Response, deadline_exceeded
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import ConfigurationError, GwmsError
+from ..errors import Cause, ConfigurationError, GwmsError, TransportError
 from ..settings import Timeout, check_type
 from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
@@ -190,7 +190,7 @@ class Transport:
                 is_from_aiohttp=self._borrowed is None or self._borrowed.closed,
                 is_unsent=not call.on_wire,
             )
-            call.on_wire = not isinstance(end, ConfigurationError)
+            call.on_wire = isinstance(end, TransportError) and end.cause is Cause.UNKNOWN
         if _logger.isEnabledFor(logging.DEBUG):
             _log(request, end, self._clock.monotonic() - began)
         if isinstance(end, GwmsError):

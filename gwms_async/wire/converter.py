@@ -22,7 +22,7 @@ _NAMES: dict[str, Any] = {
     "registered_at": override(rename="registeredAt"),
     "unregistered_at": override(rename="unregisteredAt"),
 }
-_MOST_MISTAKES = 5
+_MAX_MISTAKES = 5
 
 
 def _strict(kind: type[T]) -> Callable[[object, object], T]:
@@ -99,9 +99,9 @@ def mistakes(items: Iterable[tuple[str, object]]) -> tuple[str, ...]:
     found: list[str] = []
     for path, data in items:
         found += _mistakes_in(data, path)
-        if len(found) >= _MOST_MISTAKES:
+        if len(found) >= _MAX_MISTAKES:
             break
-    return tuple(found[:_MOST_MISTAKES])
+    return tuple(found[:_MAX_MISTAKES])
 
 
 def _mistakes_in(data: object, path: str) -> Iterable[str]:

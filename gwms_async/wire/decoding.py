@@ -38,7 +38,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     if not isinstance(response.data, list | None):
         # cattrs accepts anything iterable: {} would be an empty list.
         raise _decode_error(request, response, ("expected list @ $",))
-    if response.data is not None and (more := _what_is_missing(response.data, response)):
+    if response.data is not None and (more := _why_incomplete(response.data, response)):
         raise DecodeError(
             f"the response to {request} is only part of the list: {more}. A registration would create the rest again, "
             "and this version does not read further pages: update it, or ask Skladon to return the whole list at once",
@@ -48,7 +48,7 @@ def decode_webhooks(request: Request, response: Response) -> list[Webhook]:
     return _decode(request, response, list[Webhook], lambda rows: ((f"$[{n}]", row) for n, row in enumerate(rows)))
 
 
-def _what_is_missing(rows: list[Any], response: Response) -> str | None:
+def _why_incomplete(rows: list[Any], response: Response) -> str | None:
     """Say what shows that there are more webhooks than came; None if nothing does."""
     if response.total_count == inf:
         return "the response says that there are more"
@@ -141,17 +141,17 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     value, expires_in = data.get("token"), finite_number(data.get("expiresIn"))
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
-    end = expires_in
+    expires_at = expires_in
     if expires_in is not None and expires_in < _ABSOLUTE:
-        end, lag = now + expires_in, 0.0
+        expires_at, lag = now + expires_in, 0.0
     elif expires_in is not None and expires_in > _MILLISECONDS:
-        end = expires_in / 1000
-    if end is None or end >= _END_OF_TIME:
-        end = _jwt_expiry(value)
-    if end is None or not now < end < _END_OF_TIME:
+        expires_at = expires_in / 1000
+    if expires_at is None or expires_at >= _END_OF_TIME:
+        expires_at = _jwt_expiry(value)
+    if expires_at is None or not now < expires_at < _END_OF_TIME:
         return Token(value), None
-    ttl = end - now
-    return Token(value, end), ttl - min(lag, ttl / 2)
+    ttl = expires_at - now
+    return Token(value, expires_at), ttl - min(lag, ttl / 2)
 
 
 def _jwt_expiry(token: str) -> float | None:

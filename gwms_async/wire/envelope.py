@@ -18,8 +18,8 @@ from .parsing import finite_number, parse
 
 _EXCERPT = 200
 _LONGEST_MESSAGE = 500
-_MOST_PARTS = 1000  # of a message
-_BLANKS = 5  # times as many characters as are shown are read, because many may be whitespace
+_MAX_PARTS = 1000  # of a message
+_READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
@@ -60,7 +60,7 @@ def open_envelope(
     if inner != status and 200 <= status < 300:
         status = _status_within(inner, status)
     if message is not None and not isinstance(message, str):
-        message = _text_of(message, _LONGEST_MESSAGE, secrets)
+        message = _text_of(message, secrets)
     return Response(
         status,
         reason,
@@ -113,11 +113,11 @@ def explain(response: Response) -> str:
     message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
     if message:
         return one_line(message, response.secrets, _LONGEST_MESSAGE)
-    text, reason = excerpt(response), reason_of(response)
+    text, reason = excerpt(response), reason_phrase(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
 
 
-def reason_of(response: Response) -> str:
+def reason_phrase(response: Response) -> str:
     """Return HTTP's reason phrase in one line, with secrets masked."""
     return one_line(response.reason, response.secrets, _EXCERPT)
 
@@ -127,27 +127,27 @@ def excerpt(response: Response) -> str:
     body, start = response.body, _NOT_BLANK_BYTE.search(response.body)
     if start is None:
         return ""
-    most = 4 * _window(_EXCERPT, response.secrets)  # bytes of so many characters
+    most = 4 * _window(_EXCERPT, response.secrets)  # bytes: a character has up to four
     return one_line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
 
 
-def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | None:
+def _text_of(message: object, secrets: tuple[str, ...]) -> str | None:
     """Join the texts in a list or an object, as many as are shown; None if there are none."""
     if not isinstance(message, list | dict):
         return None
-    text, most = "", _window(length, secrets)
-    rest: list[Iterator[tuple[str, object]]] = [iter([("", message)])]
-    for _ in range(_MOST_PARTS):
-        if not rest or len(text) >= most:
+    text, most = "", _window(_LONGEST_MESSAGE, secrets)
+    stack: list[Iterator[tuple[str, object]]] = [iter([("", message)])]
+    for _ in range(_MAX_PARTS):
+        if not stack or len(text) >= most:
             break
-        name, value = next(rest[-1], (None, None))
+        name, value = next(stack[-1], (None, None))
         text += name or ""
         if name is None:
-            rest.pop()
+            stack.pop()
         elif isinstance(value, dict):
-            rest.append((f"{_beginning(key, most)}: ", inner) for key, inner in value.items())
+            stack.append((f"{_beginning(key, most)}: ", inner) for key, inner in value.items())
         elif isinstance(value, list):
-            rest.append(("", inner) for inner in value)
+            stack.append(("", inner) for inner in value)
         elif value is not None:
             text += f"{_beginning(value, most) if isinstance(value, str) else value}; "
     return text.removesuffix("; ") or None
@@ -155,7 +155,7 @@ def _text_of(message: object, length: int, secrets: tuple[str, ...]) -> str | No
 
 def _window(length: int, secrets: tuple[str, ...]) -> int:
     """Return how many characters of a text can matter to a line: whitespace is dropped, secrets must be seen whole."""
-    return _BLANKS * length + _LONGEST_ESCAPE * max(map(len, secrets), default=0)
+    return _READ_FACTOR * length + _LONGEST_ESCAPE * max(map(len, secrets), default=0)
 
 
 def _beginning(text: str, most: int) -> str:
@@ -171,5 +171,6 @@ def one_line(text: str, secrets: tuple[str, ...], length: int) -> str:
         secrets: The secrets.
         length: How many characters to return, at most.
     """
-    text = text[: _window(length, secrets)]
-    return escaped(" ".join(redacted(masked(text, secrets, _BLANKS * length)).split())[:length])[:length]
+    text = redacted(masked(text[: _window(length, secrets)], secrets, _READ_FACTOR * length))
+    line = " ".join(text.split())[:length]
+    return escaped(line)[:length]

@@ -20,10 +20,10 @@ _ENCODED = re.compile(
     re.VERBOSE,
 )
 """A character as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
-_LEAST_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
+_MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
 
 Level = tuple[str, list[tuple[int, int]]]
-"""A text, and where each of its characters starts and ends in what it was decoded from."""
+"""A text, and where each of its characters starts and ends in the text as it came."""
 
 
 def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
@@ -45,10 +45,10 @@ def _spellings(secret: str) -> Iterator[str]:
     """Yield how a secret may look in a decoded text; it may itself contain what looks encoded."""
     yield from (one for one, _ in _levels(secret) if one.strip())
     content = secret.encode(errors="replace")
-    if len(content) >= _LEAST_BYTES:
+    if len(content) >= _MIN_BYTES:
         yield from (content.hex(), content.hex().upper())
         for before in range(3):
-            # The characters of base64 that depend on nothing but the secret, whatever is before and after it.
+            # The base64 characters that depend on the secret alone, whatever comes before and after it.
             code = b64encode(bytes(before) + content).decode()[-(-before * 8 // 6) : (before + len(content)) * 8 // 6]
             yield from (code.replace("+", " "), code.replace("+", "-").replace("/", "_"))
 
@@ -70,18 +70,18 @@ def _levels(text: str) -> Iterator[Level]:
         yield text.replace("+", " "), places  # a form writes the one for the other
         if _MARK.search(text) is None:
             return
-        decoded, before, position = text, places, 0
+        encoded, outer, position = text, places, 0
         places, pieces = [], list[str]()
-        for one in _ENCODED.finditer(decoded):
+        for one in _ENCODED.finditer(encoded):
             start, stop = one.span()
             plain = _plain(one)
-            pieces += (decoded[position:start], plain)
-            places += before[position:start]
-            places += [(before[start][0], before[stop - 1][1])] * len(plain)
+            pieces += (encoded[position:start], plain)
+            places += outer[position:start]
+            places += [(outer[start][0], outer[stop - 1][1])] * len(plain)
             position = stop
-        text = "".join(pieces) + decoded[position:]
-        places += before[position:]
-        if text == decoded:
+        text = "".join(pieces) + encoded[position:]
+        places += outer[position:]
+        if text == encoded:
             return
 
 

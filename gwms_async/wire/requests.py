@@ -86,7 +86,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
     if _NOT_IN_A_PATH.search(path) or _DOTS.search(path.partition("?")[0]):
         wanted = "path must not contain '#', control characters, or the segments '.' and '..'"
         raise ValueError(f"{wanted}: quote ids with urllib.parse.quote(id, safe=''); got {redacted(repr(path))}")
-    check_type("idempotent", idempotent, bool, type(None))  # a text such as "no" counts as true, and is sent again
+    check_type("idempotent", idempotent, bool, type(None))  # "no" would count as true, and be sent again
     method = method.upper()
     if idempotent is None:
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}

@@ -29,7 +29,7 @@ from ..helpers.emulated import spec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-MOST_BLOCKS = 5_000_000 // 512
+MAX_BLOCKS = 5_000_000 // 512
 """Python keeps small objects in blocks of up to 512 bytes, and knows their number without tracing anything."""
 MINUTE = 61.0
 WARM_UP = 100
@@ -93,7 +93,7 @@ def check_growth(gateway: Gateway, main: Callable[[GwmsClient, int], Awaitable[N
                 blocks.append(sys.getallocatedblocks())
             return blocks[1] - blocks[0]
 
-    assert virtual_loop.run(measure()) < MOST_BLOCKS
+    assert virtual_loop.run(measure()) < MAX_BLOCKS
 
 
 def test_many_calls_beside_an_open_stream() -> None:

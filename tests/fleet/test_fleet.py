@@ -335,7 +335,7 @@ async def test_a_changed_password_makes_a_new_client(gateway: GwmsEmulator) -> N
 
 async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those not used for the longest time are closed, but none that is in use."""
-    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 1)
+    monkeypatch.setattr(fleet, "_MAX_CLIENTS", 1)
     closed: list[str] = []
 
     class Client(GwmsClient):
@@ -361,7 +361,7 @@ async def test_few_clients_stay_open(three: Accounts, monkeypatch: pytest.Monkey
 
 async def test_no_client_is_closed_while_it_is_in_use(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever else has ended, of its account or of others."""
-    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+    monkeypatch.setattr(fleet, "_MAX_CLIENTS", 0)
     has_begun, go = asyncio.Event(), asyncio.Event()
 
     async def hold(request: Request, call_next: Handler) -> Response:
@@ -394,7 +394,7 @@ async def test_clients_closed_while_others_end(three: Accounts, monkeypatch: pyt
     monkeypatch.setattr(fleet, "GwmsClient", Client)
     async with fleet_of(three) as one:
         await asyncio.gather(one.reconcile("0/0"), one.reconcile("1/0"))
-        monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+        monkeypatch.setattr(fleet, "_MAX_CLIENTS", 0)
         tasks = [asyncio.create_task(one.reconcile(name)) for name in ("2/0", "2/1")]
         async with asyncio.timeout(5):
             while len(closed) < 2:  # noqa: ASYNC110  # both wait for a client to close
@@ -434,7 +434,7 @@ async def test_many_accounts_at_once(gateway: GwmsEmulator) -> None:
 
 async def test_a_client_that_fails_to_close(three: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """It replaces no result."""
-    monkeypatch.setattr(fleet, "_MOST_CLIENTS", 0)
+    monkeypatch.setattr(fleet, "_MAX_CLIENTS", 0)
 
     class Client(GwmsClient):
         async def close(self) -> None:

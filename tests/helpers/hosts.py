@@ -21,7 +21,7 @@ from gwms_async.timeouts import SharedTimeout
 from .deliveries import IDS, ORDER, SECRET, Handled, path_of, wrong_paths
 from .emulated import until
 
-MOST = 1000  # bytes of a body
+MAX = 1000  # bytes of a body
 METHODS = ("GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 
 
@@ -83,7 +83,7 @@ class Subject:
 
     def __init__(self) -> None:
         self.handled = Handled()
-        self.receiver = Receiver(SECRET, max_body=MOST, limit=0.05)
+        self.receiver = Receiver(SECRET, max_body=MAX, limit=0.05)
         self.receiver.on(ORDER)(self.handled)
         self.receiver.on(WebhookType.CREATE_ORDER)(self.fail)
         self.receiver.on(WebhookType.CREATE_PRODUCT)(self.take_long)
@@ -119,10 +119,10 @@ async def check_table(port: int, monkeypatch: pytest.MonkeyPatch, subject: Subje
         assert response.split()[1] == b"405"
         assert b"allow: get, post\r\n" in response.lower()
     assert await send(port, path, b"no JSON") == 400
-    assert await send(port, path, b"[" * MOST) in {200, 400}
+    assert await send(port, path, b"[" * MAX) in {200, 400}
     del handled[:]
-    assert await send(port, path, b'"' + b"x" * MOST) == 413
-    chunks = f"{MOST:x}\r\n{'x' * MOST}\r\n1\r\nx\r\n".encode()
+    assert await send(port, path, b'"' + b"x" * MAX) == 413
+    chunks = f"{MAX:x}\r\n{'x' * MAX}\r\n1\r\nx\r\n".encode()
     assert status_of(await exchange(port, "POST", path, "Transfer-Encoding: chunked", body=chunks)) == 413
     assert await send(port, create) == 500
     assert await send(port, product) == 503
@@ -145,7 +145,7 @@ async def check_bodies_that_end_early(
 ) -> None:
     """One that stops coming is answered 408; a client that has gone leaves nothing in flight."""
     with monkeypatch.context() as patch:
-        patch.setattr(receiver, "_slowest", SharedTimeout(0.05))
+        patch.setattr(receiver, "_body_timeout", SharedTimeout(0.05))
         assert status_of(await exchange(port, "POST", path, "Content-Length: 9", body=b"{")) == 408
     for head in ("Content-Length: 9\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n5\r\n{}"):
         _, writer = await asyncio.open_connection("127.0.0.1", port)

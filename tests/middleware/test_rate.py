@@ -25,18 +25,18 @@ def test_nothing_is_held_back_before_a_push_back() -> None:
 
     for _ in range(1_000):
         assert rate.due(5.0) == 5.0
-        rate.send(5.0)
+        rate.issue_ticket(5.0)
 
 
 def test_a_push_back_pauses_all() -> None:
     """As long as the gateway asks; then requests go one after another."""
     rate = Rate()
-    tickets = [rate.send(1.0) for _ in range(10)]
+    tickets = [rate.issue_ticket(1.0) for _ in range(10)]
 
     rate.push_back(tickets[-1], 1.1, 3.0)
 
     assert rate.due(1.1) == rate.resume_at == 4.1
-    rate.send(4.1)
+    rate.issue_ticket(4.1)
     assert rate.due(4.1) == pytest.approx(4.2, abs=0.01)
 
 
@@ -44,9 +44,9 @@ def test_a_push_back_pauses_all() -> None:
 def test_the_length_of_a_pause(asked: float | None, pause: float) -> None:
     """Never longer than may be; a short one if the gateway does not say."""
     rate = Rate(60.0)
-    rate.send(0.0)
+    rate.issue_ticket(0.0)
 
-    rate.push_back(rate.send(0.0), 0.0, asked)
+    rate.push_back(rate.issue_ticket(0.0), 0.0, asked)
 
     assert rate.resume_at == pause
 
@@ -55,7 +55,7 @@ def test_pauses_grow_while_nothing_gets_through() -> None:
     """Where the gateway never says how long, up to twenty seconds."""
     rate, now, pauses = Rate(), 0.0, []
     for _ in range(1_100):  # 2 to that power is no float
-        rate.push_back(rate.send(now), now, None)
+        rate.push_back(rate.issue_ticket(now), now, None)
         pauses.append(rate.resume_at - now)
         now = rate.resume_at
 
@@ -69,9 +69,9 @@ def test_pauses_grow_while_nothing_gets_through() -> None:
 def test_a_wait_that_proves_too_short_grows(asked: float, expected: list[float]) -> None:
     """A gateway that rounds down asks for 0 s until it lets requests through again."""
     rate, now, pauses = Rate(), 0.0, []
-    rate.send(now)
+    rate.issue_ticket(now)
     for _ in range(4):
-        rate.push_back(rate.send(now), now, asked)
+        rate.push_back(rate.issue_ticket(now), now, asked)
         pauses.append(rate.resume_at - now)
         now = rate.resume_at
 
@@ -105,7 +105,7 @@ def test_a_call_outlasts_a_window_although_the_gateway_asks_for_no_wait() -> Non
 def test_stragglers_do_not_slow_down() -> None:
     """A refusal of a request that was sent before the pause began may prolong it, but says nothing of the rate."""
     rate = Rate()
-    tickets = [rate.send(0.0) for _ in range(50)]
+    tickets = [rate.issue_ticket(0.0) for _ in range(50)]
     rate.push_back(tickets[0], 0.1, 1.0)
     before = rate.per_second
 
@@ -122,8 +122,8 @@ def test_stragglers_do_not_slow_down() -> None:
 def test_a_straggler_of_a_later_pause_prolongs_the_present_one() -> None:
     """It says nothing of the rate either."""
     rate = Rate()
-    rate.push_back(rate.send(0.0), 0.0, 1.0)
-    straggler, refused = rate.send(1.0), rate.send(1.0)
+    rate.push_back(rate.issue_ticket(0.0), 0.0, 1.0)
+    straggler, refused = rate.issue_ticket(1.0), rate.issue_ticket(1.0)
     rate.push_back(refused, 1.1, 1.0)
     before = rate.per_second
 
@@ -136,10 +136,10 @@ def test_the_rate_is_measured_between_two_push_backs() -> None:
     """What was sent meanwhile is what the gateway earned meanwhile; a tenth more spends what the pause stored."""
     rate = Rate()
     for _ in range(100):
-        first = rate.send(0.0)
+        first = rate.issue_ticket(0.0)
     rate.push_back(first, 0.0, 1.0)
     for number in range(180):
-        last = rate.send(1.0 + number / 600)
+        last = rate.issue_ticket(1.0 + number / 600)
 
     rate.push_back(last, 1.4, 1.0)
 
@@ -150,12 +150,12 @@ def test_the_rate_goes_down_by_steps_where_the_pause_was_not_stored() -> None:
     """Then too little is measured, so it is not trusted all at once."""
     rate = Rate()
     for _ in range(100):
-        first = rate.send(0.0)
+        first = rate.issue_ticket(0.0)
     rate.push_back(first, 0.0, 1.0)
-    rate.push_back(rate.send(1.0), 1.0, 1.0)
+    rate.push_back(rate.issue_ticket(1.0), 1.0, 1.0)
     assert rate.per_second == pytest.approx(70.0)
 
-    rate.push_back(rate.send(2.0), 2.0, 1.0)
+    rate.push_back(rate.issue_ticket(2.0), 2.0, 1.0)
     assert rate.per_second == pytest.approx(59.5)
 
 
@@ -163,12 +163,12 @@ def test_silence_is_no_test_of_the_rate() -> None:
     """An hour without requests raises it no more than half a second does."""
     rate = Rate()
     for _ in range(100):
-        first = rate.send(0.0)
+        first = rate.issue_ticket(0.0)
     rate.push_back(first, 0.0, 0.0)
-    rate.push_back(rate.send(0.0), 0.0, 0.0)
+    rate.push_back(rate.issue_ticket(0.0), 0.0, 0.0)
     assert rate.per_second == pytest.approx(70.0)
 
-    rate.send(3600.0)
+    rate.issue_ticket(3600.0)
 
     assert rate.per_second == pytest.approx(70.0 * (1 + 0.04 * 1.5 * 0.5))
 
@@ -177,11 +177,11 @@ def test_a_rate_beyond_reach_is_no_limit() -> None:
     """A gateway that pushes back no more is in the end met as if it never had."""
     rate, now = Rate(), 0.0
     for _ in range(100):
-        first = rate.send(0.0)
+        first = rate.issue_ticket(0.0)
     rate.push_back(first, 0.0, 1.0)
     while rate.per_second is not None:
         now = max(now + 0.1, rate.due(now))
-        rate.send(now)
+        rate.issue_ticket(now)
 
     assert now < 10.0
     assert rate.due(now) == now
@@ -192,7 +192,7 @@ def test_the_start_goes_by_the_last_seconds(later: list[float]) -> None:
     """The first rate is that of the second before; what was sent long ago does not count."""
     rate = Rate()
     for now in [0.0] * 500 + [10.0] * 40 + later:
-        last = rate.send(now)
+        last = rate.issue_ticket(now)
 
     rate.push_back(last, 11.5, 1.0)
 
@@ -202,7 +202,7 @@ def test_the_start_goes_by_the_last_seconds(later: list[float]) -> None:
 def rate_without_storage() -> tuple[Rate, float]:
     """Make a rate that was refused the second of fifty requests at once; return it with its next moment."""
     rate = Rate()
-    second, *rest = [rate.send(0.0) for _ in range(50)][1:]
+    second, *rest = [rate.issue_ticket(0.0) for _ in range(50)][1:]
     for refused in (rest[0], second, *rest):
         rate.push_back(refused, 0.001, None)
     return rate, rate.resume_at
@@ -212,7 +212,7 @@ def refused_after(rate: Rate, now: float, count: int, asked: float | None = None
     """Send requests, the last of which is refused; return the rate before and after, and the length of the pause."""
     for _ in range(count):
         now = max(now, rate.due(now))
-        last = rate.send(now)
+        last = rate.issue_ticket(now)
     before = rate.per_second
     rate.push_back(last, now, asked)
     assert before is not None
@@ -252,7 +252,7 @@ def test_refusals_that_mean_the_same_as_elsewhere(count: int, asked: float | Non
 def test_a_single_refusal_shows_that_nothing_is_stored() -> None:
     """Nothing else needs to be in flight: a caller with few requests loses as little by the next refusals."""
     rate = Rate()
-    _, second, *_ = [rate.send(0.0) for _ in range(100)]
+    _, second, *_ = [rate.issue_ticket(0.0) for _ in range(100)]
     rate.push_back(second, 0.0, None)
 
     before, after, pause = refused_after(rate, rate.resume_at, 30)
@@ -265,7 +265,7 @@ def test_what_the_second_before_let_through_was_stored() -> None:
     """The first request of a second is refused after a hundred in the second before: its gateway needs real pauses."""
     rate = Rate()
     for now in [0.0] * 100 + [1.0]:
-        last = rate.send(now)
+        last = rate.issue_ticket(now)
     rate.push_back(last, 1.0, None)
 
     _, _, pause = refused_after(rate, rate.resume_at, 30)
@@ -277,9 +277,9 @@ def test_a_straggler_of_a_later_pause_says_nothing_of_what_is_stored() -> None:
     """Its number counts from that pause: the gateway goes on to get real pauses."""
     rate = Rate()
     for _ in range(100):
-        last = rate.send(0.0)
+        last = rate.issue_ticket(0.0)
     rate.push_back(last, 0.0, None)
-    straggler, refused = rate.send(1.0), rate.send(1.0)
+    straggler, refused = rate.issue_ticket(1.0), rate.issue_ticket(1.0)
     rate.push_back(refused, 1.1, None)
     rate.push_back(straggler, 1.2, None)
 
@@ -292,13 +292,13 @@ def test_idle_time_is_not_made_up_for() -> None:
     """After an hour without requests, a limited rate lets as many through at once as timers cannot keep apart."""
     rate = Rate()
     for _ in range(1_430):
-        first = rate.send(0.0)
+        first = rate.issue_ticket(0.0)
     rate.push_back(first, 0.0, 0.0)
-    rate.push_back(rate.send(0.0), 0.0, 0.0)
+    rate.push_back(rate.issue_ticket(0.0), 0.0, 0.0)
     assert rate.per_second == pytest.approx(1_001.0)
     count = 0
     while rate.due(3600.0) <= 3600.0:
-        rate.send(3600.0)
+        rate.issue_ticket(3600.0)
         count += 1
 
     assert 8 <= count <= 10

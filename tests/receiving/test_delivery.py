@@ -15,7 +15,7 @@ from hypothesis import given
 
 from gwms_async import HttpMethod, WebhookType
 from gwms_async.receiving import Delivery
-from gwms_async.receiving.delivery import entity_with, id_in, kind_of, parsed
+from gwms_async.receiving.delivery import entity_kind, entity_with, id_in, parsed
 
 from ..helpers.strategies import trees, types
 
@@ -77,8 +77,8 @@ def test_ids(event_type: str, data: Any, expected: str) -> None:
 
 def test_every_event_type_has_a_kind() -> None:
     """One of five; an event type of one word is a kind of its own."""
-    assert {kind_of(one) for one in WebhookType} == {"ORDER", "PRODUCT", "RECEIVING", "RETURN", "STOCK"}
-    assert [kind_of(WebhookType.unlisted(name)) for name in ("NEW", "NEW_")] == ["NEW", "NEW_"]
+    assert {entity_kind(one) for one in WebhookType} == {"ORDER", "PRODUCT", "RECEIVING", "RETURN", "STOCK"}
+    assert [entity_kind(WebhookType.unlisted(name)) for name in ("NEW", "NEW_")] == ["NEW", "NEW_"]
 
 
 @given(types, trees)

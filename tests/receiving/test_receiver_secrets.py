@@ -92,7 +92,7 @@ async def test_a_run(host: str, gateway: GwmsEmulator, caplog: pytest.LogCapture
     """Through each adapter: all kinds of answers, all kinds of failures, a round of the watch that fails."""
     time = Time()
     receiver = watched(time, *TYPES, handler=handle)
-    receiver._limit.seconds = 0.05
+    receiver._handler_timeout.seconds = 0.05
     other = watched(time, *TYPES, secret=NEW_SECRET)
     specs = receiver.specs(BASE)
     async with client(gateway) as gwms, HOSTS[host](receiver) as port:

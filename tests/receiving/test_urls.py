@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gwms_async import ConfigurationError, HttpMethod, Webhook, WebhookType
 from gwms_async.receiving.delivery import id_in_path
-from gwms_async.receiving.urls import Urls, check_secret, checked_base, checked_label, is_ours
+from gwms_async.receiving.urls import DerivedUrls, check_secret, checked_base, checked_label, is_ours
 from gwms_async.redaction import redacted
 
 from ..helpers.deliveries import BASE, IDS, NEW_SECRET, ORDER, SECRET, wrong_paths
@@ -39,7 +39,7 @@ class Match(NamedTuple):
     entity_id: str
 
 
-def found(urls: Urls, text: str) -> Match | None:
+def found(urls: DerivedUrls, text: str) -> Match | None:
     """Find a URL in a path."""
     match = urls.match(text)
     if match is None:
@@ -51,14 +51,14 @@ def found(urls: Urls, text: str) -> Match | None:
     return Match(event_type, eshop, id_in_path(after))
 
 
-def path(urls: Urls, event_type: WebhookType = ORDER, eshop: str = "", method: HttpMethod = POST) -> str:
+def path(urls: DerivedUrls, event_type: WebhookType = ORDER, eshop: str = "", method: HttpMethod = POST) -> str:
     """Return the path of a URL."""
     return urlsplit(urls.url(BASE, event_type, eshop, method)).path
 
 
 def test_no_release_moves_them() -> None:
     """Else every webhook would be deleted and created again. Computed by hand: HMAC-SHA256, 24 bytes, base64url."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
 
     assert urls.url(BASE, ORDER, "", POST) == f"{BASE}/UPDATE_ORDER/gw1-MbZ1jhtIVnOWgIwJF-PSrc925KH6773s"
     assert urls.url(BASE, ORDER, "cz", GET) == f"{BASE}/cz.UPDATE_ORDER/gw1-r8YH62hoaNn9ZBXbzjWMRByjpmCPpc0D/"
@@ -70,19 +70,19 @@ def test_they_are_found_behind_any_prefix(
     own: list[str], event_type: WebhookType, eshop: str, method: HttpMethod, prefix: str
 ) -> None:
     """Whatever the mount, the proxy, the label and the secrets: by all who know the secret, and by nobody else."""
-    url = Urls(own).url(BASE, event_type, eshop, method)
+    url = DerivedUrls(own).url(BASE, event_type, eshop, method)
     expected = Match(event_type, eshop, "")
 
     for place in (urlsplit(url).path, prefix + urlsplit(url).path, url):
-        assert found(Urls(own), place) == expected
-        assert found(Urls([*reversed(own), NEW_SECRET]), place) == expected
-        assert found(Urls([NEW_SECRET]), place) is None
+        assert found(DerivedUrls(own), place) == expected
+        assert found(DerivedUrls([*reversed(own), NEW_SECRET]), place) == expected
+        assert found(DerivedUrls([NEW_SECRET]), place) is None
 
 
 @given(types, labels, st.data())
 def test_nothing_similar_is_found(event_type: WebhookType, eshop: str, data: st.DataObject) -> None:
     """No prefix and no suffix of a token, none of another name, and no other case of a letter."""
-    urls = Urls([SECRET, NEW_SECRET])
+    urls = DerivedUrls([SECRET, NEW_SECRET])
     start, token = path(urls, event_type, eshop).rsplit("/", 1)
     cut = data.draw(st.integers(5, len(token) - 1))
     letter = data.draw(st.sampled_from([n for n, one in enumerate(token) if one.isalpha()]))
@@ -97,7 +97,7 @@ def test_nothing_similar_is_found(event_type: WebhookType, eshop: str, data: st.
 
 def test_wrong_paths() -> None:
     """Those of the other tests are wrong indeed."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
 
     assert [one for one in wrong_paths(path(urls)) if found(urls, one)] == []
 
@@ -105,7 +105,7 @@ def test_wrong_paths() -> None:
 @pytest.mark.parametrize("entity_id", IDS)
 def test_ids_in_paths(entity_id: str) -> None:
     """The id is what follows, decoded once, whether it comes encoded or not, with or without a slash before it."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
 
     assert found(urls, path(urls, method=GET) + quote(entity_id, safe="")) == Match(ORDER, "", entity_id)
     assert found(urls, path(urls, method=POST) + quote(entity_id, safe="")) == Match(ORDER, "", entity_id)
@@ -116,7 +116,7 @@ def test_ids_in_paths(entity_id: str) -> None:
 @given(anything)
 def test_any_tail(tail: str) -> None:
     """Whatever follows a token, the id can be written as UTF-8."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
     raw = f"{path(urls)}/{tail.encode('utf-8', 'surrogatepass').decode('utf-8', 'surrogateescape')}"
     match = found(urls, raw)
 
@@ -127,12 +127,12 @@ def test_any_tail(tail: str) -> None:
 @given(anything | st.text("/gw1-UPDATE_ORDER.%a", max_size=200))
 def test_any_path(text: str) -> None:
     """Nothing is an error, and nothing is found without a token."""
-    assert found(Urls([SECRET]), text) is None
+    assert found(DerivedUrls([SECRET]), text) is None
 
 
 def test_long_paths_take_time_in_proportion() -> None:
     """As much as a server accepts, with as many candidates as it can contain."""
-    urls = Urls([SECRET, NEW_SECRET])
+    urls = DerivedUrls([SECRET, NEW_SECRET])
     began = time.process_time()
 
     for text in ("/A" * 32_000, "/a.A/gw1-" * 7000, ("/A/gw1-" + "a" * 32) * 1600, "a" * 64_000, "/gw1-" * 12_800):
@@ -143,7 +143,7 @@ def test_long_paths_take_time_in_proportion() -> None:
 
 def test_which_webhooks_are_ours() -> None:
     """Under the base, of the label, with a token, and of the event type that the URL names."""
-    urls, foreign = Urls([SECRET]), Urls([NEW_SECRET])
+    urls, foreign = DerivedUrls([SECRET]), DerivedUrls([NEW_SECRET])
     ours = [urls.url(BASE, ORDER, "", POST), foreign.url(BASE, ORDER, "", GET), urls.url(BASE + "/", ORDER, "", POST)]
     ours.append(ours[0].replace("https://shop.example", "HTTPS://Shop.Example:443"))
     others = [
@@ -169,7 +169,7 @@ def test_which_webhooks_are_ours() -> None:
 
 def test_a_url_of_another_host_is_not_ours() -> None:
     """Not even where all else of it is: `plan` may delete what is ours."""
-    url = Urls([SECRET]).url("https://her-shop.example/gwms", ORDER, "", POST)
+    url = DerivedUrls([SECRET]).url("https://her-shop.example/gwms", ORDER, "", POST)
     webhook = Webhook(id=1, url=url, webhook_type=ORDER, active=True, method=POST)
 
     assert is_ours("https://her-shop.example/gwms/", "", webhook)
@@ -179,7 +179,7 @@ def test_a_url_of_another_host_is_not_ours() -> None:
 @pytest.mark.parametrize("token", ["gw1-" + "\u00e9" * 32, "gw1-" + "\udce9" * 32])
 def test_a_token_that_is_not_ascii(token: str) -> None:
     """Anybody may send it: it is not found, and no error."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
 
     assert urls.match(f"/UPDATE_ORDER/{token}") is None
     assert found(urls, f"/UPDATE_ORDER/{token}{path(urls)}") == Match(ORDER, "", "")
@@ -243,7 +243,7 @@ def test_secrets(secret: object, problem: str | None) -> None:
 
 def test_secrets_are_not_kept() -> None:
     """So that they cannot be shown, nor pickled."""
-    urls = Urls([SECRET])
+    urls = DerivedUrls([SECRET])
 
     assert SECRET not in repr(vars(urls))
     with pytest.raises(TypeError):

@@ -9,7 +9,7 @@ from gwms_async.registration.reasons import (
     cut_short,
     left_out,
     lost_track,
-    no_longer,
+    no_longer_as_asked,
     not_closed,
     not_switched,
     replaced,
@@ -67,10 +67,10 @@ def test_what_lists_leave_out() -> None:
 
 def test_what_an_adopted_webhook_has_become() -> None:
     """It is gone, or in the other state."""
-    assert "webhook 7 is gone by the end of the run" in str(no_longer(webhook(SPEC.url), None))
+    assert "webhook 7 is gone by the end of the run" in str(no_longer_as_asked(webhook(SPEC.url), None))
     for active, state in (True, "active"), (False, "inactive"):
         found = webhook(SPEC.url, active=active)
-        assert f"webhook 7 is {state} by the end" in str(no_longer(found, found))
+        assert f"webhook 7 is {state} by the end" in str(no_longer_as_asked(found, found))
 
 
 def test_errors_that_leave_a_doubt() -> None:

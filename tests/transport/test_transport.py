@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import traceback
 from typing import Any
 
@@ -21,6 +22,7 @@ from gwms_async import (
     Request,
     Response,
     Timeout,
+    TransportError,
 )
 from gwms_async.testing import GwmsEmulator, Reset, Stall
 from gwms_async.transport.proxies import NO_PROXY
@@ -106,6 +108,22 @@ async def test_a_connection_that_is_upgraded_is_given_back() -> None:
 
     assert response.status == 101
     assert [answer.connection for answer in answers] == [None]
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+async def test_only_what_was_sent_may_still_be_on_the_wire(gateway: GwmsEmulator, *, is_sent: bool) -> None:
+    """A user's middleware may hold the error until the deadline: a create that was refused a connection is not lost."""
+    gateway.inject(Reset(), operation="login")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        transport = Transport(gateway.base_url if is_sent else nowhere, Timeout())
+        request = login_request("shop", "password")
+        with pytest.raises(TransportError):
+            await transport(request)
+        await transport.close()
+
+    assert request.call.on_wire == is_sent
 
 
 async def test_what_a_borrowed_session_s_own_code_raises(gateway: GwmsEmulator) -> None:

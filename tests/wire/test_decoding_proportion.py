@@ -20,7 +20,7 @@ from gwms_async.wire import decoding, envelope, parsing, requests
 from ..helpers.slow import first
 
 MIB = 2**20
-SIZES = {"json": MIB // 4, "orjson": parsing._MOST_FOR_ORJSON}
+SIZES = {"json": MIB // 4, "orjson": parsing._MAX_FOR_ORJSON}
 """Of nonsense, by the parser that reads it."""
 GRANTED = {"json": MIB // 2, "orjson": 2 * MIB}
 """Beside a fifth more than what parsing takes."""

@@ -15,7 +15,7 @@ from gwms_async.wire import parsing
 from ..helpers.strategies import trees
 
 PARSERS = [parsing.parse_with_json, parsing.parse_with_orjson]
-LONG = b"[%b1]" % (b"1," * parsing._MOST_FOR_ORJSON)
+LONG = b"[%b1]" % (b"1," * parsing._MAX_FOR_ORJSON)
 
 
 @pytest.fixture(params=PARSERS, ids=["json", "orjson"])

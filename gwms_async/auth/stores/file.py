@@ -48,7 +48,7 @@ class FileTokenStore:
     """Keeps tokens in a directory, so that processes share one login, at the same time or one after another.
 
     Each key has a file of mode 0600, replaced atomically, and a lock file beside it. Windows has no modes: there the
-    file is as private as its directory, and the default one is the user's own. When a process ends, in whatever way,
+    file is as private as its directory, and the default one is the user's own. When a process ends, even if killed,
     its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100 of a-z, 0-9, -
     and _, raise ValueError for others, and OSError where the system refuses something.
 
@@ -87,7 +87,7 @@ class FileTokenStore:
         # AsyncFileLock keep a lock acquired for a task that was cancelled meanwhile.
         lock = FileLock(self._path(key, "lock"), mode=0o600, thread_local=False)
         pause = _FIRST_PAUSE
-        while not await _attempt(lock):
+        while not await _try_to_acquire(lock):
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         try:
@@ -102,9 +102,9 @@ class FileTokenStore:
         return self.directory / f"{key}.{suffix}"
 
 
-async def _attempt(lock: FileLock) -> bool:
+async def _try_to_acquire(lock: FileLock) -> bool:
     """Try once to acquire a lock; after a cancellation, release what the thread may still acquire."""
-    attempt = asyncio.get_running_loop().run_in_executor(None, _try, lock)
+    attempt = asyncio.get_running_loop().run_in_executor(None, _acquire_if_free, lock)
     try:
         return await asyncio.shield(attempt)
     except asyncio.CancelledError:
@@ -112,7 +112,7 @@ async def _attempt(lock: FileLock) -> bool:
         raise
 
 
-def _try(lock: FileLock) -> bool:
+def _acquire_if_free(lock: FileLock) -> bool:
     _make_directory(Path(lock.lock_file).parent)
     with suppress(Timeout):
         lock.acquire(blocking=False)

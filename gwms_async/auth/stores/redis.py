@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, frameless
 from ...timeouts import wait_for_end
 from ...tokens import Token
 from .codec import decode, encode
@@ -101,7 +101,7 @@ class RedisTokenStore:
             token = decode(content if self._cipher is None else self._cipher.decrypt(content))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
             content = None
-            raise _without_frames(error) from None
+            raise frameless(error) from None  # crash reporters keep the locals of redis-py and the cipher
         content = None
         if token is None:
             raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
@@ -115,7 +115,7 @@ class RedisTokenStore:
             await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
             content = b""
-            raise _without_frames(error) from None
+            raise frameless(error) from None
 
     async def forget(self, key: str) -> bool:
         """Delete the token, once a renewal under way has ended, and return whether there was one."""
@@ -141,12 +141,6 @@ class RedisTokenStore:
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.
         return f"{self.prefix}:{kind}:{{{key}}}"
-
-
-def _without_frames(error: BaseException) -> BaseException:
-    """Return an error without the frames of redis-py and the cipher: crash reporters keep their locals."""
-    error.__context__ = None
-    return error.with_traceback(None)
 
 
 async def _acquire(lock: Lock, owner: bytes) -> bool:
