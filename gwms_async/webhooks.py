@@ -50,8 +50,7 @@ class Operations:
         try:
             return decoding.decode_webhook(request, response)
         except DecodeError as error:
-            text = str(error)
-        # Not within `except`: it would keep the decoder's error, and its frames, as its context.
+            text = str(error)  # raised after `except`: within, its context would keep this error and its frames
         raise OutcomeUnknownError(text, spec=spec)
 
     async def get(self, webhook: int | Webhook) -> Webhook:
