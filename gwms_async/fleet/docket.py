@@ -48,7 +48,10 @@ def make_tasks(
 
         with suppress(Exception):
             await execution.progress.set_total(len(names))
-        results = await asyncio.gather(*map(reconcile, names))
+        # Not `gather`: cancelled, it would leave behind all that are still ending their requests.
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(reconcile(name)) for name in names]
+        results = [task.result() for task in tasks]
         if retry.attempt < (retry.attempts or 0) and any(result.retryable for result in results):
             retry.after(retry.delay)
         return results

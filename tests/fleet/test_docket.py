@@ -13,7 +13,7 @@ import pytest_asyncio
 
 pytest.importorskip("docket", reason="docket is an extra")
 
-from docket import Disposition, Docket, Execution, ExecutionState, Worker
+from docket import Disposition, Docket, Execution, ExecutionState, ExponentialRetry, Worker
 
 from gwms_async import Credentials
 from gwms_async.fleet import Eshop, EshopResult, Fleet, make_tasks, start
@@ -187,6 +187,33 @@ async def test_progress_that_cannot_be_stored(
     assert some.copies == {1: 3 * 3 * 2}
     assert [len(await execution.get_result()) for execution in executions] == [3, 3, 3]
     assert "hunter2" not in caplog.text
+
+
+async def test_a_task_that_is_cancelled(docket: Docket) -> None:
+    """It ends when all of its e-shops have ended, whose requests in flight may take a few seconds."""
+    names, begun, ended = ["quick", "slow", "other"], asyncio.Semaphore(0), list[str]()
+
+    async def find(name: str) -> Eshop:
+        begun.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05 if name == "slow" else 0)
+            ended.append(name)
+        raise AssertionError
+
+    (execution,) = await start(docket, {"one": names}, run="monday")
+    async with Fleet(find) as fleet:
+        (reconcile,) = make_tasks(lambda: fleet)
+        work = reconcile("one", names, fleet=fleet, execution=execution, retry=ExponentialRetry())
+        task = asyncio.ensure_future(work)
+        for _ in names:
+            await begun.acquire()
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert sorted(ended) == sorted(names)
 
 
 async def test_a_name_instead_of_a_list_of_names(docket: Docket) -> None:
