@@ -12,6 +12,7 @@ from .checks import check_concurrency, check_iterable
 from .coordinator import Coordinator
 from .report import Outcome
 from .run import Run
+from .workers import MAX_TASKS
 
 
 async def register_stream(
@@ -25,7 +26,7 @@ async def register_stream(
             check_is_spec(spec)
     source = Source(specs)
     outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-    room = asyncio.Semaphore(concurrency)  # a slow consumer slows the source down
+    room = asyncio.Semaphore(min(concurrency, MAX_TASKS))  # a slow consumer slows the source down
 
     async def emit(outcome: Outcome) -> None:
         if not workers.is_stopped:  # once stopped, nobody consumes

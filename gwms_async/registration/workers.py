@@ -17,7 +17,8 @@ from ..timeouts import wait_for_end
 T = TypeVar("T", bound="Job")
 
 _GRACE = 5.0  # seconds that a stopped run gives requests in flight
-_MAX_TASKS = 10_000
+MAX_TASKS = 10_000
+"""Tasks of a run; each takes memory, even if nothing comes for it."""
 
 
 @define(eq=False, repr=False)
@@ -151,5 +152,5 @@ class _Activity:
 async def run_tasks(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
     """Run `work` in `count` tasks at once, 10,000 at most, until all have ended."""
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(count, _MAX_TASKS)):
+        for _ in range(min(count, MAX_TASKS)):
             group.create_task(work())

@@ -250,20 +250,27 @@ def test_a_slow_consumer_slows_the_source_down() -> None:
     virtual_loop.run(main())
 
 
-def test_no_more_tasks_than_could_have_work() -> None:
-    """However large the number, the tasks fit in memory."""
+def test_no_more_at_once_than_fits_in_memory() -> None:
+    """However large the number is: 10,000 tasks at most, and as many outcomes that wait for the consumer."""
 
     async def main() -> None:
-        tasks = list[int]()
+        gateway, (spec,), tasks, taken = FakeGateway(), specs(1), 0, 0
+        gateway.add(spec)
 
         def source() -> Iterator[WebhookSpec]:
-            tasks.append(len(asyncio.all_tasks()))
-            yield from specs(1)
+            nonlocal tasks, taken
+            tasks = len(asyncio.all_tasks())
+            while taken < 30_000:
+                taken += 1
+                yield spec
 
-        (outcome,) = await collect(FakeGateway().coordinator(), source(), concurrency=20_000)
+        stream = register_stream(gateway.coordinator(), source(), concurrency=30_000)
+        assert (await anext(stream)).status is S.EXISTING
+        await asyncio.sleep(60)
 
-        assert outcome.status is S.CREATED
-        assert 10_000 <= tasks[0] < 10_010
+        assert 10_000 <= tasks < 10_010
+        assert 20_000 <= taken < 20_010
+        await stream.aclose()
 
     virtual_loop.run(main())
 
