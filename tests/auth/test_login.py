@@ -446,6 +446,23 @@ async def test_nothing_is_sent_after_the_old_token_s_end_while_logins_cool_down(
     assert gateway.logins == 2
 
 
+async def test_a_token_that_expires_while_it_is_stored(gateway: LoginGateway, clock: HandClock) -> None:
+    """It is sent all the same: the next login would bring another one that is too old."""
+
+    class SlowStore(MemoryTokenStore):
+        async def save(self, key: str, token: Token) -> None:
+            await super().save(key, token)
+            clock.now += 10
+
+    gateway.ttl = 5.0
+    login, key = make_login(gateway, SlowStore()), ApiKey("key")
+
+    async with asyncio.timeout(10):
+        assert text_of(await sent(login, key)) == "token-1"
+
+    assert gateway.logins == 1
+
+
 async def test_an_earlier_end_of_a_login_is_no_failure_of_a_later_one(gateway: LoginGateway, clock: HandClock) -> None:
     """A call that began before a login, or before a renewal that failed, may still need a token after it."""
     gateway.ttl = 101.0
