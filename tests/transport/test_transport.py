@@ -53,11 +53,11 @@ async def test_what_a_session_of_the_users_own_does_to_a_body_stays_there(gatewa
     assert not any("x-signature" in exchange.headers for exchange in created)
 
 
-async def test_a_body_that_is_no_bytes_is_not_sent(gateway: GwmsEmulator) -> None:
+@pytest.mark.parametrize("body", ["{}", " " * 2 * 1024 * 1024 + "{}"], ids=["short", "long"])
+async def test_a_body_that_is_no_bytes_is_not_sent(gateway: GwmsEmulator, body: Any) -> None:
     """A middleware of the user's that makes a string of it gets an error that says so."""
 
     async def spoil(request: Request, handler: Handler) -> Response:
-        body: Any = "{}"
         return await handler(evolve(request, body=body))
 
     async with client(gateway, middlewares=[spoil]) as gwms:
