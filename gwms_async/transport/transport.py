@@ -94,7 +94,7 @@ class _LargeBody(aiohttp.BytesPayload):
     """A body that aiohttp would warn about: it wants a file instead, which our callers have no way to pass."""
 
     def __init__(self, body: bytes) -> None:
-        super().__init__(body[:0], content_type=_JSON)  # rejects a text, which a middleware of the user's may send
+        super().__init__(body[:0], content_type=_JSON)  # a TypeError if a user's middleware made it a text
         self._value, self._size = body, len(body)
 
 
