@@ -202,5 +202,7 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
     if key.accepted is None:
         is_suspicious = token.after_refusal or token.accepted > 0
     else:
-        is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
+        # Without any, the logins may have been due to another key, and the token may be revoked by now.
+        has_evidence = token.accepted > 0 or key.suspect is not None
+        is_suspicious = has_evidence and token.after_refusal and token.relogins - key.accepted.relogins >= 2
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)
