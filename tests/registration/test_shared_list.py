@@ -131,7 +131,7 @@ def test_registrations_that_begin_during_the_lists_of_others() -> None:
         async with asyncio.timeout(60.0):
             reports = await asyncio.gather(*map(register_after, range(6)))
 
-        assert [[S.CREATED]] * 6 == [statuses(report) for report in reports]
+        assert [statuses(report) for report in reports] == [[S.CREATED]] * 6
         assert gateway.count("list") <= 6
 
     virtual_loop.run(main())
