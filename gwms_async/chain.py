@@ -173,6 +173,10 @@ class CallAborted(Exception):  # noqa: N818  # it carries an error past the midd
         self.error = error.fresh() if isinstance(error, GwmsError) else error
 
 
+class TokenAwaited(Exception):  # noqa: N818  # nothing has failed
+    """Ends an attempt before it is sent, because its key has to wait for a login: others may use its slot meanwhile."""
+
+
 def deadline_exceeded(request: Request) -> DeadlineExceededError:
     """Return the error of a call whose deadline has passed."""
     return DeadlineExceededError(f"{request}: the deadline passed after {counted(request.call.attempts)}")

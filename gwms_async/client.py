@@ -243,7 +243,7 @@ class GwmsClient:
         if self._is_sibling:
             return
         self._transport.refuse()
-        lists = (backend.coordinator.lists for backend in self._eshops.objects())
+        lists = (backend.lists for backend in self._eshops.objects())
         tasks = {*self._login.stop()}.union(*(shared.stop() for shared in lists))
         self._pace.close()
         self._eshops.close()

@@ -89,20 +89,18 @@ def _id_of(webhook: int | Webhook) -> int:
     return webhook.id if isinstance(webhook, Webhook) else webhook
 
 
-class EshopBackend:
+class EshopBackend(Coordinator):
     """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
+
+    A run holds nothing else of its client: while it goes on, all registrations of the e-shop meet.
 
     Args:
         send: Sends a request through the chain.
     """
 
     def __init__(self, send: Handler, clock: Clock) -> None:
+        super().__init__(partial(Operations, send), clock)
         self.send = send
-        self.coordinator = Coordinator(partial(Operations, send), clock)
-
-    def forget(self) -> None:
-        """Drop the writes that are too old to matter to registrations."""
-        self.coordinator.memory.forget()
 
 
 class Webhooks(Operations):
@@ -110,8 +108,7 @@ class Webhooks(Operations):
 
     def __init__(self, backend: EshopBackend) -> None:
         super().__init__(backend.send)
-        self._backend = backend  # kept alive, so that all registrations of the e-shop meet
-        self._coordinator = backend.coordinator
+        self._coordinator = backend
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, even if an equal one exists (``POST /webhooks``).

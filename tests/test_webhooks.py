@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -145,6 +146,21 @@ async def test_register_warns_of_copies(gateway: GwmsEmulator, caplog: pytest.Lo
 
     assert webhook.id == 1
     assert "webhook 1 has copies: 2, 3" in caplog.messages
+
+
+async def test_streams_whose_siblings_were_dropped_meet(gateway: GwmsEmulator) -> None:
+    """Nobody but the stream holds anything of the client for that e-shop."""
+    gateway.add_eshop("other-key")
+    async with client(gateway) as gwms:
+
+        async def stream() -> list[int]:
+            outcomes = gwms.for_eshop("other-key").webhooks.register_stream([spec()])
+            return [outcome.webhook.id async for outcome in outcomes if outcome.webhook is not None]
+
+        first, second = await asyncio.gather(stream(), stream())
+
+    assert first == second == [1]
+    assert gateway.count("create") == 1
 
 
 def test_the_public_members_are_the_operations() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ..chain import Call, CallAborted, Request
+from ..chain import Call, CallAborted, Request, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
 from ..tokens import ActiveToken
@@ -47,7 +47,7 @@ class Login:
         call.epoch = self._epoch
 
     async def acquire(self, call: Call, key: ApiKey) -> ActiveToken:
-        """Return the token for an attempt, after a login if there is none that this key can use.
+        """Return the token for an attempt, after a login if there is none that any key can use.
 
         Args:
             call: The call of the attempt; gets the token.
@@ -55,16 +55,27 @@ class Login:
 
         Raises:
             CallAborted: The key is cooling down, or the login failed.
+            TokenAwaited: Only this key has to wait for a login; see `successor`.
         """
         now, token = self._clock.monotonic(), self._token
         key.cooldown.check(now)
-        if token is None or now >= token.refresh_by or token is key.suspect:
+        if token is not None and token is key.suspect:
+            raise TokenAwaited
+        if token is None or now >= token.refresh_by:
             token = await self._wait(call, key)
             key.cooldown.check(self._clock.monotonic())
         elif now >= token.refresh_at and not self._is_refreshing and not self._source.cooldown.is_on(now):
             self._start(after_refusal=False)
         call.token, call.epoch = token, self._epoch
         return token
+
+    async def successor(self, call: Call, key: ApiKey) -> None:
+        """Wait until there is a token that the key does not suspect.
+
+        Raises:
+            CallAborted: The login failed.
+        """
+        await self._wait(call, key)
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
@@ -203,4 +214,6 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
         is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
     else:  # two logins because of a 401 have not helped
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
+        if key.suspect is None and not token.last_acceptance:
+            is_suspicious = False  # the logins may have been due to another key, and the token may be revoked by now
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)

@@ -2,7 +2,7 @@
 
 from ..auth.known_keys import ApiKey
 from ..auth.login import Login
-from ..chain import Handler, Request, Response
+from ..chain import Handler, Request, Response, TokenAwaited
 
 
 class Relogin:
@@ -21,6 +21,10 @@ class Relogin:
         """Send the request; return a 401 only if no new token can help."""
         self._login.begin(request.call, self._key)
         while True:
-            response = await handler(request)
+            try:
+                response = await handler(request)
+            except TokenAwaited:
+                await self._login.successor(request.call, self._key)
+                continue
             if response.status != 401 or not await self._login.on_unauthorized(request, self._key):
                 return response

@@ -60,6 +60,10 @@ class Coordinator:
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
         self._doubts: OrderedDict[Identity, float] = OrderedDict()  # the oldest first
 
+    def forget(self) -> None:
+        """Drop the writes that are too old to matter to registrations."""
+        self.memory.forget()
+
     def clear_at(self, identity: Identity, snapshot: Snapshot) -> float:
         """Return when lists will show what became of a lost create; -inf if none was lost, or the snapshot does."""
         clear_at = self._doubts.get(identity, -inf) + CLEAR_AFTER

@@ -225,6 +225,23 @@ async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Log
     assert gateway.logins == 3
 
 
+async def test_logins_because_of_a_revoked_key_are_not_held_against_a_good_one(gateway: LoginGateway) -> None:
+    """Nobody was accepted with the newest token: it may have been revoked as well, which takes a login to find out."""
+    login, good, revoked = make_login(gateway), ApiKey("good"), ApiKey("revoked")
+    for key in (good, revoked):
+        call = await sent(login, key)
+        login.on_accepted(token_of(call), key)
+    for _ in range(2):
+        assert await login.on_unauthorized(request_of(call), revoked)
+        await login.acquire(call, revoked)
+
+    call = await sent(login, good)
+    assert text_of(call) == "token-3"
+    assert await login.on_unauthorized(request_of(call), good)
+    await login.acquire(call, good)
+    assert text_of(call) == "token-4"
+
+
 async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: LoginGateway) -> None:
     """A call that meets one revoked token after the other ends with its 401, the key not being blamed."""
     login, key = make_login(gateway), ApiKey("key")

@@ -23,7 +23,7 @@ from gwms_async import (
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.auth.login import Login
 from gwms_async.auth.token_source import TokenSource
-from gwms_async.chain import Call, CallAborted, Handler
+from gwms_async.chain import Call, CallAborted, Handler, TokenAwaited
 from gwms_async.clock import Clock
 from gwms_async.tokens import ActiveToken
 from gwms_async.wire.envelope import open_envelope
@@ -112,7 +112,11 @@ async def sent(login: Login, key: ApiKey) -> Call:
     """Begin a call and give it its token."""
     call = Call()
     login.begin(call, key)
-    await login.acquire(call, key)
+    try:
+        await login.acquire(call, key)
+    except TokenAwaited:  # as `Relogin` does
+        await login.successor(call, key)
+        await login.acquire(call, key)
     return call
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gwms_async import AuthenticationError, Request, Response
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.auth.login import Login
-from gwms_async.chain import Call, CallAborted, Handler
-from gwms_async.middleware import Relogin
+from gwms_async.chain import Call, CallAborted, Handler, compose
+from gwms_async.middleware import Authorize, Pace, Relogin
+from gwms_async.middleware.rate import Rate
 
+from ..helpers import virtual_loop
 from ..helpers.login_gateway import LoginGateway, make_login, refused_with, request_of, text_of
 
 
@@ -92,3 +96,33 @@ async def test_a_key_that_cools_down_sends_nothing() -> None:
         await Relogin(login, key)(request_of(Call()), handler)
 
     assert seen == []
+
+
+def test_a_key_that_waits_for_a_login_occupies_no_slot() -> None:
+    """The login is slow, and the key has more calls than there are slots; another key's call goes on."""
+
+    async def main() -> None:
+        gateway, good, revoked, is_revoked = LoginGateway(), ApiKey("good"), ApiKey("revoked"), False
+        login, pace = make_login(gateway), Pace(1, Rate())
+
+        async def answer(request: Request) -> Response:
+            return Response(401 if is_revoked and request.headers["x-api-key"] == "revoked" else 200)
+
+        async def status_of(key: ApiKey) -> int:
+            chain = compose([Relogin(login, key), pace, Authorize(login, key)], answer)
+            return (await chain(request_of(Call()))).status
+
+        assert [await status_of(good), await status_of(revoked)] == [200, 200]
+        is_revoked = True
+        gateway.gate.clear()
+        waiting = [asyncio.create_task(status_of(revoked)) for _ in range(3)]
+        async with asyncio.timeout(1.0):
+            await asyncio.sleep(0.1)
+            assert await status_of(good) == 200
+
+        gateway.gate.set()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {CallAborted}
+        assert gateway.logins == 3
+
+    virtual_loop.run(main())

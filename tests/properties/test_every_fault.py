@@ -31,8 +31,8 @@ from ..helpers.slow import first
 T = TypeVar("T")
 
 A, B = specs(2)
-DELAYS = (0.0, 0.3, 1.0, 4.0)
-"""When a client starts, in seconds."""
+DELAYS = (0.0, 0.15, 0.3, 1.0, 4.0)
+"""When a client starts, in seconds; at the second, its list is in flight when the others have created something."""
 MOMENTS = 20
 """How many there are at which a run may be stopped, 0.2 s apart."""
 
@@ -220,6 +220,7 @@ SCENARIOS = {
     "a plan": Scenario([planned(A, pause=1.0), bulk(A)], [B]),
     "one client, one webhook": Scenario([bulk(A), bulk(A), bulk(A)], again=bulk(A), is_one_client=True),
     "one client, two webhooks": Scenario([bulk(A), bulk(B), bulk(A, B)], is_one_client=True),
+    "one client, a deadline": Scenario([bulk(A, B, may_end=True), bulk(B, A), bulk(B)], is_one_client=True),
     "one client, a stream": Scenario([stream((0, A), (5, B), (32, A)), bulk(A, B), bulk(B)], is_one_client=True),
     "one client, a plan": Scenario([planned(A, pause=0.3), bulk(A), bulk(A)], [B], is_one_client=True),
     "two plans": Scenario([planned(A, pause=0.0), planned(A, pause=0.3)], [B, A, A]),
