@@ -43,6 +43,7 @@ async def test_a_request_goes_out_as_it_is() -> None:
 
 async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the host and the reason; never the path, which is a secret."""
+    is_over = asyncio.Event()
 
     async def hang_up(request: web.Request) -> web.Response:
         assert request.transport
@@ -50,15 +51,17 @@ async def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         return web.Response()
 
     async def wait(_: web.Request) -> web.Response:
-        await asyncio.sleep(10)
+        await is_over.wait()
         return web.Response()
 
     cases = ((hang_up, 10, "the connection was closed"), (wait, 0.05, r"no answer within 0\.05 s"))
     for handler, seconds, reason in cases:
+        is_over.clear()
         monkeypatch.setattr(sending, "_SECONDS", seconds)
         async with host(handler) as port:
             with pytest.raises(OSError, match=rf"^cannot reach http://127\.0\.0\.1:{port} \({reason}\)$"):
                 await send("GET", f"http://127.0.0.1:{port}/secret", None, [])
+            is_over.set()
     with pytest.raises(OSError, match=rf"^cannot reach http://127\.0\.0\.1:{port} \(connection refused\)$"):
         await send("GET", f"http://127.0.0.1:{port}/secret", None, [])
 
