@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_MAX_TURNS = 100_000
+_MAX_TURNS = 500_000
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
