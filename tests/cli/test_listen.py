@@ -13,8 +13,9 @@ import time
 from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -322,8 +323,10 @@ def test_no_credentials(gwms_emulator: GwmsEmulator) -> None:
         address = server.getsockname()
 
     def is_served() -> bool:
-        with socket.socket() as connection:
-            return connection.connect_ex(address) == 0
+        with closing(HTTPConnection(*address)) as connection, suppress(ConnectionRefusedError):
+            connection.request("GET", "/")  # a connection without one might be accepted only as the server closes
+            return connection.getresponse().status == 404
+        return False
 
     options = ("--port", str(address[1]))
     result = listening(gwms_emulator, lambda: wait_for(is_served), *options, without=environment(gwms_emulator))
