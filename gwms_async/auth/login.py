@@ -212,8 +212,8 @@ def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bo
         return True  # rejected before; since then another key was accepted with the token
     if key.accepted is None:
         is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
+    elif key.suspect is None and token.last_acceptance == 0:
+        is_suspicious = False  # logins may have been due to another key, and the token may be revoked by now
     else:  # two logins because of a 401 have not helped
         is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
-        if key.suspect is None and not token.last_acceptance:
-            is_suspicious = False  # the logins may have been due to another key, and the token may be revoked by now
     return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)
