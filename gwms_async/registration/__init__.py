@@ -23,10 +23,10 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | NEW | missing -> create: answered with another identity, or another webhook's id | DONE created, with an error |
 | NEW | missing, and what this client created for it is stored with another identity | DONE existing, with an error |
 | NEW | missing -> create: refused, or never sent | DONE failed |
-| NEW | missing -> create: 409 | CONFLICT |
+| NEW | missing -> create: 400, 409 or 422, as what exists already may be refused | CONFLICT |
 | NEW | missing -> create: response lost | IN_DOUBT |
-| CONFLICT | listed, at once or after 1, 2 or 3 s more | as NEW |
-| CONFLICT | in none of these four lists | DONE failed |
+| CONFLICT | listed, at once or after 1 s, after a 409 also 2 or 3 s more | as NEW |
+| CONFLICT | in none of these lists | DONE failed |
 | IN_DOUBT | listed after 1, 2 or 3 s more | OPEN, as recovered; (de)activation failed or without effect: as failed |
 | IN_DOUBT | not listed -> create again: answered | as NEW; a failed (de)activation: OPEN, as failed |
 | IN_DOUBT | not listed -> create again: lost once more, or refused | IN_DOUBT, until the third of these lists |

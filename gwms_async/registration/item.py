@@ -8,7 +8,15 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from ..errors import ConflictError, DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import (
+    ApiError,
+    BadRequestError,
+    ConflictError,
+    DeadlineExceededError,
+    GwmsError,
+    NotFoundError,
+    OutcomeUnknownError,
+)
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import Coordinator, WebhookApi
 from .reasons import cut_short, not_closed, replaced, stored_differently
@@ -69,7 +77,7 @@ class Item(Job):
     due: float = field(default=-inf, init=False)
     pauses: tuple[float, ...] = field(default=(), init=False)
     has_second_look: bool = field(default=False, init=False)
-    _conflict: ConflictError | None = field(default=None, init=False)
+    _conflict: ApiError | None = field(default=None, init=False)
     _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
 
     @property
@@ -137,9 +145,11 @@ class Item(Job):
             self._enter_doubt(error, snapshot)
         elif was_sent and not isinstance(error, GwmsError):
             self._enter_doubt(cut_short(self.spec), snapshot)  # a user's middleware lost the response
-        elif self.state is State.NEW and isinstance(error, ConflictError):
+        elif self.state is State.NEW and isinstance(error, ConflictError | BadRequestError):
+            # Gateways refuse what exists already by any of these; but 400 and 422 usually mean something else.
+            patience = PAUSES if isinstance(error, ConflictError) else PAUSES[:1]
             self._conflict = error.with_traceback(None)
-            self._defer_in(State.CONFLICT, (0.0, *PAUSES))
+            self._defer_in(State.CONFLICT, (0.0, *patience))
         elif self.state is State.NEW:
             self.end(OutcomeStatus.FAILED, error=error)
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from .answering import PREFIX, Answering
 from .deliveries import DeliveryPolicy
-from .gateway import ExpiresIn, Gateway
+from .gateway import ExpiresIn, Gateway, UniqueUrls
 from .page.controls import Controls
 from .page.serving import Page
 from .server import HttpServer, is_of_page
@@ -41,7 +41,8 @@ class GwmsEmulator(Answering):
         port: The port to listen on; 0 takes a free one.
         spelling: Spells the URLs that are stored, for example `normalized_url`.
         list_lag: Seconds until lists show a change; `get` shows it at once. Can be changed later.
-        unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is answered 409.
+        unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is answered 409, or
+            the status by which to refuse it.
         tombstones: Whether a deleted webhook stays in lists, inactive; all other operations on it are answered 404.
         expires_in: The form of a login's `expiresIn`: a unix time, seconds from now, a unix time in milliseconds or as
             text, or (None) no such field.
@@ -49,7 +50,7 @@ class GwmsEmulator(Answering):
         delivery_policy: Timeouts and repeats of deliveries. Can be replaced later.
 
     Raises:
-        ValueError: `token_ttl` is not finite, or there is no such form of `expires_in`.
+        ValueError: `token_ttl` is not finite, or there is no such form of `expires_in` or status of `unique_urls`.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class GwmsEmulator(Answering):
         port: int = 0,
         spelling: Callable[[str], str] = str,
         list_lag: float = 0.0,
-        unique_urls: bool = False,
+        unique_urls: UniqueUrls = False,
         tombstones: bool = False,
         expires_in: ExpiresIn = "unix",
         journal: int = 10_000,

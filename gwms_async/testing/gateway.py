@@ -11,6 +11,7 @@ from .state import EmulatorCredentials, TokenTable, WebhookTable, switched
 from .wire import Answer, NewWebhook, ProblemError, Route, envelope, read_id, read_login, read_webhook
 
 ExpiresIn = Literal["unix", "seconds", "milliseconds", "text"] | None
+UniqueUrls = bool | Literal[400, 409, 422]
 
 _EXPIRES_IN: Mapping[ExpiresIn, Callable[[float, float], object]] = {
     "unix": lambda expiry, _: int(expiry),
@@ -19,18 +20,26 @@ _EXPIRES_IN: Mapping[ExpiresIn, Callable[[float, float], object]] = {
     "text": lambda expiry, _: str(int(expiry)),
     None: lambda *_: None,
 }
+_CONFLICTS: Mapping[UniqueUrls, int | None] = {False: None, True: 409, 400: 400, 409: 409, 422: 422}
 
 
 class Gateway:
     """The account, its e-shops, tokens and webhooks; see `GwmsEmulator` for the arguments."""
 
     def __init__(
-        self, token_ttl: float, webhooks: WebhookTable, expires_in: ExpiresIn = "unix", *, unique_urls: bool = False
+        self,
+        token_ttl: float,
+        webhooks: WebhookTable,
+        expires_in: ExpiresIn = "unix",
+        *,
+        unique_urls: UniqueUrls = False,
     ) -> None:
         if expires_in not in _EXPIRES_IN:
             raise ValueError(f"expires_in must be one of {', '.join(map(repr, _EXPIRES_IN))}, not {expires_in!r}")
         if not isfinite(token_ttl):  # a token has an `exp`
             raise ValueError(f"token_ttl must be a finite number of seconds, not {token_ttl!r}")
+        if unique_urls not in _CONFLICTS:
+            raise ValueError(f"unique_urls must be one of {', '.join(map(repr, _CONFLICTS))}, not {unique_urls!r}")
         self.token_ttl = token_ttl
         self.credentials = EmulatorCredentials()
         self.eshops = {self.credentials.api_key}
@@ -38,8 +47,7 @@ class Gateway:
         self.tokens = TokenTable()
         self.webhooks = webhooks
         self.entities = EntityTable()
-        self._expires_in = _EXPIRES_IN[expires_in]
-        self._unique_urls = unique_urls
+        self._expires_in, self._conflict = _EXPIRES_IN[expires_in], _CONFLICTS[unique_urls]
 
     def carry_out(self, route: Route, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
         """Carry out a request at a Unix time and return its answer; names of headers are in lower case."""
@@ -101,8 +109,8 @@ class Gateway:
 
     def _checked(self, eshop: str, body: bytes, except_id: int = 0) -> NewWebhook:
         new = read_webhook(body)
-        if self._unique_urls and self.webhooks.has_equal(eshop, new, except_id):
-            raise ProblemError(409, "A webhook with this url, webhookType and method already exists")
+        if self._conflict is not None and self.webhooks.has_equal(eshop, new, except_id):
+            raise ProblemError(self._conflict, "A webhook with this url, webhookType and method already exists")
         return new
 
     def _entity(self, eshop: str, path: str) -> object:

@@ -11,18 +11,17 @@ from typing import Any, TypeVar
 from attrs import define, evolve, field
 
 from gwms_async import (
-    ConflictError,
     DeadlineExceededError,
     DecodeError,
     GwmsError,
     NotFoundError,
     OutcomeUnknownError,
-    ServerError,
     Webhook,
     WebhookSpec,
 )
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
+from gwms_async.errors import api_error_class
 from gwms_async.registration.coordinator import Coordinator
 
 T = TypeVar("T")
@@ -48,9 +47,14 @@ def lost() -> Exception:
     return OutcomeUnknownError("lost")
 
 
+def answered(status: int) -> Exception:
+    """Make the error of a create that was answered with a status."""
+    return api_error_class(status)(status=status, message="no", method="POST", path="/webhooks")
+
+
 def refused() -> Exception:
     """Make the error of a create that was refused."""
-    return ServerError(status=501, message="no", method="POST", path="/webhooks")
+    return answered(501)
 
 
 @define(eq=False)
@@ -69,7 +73,7 @@ class FakeGateway:
     answer: Callable[[Webhook], Webhook] = field(default=lambda webhook: webhook)  # to a create
     lists_as: Callable[[Webhook], Webhook] = field(default=lambda webhook: webhook)
     aliases: dict[int, int] = field(factory=dict)  # further ids of webhooks
-    unique: bool = False
+    unique: int | None = None  # answers this status to a create of what exists already
     without_effect: set[str] = field(factory=set)
     stale: list[Webhook] | None = None  # what lists show, once
     ids: count[int] = field(factory=lambda: count(1))
@@ -80,7 +84,7 @@ class FakeGateway:
         """Put a webhook in, as if it had always been there."""
         stored = self.stores(spec)
         if self.unique and any(webhook.identity == stored.identity for webhook in self.webhooks.values()):
-            raise ConflictError(status=409, message="exists", method="POST", path="/webhooks")
+            raise answered(self.unique)
         number = next(self.ids)
         self.webhooks[number] = Webhook(number, *spec_values(stored))
         self.changed()

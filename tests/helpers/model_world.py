@@ -26,6 +26,7 @@ from gwms_async import (
 )
 from gwms_async.models import Identity
 from gwms_async.testing import Exchange, GwmsEmulator, NoEffect, OtherState, StoredWebhook
+from gwms_async.testing.gateway import UniqueUrls
 from gwms_async.testing.state import WebhookTable
 from gwms_async.testing.wire import Answer, Route
 
@@ -60,7 +61,7 @@ class Customs:
 
     spelling: Callable[[str], str] = str
     list_lag: float = 0.0
-    unique_urls: bool = False
+    unique_urls: UniqueUrls = False
     tombstones: bool = False
 
     def names(self) -> Iterable[str]:
@@ -70,7 +71,7 @@ class Customs:
         if self.list_lag:
             yield f"lag {self.list_lag:g} s"
         if self.unique_urls:
-            yield "unique urls"
+            yield "unique urls" if self.unique_urls is True else f"unique urls, {self.unique_urls}"
         if self.tombstones:
             yield "tombstones"
 

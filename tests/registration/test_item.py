@@ -28,7 +28,7 @@ from gwms_async.registration.item import Item, State
 from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
+from ..helpers.fake_gateway import FakeGateway, Fault, answered, lost, refused, specs, urls
 
 S = OutcomeStatus
 
@@ -661,7 +661,7 @@ def test_a_conflict_that_the_deadline_leaves_unsettled_has_failed() -> None:
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        gateway.fail("create", Fault(lambda: ConflictError(status=409, message="no", method="POST", path="/webhooks")))
+        gateway.fail("create", Fault(lambda: answered(409)))
 
         (outcome,) = (await register(gateway.coordinator(), [spec], deadline=0.5)).outcomes
 
@@ -675,7 +675,7 @@ def test_a_create_that_was_carried_out_is_refused_the_second_time() -> None:
     """A gateway with unique urls whose lists lag: a later list shows the first one."""
 
     async def main() -> None:
-        gateway, (spec,) = FakeGateway(unique=True, list_lag=2.0), specs(1)
+        gateway, (spec,) = FakeGateway(unique=409, list_lag=2.0), specs(1)
         gateway.fail("create", Fault(lost, 0.0))
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes

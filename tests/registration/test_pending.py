@@ -8,21 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gwms_async import ConflictError, Outcome, OutcomeStatus, ServerError, Webhook, WebhookSpec
+from gwms_async import ApiError, Outcome, OutcomeStatus, ServerError, Webhook, WebhookSpec
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.snapshot import Snapshot
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs
+from ..helpers.fake_gateway import FakeGateway, Fault, answered, lost, refused, specs
 from ..helpers.slow import first
 
 S = OutcomeStatus
-
-
-def conflict() -> Exception:
-    """Make the error of a create that was answered 409."""
-    return ConflictError(status=409, message="no", method="POST", path="/webhooks")
 
 
 def now() -> float:
@@ -30,11 +25,12 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def test_conflicts_are_settled_by_one_list() -> None:
-    """All that were answered 409, once the work is done: what is there is adopted."""
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_conflicts_are_settled_by_one_list(status: int) -> None:
+    """All that were refused in one of the ways in which gateways refuse what exists: what is there is adopted."""
 
     async def main() -> None:
-        gateway, wanted = FakeGateway(unique=True, list_lag=0.5), specs(10)
+        gateway, wanted = FakeGateway(unique=status, list_lag=0.5), specs(10)
         for spec in wanted:
             gateway.add(spec)
 
@@ -48,19 +44,21 @@ def test_conflicts_are_settled_by_one_list() -> None:
     virtual_loop.run(main())
 
 
-def test_a_conflict_with_nothing_that_is_listed_fails() -> None:
-    """After a list at once and three more: the gateway's own words are the error."""
+@pytest.mark.parametrize(("status", "lists", "seconds"), [(400, 2, 1.0), (409, 4, 6.0), (422, 2, 1.0)])
+def test_a_conflict_with_nothing_that_is_listed_fails(status: int, lists: int, seconds: float) -> None:
+    """After a list at once and one more, or three after a 409: the gateway's own words are the error."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        gateway.fail("create", Fault(conflict))
+        gateway.fail("create", Fault(lambda: answered(status)))
 
         (outcome,) = (await register_many(gateway.coordinator(), [spec], concurrency=1)).outcomes
 
         assert outcome.status is S.FAILED
-        assert isinstance(outcome.error, ConflictError)
-        assert gateway.count("create") == 1
-        assert 6.0 < now() < 6.2
+        assert isinstance(outcome.error, ApiError)
+        assert outcome.error.status == status
+        assert (gateway.count("list"), gateway.count("create")) == (1 + lists, 1)
+        assert seconds < now() < seconds + 0.2
 
     virtual_loop.run(main())
 
@@ -70,7 +68,7 @@ def test_a_conflict_that_another_registration_met() -> None:
 
     async def main() -> None:
         gateway, wanted = FakeGateway(), specs(1)
-        gateway.fail("create", Fault(conflict))
+        gateway.fail("create", Fault(lambda: answered(409)))
         coordinator = gateway.coordinator()
 
         first = register_many(coordinator, wanted, concurrency=1)
@@ -369,7 +367,7 @@ class CountingGateway(FakeGateway):
 
 
 @pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("fault", first(1, [Fault(lost, 0.0), Fault(), Fault(conflict), Fault(refused)]))
+@pytest.mark.parametrize("fault", first(1, [Fault(lost, 0.0), Fault(), Fault(lambda: answered(409)), Fault(refused)]))
 def test_a_stream_keeps_one_list(fault: Fault) -> None:
     """None while it refreshes, and beside its work the one that decides: each may take much memory."""
 

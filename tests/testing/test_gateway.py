@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -316,6 +316,22 @@ async def test_a_url_can_be_unique() -> None:
         assert (await client.send("POST", "/webhooks", {**HOOK, "url": "https://shop.example/2"})).status == 200
         await client.send("DELETE", "/webhooks/1")
         assert (await client.create()).status == 200
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+async def test_a_second_webhook_can_be_refused_by_another_status(status: Literal[400, 409, 422]) -> None:
+    """`unique_urls` may be the status itself."""
+    async with GwmsEmulator(unique_urls=status) as gateway, logged_in(gateway) as client:
+        await client.create()
+
+        assert (await client.create()).status == status
+
+
+@pytest.mark.parametrize("value", [404, "yes", None])
+def test_a_status_that_unique_urls_cannot_have(value: Any) -> None:
+    """The error names those that it can have."""
+    with pytest.raises(ValueError, match=r"^unique_urls must be one of False, True, 400, 409, 422, not "):
+        GwmsEmulator(unique_urls=value)
 
 
 async def test_a_deleted_webhook_can_leave_a_tombstone() -> None:

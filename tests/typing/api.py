@@ -170,7 +170,7 @@ async def reception(gwms: GwmsClient) -> None:
 async def emulation() -> None:
     """Use the emulator."""
     unkind = GwmsEmulator(
-        spelling=normalized_url, list_lag=2.5, unique_urls=True, tombstones=True, expires_in="seconds", journal=100
+        spelling=normalized_url, list_lag=2.5, unique_urls=422, tombstones=True, expires_in="seconds", journal=100
     )
     assert_type(unkind.list_lag, float)
     for fault in (NoEffect(), OtherState(), Paged(10, "link"), Status(400, message=["url", "active"])):
