@@ -201,7 +201,8 @@ def _is_copy(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone_ids:
         return False
-    return not is_tombstone(copy) or not item.spec.active or copy.id in item.own_ids
+    is_known = copy.id in item.own_ids or item.coordinator.memory.knows(copy.id)
+    return not is_tombstone(copy) or not item.spec.active or is_known
 
 
 def _is_removable(item: Item, webhook_id: int) -> bool:

@@ -146,6 +146,11 @@ class Memory:
         """Return whether this client deleted it, or found it deleted."""
         return not self._last(webhook_id).may_exist
 
+    def knows(self, webhook_id: int) -> bool:
+        """Return whether this client wrote a webhook lately that was there then."""
+        write = self._last(webhook_id)
+        return write is not _NEVER and write.active is not None and not write.is_uncertain
+
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a recent write: it may not show that yet."""
         write = self._last(webhook_id)

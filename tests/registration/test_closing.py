@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 
 import pytest
@@ -786,6 +787,30 @@ def test_ones_own_that_somebody_deactivates() -> None:
         assert (outcome.status, outcome.is_failure) == (S.CREATED, False)
         assert gateway.webhooks[1].active
         assert gateway.count("create") == 1
+
+    run(main)
+
+
+def test_what_the_same_client_has_deactivated_meanwhile() -> None:
+    """It looks like a tombstone by then, but its maker knows better; else one run would delete what the other keeps."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(ids=count(5)), specs(1)
+        stamped = partial(evolve, unregistered_at=datetime.now(UTC))
+        gateway.lists_as = lambda webhook: webhook if webhook.active else stamped(webhook)
+        gateway.fail("create", Fault(lost, 0.0))
+        coordinator = gateway.coordinator()
+        first = asyncio.create_task(register(coordinator, spec))
+        await asyncio.sleep(3)
+        gateway.webhooks[1] = Webhook(1, *spec_values(spec))
+
+        second, _ = await register(coordinator, evolve(spec, active=False))
+        outcome, _ = await first
+
+        assert (second.status, second.is_failure) == (S.UPDATED, False)
+        assert (outcome.webhook, outcome.is_failure) == (gateway.webhooks[1], False)
+        assert list(gateway.webhooks) == [1]
+        assert gateway.webhooks[1].active
 
     run(main)
 
