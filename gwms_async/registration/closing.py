@@ -209,8 +209,7 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
     memory = item.coordinator.memory
     if memory.is_direct(webhook_id):
         return False
-    # No list had shown it when the item came to be in doubt: one of the creates may have made it.
-    return item.doubt is not None or webhook_id in item.own_ids or memory.is_open(webhook_id)
+    return webhook_id in item.own_ids or memory.is_open(webhook_id) or item.may_have_created(webhook_id)
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
@@ -220,7 +219,7 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
         return outcome.status
     if keep.id in item.created_ids:
         return OutcomeStatus.CREATED
-    return OutcomeStatus.EXISTING if item.doubt is None else OutcomeStatus.RECOVERED
+    return OutcomeStatus.RECOVERED if item.may_have_created(keep.id) else OutcomeStatus.EXISTING
 
 
 def _replace(

@@ -52,6 +52,7 @@ class Item(Job):
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
         doubt: Why it may or may not exist; stays set once it was in doubt.
+        shown_ids: All that the list showed by which it was missing when it came to be in doubt.
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
@@ -69,6 +70,7 @@ class Item(Job):
     emitted: Outcome | None = field(default=None, init=False)
     duplicates: int = field(default=0, init=False)
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
+    shown_ids: frozenset[int] = field(default=frozenset(), init=False)
     clear_at: float = field(default=-inf, init=False)
     created_ids: tuple[int, ...] = field(default=(), init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
@@ -84,6 +86,10 @@ class Item(Job):
     def own_ids(self) -> tuple[int, ...]:
         """Ids of its webhooks, all but one of which it may delete."""
         return self.created_ids + self.adopted_ids
+
+    def may_have_created(self, webhook_id: int) -> bool:
+        """Return whether one of its lost creates may have made a webhook."""
+        return self.doubt is not None and webhook_id not in self.shown_ids
 
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt or create the webhook by what a list shows, and move on to the next state."""
@@ -169,14 +175,15 @@ class Item(Job):
                 self._fail(webhook, error)
                 return True
             status = OutcomeStatus.EXISTING if adopted is webhook else OutcomeStatus.UPDATED
-            self._finish_adopting(status if self.doubt is None else OutcomeStatus.RECOVERED, adopted, copies)
+            status = OutcomeStatus.RECOVERED if self.may_have_created(adopted.id) else status
+            self._finish_adopting(status, adopted, copies)
             return True
         return False
 
     def _finish_adopting(self, status: OutcomeStatus, webhook: Webhook, copies: Iterable[Webhook]) -> None:
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
-        recovered = None if self.doubt is None else webhook.id
+        recovered = webhook.id if self.may_have_created(webhook.id) else None
         adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
         self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
@@ -237,6 +244,8 @@ class Item(Job):
         return Outcome(self.spec, status, self._created, self._conflict or late, self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
+        if self.doubt is None:
+            self.shown_ids = snapshot.ids
         self.doubt = error.with_traceback(None)  # its frames hold a list
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:

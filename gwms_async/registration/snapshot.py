@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from operator import attrgetter
 from typing import Self, TypeGuard
 
@@ -48,6 +49,11 @@ class Snapshot:
             if first.setdefault(identity, webhook) is not webhook:
                 further.setdefault(identity, []).append(webhook)
         return cls(began_at, first, further, by_id)
+
+    @cached_property
+    def ids(self) -> frozenset[int]:
+        """The ids of all webhooks."""
+        return frozenset(self._by_id)
 
     def copies(self, identity: Identity) -> tuple[Webhook, ...]:
         """Return all webhooks of one identity, lowest id first."""

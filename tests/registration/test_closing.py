@@ -667,7 +667,7 @@ def test_what_a_late_list_shows_as_it_was_before() -> None:
         gateway.later(0.5, update)
         outcome, _ = await register(coordinator, spec)
 
-        assert (outcome.status, outcome.webhook, outcome.error) == (S.RECOVERED, gateway.webhooks[1], None)
+        assert (outcome.status, outcome.webhook, outcome.error) == (S.EXISTING, gateway.webhooks[1], None)
         assert list(gateway.webhooks) == [1]
 
     run(main)
@@ -811,6 +811,25 @@ def test_what_the_same_client_has_deactivated_meanwhile() -> None:
         assert (outcome.webhook, outcome.is_failure) == (gateway.webhooks[1], False)
         assert list(gateway.webhooks) == [1]
         assert gateway.webhooks[1].active
+
+    run(main)
+
+
+def test_what_was_another_webhook_when_the_doubt_began() -> None:
+    """Somebody has changed it since: it was there before, and stays."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(ids=count(5)), specs(2)
+        gateway.webhooks[9] = Webhook(9, *spec_values(other))
+        gateway.fail("create", Fault(lost, 0.0))
+        first = asyncio.create_task(register(gateway.coordinator(), spec))
+        await asyncio.sleep(3)
+        gateway.webhooks[9] = Webhook(9, *spec_values(spec))
+
+        outcome, _ = await first
+
+        assert (outcome.status, outcome.webhook, outcome.copies) == (S.RECOVERED, gateway.webhooks[5], (9,))
+        assert list(gateway.webhooks) == [9, 5]
 
     run(main)
 
