@@ -279,8 +279,9 @@ class Item(Job):
         elif same_identity(webhook, self.spec):
             return webhook
         else:
-            self.coordinator.memory.note_listed((webhook,))  # under another identity
-            if webhook_id in self.own_ids:
+            is_own = webhook_id in self.own_ids
+            self.coordinator.memory.note_another(webhook, self.spec, is_own=is_own)
+            if is_own:
                 self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None
