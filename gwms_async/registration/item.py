@@ -194,7 +194,9 @@ class Item(Job):
         listed = snapshot.get(webhook.id)
         if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
-            self.end(status, webhook, problem)
+            # Earlier runs may have created it over and over.
+            others = tuple(copy.id for copy in snapshot.copies(webhook.identity) if copy.id != webhook.id)
+            self.end(status, webhook, problem, copies=others)
             return
         self.created_ids = (*self.created_ids, webhook.id)
         if webhook.id in self.gone_ids:  # ids are reused

@@ -101,7 +101,7 @@ class Memory:
             self._note_stored(webhook, spec)
 
     def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
-        """Remember that `get` shows a webhook with another identity than a spec's; `is_own`: which it was created for."""
+        """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that."""
         self._unlisted.pop(webhook.id, None)
         if is_own:
             self._note_stored(webhook, spec)

@@ -313,6 +313,21 @@ def test_lists_that_cut_urls() -> None:
     run(main)
 
 
+def test_what_is_stored_in_another_spelling_is_named_with_what_earlier_runs_created() -> None:
+    """Each new client creates it again: the outcome has the ids of all, so that they can be deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+
+        found = [(await register(gateway.coordinator(), spec))[0] for _ in range(3)]
+
+        assert [(one.webhook and one.webhook.id, one.copies) for one in found] == [(1, ()), (2, (1,)), (3, (1, 2))]
+        assert all(one.is_failure for one in found)
+
+    run(main)
+
+
 @pytest.mark.parametrize("is_whole_by_id", [True, False])
 def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id: bool) -> None:
     """By the same client, however long that has been so: `get` by id finds it."""
@@ -326,7 +341,7 @@ def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id
             gateway.answer = lambda webhook: evolve(webhook, url=spec.url)
         coordinator = gateway.coordinator()
 
-        outcomes = []
+        outcomes: list[Outcome] = []
         for _ in range(4):
             outcomes += await register(coordinator, spec)
             await asyncio.sleep(100)
@@ -342,7 +357,8 @@ def test_what_only_lists_show_in_another_spelling_is_adopted_by_its_id() -> None
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        gateway.stores = gateway.lists_as = lambda one: evolve(one, url="https://shop.example/****")
+        gateway.stores = lambda one: evolve(one, url="https://shop.example/****")
+        gateway.lists_as = lambda one: evolve(one, url="https://shop.example/****")
         coordinator = gateway.coordinator()
         await register(coordinator, spec)
         gateway.webhooks[1] = evolve(gateway.webhooks[1], url=spec.url)
