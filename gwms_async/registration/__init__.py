@@ -20,7 +20,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | NEW | missing, and another run is creating it -> wait | as that create ends; its webhook: OPEN, as existing |
 | NEW | missing -> create: answered as asked | OPEN, as created |
 | NEW | missing -> create: answered with the other `active` -> (de)activate | OPEN, as created; or DONE failed |
-| NEW | missing -> create: answered with another identity, or another webhook's id | DONE created, with an error |
+| NEW | missing -> create: answered with another identity or webhook's id | DONE created, with an error, and `copies` |
 | NEW | missing, and what this client created for it is stored with another identity | DONE existing, with an error |
 | NEW | missing -> create: refused, or never sent | DONE failed |
 | NEW | missing -> create: 400, 409 or 422, as what exists already may be refused | CONFLICT |

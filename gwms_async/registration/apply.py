@@ -17,7 +17,7 @@ from .coordinator import Coordinator, WebhookApi
 from .plan import Plan, is_refused
 from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
-from .snapshot import Snapshot, is_there, is_tombstone
+from .snapshot import Snapshot, contradicts_itself, is_there, is_tombstone
 from .workers import Job, Workers
 
 _logger = logging.getLogger("gwms_async")
@@ -144,7 +144,9 @@ class Deletion(Job):
             # Only a list that shows a change, which nothing disputes, need not be confirmed.
             if listed is None or is_disputed or _is_unchanged(webhook, listed):
                 found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
-            if found is None or _is_tombstone_of(webhook, found):
+            if found is None and listed is not None and await self._is_still_listed():
+                self.refuse("lists show it, but a read by its id does not find it")
+            elif found is None or _is_tombstone_of(webhook, found):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
@@ -163,6 +165,13 @@ class Deletion(Job):
         """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
         listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
         return await self.coordinator.read(self.webhook.id, self._next_api, listed_at=listed_at)
+
+    async def _is_still_listed(self) -> bool:
+        """Return whether a new list, too, shows what no read by id finds: such a read may not work at all."""
+        if self.coordinator.memory.is_deleted(self.webhook.id):
+            return False
+        shown = (await self.coordinator.lists.fresh()).get(self.webhook.id)
+        return shown is not None and _is_unchanged(self.webhook, shown) and not contradicts_itself(shown)
 
     async def _exists(self, kept: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""

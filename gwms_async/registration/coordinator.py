@@ -90,7 +90,7 @@ class Coordinator:
         end: Webhook | GwmsError | None = None
         try:
             stored = self.memory.stored_for(spec)
-            if stored is not None and (end := await self._as_it_is(stored, call)) is not None:
+            if stored is not None and (end := await self._as_it_is(stored, spec, call)) is not None:
                 return end, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
@@ -203,10 +203,13 @@ class Coordinator:
             return error.with_traceback(None)
         return None
 
-    async def _as_it_is(self, webhook: Webhook, call: Call) -> Webhook | None:
-        """Return a webhook as it is now, None if it is gone; the read has the deadline of a call."""
+    async def _as_it_is(self, webhook: Webhook, spec: WebhookSpec, call: Call) -> Webhook | None:
+        """Return a webhook that was stored differently as it is now, None if it is gone or yet another.
+
+        The read has the deadline of a call.
+        """
         found = await self.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if is_there(found, webhook) else None
+        return found if is_there(found, webhook) or is_there(found, spec) else None
 
     async def _result_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -194,7 +194,9 @@ class Item(Job):
         listed = snapshot.get(webhook.id)
         if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
-            self.end(status, webhook, problem)
+            # Earlier runs may have created it over and over.
+            others = tuple(copy.id for copy in snapshot.copies(webhook.identity) if copy.id != webhook.id)
+            self.end(status, webhook, problem, copies=others)
             return
         self.created_ids = (*self.created_ids, webhook.id)
         if webhook.id in self.gone_ids:  # ids are reused
@@ -279,8 +281,9 @@ class Item(Job):
         elif same_identity(webhook, self.spec):
             return webhook
         else:
-            self.coordinator.memory.note_listed((webhook,))  # under another identity
-            if webhook_id in self.own_ids:
+            is_own = webhook_id in self.own_ids
+            self.coordinator.memory.note_another(webhook, self.spec, is_own=is_own)
+            if is_own:
                 self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None

@@ -78,9 +78,13 @@ class Memory:
             del self._unlisted[next(iter(self._unlisted))]
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
-        """Forget these after 60 seconds, like other writes: a list shows them, or `get` with another identity."""
-        for webhook in webhooks if self._unlisted else ():
-            self._unlisted.pop(webhook.id, None)
+        """Forget what a list shows after 60 seconds, like other writes; not what it shows with another identity."""
+        if not self._unlisted:
+            return
+        self._index()
+        for webhook in webhooks:
+            if webhook.id in self._unlisted and self._writes[webhook.id].identity == webhook.identity:
+                del self._unlisted[webhook.id]
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
@@ -94,9 +98,13 @@ class Memory:
         self._note(webhook.id, webhook.active, identity, is_open=True)
         self._stored.pop(spec.identity, None)
         if not is_as_asked:
-            self._stored[spec.identity] = webhook
-            if len(self._stored) > _MAX_KEPT:
-                del self._stored[next(iter(self._stored))]
+            self._note_stored(webhook, spec)
+
+    def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
+        """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that."""
+        self._unlisted.pop(webhook.id, None)
+        if is_own:
+            self._note_stored(webhook, spec)
 
     def stored_for(self, spec: WebhookSpec) -> Webhook | None:
         """Return what the gateway stored, with another identity, when a registration last created a spec."""
@@ -188,6 +196,11 @@ class Memory:
                 self._writes.move_to_end(webhook_id)
             else:
                 self._drop(webhook_id)
+
+    def _note_stored(self, webhook: Webhook, spec: WebhookSpec) -> None:
+        self._stored[spec.identity] = webhook
+        if len(self._stored) > _MAX_KEPT:
+            del self._stored[next(iter(self._stored))]
 
     def _is_disputed(self, listed: Webhook) -> bool:
         write = self._writes.get(listed.id)

@@ -18,13 +18,12 @@ from ..models import Webhook
 from ..tokens import Token
 from .converter import FAST, mistakes
 from .envelope import excerpt
-from .headers import has_next_page, total_in
+from .headers import ABSOLUTE, has_next_page, total_in
 from .parsing import finite_number
 
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # no server reads a longer header
-_ABSOLUTE = 1e9  # a smaller `expiresIn` counts seconds from now
 _MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 
@@ -142,7 +141,7 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     if not is_token_text(value):
         raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
     expires_at = expires_in
-    if expires_in is not None and expires_in < _ABSOLUTE:
+    if expires_in is not None and expires_in < ABSOLUTE:
         expires_at, lag = now + expires_in, 0.0
     elif expires_in is not None and expires_in > _MILLISECONDS:
         expires_at = expires_in / 1000

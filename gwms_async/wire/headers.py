@@ -10,6 +10,8 @@ from math import isfinite
 
 from ..chain import Response
 
+ABSOLUTE = 1e9
+"""A number as large as this is a Unix time; a smaller one counts seconds from now."""
 _TOTALS = {
     "x-total-count": re.compile(r"\s*([0-9]{1,15})\s*"),
     "x-total": re.compile(r"\s*([0-9]{1,15})\s*"),
@@ -33,7 +35,8 @@ def http_date(text: str | None) -> float | None:
 def retry_after(response: Response, wall: float) -> float | None:
     """Return the seconds of ``Retry-After``, given as a number or as an HTTP date.
 
-    A date counts from the ``Date`` of the same response, so that a wrong clock on either side does no harm.
+    A date counts from the ``Date`` of the same response, so that a wrong clock on either side does no harm. So does a
+    number too large for seconds, which is a Unix time, like the gateway's `expiresIn`.
 
     Args:
         response: The response.
@@ -46,13 +49,15 @@ def retry_after(response: Response, wall: float) -> float | None:
     if text is None:
         return None
     try:
-        seconds = float(text)
+        seconds, is_moment = float(text), False
     except ValueError:
         when = http_date(text)
         if when is None:
             return None
+        seconds, is_moment = when, True
+    if is_moment or seconds >= ABSOLUTE:
         present = http_date(response.headers.get("date"))
-        seconds = when - (wall if present is None else present)
+        seconds -= wall if present is None else present
     return max(0.0, seconds) if isfinite(seconds) else None
 
 

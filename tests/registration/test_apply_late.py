@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
@@ -120,6 +121,65 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
         assert outcome.status is (S.NOT_STARTED if is_there else S.DELETED)
         assert outcome.is_failure is is_there
         assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("is_contradictory", [True, False])
+def test_what_lists_show_and_no_read_finds(is_contradictory: bool) -> None:
+    """It is reported as deleted only if lists, too, show that it is unregistered: reads by id may not work at all."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(), specs(1)
+        webhook = gateway.add(doomed)
+        if is_contradictory:
+            gateway.webhooks[1] = evolve(webhook, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))
+        gateway.memories.add(1)
+        plan = make_plan([], gateway.listed(), lambda _: True)
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert outcome.status is (S.DELETED if is_contradictory else S.NOT_STARTED)
+        assert ("lists show it" in str(outcome.error)) is not is_contradictory
+        assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("list_lag", [0.0, 5.0])
+def test_what_another_client_has_deleted_just_before(list_lag: float) -> None:
+    """The list that `apply` begins with still shows it, and so may the next ones for a while."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(list_lag=list_lag), specs(1)
+        plan = make_plan([], [gateway.add(doomed)], lambda _: True)
+        await asyncio.sleep(9)
+        stale = gateway.listed()
+        del gateway.webhooks[1]
+        gateway.changed()
+        gateway.stale = stale
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, outcome.error, gateway.count("delete")) == (S.DELETED, None, 0)
+
+    virtual_loop.run(main())
+
+
+def test_what_this_client_has_deleted_just_before() -> None:
+    """Neither a read nor a list is needed, although lists still show it."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(list_lag=50.0), specs(1)
+        plan = make_plan([], [gateway.add(doomed)], lambda _: True)
+        coordinator = gateway.coordinator()
+        await asyncio.sleep(60)
+        await coordinator.delete(1, doomed, lambda: coordinator.api_for(Call()))
+        gateway.journal.clear()
+
+        (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, outcome.error, gateway.journal) == (S.DELETED, None, [("list", None)])
 
     virtual_loop.run(main())
 

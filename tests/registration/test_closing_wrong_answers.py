@@ -313,6 +313,64 @@ def test_lists_that_cut_urls() -> None:
     run(main)
 
 
+def test_what_is_stored_in_another_spelling_is_named_with_what_earlier_runs_created() -> None:
+    """Each new client creates it again: the outcome has the ids of all, so that they can be deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+
+        found = [(await register(gateway.coordinator(), spec))[0] for _ in range(3)]
+
+        assert [(one.webhook and one.webhook.id, one.copies) for one in found] == [(1, ()), (2, (1,)), (3, (1, 2))]
+        assert all(one.is_failure for one in found)
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_whole_by_id", [True, False])
+def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id: bool) -> None:
+    """By the same client, however long that has been so: `get` by id finds it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        if is_whole_by_id:
+            gateway.lists_as = lambda webhook: evolve(webhook, url="https://shop.example/****")
+        else:
+            gateway.stores = lambda one: evolve(one, url="https://shop.example/****")
+            gateway.answer = lambda webhook: evolve(webhook, url=spec.url)
+        coordinator = gateway.coordinator()
+
+        outcomes: list[Outcome] = []
+        for _ in range(4):
+            outcomes += await register(coordinator, spec)
+            await asyncio.sleep(100)
+
+        assert [outcome.is_failure for outcome in outcomes] == [True] + 3 * [not is_whole_by_id]
+        assert (gateway.count("create"), list(gateway.webhooks)) == (1, [1])
+
+    run(main)
+
+
+def test_what_only_lists_show_in_another_spelling_is_adopted_by_its_id() -> None:
+    """A read showed it in another spelling at first."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda one: evolve(one, url="https://shop.example/****")
+        gateway.lists_as = lambda one: evolve(one, url="https://shop.example/****")
+        coordinator = gateway.coordinator()
+        await register(coordinator, spec)
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], url=spec.url)
+        await asyncio.sleep(100)
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.error, list(gateway.webhooks)) == (S.EXISTING, None, [1])
+
+    run(main)
+
+
 class Newest(FakeGateway):
     """Lists the newest three webhooks, without a word about the others."""
 

@@ -23,7 +23,7 @@ NOW = 1_790_000_000.0
         (" 7 ", 7.0),
         ("-3", 0.0),
         ("-0", 0.0),
-        ("99999999999", 99999999999.0),
+        ("999999999", 999_999_999.0),
         ("1e308", 1e308),
         ("1e309", None),
         ("nan", None),
@@ -64,6 +64,15 @@ def test_retry_after_as_a_date_without_one_of_the_answer(date: dict[str, str]) -
     headers = {"retry-after": formatdate(NOW + 7, usegmt=True), **date}
 
     assert retry_after(Response(429, headers=headers), NOW) == 7.0
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(7, 7.0), (0, 0.0), (-7, 0.0)])
+def test_retry_after_as_a_unix_time(offset: int, expected: float) -> None:
+    """It counts as a date does: the gateway's `expiresIn` has the same form."""
+    for skew in (-600, 0):
+        headers = {"retry-after": f"{NOW + skew + offset:.0f}", "date": formatdate(NOW + skew, usegmt=True)}
+
+        assert retry_after(Response(429, headers=headers), NOW) == expected
 
 
 def test_retry_after_in_the_past() -> None:
