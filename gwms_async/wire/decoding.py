@@ -18,12 +18,13 @@ from ..models import Webhook
 from ..tokens import Token
 from .converter import FAST, mistakes
 from .envelope import excerpt
-from .headers import ABSOLUTE, has_next_page, total_in
+from .headers import ABSOLUTE, age_in, has_next_page, total_in
 from .parsing import finite_number
 
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # no server reads a longer header
+_MAX_AGE = 6  # seconds that a response may come from a cache: as much as a gateway's lists may lag
 _MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 
@@ -93,6 +94,13 @@ def _decode(
         raise _decode_error(request, response, ())
     if response.data is None:
         raise _decode_error(request, response, ("`data` is missing @ $",))
+    if request.method == "GET" and (age := age_in(response.headers)) > _MAX_AGE:
+        raise DecodeError(
+            f"the response to {request} comes from a cache and is {age} s old, although a fresh one was asked for: "
+            "exempt the gateway's API from that cache, since what it shows may have changed",
+            paths=(f"Age: {age}",),
+            excerpt=excerpt(response),
+        )
     try:
         return FAST.structure(response.data, model)
     except Exception:  # noqa: BLE001, S110  # the detailed twin says what is wrong

@@ -61,6 +61,12 @@ def retry_after(response: Response, wall: float) -> float | None:
     return max(0.0, seconds) if isfinite(seconds) else None
 
 
+def age_in(headers: Mapping[str, str]) -> int:
+    """Return how many seconds a response has been in caches, as ``Age`` says (RFC 9111, 5.1); 0 if it does not."""
+    age = re.fullmatch(r"\s*([0-9]{1,15})\s*", headers.get("age", ""))
+    return int(age[1]) if age else 0
+
+
 def total_in(headers: Mapping[str, str]) -> int:
     """Return how many items there are in all, as ``X-Total-Count`` or ``Content-Range`` says; 0 if neither does."""
     found = (pattern.fullmatch(headers.get(name, "")) for name, pattern in _TOTALS.items())

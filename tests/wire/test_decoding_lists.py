@@ -199,3 +199,23 @@ def test_headers_that_say_there_is_more(status: int, headers: dict[str, str]) ->
 def test_headers_of_whole_lists(headers: dict[str, str]) -> None:
     """They are no reason to refuse it."""
     assert len(decoding.decode_webhooks(LIST, Response(200, headers=headers, data=[DATA, DATA]))) == 2
+
+
+@pytest.mark.parametrize("age", ["7", " 60 ", "999999999999999"])
+def test_what_comes_from_a_cache_that_was_told_to_ask_the_gateway(age: str) -> None:
+    """A registration would decide by it: neither a list nor a webhook that old counts."""
+    webhook = requests.get_request(7, Call())
+    for request, data, decode in (
+        (LIST, [DATA], decoding.decode_webhooks),
+        (webhook, DATA, decoding.decode_webhook),
+    ):
+        with pytest.raises(
+            DecodeError, match=rf"^the response to {request} comes from a cache and is {int(age)} s old"
+        ):
+            decode(request, Response(200, headers={"age": age}, data=data))
+
+
+@pytest.mark.parametrize("age", ["0", "6", "", "-7", "7, 8", "x", "9" * 16])
+def test_a_response_that_is_recent_as_far_as_it_says(age: str) -> None:
+    """A cache that has asked the gateway says 0."""
+    assert len(decoding.decode_webhooks(LIST, Response(200, headers={"age": age}, data=[DATA]))) == 1
