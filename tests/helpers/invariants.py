@@ -316,6 +316,9 @@ def requests_within_bounds(world: World) -> Iterator[str]:
         for spec in _denied(op):
             hidden = births[op.number, spec.identity] & rows.keys() - world.ghosts
             hidden = {number for number in hidden if not _changed_identity(world, [number])}
+            # What was deactivated looks the same as the tombstone of what was deleted.
+            deleted = {exchange.path for exchange in world.exchanges(op, "delete")}
+            hidden -= {n for n in hidden if _is_tombstone(rows[n]) and f"/webhooks/{n}" in deleted}
             if hidden and not _shows_webhook(op, world.births):
                 yield f"{op}: created {spec}, and denies it: {op.error or op.result}"
 
