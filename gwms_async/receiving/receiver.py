@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -161,7 +161,7 @@ class Receiver(Intake):
         method: Method = POST,
         every: float = 900.0,
         on_lapse: OnLapse | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncGenerator[None]:
         """Keep registered and active what has a handler, as `specs` returns it; nothing that was there is deleted.
 
         The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.

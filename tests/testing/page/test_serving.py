@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from typing import Any
@@ -22,7 +22,7 @@ from ...helpers.plain_client import logged_in
 @asynccontextmanager
 async def events(
     gateway: GwmsEmulator, query: str = "", **headers: str
-) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+) -> AsyncGenerator[AsyncIterator[dict[str, Any]]]:
     """Follow the events; each is its fields, its data decoded."""
     async with (
         aiohttp.ClientSession() as session,
