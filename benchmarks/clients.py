@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from itertools import count, islice
@@ -64,7 +64,7 @@ async def _in_bulk(operation: Callable[[int], Awaitable[object]], calls: int) ->
 
 
 @asynccontextmanager
-async def aiohttp_client(base_url: str, *, retrying: bool = False) -> AsyncIterator[Operations]:
+async def aiohttp_client(base_url: str, *, retrying: bool = False) -> AsyncGenerator[Operations]:
     """Call with aiohttp alone, or with aiohttp-retry: the least that works."""
     import aiohttp  # noqa: PLC0415  # a process imports only what it measures
 
@@ -94,7 +94,7 @@ async def aiohttp_client(base_url: str, *, retrying: bool = False) -> AsyncItera
 
 
 @asynccontextmanager
-async def bare_aiohttp_client(base_url: str) -> AsyncIterator[Operations]:
+async def bare_aiohttp_client(base_url: str) -> AsyncGenerator[Operations]:
     """Call with aiohttp and all its options switched off: the floor for anything built on it."""
     import aiohttp  # noqa: PLC0415  # as above
     from yarl import URL  # noqa: PLC0415  # as above
@@ -128,7 +128,7 @@ async def bare_aiohttp_client(base_url: str) -> AsyncIterator[Operations]:
 
 
 @asynccontextmanager
-async def httpx_client(base_url: str) -> AsyncIterator[Operations]:
+async def httpx_client(base_url: str) -> AsyncGenerator[Operations]:
     """Call with httpx."""
     httpx: Any = import_module("httpx")
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
@@ -152,7 +152,7 @@ def generate(folder: str) -> None:
 
 
 @asynccontextmanager
-async def generated_client(base_url: str, folder: str) -> AsyncIterator[Operations]:
+async def generated_client(base_url: str, folder: str) -> AsyncGenerator[Operations]:
     """Call with the client that `generate` made."""
     sys.path.insert(0, f"{folder}/generated")
     (package,) = (path.parent.name for path in Path(folder).glob("generated/*/client.py"))  # noqa: ASYNC240  # local
@@ -179,7 +179,7 @@ async def generated_client(base_url: str, folder: str) -> AsyncIterator[Operatio
 
 
 @asynccontextmanager
-async def this_client(base_url: str) -> AsyncIterator[Operations]:
+async def this_client(base_url: str) -> AsyncGenerator[Operations]:
     """Call with this package, as its users do."""
     from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType  # noqa: PLC0415  # as above
 

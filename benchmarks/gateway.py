@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -185,7 +185,7 @@ async def _serve(listening: socket.socket, folder: Path, table: _Table | None) -
 
 
 @contextmanager
-def gateway(*, has_state: bool = False) -> Iterator[Gateway]:
+def gateway(*, has_state: bool = False) -> Generator[Gateway]:
     """Run a gateway until the block ends, on a core of its own if there are two.
 
     Args:

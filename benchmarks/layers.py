@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from itertools import count, islice
@@ -24,7 +24,7 @@ LAYERS = ("relogin", "backoff", "pace", "authorize")  # outermost first
 
 
 @asynccontextmanager
-async def layers(base_url: str, operation: str) -> AsyncIterator[Mapping[str, Callable[[int], Awaitable[object]]]]:
+async def layers(base_url: str, operation: str) -> AsyncGenerator[Mapping[str, Callable[[int], Awaitable[object]]]]:
     """Open a client; yield a function that calls it at each of its layers, innermost first."""
     from gwms_async import Credentials, GwmsClient, Response, WebhookSpec, WebhookType  # noqa: PLC0415  # hide orjson first
     from gwms_async.auth.known_keys import ApiKey  # noqa: PLC0415

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from socket import socket
 from statistics import median
@@ -166,7 +166,7 @@ class Server:
 
 
 @contextmanager
-def started(server: str, kind: str) -> Iterator[Server]:
+def started(server: str, kind: str) -> Generator[Server]:
     """Start a server."""
     command = [sys.executable, __file__, server, kind]
     with Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=as_users_run()) as process:

@@ -18,7 +18,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib import import_module
@@ -167,7 +167,7 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def process(name: str, client: str, server: Gateway) -> Iterator[Popen[str]]:
+def process(name: str, client: str, server: Gateway) -> Generator[Popen[str]]:
     """Start a measuring process."""
     command = [sys.executable, __file__, MEASURE, name, client, *map(str, server)]
     with Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=start.as_users_run()) as started:

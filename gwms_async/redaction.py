@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -35,7 +35,7 @@ def escaped(text: str) -> str:
 
 
 @contextmanager
-def urls_shown() -> Iterator[None]:
+def urls_shown() -> Generator[None]:
     """Let `displayed` hide nothing within the block."""
     before = _are_shown.set(True)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -336,7 +336,7 @@ class SlowStore(MemoryTokenStore):
         self.unlocking, self.may_unlock, self.unlocked = False, asyncio.Event(), False
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
+    async def lock(self, key: str) -> AsyncGenerator[None]:
         """Unlock only when allowed to."""
         try:
             yield

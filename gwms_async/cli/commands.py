@@ -2,6 +2,7 @@
 
 import click
 
+from .._version import VERSION
 from .lazy import LazyGroup
 from .options import common_options
 
@@ -43,6 +44,6 @@ Exit codes:
     },
 )
 @common_options
-@click.version_option(package_name="gwms-async")
+@click.version_option(VERSION)
 def gwms() -> None:
     """Manage the webhooks of GWMS, the gateway of Skladon's fulfilment warehouses."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 
 import click
 
 from .. import ConfigurationError, GwmsError, Handler, LoginError, MemoryTokenStore, Request, Response, Webhook
+from .._version import VERSION
 from ..wire.headers import http_date
 from .access import Access, Settings, find_settings, make_access
 from .loop import Work
@@ -21,7 +22,7 @@ from .problems import describe, shown
 _SKEW = 30.0  # seconds
 _PRECISION = 2.0  # of `Date`, and of the way
 _STAGES = ("settings", "gateway", "login", "api_key", "webhooks")
-_VERSIONS = ("gwms-async", "aiohttp", "attrs", "cattrs", "backoff")
+_LIBRARIES = ("aiohttp", "attrs", "cattrs", "backoff")
 
 Checks = dict[str, tuple[bool, str]]
 """By the name of what was checked: whether it is fine, and a text."""
@@ -97,8 +98,16 @@ def _copies(webhooks: Iterable[Webhook]) -> list[str]:
     return copies
 
 
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # e.g. bundled by PyInstaller, without metadata
+        return "unknown"
+
+
 def _show(settings: Settings, checks: Checks) -> Exit:
-    versions = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
+    libraries = {name: _version_of(name) for name in _LIBRARIES}
+    versions = {"gwms-async": VERSION, **libraries, "python": platform.python_version()}
     values = {name: "***" if name in {"password", "api_key"} else shown(value) for name, (value, _) in settings.items()}
     found = {name: {"value": values[name], "source": source} for name, (_, source) in settings.items()}
     results = [{"name": name, "ok": is_fine, "message": text} for name, (is_fine, text) in checks.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -180,7 +180,7 @@ class _Parser:
         return found
 
     @contextmanager
-    def _noting(self, path: str) -> Iterator[None]:
+    def _noting(self, path: str) -> Generator[None]:
         try:
             yield
         except ValueError as error:

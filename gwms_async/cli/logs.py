@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from shutil import get_terminal_size
 
@@ -46,7 +46,7 @@ class LogHandler(logging.Handler):
 
 
 @contextmanager
-def shown_logs() -> Iterator[None]:
+def shown_logs() -> Generator[None]:
     """Show what is logged within the block: warnings, on a terminal retries, with --debug everything."""
     context, logger = click.get_current_context(silent=True), logging.getLogger("gwms_async")
     debug = context is not None and "gwms.debug" in context.meta

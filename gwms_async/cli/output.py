@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
@@ -160,7 +160,7 @@ def summary(results: Iterable[Outcome | BulkResult]) -> str:
 
 
 @contextmanager
-def resumable(results: Iterable[Outcome | BulkResult], advice: str) -> Iterator[None]:
+def resumable(results: Iterable[Outcome | BulkResult], advice: str) -> Generator[None]:
     """Let Ctrl-C within the block end the command with a line that counts the results so far and gives advice."""
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -40,7 +40,7 @@ def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]
 
 
 @contextmanager
-def port_errors() -> Iterator[None]:
+def port_errors() -> Generator[None]:
     """Make an error say why a port cannot be used, and what to do."""
     try:
         yield

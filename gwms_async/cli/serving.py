@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ async def keep(delivery: Delivery) -> None:
 @asynccontextmanager
 async def serving(
     receiver: Receiver, port: int, respond: Respond, report: Callable[[Seen], object]
-) -> AsyncIterator[int]:
+) -> AsyncGenerator[int]:
     """Serve a receiver, whose handlers are all `keep`, on a port of this machine (0 for a free one); yield the port.
 
     Raises:

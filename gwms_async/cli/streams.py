@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from errno import EINVAL, EPIPE
 from pathlib import Path
@@ -57,7 +57,7 @@ def forgiving(stream: TextIO | None) -> TextIO:
 
 
 @contextmanager
-def forgiving_output() -> Iterator[None]:
+def forgiving_output() -> Generator[None]:
     """Let a command finish its work even if its output cannot be written.
 
     That the reader of a pipe has gone is not an error. Any other failure, e.g. a full disk, is reported at the end.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypedDict, TypeVar, Unpack
 
 from attrs import frozen
 
@@ -45,6 +45,13 @@ class Health:
     rounds: Mapping[str, Round]
 
 
+class ReceiverOptions(TypedDict, total=False):
+    """The arguments of `Receiver` other than its secrets."""
+
+    max_body: int
+    limit: float
+
+
 class Receiver(Intake):
     """Receives deliveries, in one event loop at a time; serve or mount it with `aiohttp_app` or `asgi_app`.
 
@@ -70,7 +77,7 @@ class Receiver(Intake):
 
     @classmethod
     @without_frames
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[ReceiverOptions]) -> Self:
         """Create a receiver from GWMS_WEBHOOK_SECRET and, if set, GWMS_WEBHOOK_SECRET_OLD.
 
         `options` are `max_body` and `limit`. A variable that is missing or invalid raises `ConfigurationError`.
@@ -154,7 +161,7 @@ class Receiver(Intake):
         method: Method = POST,
         every: float = 900.0,
         on_lapse: OnLapse | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncGenerator[None]:
         """Keep registered and active what has a handler, as `specs` returns it; nothing that was there is deleted.
 
         The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from threading import Lock, get_ident
@@ -19,7 +19,7 @@ _CLOSED = "the emulator is closed"
 
 
 @contextmanager
-def emulator_in_thread(**options: Any) -> Iterator[GwmsEmulator]:
+def emulator_in_thread(**options: Any) -> Generator[GwmsEmulator]:
     """Run an emulator in its own thread until the block ends.
 
     The yielded object has all members of `GwmsEmulator`, and any thread may use them: each one runs in the emulator's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import inf
 from typing import Any
@@ -56,7 +56,7 @@ class FlakyStore:
         self.content = token
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
+    async def lock(self, key: str) -> AsyncGenerator[None]:
         """Lock the one entry."""
         await self._step("lock", key)
         self.is_locked = True
@@ -208,7 +208,7 @@ class PlainStore:
 
 
 @asynccontextmanager
-async def free() -> AsyncIterator[None]:
+async def free() -> AsyncGenerator[None]:
     """Lock nothing."""
     yield
 

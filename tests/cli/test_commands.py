@@ -8,17 +8,20 @@ from importlib import import_module
 import pytest
 from click.testing import CliRunner
 
-from gwms_async import cli
+from gwms_async import __version__, cli
 from gwms_async.cli.commands import gwms
 
+from ..helpers.command_line import hide_metadata
 
-def test_help_and_version() -> None:
-    """The help lists the commands and the exit codes."""
+
+def test_help_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help lists the commands and the exit codes; the version needs no metadata."""
+    hide_metadata(monkeypatch)
     text = CliRunner().invoke(gwms, ["--help"]).stdout
 
     assert "demo" in text
     assert "2    usage error or invalid file" in text
-    assert "version" in CliRunner().invoke(gwms, ["--version"]).stdout
+    assert CliRunner().invoke(gwms, ["--version"]).stdout == f"gwms, version {__version__}\n"
 
 
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gwms_async import __version__
 from gwms_async.cli.commands import gwms
 from gwms_async.cli.profiles import profiles_file
 from gwms_async.testing import GwmsEmulator, Html, Status
 from gwms_async.testing.threaded import emulator_in_thread
 
-from ..helpers.command_line import URL, hurry, run
+from ..helpers.command_line import URL, hide_metadata, hurry, run
 
 pytestmark = pytest.mark.usefixtures("own_cache", "profiles", "quick")
 
@@ -71,6 +72,16 @@ def test_all_is_well(gwms_emulator: GwmsEmulator) -> None:
     assert {"gwms-async", "python", "aiohttp"} <= set(shown["versions"])
     assert [one["name"] for one in shown["checks"]] == ALL
     assert gwms_emulator.logins == 2
+
+
+def test_a_bundle_without_metadata(gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It checks all the same, and does not know the versions of libraries."""
+    hide_metadata(monkeypatch)
+    shown = json.loads(run(gwms_emulator, "doctor", "--json").stdout)
+
+    assert [one["name"] for one in shown["checks"]] == ALL
+    assert shown["versions"]["gwms-async"] == __version__
+    assert shown["versions"]["aiohttp"] == "unknown"
 
 
 HERE, FAR = "http://127.0.0.1:9", "https://gw.example/v21"

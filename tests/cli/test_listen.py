@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from codecs import getincrementaldecoder
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
@@ -83,7 +83,7 @@ def work(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> Work:
 
 
 @asynccontextmanager
-async def running(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> AsyncIterator[None]:
+async def running(gateway: GwmsEmulator, respond: Respond, *types: WebhookType) -> AsyncGenerator[None]:
     """Run the command's work with webhooks of event types; cancel it, as Ctrl-C does."""
     task = asyncio.create_task(work(gateway, respond, *types))
     await until(lambda: len(gateway.webhooks) == len(types) or task.done())

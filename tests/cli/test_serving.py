@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,7 +23,7 @@ OK = answering(200, 0)
 
 
 @asynccontextmanager
-async def listener(respond: Respond) -> AsyncIterator[tuple[int, list[Seen]]]:
+async def listener(respond: Respond) -> AsyncGenerator[tuple[int, list[Seen]]]:
     """Serve; give the port and what comes."""
     seen = list[Seen]()
     async with serving(receiver_of(keep), 0, respond, seen.append) as port:

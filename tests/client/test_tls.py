@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -21,7 +21,7 @@ CREDENTIALS = Credentials("user", "password", "key")
 
 
 @asynccontextmanager
-async def tls_front(ca: trustme.CA, name: str) -> AsyncIterator[tuple[int, list[bytes]]]:
+async def tls_front(ca: trustme.CA, name: str) -> AsyncGenerator[tuple[int, list[bytes]]]:
     """Listen with TLS under a name; give the port and what was read."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert(name).configure_cert(context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +49,7 @@ def finder(some: Accounts) -> Find:
 
 
 @asynccontextmanager
-async def worker(docket: Docket, find: Find) -> AsyncIterator[Worker]:
+async def worker(docket: Docket, find: Find) -> AsyncGenerator[Worker]:
     """Open a worker, which does not run yet."""
     for task in make_tasks(lambda: Fleet(find, retry=QUICK)):
         docket.register(task)
@@ -58,7 +58,7 @@ async def worker(docket: Docket, find: Find) -> AsyncIterator[Worker]:
 
 
 @asynccontextmanager
-async def running(one: Worker) -> AsyncIterator[None]:
+async def running(one: Worker) -> AsyncGenerator[None]:
     """Let a worker run."""
     task = asyncio.create_task(one.run_forever())
     try:
@@ -285,7 +285,7 @@ async def test_a_fleet_is_opened_once_per_worker(some: Accounts, docket: Docket)
     opened = closed = 0
 
     @asynccontextmanager
-    async def open_fleet() -> AsyncIterator[Fleet]:
+    async def open_fleet() -> AsyncGenerator[Fleet]:
         nonlocal opened, closed
         opened += 1
         async with Fleet(finder(some), retry=QUICK) as fleet:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -45,7 +45,7 @@ async def docket(redis: RedisServer) -> AsyncIterator[Docket]:
 @asynccontextmanager
 async def workers(
     count: int, docket: Docket, some: Accounts, *options: str, output: int | IO[bytes] = DEVNULL, patience: int = 3
-) -> AsyncIterator[list[Process]]:
+) -> AsyncGenerator[list[Process]]:
     """Run workers by docket's own command, all of them ready."""
     environment = os.environ | {"ACCOUNTS": some.as_json(), "TOKENS": docket.url.replace("/0", "/1")}
     command = [sys.executable, "-m", "docket", "worker", "--docket", docket.name, "--url", docket.url]

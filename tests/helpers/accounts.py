@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -52,7 +52,7 @@ class Accounts:
 
 
 @asynccontextmanager
-async def accounts(count: int, eshops: int, events: int = len(WebhookType), **options: Any) -> AsyncIterator[Accounts]:
+async def accounts(count: int, eshops: int, events: int = len(WebhookType), **options: Any) -> AsyncGenerator[Accounts]:
     """Run some; no connection to them is left open."""
     gateways = [GwmsEmulator(**options) for _ in range(count)]
     async with AsyncExitStack() as stack:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ def executable() -> str | None:
 
 
 @contextmanager
-def launched() -> Iterator[Any]:
+def launched() -> Generator[Any]:
     """Run a browser until the block ends.
 
     Raises:

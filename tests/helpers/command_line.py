@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from functools import partial
+from importlib.metadata import MetadataPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ class Keyboard(io.BytesIO):
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the retries of commands hardly wait."""
     monkeypatch.setattr("gwms_async.cli.access.GwmsClient", partial(GwmsClient, retry=QUICK))
+
+
+def hide_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no package have metadata, as in a bundle made by PyInstaller."""
+    monkeypatch.setattr(MetadataPathFinder, "find_distributions", lambda *_: iter(()))
 
 
 def environment(gateway: GwmsEmulator) -> dict[str, str]:

@@ -6,7 +6,7 @@ Its environment says which accounts there are (``ACCOUNTS``, see `Accounts.as_js
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from gwms_async import RedisTokenStore
@@ -23,7 +23,7 @@ async def find(name: str) -> Eshop:
 
 
 @asynccontextmanager
-async def open_fleet() -> AsyncIterator[Fleet]:
+async def open_fleet() -> AsyncGenerator[Fleet]:
     """Open the fleet of this process."""
     async with RedisTokenStore.connect(os.environ["TOKENS"]) as store, Fleet(find, token_store=store) as fleet:
         yield fleet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +26,7 @@ METHODS = ("GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 
 
 @asynccontextmanager
-async def aiohttp_host(app: web.Application, **options: Any) -> AsyncIterator[int]:
+async def aiohttp_host(app: web.Application, **options: Any) -> AsyncGenerator[int]:
     """Serve an aiohttp application; give the port."""
     runner = web.AppRunner(app, lingering_time=0, **options)  # else it waits for the rest of bodies that are refused
     await runner.setup()
@@ -38,7 +38,7 @@ async def aiohttp_host(app: web.Application, **options: Any) -> AsyncIterator[in
 
 
 @asynccontextmanager
-async def uvicorn_host(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
+async def uvicorn_host(app: ASGIApp, **options: Any) -> AsyncGenerator[int]:
     """Serve an ASGI application; give the port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

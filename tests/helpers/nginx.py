@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -77,7 +77,7 @@ async def nginx(
     directives: str = "",
     certificate: trustme.LeafCert | None = None,
     http: str = "access_log off;",
-) -> AsyncIterator[Nginx]:
+) -> AsyncGenerator[Nginx]:
     """Run one in front of a gateway.
 
     Args:

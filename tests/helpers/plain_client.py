@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -104,7 +104,7 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncIterator[Plain]:
+async def plain(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncGenerator[Plain]:
     """Make a client without a token; its API key is the first e-shop's by default."""
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -112,7 +112,7 @@ async def plain(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncItera
 
 
 @asynccontextmanager
-async def logged_in(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncIterator[Plain]:
+async def logged_in(gateway: GwmsEmulator, api_key: str | None = None) -> AsyncGenerator[Plain]:
     """Make a client that has logged in."""
     async with plain(gateway, api_key) as client:
         await client.log_in()
@@ -137,7 +137,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(gateway: GwmsEmulator) -> AsyncIterator[Wire]:
+async def wire(gateway: GwmsEmulator) -> AsyncGenerator[Wire]:
     """Open a connection."""
     port = gateway.base_url.rpartition(":")[2].partition("/")[0]
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))

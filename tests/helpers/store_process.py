@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ class Telling:
     """A store that says when it begins to wait for the lock."""
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
+    async def lock(self, key: str) -> AsyncGenerator[None]:
         """Let one process at a time renew the token."""
         tell("locking")
         async with super().lock(key):  # type: ignore[misc]

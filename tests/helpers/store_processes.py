@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Process:
 @contextmanager
 def processes(
     count: int, gateway: GwmsEmulator, place: Path | str, calls: int, lease: float = 8.0
-) -> Iterator[list[Process]]:
+) -> Generator[list[Process]]:
     """Start processes, all of them ready; those that are still there in the end are killed."""
     with ExitStack() as stack:
         started = [Process(gateway, place, calls, lease) for _ in range(count)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
@@ -50,7 +50,7 @@ class WebhookServer:
 
 
 @asynccontextmanager
-async def webhook_server() -> AsyncIterator[WebhookServer]:
+async def webhook_server() -> AsyncGenerator[WebhookServer]:
     """Run a server until the block ends."""
     server = WebhookServer()
     runner = web.ServerRunner(

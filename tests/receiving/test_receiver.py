@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, get_type_hints
 from unittest.mock import AsyncMock
 
 import pytest
@@ -24,6 +24,7 @@ from gwms_async import (
     WebhookType,
 )
 from gwms_async.receiving import Delivery, Health, Receiver
+from gwms_async.receiving.receiver import ReceiverOptions
 from gwms_async.receiving.watch import Round
 from gwms_async.testing import GwmsEmulator, Status
 
@@ -186,6 +187,14 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert one.specs(BASE) == two.specs(BASE)
     assert one.specs(BASE) != receiver_of(nothing, ORDER).specs(BASE)
+
+
+def test_the_environment_takes_the_options_of_the_constructor() -> None:
+    """All of them, of the same types: type checkers find a typo."""
+    options = get_type_hints(Receiver.__init__)
+    del options["secret"], options["older_secrets"], options["return"]
+
+    assert get_type_hints(ReceiverOptions) == options
 
 
 def test_no_secret_is_shown_or_copied() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +27,7 @@ TWO = (ORDER, WebhookType.CREATE_ORDER)
 @asynccontextmanager
 async def watching(
     gateway: GwmsEmulator, *types: WebhookType, **options: Any
-) -> AsyncIterator[tuple[Receiver, Time, GwmsClient]]:
+) -> AsyncGenerator[tuple[Receiver, Time, GwmsClient]]:
     """Watch webhooks until the end of the block."""
     time = Time()
     receiver = watched(time, *types)

@@ -117,6 +117,8 @@ async def mistakes() -> None:
     """Make mistakes: an `ignore` that nothing needs is an error."""
     GwmsClient.from_env(token_sotre=MemoryTokenStore())  # type: ignore[call-arg]
     GwmsClient.from_env(retry=3)  # type: ignore[arg-type]
+    Receiver.from_env(limt=5)  # type: ignore[call-arg]
+    Receiver.from_env(limit="5")  # type: ignore[arg-type]
     gwms = GwmsClient(("user", "password", "key"))  # type: ignore[arg-type]
     with gwms:  # type: ignore[attr-defined]
         pass

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class FileTokenStore:
             return await asyncio.to_thread(_delete, self._path(key, "json"))
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
+    async def lock(self, key: str) -> AsyncGenerator[None]:
         """Lock the token for a renewal; waits while someone else holds the lock."""
         # One attempt at a time: a waiting thread cannot be cancelled. And many versions of filelock's own
         # AsyncFileLock keep a lock acquired for a task that was cancelled meanwhile.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, Self
 from uuid import uuid4
@@ -57,7 +57,7 @@ class RedisTokenStore:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, *, cipher: Cipher | None = None, prefix: str = _PREFIX) -> AsyncIterator[Self]:
+    async def connect(cls, url: str, *, cipher: Cipher | None = None, prefix: str = _PREFIX) -> AsyncGenerator[Self]:
         """Open a store with connections of its own, for `async with`; a Redis that hangs costs four seconds a login.
 
         Args:
@@ -123,7 +123,7 @@ class RedisTokenStore:
             return bool(await self._redis.delete(self._name("token", key)))
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
+    async def lock(self, key: str) -> AsyncGenerator[None]:
         """Lock the token for a renewal, for eight seconds at most; waits while someone else holds the lock.
 
         An older token that is saved after that does no harm: it is still valid.

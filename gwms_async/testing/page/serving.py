@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.resources import files
 
 from aiohttp import web
 
@@ -56,7 +56,7 @@ class Page:
         if path == "state":
             return _json(self.state.all(text))
         if file := _FILES.get(path):
-            content = (Path(__file__).parent / file[0]).read_bytes()
+            content = files(__package__).joinpath(file[0]).read_bytes()
             return web.Response(body=content, content_type=file[1], charset="utf-8", headers=SECURITY_HEADERS)
         match = _ROW.fullmatch(path)
         details = match and self.state.details(int(match[1]))

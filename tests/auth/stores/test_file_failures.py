@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +40,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @contextmanager
-def without_privileges() -> Iterator[Path]:
+def without_privileges() -> Generator[Path]:
     """Be a user who may not write, or read, everything; gives a directory that he can reach."""
     with tempfile.TemporaryDirectory() as name:
         user = os.geteuid()

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -210,7 +210,7 @@ async def test_cancelled_at_each_step(redis: RedisServer, client: Redis, *, is_p
 
 
 @asynccontextmanager
-async def losing(redis: RedisServer, answers: int) -> AsyncIterator[str]:
+async def losing(redis: RedisServer, answers: int) -> AsyncGenerator[str]:
     """Stand between a client and Redis: carry out the first few SETs, but close their connections without an answer."""
 
     async def forward(reader: StreamReader, writer: StreamWriter) -> None:

@@ -8,7 +8,7 @@ import re
 import socket
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ async def list_webhooks(gateway: GwmsEmulator, store: TokenStore) -> None:
 
 
 @contextmanager
-def silent(host: str = "localhost") -> Iterator[str]:
+def silent(host: str = "localhost") -> Generator[str]:
     """Be a Redis that accepts connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"redis://:hunter2@{host}:{listening.getsockname()[1]}"
@@ -152,7 +152,7 @@ def ciphers() -> Any:
 
 
 @asynccontextmanager
-async def holding(redis: RedisServer, gateway: GwmsEmulator, content: str) -> AsyncIterator[RedisTokenStore]:
+async def holding(redis: RedisServer, gateway: GwmsEmulator, content: str) -> AsyncGenerator[RedisTokenStore]:
     """Give a store with something in place of the token."""
     async with RedisTokenStore.connect(redis.url) as store:
         key = store_key(gateway.base_url, gateway.credentials.username)

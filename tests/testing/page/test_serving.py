@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import aiohttp
 import pytest
 
+import gwms_async
 from gwms_async.testing import GwmsEmulator
 from gwms_async.testing.page import serving
 
-from ...helpers.emulated import until
+from ...helpers.emulated import python, until
 from ...helpers.plain_client import logged_in
 
 
 @asynccontextmanager
 async def events(
     gateway: GwmsEmulator, query: str = "", **headers: str
-) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+) -> AsyncGenerator[AsyncIterator[dict[str, Any]]]:
     """Follow the events; each is its fields, its data decoded."""
     async with (
         aiohttp.ClientSession() as session,
@@ -64,6 +67,32 @@ async def test_files(gateway: GwmsEmulator, path: str, content: str) -> None:
     assert status == 200
     assert content in text
     assert (await fetch(gateway, "emulator/view.py"))[0] == 404
+
+
+FROM_A_ZIP = """
+    import asyncio, sys
+    sys.path.insert(0, sys.argv[1])
+    import aiohttp
+    from gwms_async import testing
+
+    async def main():
+        async with testing.GwmsEmulator() as gateway, aiohttp.ClientSession() as session:
+            async with session.get(gateway.page_url) as response:
+                print(testing.__file__.startswith(sys.argv[1]), response.status)
+
+    asyncio.run(main())
+"""
+
+
+def test_a_package_in_a_zip(tmp_path: Path) -> None:
+    """The page is found in it, as in an application made by zipapp."""
+    package, archive = Path(gwms_async.__file__).parent, tmp_path / "app.zip"
+    with ZipFile(archive, "w") as zipped:
+        for path in package.rglob("*.*"):
+            if path.parent.name != "__pycache__" and path.is_file():
+                zipped.write(path, path.relative_to(package.parent))
+
+    assert python(FROM_A_ZIP, archive) == "True 200"
 
 
 async def test_the_commands_of_the_page(gateway: GwmsEmulator) -> None:
