@@ -8,18 +8,10 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from ..errors import (
-    ApiError,
-    BadRequestError,
-    ConflictError,
-    DeadlineExceededError,
-    GwmsError,
-    NotFoundError,
-    OutcomeUnknownError,
-)
+from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from .coordinator import Coordinator, WebhookApi
-from .reasons import cut_short, not_closed, replaced, stored_differently
+from .reasons import cut_short, not_closed, replaced, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
@@ -216,10 +208,13 @@ class Item(Job):
     async def copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
         """Return all copies, by `get` where list and memory disagree, without its own that the list does not show."""
         listed = snapshot.copies(self.spec.identity)
-        if not (disputed := self.coordinator.memory.disputed(self.spec.identity, listed)):
+        disputed = self.coordinator.memory.disputed(self.spec.identity, listed)
+        if self.gone_ids:
+            disputed += self._reused_ids(listed)
+        if not disputed:
             return listed
         copies = {copy.id: copy for copy in listed}
-        for webhook_id in disputed:
+        for webhook_id in dict.fromkeys(disputed):
             if webhook_id in self.gone_ids or (webhook_id in self.own_ids and webhook_id not in copies):
                 continue
             copies.pop(webhook_id, None)
@@ -227,6 +222,12 @@ class Item(Job):
             if webhook is not None:
                 copies[webhook_id] = webhook
         return [copies[webhook_id] for webhook_id in sorted(copies)]
+
+    def _reused_ids(self, listed: Iterable[Webhook]) -> list[int]:
+        """Return, and no longer take for gone, the listed ids that were, but that a lost create may have got since."""
+        reused = [copy.id for copy in listed if copy.id in self.gone_ids and self.may_have_created(copy.id)]
+        self.gone_ids -= frozenset(reused)
+        return reused
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
         """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
@@ -242,8 +243,7 @@ class Item(Job):
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
         status = OutcomeStatus.FAILED if self.attempts or self._conflict else OutcomeStatus.NOT_STARTED
-        late = DeadlineExceededError("the run ended before this webhook was registered: run it again")
-        return Outcome(self.spec, status, self._created, self._conflict or late, self.attempts)
+        return Outcome(self.spec, status, self._created, self._conflict or too_late(), self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
         if self.doubt is None:

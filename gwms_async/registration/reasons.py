@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
 _LONGEST = 200  # characters shown of a text that the gateway sent
+
+
+def too_late() -> DeadlineExceededError:
+    """Return the error of a spec that the run had not finished when it was stopped."""
+    return DeadlineExceededError("the run ended before this webhook was registered: run it again")
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:

@@ -834,6 +834,24 @@ def test_what_was_another_webhook_when_the_doubt_began() -> None:
     run(main)
 
 
+def test_a_lost_create_that_gets_an_id_that_was_not_there_before() -> None:
+    """It was looked up in vain, after an update that may have gone to it; a list shows it, and it is read again."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 0.0))
+        coordinator = gateway.coordinator()
+        coordinator.memory.note_uncertain(1, spec)
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert gateway.journal.index(("get", 1)) < gateway.journal.index(("create", spec))
+        assert (outcome.status, outcome.webhook, outcome.is_failure) == (S.RECOVERED, gateway.webhooks[1], False)
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
 def test_a_lower_copy_that_turns_out_to_be_a_tombstone() -> None:
     """A list that lags still shows it as active: nothing is deleted or activated in its favour."""
 
