@@ -211,7 +211,7 @@ def test_a_request_that_cannot_be_read(gwms_emulator: GwmsEmulator) -> None:
 
 def test_one_is_not_registered(gwms_emulator: GwmsEmulator) -> None:
     """There is a warning; the others are."""
-    gwms_emulator.inject(Status(400, message="no"), operation="create")
+    gwms_emulator.inject(Status(403, message="no"), operation="create")
     result = listening(gwms_emulator, partial(emit, gwms_emulator, 17), "--register")
 
     assert result.exit_code == 0
