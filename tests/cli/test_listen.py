@@ -182,7 +182,7 @@ async def test_a_second_signal(gateway: GwmsEmulator, capsys: pytest.CaptureFixt
 
 def test_what_may_exist_cannot_be_listed(gwms_emulator: GwmsEmulator) -> None:
     """What it is known to have created is deleted all the same; the error says that there may be more."""
-    gwms_emulator.inject(Status(400, message="no"), operation="create")
+    gwms_emulator.inject(Status(403, message="no"), operation="create")
 
     def refuse() -> None:
         wait_for(lambda: gwms_emulator.count("list") >= 4)  # before, first, closing, and how many are active
@@ -364,7 +364,7 @@ async def test_a_gateway_that_cannot_reach_this_machine(
 
 def test_nothing_is_registered(gwms_emulator: GwmsEmulator) -> None:
     """Then there is nothing to delete."""
-    gwms_emulator.inject(Status(400, message="no"), operation="create")
+    gwms_emulator.inject(Status(403, message="no"), operation="create")
     act = partial(wait_for, lambda: gwms_emulator.count("create"))
     result = listening(gwms_emulator, act, "--register", "--event", "UPDATE_ORDER")
 

@@ -141,7 +141,7 @@ async def test_hosts_that_a_gateway_cannot_reach(gateway: GwmsEmulator, capfd: p
 
 def test_partly_failed(gwms_emulator: GwmsEmulator, path: Path) -> None:
     """The exit code is 3."""
-    gwms_emulator.inject(Status(400), operation="create")
+    gwms_emulator.inject(Status(403), operation="create")
     result = run(gwms_emulator, "apply", path)
 
     assert result.exit_code == 3

@@ -329,7 +329,7 @@ async def test_a_successor_that_cannot_be_registered(gateway: GwmsEmulator) -> N
     new.on(ORDER)(nothing)
     async with client(gateway) as gwms:
         await old.subscribe(gwms, BASE)
-        gateway.inject(Status(400), operation="create")
+        gateway.inject(Status(403), operation="create")
         report = await new.subscribe(gwms, BASE)
 
     assert report.counts == {S.FAILED: 1, S.NOT_STARTED: 1}
@@ -355,7 +355,7 @@ async def test_texts_show_no_token(gateway: GwmsEmulator) -> None:
     token = path_of(receiver).rpartition("/")[2]
     async with client(gateway) as gwms:
         plan = await gwms.webhooks.plan([wanted])
-        gateway.inject(Status(400, message=f"{wanted.url} is not welcome"), operation="create")
+        gateway.inject(Status(403, message=f"{wanted.url} is not welcome"), operation="create")
         report = await gwms.webhooks.apply(plan)
     with pytest.raises(ExceptionGroup) as caught:
         report.raise_for_failures()

@@ -77,7 +77,7 @@ async def managed(gwms: GwmsClient, receiver: Receiver, gateway: GwmsEmulator) -
     specs = receiver.specs(BASE)
     plan = await gwms.webhooks.plan(specs, prune=receiver.owns(BASE))
     for at, spec in enumerate(specs, 1):
-        gateway.inject(Status(400, message=f"{spec.url} is odd"), operation="create", at=at)
+        gateway.inject(Status(403, message=f"{spec.url} is odd"), operation="create", at=at)
     report = await receiver.subscribe(gwms, BASE)
     with pytest.raises(ExceptionGroup) as caught:
         report.raise_for_failures()

@@ -154,7 +154,7 @@ async def test_rounds_that_fail(gateway: GwmsEmulator, caplog: pytest.LogCapture
             await time.go_on()
             assert "maintenance" in str(receiver.health().rounds[""].error)
         url = receiver.specs(BASE)[0].url
-        gateway.inject(Status(400, message=f"{url} is not welcome"), operation="create", times=2)
+        gateway.inject(Status(403, message=f"{url} is not welcome"), operation="create", times=2)
         await time.go_on()
         assert "2 failed" in str(receiver.health().rounds[""].error)
         await time.go_on()
@@ -312,7 +312,7 @@ async def test_a_first_round_that_fails_saw_nothing(gateway: GwmsEmulator) -> No
     async def on_lapse(lapses: Sequence[Lapse]) -> None:
         told.extend(lapses)
 
-    gateway.inject(Status(400), operation="create", times=2)
+    gateway.inject(Status(403), operation="create", times=2)
     async with watching(gateway, *TWO, on_lapse=on_lapse) as (_, time, _):
         await time.go_on()
         assert gateway.webhooks == []
