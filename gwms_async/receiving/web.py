@@ -21,7 +21,16 @@ def aiohttp_app(receiver: Receiver) -> web.Application:
     from aiohttp import web  # noqa: PLC0415  # who serves by other means need not import it
 
     async def take(request: web.Request) -> web.Response:
-        answer = await receiver.take(request.method, request.raw_path.partition("?")[0], request.content.readany)
+        is_read = request.content.at_eof()  # it is empty, or a middleware has read it: then the request keeps it
+
+        async def read() -> bytes:
+            nonlocal is_read
+            if is_read:
+                is_read = False
+                return await request.read()
+            return await request.content.readany()
+
+        answer = await receiver.take(request.method, request.raw_path.partition("?")[0], read)
         return web.Response(status=answer.status, headers=answer.headers)
 
     app = web.Application()
