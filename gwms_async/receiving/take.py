@@ -21,6 +21,7 @@ _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
 _POST = HttpMethod.POST  # a member looked up each time costs more. Measured: benchmarks/README
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
+_NO_STORE = ("Cache-Control", "no-store")  # all GET deliveries of an entity are alike: a cache would answer the next
 
 DeliveryHandler = Callable[[Delivery], Awaitable[object]]
 Read = Callable[[], Awaitable[bytes]]
@@ -32,7 +33,7 @@ class Answer:
     """A response without a body: its status and headers."""
 
     status: int
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = (_NO_STORE,)
 
 
 _TAKEN = Answer(200)
@@ -64,7 +65,7 @@ class Intake:
             return Answer(404)
         known = _METHODS.get(method)
         if known is None:
-            return Answer(405, (("Allow", "GET, POST"),))
+            return Answer(405, (("Allow", "GET, POST"), _NO_STORE))
         endpoint, raw_path, tail = match  # so that no frame keeps the token
         body = BytesIO()
         self._in_flight += 1
@@ -84,7 +85,7 @@ class Intake:
                     if body.tell() > self._max_body:
                         return Answer(413)
                     if self._bytes > BODIES_IN_FLIGHT:
-                        return Answer(503, (("Retry-After", "5"),))
+                        return Answer(503, (("Retry-After", "5"), _NO_STORE))
         except TimeoutError:
             return Answer(408)
         except Exception:  # noqa: BLE001  # servers differ in what they raise

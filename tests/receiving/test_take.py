@@ -32,7 +32,8 @@ from ..helpers.deliveries import (
 from ..helpers.emulated import until
 from ..helpers.virtual_loop import run
 
-BUSY = Answer(503, (("Retry-After", "5"),))
+NO_STORE = ("Cache-Control", "no-store")
+BUSY = Answer(503, (("Retry-After", "5"), NO_STORE))
 MIB = 1024 * 1024
 TOKEN = path_of(receiver_of(Handled())).rpartition("/")[2]
 
@@ -66,7 +67,7 @@ async def test_wrong_methods(method: str) -> None:
     handled = Handled()
     receiver = receiver_of(handled)
 
-    assert await receiver.take(method, path_of(receiver), unread) == Answer(405, (("Allow", "GET, POST"),))
+    assert await receiver.take(method, path_of(receiver), unread) == Answer(405, (("Allow", "GET, POST"), NO_STORE))
     assert not handled
 
 

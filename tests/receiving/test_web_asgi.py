@@ -37,7 +37,8 @@ async def call(receiver: Receiver, scope: Message, *messages: Message) -> list[M
 
 def response(status: int, *headers: tuple[bytes, bytes]) -> list[Message]:
     """Return the messages of an empty response."""
-    start = {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]}
+    headers = (*headers, (b"cache-control", b"no-store"), (b"content-length", b"0"))
+    start = {"type": "http.response.start", "status": status, "headers": list(headers)}
     return [start, {"type": "http.response.body", "body": b""}]  # some hosts need the key
 
 
