@@ -83,10 +83,13 @@ class Intake:
                 while part := await read():
                     self._bytes += body.write(part)
                     if body.tell() > self._max_body:
+                        self._warn_once(f"a body over {self._max_body:,} bytes was refused (413): raise `max_body`")
                         return Answer(413)
                     if self._bytes > BODIES_IN_FLIGHT:
+                        self._warn_once("over 64 MiB of bodies were in flight, so one was refused (503): return sooner")
                         return Answer(503, (("Retry-After", "5"), _NO_STORE))
         except TimeoutError:
+            self._warn_once("a body took over 30 s (408): a proxy is slow, or a middleware has read it")
             return Answer(408)
         except Exception:  # noqa: BLE001  # servers differ in what they raise
             return Answer(400)
@@ -103,6 +106,9 @@ class Intake:
         try:
             delivery = self._delivery(endpoint, method, raw_path, tail, body.getvalue())
         except (ValueError, RecursionError):
+            self._warn_once(
+                "a body was refused (400): empty, compressed or otherwise not JSON; see `gwms listen --headers`"
+            )
             return Answer(400)
         timer = TimeoutScope(self._handler_timeout, self._clock.monotonic())
         try:

@@ -142,12 +142,16 @@ async def test_all_event_types() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xff", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000])
 async def test_no_json(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """It is an answer and no traceback, however deeply it is nested."""
+    """It is an answer, with one warning and no traceback, however deeply it is nested."""
     handled = Handled()
+    receiver = receiver_of(handled)
 
-    assert await post(receiver_of(handled), body) == Answer(400)
+    for _ in range(2):
+        assert await post(receiver, body) == Answer(400)
     assert not handled
-    assert not caplog.records
+    assert [(one.levelname, one.message) for one in caplog.records] == [
+        ("WARNING", "a body was refused (400): empty, compressed or otherwise not JSON; see `gwms listen --headers`")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -161,8 +165,8 @@ async def test_odd_json(body: bytes) -> None:
     assert handled[0].body == body
 
 
-async def test_a_body_that_is_too_large() -> None:
-    """Its parts are counted while they are read."""
+async def test_a_body_that_is_too_large(caplog: pytest.LogCaptureFixture) -> None:
+    """Its parts are counted while they are read; one warning says what to do."""
     handled = Handled()
     receiver = Receiver(SECRET, max_body=10)
     receiver.on(ORDER)(handled)
@@ -172,10 +176,12 @@ async def test_a_body_that_is_too_large() -> None:
     assert await receiver.take("POST", path, reader(b"12345", b"12345", b"1")) == Answer(413)
     assert await receiver.take("POST", path, reader(b"12345678901")) == Answer(413)
     assert len(handled) == 1
+    (record,) = (record for record in caplog.records if "413" in record.message)
+    assert record.message == "a body over 10 bytes was refused (413): raise `max_body`"
 
 
-def test_a_body_that_is_too_slow() -> None:
-    """It has 30 seconds."""
+def test_a_body_that_is_too_slow(caplog: pytest.LogCaptureFixture) -> None:
+    """It has 30 seconds; one warning names the causes."""
     handled = Handled()
 
     async def main() -> None:
@@ -192,6 +198,8 @@ def test_a_body_that_is_too_slow() -> None:
 
     run(main())
     assert not handled
+    (record,) = caplog.records
+    assert record.message == "a body took over 30 s (408): a proxy is slow, or a middleware has read it"
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), OSError(), ValueError("bad chunk")])
@@ -241,8 +249,8 @@ async def test_a_path_that_is_no_text() -> None:
     assert handled[0].raw_path == "/gwms/UPDATE_ORDER/gw1-***/\\udcff"
 
 
-async def test_too_many_bodies_at_once() -> None:
-    """What is beyond 64 MiB may come later; an id needs no body."""
+async def test_too_many_bodies_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """What is beyond 64 MiB may come later, with one warning; an id needs no body."""
     go_on, handled = asyncio.Event(), Handled()
 
     async def handle(delivery: Delivery) -> None:
@@ -255,7 +263,10 @@ async def test_too_many_bodies_at_once() -> None:
     await until(lambda: len(handled) == len(calls))
 
     assert receiver.health().in_flight == 4
-    assert await post(receiver) == BUSY
+    assert await post(receiver) == await post(receiver) == BUSY
+    assert [record.message for record in caplog.records if "503" in record.message] == [
+        "over 64 MiB of bodies were in flight, so one was refused (503): return sooner"
+    ]
     calls.append(asyncio.create_task(receiver.take("GET", path_of(receiver), unread)))
     await until(lambda: len(handled) == len(calls))
     go_on.set()
