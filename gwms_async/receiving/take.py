@@ -91,7 +91,8 @@ class Intake:
         except TimeoutError:
             self._warn_once("a body took over 30 s (408): a proxy is slow, or a middleware has read it")
             return Answer(408)
-        except Exception:  # noqa: BLE001  # servers differ in what they raise
+        except Exception as error:  # noqa: BLE001  # servers differ in what they raise
+            self._warn_once(f"a body could not be read to its end (400): {type(error).__name__}")
             return Answer(400)
         return None
 
