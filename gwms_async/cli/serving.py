@@ -71,6 +71,7 @@ async def serving(
             response = await handler(request)
             if (delivery := _current.get()) is not None:
                 response = await respond(request, delivery)
+                response.headers["Cache-Control"] = "no-store"  # tunnels may cache
             status = response.status
             return response
         finally:

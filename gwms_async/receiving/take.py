@@ -21,6 +21,7 @@ _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
 _POST = HttpMethod.POST  # a member looked up each time costs more. Measured: benchmarks/README
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
+_NO_STORE = ("Cache-Control", "no-store")  # all GET deliveries of an entity are alike: a cache would answer the next
 
 DeliveryHandler = Callable[[Delivery], Awaitable[object]]
 Read = Callable[[], Awaitable[bytes]]
@@ -32,7 +33,7 @@ class Answer:
     """A response without a body: its status and headers."""
 
     status: int
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = (_NO_STORE,)
 
 
 _TAKEN = Answer(200)
@@ -64,7 +65,7 @@ class Intake:
             return Answer(404)
         known = _METHODS.get(method)
         if known is None:
-            return Answer(405, (("Allow", "GET, POST"),))
+            return Answer(405, (("Allow", "GET, POST"), _NO_STORE))
         endpoint, raw_path, tail = match  # so that no frame keeps the token
         body = BytesIO()
         self._in_flight += 1
@@ -82,12 +83,16 @@ class Intake:
                 while part := await read():
                     self._bytes += body.write(part)
                     if body.tell() > self._max_body:
+                        self._warn_once(f"a body over {self._max_body:,} bytes was refused (413): raise `max_body`")
                         return Answer(413)
                     if self._bytes > BODIES_IN_FLIGHT:
-                        return Answer(503, (("Retry-After", "5"),))
+                        self._warn_once("over 64 MiB of bodies were in flight, so one was refused (503): return sooner")
+                        return Answer(503, (("Retry-After", "5"), _NO_STORE))
         except TimeoutError:
+            self._warn_once("a body took over 30 s (408): a proxy is slow, or a middleware has read it")
             return Answer(408)
-        except Exception:  # noqa: BLE001  # servers differ in what they raise
+        except Exception as error:  # noqa: BLE001  # servers differ in what they raise
+            self._warn_once(f"a body could not be read to its end (400): {type(error).__name__}")
             return Answer(400)
         return None
 
@@ -102,6 +107,9 @@ class Intake:
         try:
             delivery = self._delivery(endpoint, method, raw_path, tail, body.getvalue())
         except (ValueError, RecursionError):
+            self._warn_once(
+                "a body was refused (400): empty, compressed or otherwise not JSON; see `gwms listen --headers`"
+            )
             return Answer(400)
         timer = TimeoutScope(self._handler_timeout, self._clock.monotonic())
         try:

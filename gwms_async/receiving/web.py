@@ -21,7 +21,16 @@ def aiohttp_app(receiver: Receiver) -> web.Application:
     from aiohttp import web  # noqa: PLC0415  # who serves by other means need not import it
 
     async def take(request: web.Request) -> web.Response:
-        answer = await receiver.take(request.method, request.raw_path.partition("?")[0], request.content.readany)
+        is_read = request.content.at_eof()  # it is empty, or a middleware has read it: then the request keeps it
+
+        async def read() -> bytes:
+            nonlocal is_read
+            if is_read:
+                is_read = False
+                return await request.read()
+            return await request.content.readany()
+
+        answer = await receiver.take(request.method, request.raw_path.partition("?")[0], read)
         return web.Response(status=answer.status, headers=answer.headers)
 
     app = web.Application()
@@ -34,10 +43,8 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
     """Return an ASGI application to serve, or to mount: ``app.mount("/gwms", …)`` in Starlette and FastAPI."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # a mounted application gets no lifespan
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close"})
-            return
+        if scope["type"] != "http":
+            return await _answer_other(scope["type"], receive, send)
         is_read = False
 
         async def read() -> bytes:
@@ -58,8 +65,18 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
         headers.append((b"content-length", b"0"))
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body"})
+            await send({"type": "http.response.body", "body": b""})  # Azure Functions needs the optional key
         except OSError:
             pass  # the sender has gone
 
     return app
+
+
+async def _answer_other(protocol: str, receive: Receive, send: Send) -> None:
+    """Refuse websockets; a lifespan is for those who mount this, but Hypercorn's dispatcher waits for all mounted."""
+    if protocol == "websocket":
+        await send({"type": "websocket.close"})
+    elif protocol == "lifespan":
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{phase}.complete"})

@@ -65,8 +65,9 @@ async def exchange(port: int, method: str, path: str, *lines: str, body: bytes =
 
 
 def status_of(response: bytes) -> int:
-    """Return the status of a response, which must be empty."""
+    """Return the status of a response, which must be empty and kept by no cache."""
     assert b"\r\ncontent-length: 0\r\n" in response.lower()
+    assert b"\r\ncache-control: no-store\r\n" in response.lower()
     return int(response.split()[1])
 
 

@@ -32,7 +32,8 @@ from ..helpers.deliveries import (
 from ..helpers.emulated import until
 from ..helpers.virtual_loop import run
 
-BUSY = Answer(503, (("Retry-After", "5"),))
+NO_STORE = ("Cache-Control", "no-store")
+BUSY = Answer(503, (("Retry-After", "5"), NO_STORE))
 MIB = 1024 * 1024
 TOKEN = path_of(receiver_of(Handled())).rpartition("/")[2]
 
@@ -66,7 +67,7 @@ async def test_wrong_methods(method: str) -> None:
     handled = Handled()
     receiver = receiver_of(handled)
 
-    assert await receiver.take(method, path_of(receiver), unread) == Answer(405, (("Allow", "GET, POST"),))
+    assert await receiver.take(method, path_of(receiver), unread) == Answer(405, (("Allow", "GET, POST"), NO_STORE))
     assert not handled
 
 
@@ -141,12 +142,16 @@ async def test_all_event_types() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xff", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000])
 async def test_no_json(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """It is an answer and no traceback, however deeply it is nested."""
+    """It is an answer, with one warning and no traceback, however deeply it is nested."""
     handled = Handled()
+    receiver = receiver_of(handled)
 
-    assert await post(receiver_of(handled), body) == Answer(400)
+    for _ in range(2):
+        assert await post(receiver, body) == Answer(400)
     assert not handled
-    assert not caplog.records
+    assert [(one.levelname, one.message) for one in caplog.records] == [
+        ("WARNING", "a body was refused (400): empty, compressed or otherwise not JSON; see `gwms listen --headers`")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,8 @@ async def test_odd_json(body: bytes) -> None:
     assert handled[0].body == body
 
 
-async def test_a_body_that_is_too_large() -> None:
-    """Its parts are counted while they are read."""
+async def test_a_body_that_is_too_large(caplog: pytest.LogCaptureFixture) -> None:
+    """Its parts are counted while they are read; one warning says what to do."""
     handled = Handled()
     receiver = Receiver(SECRET, max_body=10)
     receiver.on(ORDER)(handled)
@@ -171,10 +176,12 @@ async def test_a_body_that_is_too_large() -> None:
     assert await receiver.take("POST", path, reader(b"12345", b"12345", b"1")) == Answer(413)
     assert await receiver.take("POST", path, reader(b"12345678901")) == Answer(413)
     assert len(handled) == 1
+    (record,) = (record for record in caplog.records if "413" in record.message)
+    assert record.message == "a body over 10 bytes was refused (413): raise `max_body`"
 
 
-def test_a_body_that_is_too_slow() -> None:
-    """It has 30 seconds."""
+def test_a_body_that_is_too_slow(caplog: pytest.LogCaptureFixture) -> None:
+    """It has 30 seconds; one warning names the causes."""
     handled = Handled()
 
     async def main() -> None:
@@ -191,11 +198,13 @@ def test_a_body_that_is_too_slow() -> None:
 
     run(main())
     assert not handled
+    (record,) = caplog.records
+    assert record.message == "a body took over 30 s (408): a proxy is slow, or a middleware has read it"
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), OSError(), ValueError("bad chunk")])
-async def test_a_body_that_breaks_off(error: Exception) -> None:
-    """Nothing is handled, whatever the server raises."""
+async def test_a_body_that_breaks_off(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is handled, whatever the server raises; one warning names it, for it may be no disconnect."""
     handled = Handled()
     receiver, parts = receiver_of(handled), iter([b"{}"])
 
@@ -204,9 +213,12 @@ async def test_a_body_that_breaks_off(error: Exception) -> None:
             return part
         raise error
 
-    assert await receiver.take("POST", path_of(receiver), read) == Answer(400)
+    for _ in range(2):
+        assert await receiver.take("POST", path_of(receiver), read) == Answer(400)
     assert not handled
     assert receiver.health().in_flight == 0
+    (record,) = caplog.records
+    assert record.message == f"a body could not be read to its end (400): {type(error).__name__}"
 
 
 def test_one_event_loop_after_another(caplog: pytest.LogCaptureFixture) -> None:
@@ -240,8 +252,8 @@ async def test_a_path_that_is_no_text() -> None:
     assert handled[0].raw_path == "/gwms/UPDATE_ORDER/gw1-***/\\udcff"
 
 
-async def test_too_many_bodies_at_once() -> None:
-    """What is beyond 64 MiB may come later; an id needs no body."""
+async def test_too_many_bodies_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """What is beyond 64 MiB may come later, with one warning; an id needs no body."""
     go_on, handled = asyncio.Event(), Handled()
 
     async def handle(delivery: Delivery) -> None:
@@ -254,7 +266,10 @@ async def test_too_many_bodies_at_once() -> None:
     await until(lambda: len(handled) == len(calls))
 
     assert receiver.health().in_flight == 4
-    assert await post(receiver) == BUSY
+    assert await post(receiver) == await post(receiver) == BUSY
+    assert [record.message for record in caplog.records if "503" in record.message] == [
+        "over 64 MiB of bodies were in flight, so one was refused (503): return sooner"
+    ]
     calls.append(asyncio.create_task(receiver.take("GET", path_of(receiver), unread)))
     await until(lambda: len(handled) == len(calls))
     go_on.set()

@@ -6,12 +6,13 @@ import logging
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gwms_async.receiving import aiohttp_app
 from gwms_async.redaction import redacted
 
 from ..helpers.deliveries import IDS, SECRET, Handled, path_of, receiver_of
-from ..helpers.hosts import Subject, aiohttp_host, check_table, exchange, send
+from ..helpers.hosts import MAX, Subject, aiohttp_host, check_table, exchange, send
 
 
 def mounted(subject: Subject) -> web.Application:
@@ -59,3 +60,23 @@ async def test_an_id_with_a_newline() -> None:
             assert (await exchange(port, "GET", f"{path_of(subject.receiver)}/A%0A1")).split()[1] == b"200"
 
     assert [delivery.entity_id for delivery in subject.handled] == ["A\n1"] * 2
+
+
+async def test_a_middleware_that_reads_the_body() -> None:
+    """The request keeps the body, and it is handled all the same."""
+
+    @web.middleware
+    async def log_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+        await request.read()
+        return await handler(request)
+
+    subject = Subject()
+    app = mounted(subject)
+    app.middlewares.append(log_body)
+    path = path_of(subject.receiver)
+    async with aiohttp_host(app) as port:
+        assert await send(port, path, b'{"eshopOrderId": "A1"}') == 200
+        assert await send(port, path, b"x" * (MAX + 1)) == 413
+        assert await send(port, path, b"") == 400
+
+    assert [delivery.entity_id for delivery in subject.handled] == ["A1"]

@@ -37,8 +37,9 @@ async def call(receiver: Receiver, scope: Message, *messages: Message) -> list[M
 
 def response(status: int, *headers: tuple[bytes, bytes]) -> list[Message]:
     """Return the messages of an empty response."""
-    start = {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]}
-    return [start, {"type": "http.response.body"}]
+    headers = (*headers, (b"cache-control", b"no-store"), (b"content-length", b"0"))
+    start = {"type": "http.response.start", "status": status, "headers": list(headers)}
+    return [start, {"type": "http.response.body", "body": b""}]  # some hosts need the key
 
 
 async def test_post() -> None:
@@ -127,8 +128,12 @@ async def test_a_client_that_has_gone() -> None:
 
 
 async def test_other_protocols() -> None:
-    """A websocket is refused, and a lifespan is left to the application that mounts it."""
+    """A websocket is refused, a lifespan has nothing to do, and what is not known is left alone."""
     receiver = Receiver(SECRET)
 
     assert await call(receiver, {"type": "websocket", "path": "/"}) == [{"type": "websocket.close"}]
-    assert await call(receiver, {"type": "lifespan"}) == []
+    assert await call(receiver, {"type": "another"}) == []
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    assert await call(receiver, {"type": "lifespan"}, *messages) == [
+        {"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}
+    ]  # fmt: skip
