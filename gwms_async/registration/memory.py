@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from math import inf
+from typing import TypeVar
 
 from attrs import define
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .snapshot import contradicts_itself
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
@@ -65,6 +69,7 @@ class Memory:
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
         self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
+        self._changed: dict[Identity, int] = {}  # by the identity that was asked for, what `get` shows with another
         self._unlisted: dict[int, None] = {}  # kept until a list shows them; the oldest first
 
     def note_unlisted(self, webhook: Webhook) -> None:
@@ -72,10 +77,7 @@ class Memory:
         if self._last(webhook.id) is _NEVER:
             self._note(webhook.id, webhook.active)
             self._unindexed[webhook.id] = webhook
-        self._unlisted.pop(webhook.id, None)
-        self._unlisted[webhook.id] = None
-        if len(self._unlisted) > _MAX_KEPT:
-            del self._unlisted[next(iter(self._unlisted))]
+        _keep(self._unlisted, webhook.id, None)
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
         """Forget what a list shows after 60 seconds, like other writes; not what it shows with another identity."""
@@ -98,13 +100,18 @@ class Memory:
         self._note(webhook.id, webhook.active, identity, is_open=True)
         self._stored.pop(spec.identity, None)
         if not is_as_asked:
-            self._note_stored(webhook, spec)
+            _keep(self._stored, spec.identity, webhook)
 
     def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
-        """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that."""
+        """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that.
+
+        Once, somebody may have changed it. The second time, the gateway seems to store it so.
+        """
         self._unlisted.pop(webhook.id, None)
         if is_own:
-            self._note_stored(webhook, spec)
+            if self._changed.get(spec.identity, webhook.id) != webhook.id:
+                _keep(self._stored, spec.identity, webhook)
+            _keep(self._changed, spec.identity, webhook.id)
 
     def stored_for(self, spec: WebhookSpec) -> Webhook | None:
         """Return what the gateway stored, with another identity, when a registration last created a spec."""
@@ -197,11 +204,6 @@ class Memory:
             else:
                 self._drop(webhook_id)
 
-    def _note_stored(self, webhook: Webhook, spec: WebhookSpec) -> None:
-        self._stored[spec.identity] = webhook
-        if len(self._stored) > _MAX_KEPT:
-            del self._stored[next(iter(self._stored))]
-
     def _is_disputed(self, listed: Webhook) -> bool:
         write = self._writes.get(listed.id)
         return contradicts_itself(listed) if write is None else not write.agrees_with(listed)
@@ -250,3 +252,11 @@ class Memory:
     def _unlink(self, webhook_id: int, identity: Identity | None) -> None:
         if identity is not None and (left := tuple(each for each in self._ids.pop(identity, ()) if each != webhook_id)):
             self._ids[identity] = left
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    """Put an entry last, and drop the first one if there are too many."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > _MAX_KEPT:
+        del kept[next(iter(kept))]

@@ -328,9 +328,9 @@ def test_what_is_stored_in_another_spelling_is_named_with_what_earlier_runs_crea
     run(main)
 
 
-@pytest.mark.parametrize("is_whole_by_id", [True, False])
-def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id: bool) -> None:
-    """By the same client, however long that has been so: `get` by id finds it."""
+@pytest.mark.parametrize(("is_whole_by_id", "creates"), [(True, 1), (False, 2)])
+def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id: bool, creates: int) -> None:
+    """By the same client, however long; where `get` shows it so too, once: somebody may have changed it."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -347,7 +347,30 @@ def test_what_lists_show_in_another_spelling_is_not_created_again(is_whole_by_id
             await asyncio.sleep(100)
 
         assert [outcome.is_failure for outcome in outcomes] == [True] + 3 * [not is_whole_by_id]
-        assert (gateway.count("create"), list(gateway.webhooks)) == (1, [1])
+        assert (gateway.count("create"), len(gateway.webhooks)) == (creates, creates)
+
+    run(main)
+
+
+def test_what_somebody_changes_at_once_is_created_again() -> None:
+    """Once changed, it is another webhook."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        coordinator = gateway.coordinator()
+
+        def change(webhook: Webhook) -> Webhook:
+            gateway.webhooks[1] = evolve(webhook, url=other.url)
+            gateway.answer = lambda webhook: webhook
+            return webhook
+
+        gateway.answer = change
+        (lost_track,) = await register(coordinator, spec)
+        await asyncio.sleep(100)
+        (outcome,) = await register(coordinator, spec)
+
+        assert lost_track.status is S.FAILED
+        assert (outcome.status, outcome.error, list(gateway.webhooks)) == (S.CREATED, None, [1, 2])
 
     run(main)
 
