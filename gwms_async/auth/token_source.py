@@ -68,7 +68,9 @@ class TokenSource:
             GwmsError: The login failed.
         """
         async with GuardedStore(self._store, self._store_key, self._patience) as store:
-            # A store that has offered two tokens in a row is not asked again after a 401.
+            if previous is not None and previous.last_acceptance:
+                self._loaded_in_a_row = 0
+            # A store that has offered two tokens in a row that were never accepted is not asked again after a 401.
             if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
                 token = self._from_store(await store.load(), previous)
                 if token is not None:

@@ -38,6 +38,7 @@ from ..helpers.login_gateway import (
     request_of,
     sent,
     text_of,
+    token_of,
 )
 
 
@@ -287,6 +288,22 @@ async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: Log
         assert await login.on_unauthorized(request_of(call), key)
 
     assert seen == ["stale-0", "stale-1", "token-1"]
+
+
+async def test_a_store_whose_tokens_were_accepted_is_always_asked(gateway: LoginGateway) -> None:
+    """However often tokens are revoked, one process logs in, and the others take its token."""
+    store, key = MemoryTokenStore(), ApiKey("key")
+    await store.save("store-key", Token("of-another-0"))
+    login = make_login(gateway, store)
+    for number in range(1, 6):
+        call = await sent(login, key)
+        login.on_accepted(token_of(call), key)
+        await store.save("store-key", Token(f"of-another-{number}"))
+        assert await login.on_unauthorized(request_of(call), key)
+        await login.acquire(call, key)
+        assert text_of(call) == f"of-another-{number}"
+
+    assert gateway.logins == 0
 
 
 async def test_a_store_is_asked_again_after_a_login(gateway: LoginGateway) -> None:
