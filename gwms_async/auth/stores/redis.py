@@ -15,7 +15,7 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from ...errors import ConfigurationError, frameless
 from ...timeouts import wait_for_end
@@ -69,6 +69,8 @@ class RedisTokenStore:
             ConfigurationError: The URL is invalid.
         """
         limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+        # After a failover, a connection may lead to what is only a replica by now: it is opened again.
+        limits["retry_on_error"] = [ReadOnlyError]
         try:
             # Not redis-py's usual pool: where more accounts than it has connections log in at once, it raises.
             pool = BlockingConnectionPool.from_url(url, timeout=2, **limits)
