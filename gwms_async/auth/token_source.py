@@ -117,13 +117,14 @@ class TokenSource:
 
     def _refuse(self, answer: ApiError) -> LoginError:
         """Start the cooldown, and return its error."""
-        seconds = self.cooldown.next_seconds
+        asked = answer.retry_after or 0.0
+        seconds = self.cooldown.next_seconds(asked)
         error = LoginError(
             f"the login was rejected with {answer.status}: {answer.message} "
             f"(check username, password and base_url; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
-        self.cooldown.begin(self._clock.monotonic(), error)
+        self.cooldown.begin(self._clock.monotonic(), error, asked)
         return error
 
     def _activate(self, response: Response, *, after_refusal: bool) -> ActiveToken:

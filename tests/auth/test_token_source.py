@@ -158,6 +158,20 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
     assert not source.cooldown.is_on(clock.now)
 
 
+async def test_a_refused_login_that_asks_for_a_longer_pause(clock: HandClock) -> None:
+    """For example 403 with Retry-After, from a gateway that forbids too many logins."""
+
+    async def answer(request: Request) -> Response:
+        raise api_error(request, Response(403, headers={"retry-after": "300"}), 0.0)
+
+    source = make_source(answer, clock)
+    with pytest.raises(LoginError, match="no further login is tried for 300 s"):
+        await source.obtain(None, after_refusal=False)
+
+    assert source.cooldown.is_on(clock.now + 299)
+    assert not source.cooldown.is_on(clock.now + 300)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_no_login_is_sent_while_the_gateway_asks_to_wait(clock: HandClock, status: int) -> None:
     """Until then calls get the error at once, instead of sending a login each."""
