@@ -46,7 +46,8 @@ class RedisTokenStore:
     cipher fails, the methods raise its error.
 
     Args:
-        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed.
+        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed, and belongs
+            to one event loop: where each task has its own, as with `asyncio.run`, use `connect` in the task.
         cipher: Encrypts the tokens; None to store them as they are.
         prefix: The start of all keys, for several deployments in one database.
     """
@@ -146,6 +147,7 @@ class RedisTokenStore:
 
 
 async def _acquire(lock: Lock, owner: bytes) -> bool:
+    await lock.redis.initialize()  # commands that find a cluster's client without its nodes disturb each other
     # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
     return await lock.acquire(blocking=False, token=owner) or await _is_held(lock, owner)
 
