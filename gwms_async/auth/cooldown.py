@@ -25,9 +25,9 @@ class Cooldown:
     error: GwmsError | None = None
 
     def next_seconds(self, asked: float = 0.0) -> float:
-        """Return how long the next pause after a refusal would be: a minute, then twice the last one, at most 15 minutes.
+        """Return how long the next pause after a refusal would be: a minute, then twice the last one.
 
-        It is no shorter than the seconds that the gateway `asked` for with the refusal, within those 15 minutes.
+        It is no shorter than what the gateway `asked` for with the refusal, and never longer than 15 minutes.
         """
         return min(max(_SHORTEST, 2 * self.seconds, asked), _LONGEST)
 

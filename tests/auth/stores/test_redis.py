@@ -268,8 +268,7 @@ async def test_a_failover(redis: RedisServer, client: Redis, tmp_path: Path) -> 
     """A connection to a server that is only a replica by now is opened again, to the one that has taken over."""
     with redis_server(tmp_path) as former:
         former.command("REPLICAOF", "127.0.0.1", "1")
-        async with leading_to(former, redis) as url, RedisTokenStore.connect(url) as store:
-            async with store.lock(KEY):
-                await store.save(KEY, Token(SECRET))
+        async with leading_to(former, redis) as url, RedisTokenStore.connect(url) as store, store.lock(KEY):
+            await store.save(KEY, Token(SECRET))
 
         assert await RedisTokenStore(client).load(KEY) == Token(SECRET)
