@@ -46,8 +46,8 @@ class RedisTokenStore:
     cipher fails, the methods raise its error.
 
     Args:
-        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed, and belongs
-            to one event loop: where each task has its own, as with `asyncio.run`, use `connect` in the task.
+        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed. It
+            belongs to one event loop: where each task has its own, as with `asyncio.run`, use `connect` in the task.
         cipher: Encrypts the tokens; None to store them as they are.
         prefix: The start of all keys, for several deployments in one database.
     """
