@@ -249,7 +249,7 @@ async def test_a_lock_whose_answers_are_all_lost(redis: RedisServer, client: Red
 
 
 @asynccontextmanager
-async def leading_to(*servers: RedisServer) -> AsyncIterator[str]:
+async def leading_to(*servers: RedisServer) -> AsyncGenerator[str]:
     """Be a name that leads to one server after the other, whenever somebody connects."""
     coming = iter(servers)
 
