@@ -24,15 +24,17 @@ class Cooldown:
     seconds: float = 0.0
     error: GwmsError | None = None
 
-    @property
-    def next_seconds(self) -> float:
-        """How long the next pause after a refusal would be: a minute, then twice the last one, at most 15 minutes."""
-        return min(max(_SHORTEST, 2 * self.seconds), _LONGEST)
+    def next_seconds(self, asked: float = 0.0) -> float:
+        """Return how long the next pause after a refusal would be: a minute, then twice the last one.
 
-    def begin(self, now: float, error: GwmsError) -> None:
+        It is no shorter than what the gateway `asked` for with the refusal, and never longer than 15 minutes.
+        """
+        return min(max(_SHORTEST, 2 * self.seconds, asked), _LONGEST)
+
+    def begin(self, now: float, error: GwmsError, asked: float = 0.0) -> None:
         """Start the pause after a refusal at `now` (monotonic seconds)."""
-        self.seconds = self.next_seconds
-        self.until, self.error = now + self.seconds, error
+        self.until, self.error = now + self.next_seconds(asked), error
+        self.seconds = self.next_seconds()
 
     def pause_for(self, now: float, seconds: float, error: GwmsError) -> None:
         """Start a pause that the gateway asks for, of at most 15 minutes; it does not lengthen later ones."""

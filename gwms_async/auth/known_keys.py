@@ -34,6 +34,7 @@ class ApiKey:
         value: The key.
         accepted: The newest token with which the gateway accepted it.
         suspect: A token with which it got a 401, and which is therefore no longer sent with it.
+        denied: By method and path, a token that was good for others of its calls when two logins had not helped these.
         cooldown: The pause after the gateway rejected it.
         rejected_after: How many acceptances had been noted, of any key, when it was rejected.
         used_at: When its last call began, in monotonic seconds.
@@ -42,6 +43,7 @@ class ApiKey:
     value: str = field(repr=False)
     accepted: ActiveToken | None = None
     suspect: ActiveToken | None = None
+    denied: dict[tuple[str, str], ActiveToken] = field(factory=dict)
     cooldown: Cooldown = field(factory=Cooldown)
     rejected_after: int = 0
     used_at: float = 0.0

@@ -9,6 +9,7 @@ from ..chain import Call, CallAborted, Request, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
 from ..tokens import ActiveToken
+from ..wire.requests import operation_of
 from .known_keys import ApiKey
 from .token_source import TokenSource
 
@@ -106,12 +107,17 @@ class Login:
         if token is None or now >= call.deadline:
             return False
         key.cooldown.check(now)
+        operation = request.method, operation_of(request.method, request.path)[1]
+        if key.denied.get(operation) is token and now - token.obtained_at <= _VOUCHED:
+            return False
         # A key that was accepted before is not blamed for a token that is revoked twice in a row.
         chances = 1 if key.accepted is None else 2
         is_judged = token is self._token and not self._is_refreshing
         if is_judged and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
             raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
+            if key.accepted is token:  # both are good, and it is the request that is refused
+                key.denied[operation] = token
             return False
         if not token.from_store:  # a stored one may have been revoked long ago
             call.replays += 1

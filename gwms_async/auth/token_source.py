@@ -68,7 +68,9 @@ class TokenSource:
             GwmsError: The login failed.
         """
         async with GuardedStore(self._store, self._store_key, self._patience) as store:
-            # A store that has offered two tokens in a row is not asked again after a 401.
+            if previous is not None and previous.last_acceptance:
+                self._loaded_in_a_row = 0
+            # A store that has offered two tokens in a row that were never accepted is not asked again after a 401.
             if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
                 token = self._from_store(await store.load(), previous)
                 if token is not None:
@@ -115,13 +117,14 @@ class TokenSource:
 
     def _refuse(self, answer: ApiError) -> LoginError:
         """Start the cooldown, and return its error."""
-        seconds = self.cooldown.next_seconds
+        asked = answer.retry_after or 0.0
+        seconds = self.cooldown.next_seconds(asked)
         error = LoginError(
             f"the login was rejected with {answer.status}: {answer.message} "
             f"(check username, password and base_url; no further login is tried for {seconds:.0f} s)",
             status=answer.status,
         )
-        self.cooldown.begin(self._clock.monotonic(), error)
+        self.cooldown.begin(self._clock.monotonic(), error, asked)
         return error
 
     def _activate(self, response: Response, *, after_refusal: bool) -> ActiveToken:

@@ -72,6 +72,7 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
     Raises:
         ValueError: The e-shops of an account are one string instead of several; nothing was added.
+        RedisError: Redis refused some tasks; start the same run again to add them.
     """
     run = str(run).replace("%", "%25").replace(":", "%3A")  # else "a" with "b:c" and "a:b" with "c" had the same keys
     calls = []
@@ -85,7 +86,10 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
             calls.append(TaskCall(reconcile_eshops, arguments, {}, key, datetime.now(UTC)))
     known = [await docket.get_execution(call.key) for call in calls]
     tasks = {one.key: one for one in known if one is not None and one.state.value == "completed"}
-    tasks |= {one.key: one for one in await docket.add_many(call for call in calls if call.key not in tasks)}
+    for one in await docket.add_many(call for call in calls if call.key not in tasks):
+        if one.schedule_exception is not None:  # docket leaves out what Redis refuses, and goes on
+            raise one.schedule_exception
+        tasks[one.key] = one
     return [tasks[call.key] for call in calls]
 
 

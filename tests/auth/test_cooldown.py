@@ -18,7 +18,7 @@ def test_nothing_is_held_back_at_first() -> None:
     cooldown.check(0.0)
 
     assert not cooldown.is_on(0.0)
-    assert cooldown.next_seconds == 60.0
+    assert cooldown.next_seconds() == 60.0
 
 
 def test_calls_get_a_copy_of_the_error() -> None:
@@ -56,7 +56,18 @@ def test_a_pause_that_the_gateway_asks_for() -> None:
     assert not cooldown.is_on(1300.0)
     cooldown.pause_for(1000.0, 1e9, ERROR)
 
-    assert (cooldown.until, cooldown.next_seconds) == (1900.0, 60.0)
+    assert (cooldown.until, cooldown.next_seconds()) == (1900.0, 60.0)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(0.0, 60.0), (59.0, 60.0), (300.0, 300.0), (1e9, 900.0)])
+def test_a_refusal_that_asks_for_a_pause(asked: float, seconds: float) -> None:
+    """It lasts as long as the gateway asks, up to 15 minutes; the next one is not longer for that."""
+    cooldown = Cooldown()
+
+    assert cooldown.next_seconds(asked) == seconds
+    cooldown.begin(1000.0, ERROR, asked)
+
+    assert (cooldown.until, cooldown.next_seconds()) == (1000.0 + seconds, 120.0)
 
 
 def test_what_is_accepted_ends_the_pause() -> None:
@@ -68,4 +79,4 @@ def test_what_is_accepted_ends_the_pause() -> None:
     cooldown.end()
     cooldown.check(60.0)
 
-    assert cooldown.next_seconds == 60.0
+    assert cooldown.next_seconds() == 60.0

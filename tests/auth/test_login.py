@@ -8,7 +8,7 @@ import pytest
 
 from gwms_async import AuthenticationError, ConfigurationError, LoginError, MemoryTokenStore, ServerError, Token
 from gwms_async.auth.known_keys import ApiKey
-from gwms_async.chain import Call
+from gwms_async.chain import Call, Request
 
 from ..helpers.login_gateway import (
     HandClock,
@@ -254,6 +254,27 @@ async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: LoginGate
 
     assert not await login.on_unauthorized(request_of(call), key)
     assert text_of(await sent(login, key)) == "token-3"
+
+
+async def test_an_operation_that_is_refused_with_a_good_key_and_token(gateway: LoginGateway, clock: HandClock) -> None:
+    """It costs two logins a minute, however often it is called; a 401 for another operation still leads to a login."""
+    login, key = make_login(gateway), ApiKey("key")
+
+    async def denied() -> int:
+        """Make a call that is refused whatever the token, while others are accepted; return how many logins it cost."""
+        before, call = gateway.logins, await sent(login, key)
+        login.on_accepted(token_of(call), key)
+        while await login.on_unauthorized(Request("POST", "/webhooks", idempotent=False, call=call), key):
+            await login.acquire(call, key)
+            login.on_accepted(token_of(call), key)
+        return gateway.logins - before
+
+    assert [await denied() for _ in range(5)] == [3, 0, 0, 0, 0]  # one of them is the first of all
+    call = await sent(login, key)
+    assert await login.on_unauthorized(request_of(call), key)
+    assert [await denied() for _ in range(3)] == [2, 0, 0]
+    clock.now += 61
+    assert [await denied() for _ in range(3)] == [2, 0, 0]
 
 
 async def test_one_sibling_s_wrong_key_does_not_stop_the_other(gateway: LoginGateway) -> None:

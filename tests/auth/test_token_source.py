@@ -38,6 +38,7 @@ from ..helpers.login_gateway import (
     request_of,
     sent,
     text_of,
+    token_of,
 )
 
 
@@ -155,6 +156,20 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
     await source.obtain(None, after_refusal=False)
 
     assert not source.cooldown.is_on(clock.now)
+
+
+async def test_a_refused_login_that_asks_for_a_longer_pause(clock: HandClock) -> None:
+    """For example 403 with Retry-After, from a gateway that forbids too many logins."""
+
+    async def answer(request: Request) -> Response:
+        raise api_error(request, Response(403, headers={"retry-after": "300"}), 0.0)
+
+    source = make_source(answer, clock)
+    with pytest.raises(LoginError, match="no further login is tried for 300 s"):
+        await source.obtain(None, after_refusal=False)
+
+    assert source.cooldown.is_on(clock.now + 299)
+    assert not source.cooldown.is_on(clock.now + 300)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -287,6 +302,22 @@ async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: Log
         assert await login.on_unauthorized(request_of(call), key)
 
     assert seen == ["stale-0", "stale-1", "token-1"]
+
+
+async def test_a_store_whose_tokens_were_accepted_is_always_asked(gateway: LoginGateway) -> None:
+    """However often tokens are revoked, one process logs in, and the others take its token."""
+    store, key = MemoryTokenStore(), ApiKey("key")
+    await store.save("store-key", Token("of-another-0"))
+    login = make_login(gateway, store)
+    for number in range(1, 6):
+        call = await sent(login, key)
+        login.on_accepted(token_of(call), key)
+        await store.save("store-key", Token(f"of-another-{number}"))
+        assert await login.on_unauthorized(request_of(call), key)
+        await login.acquire(call, key)
+        assert text_of(call) == f"of-another-{number}"
+
+    assert gateway.logins == 0
 
 
 async def test_a_store_is_asked_again_after_a_login(gateway: LoginGateway) -> None:

@@ -1,4 +1,4 @@
-"""The fleet on docket, in memory."""
+"""The fleet on docket."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pytest_asyncio
 pytest.importorskip("docket", reason="docket is an extra")
 
 from docket import Disposition, Docket, Execution, ExecutionState, ExponentialRetry, Worker
+from redis.exceptions import OutOfMemoryError
 
 from gwms_async import Credentials
 from gwms_async.fleet import Eshop, EshopResult, Fleet, make_tasks, start
 
 from ..helpers.accounts import Accounts, accounts, find_in
 from ..helpers.emulated import QUICK
+from ..helpers.redis_server import RedisServer
 
 QUICKLY = timedelta(milliseconds=10)
 Find = Callable[[str], Awaitable[Eshop]]
@@ -89,6 +91,20 @@ async def test_a_run(some: Accounts, docket: Docket) -> None:
     assert {result.counts["created"] for part in results for result in part} == {2}
     assert some.copies == {1: 3 * 3 * 2}
     assert [gateway.logins for gateway in some.gateways] == [1, 1, 1]
+
+
+async def test_a_redis_that_refuses_tasks(redis: RedisServer) -> None:
+    """None is lost silently; the next start adds what is missing."""
+    async with Docket(name="gwms", url=redis.url) as docket:
+        redis.command("CONFIG", "SET", "maxmemory", "1")
+        try:
+            with pytest.raises(OutOfMemoryError):
+                await start(docket, {"one": ["0/0"], "two": ["1/0"]}, run="monday")
+        finally:
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+        started = await start(docket, {"one": ["0/0"], "two": ["1/0"]}, run="monday")
+
+    assert [one.disposition for one in started] == [Disposition.SCHEDULED, Disposition.SCHEDULED]
 
 
 @pytest.mark.parametrize(("one", "other"), [(("a", "b:c"), ("a:b", "c")), (("a%3Ab", "c"), ("a:b", "c"))])

@@ -6,8 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from attrs import define
@@ -47,27 +47,54 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Generator[RedisServer]:
+def redis_server(folder: Path, *options: str) -> Generator[RedisServer]:
     """Run one.
 
     Args:
         folder: Where it may write.
+        options: Further ones of its command line.
     """
-    server = next(filter(None, (_start(folder) for _ in range(5))))
+    server = next(filter(None, (_start(folder, options) for _ in range(5))))
     try:
         yield server
     finally:
         server.kill()
 
 
-def _start(folder: Path) -> RedisServer | None:
+@contextmanager
+def redis_cluster(folder: Path, ports: Sequence[int]) -> Generator[list[RedisServer]]:
+    """Run a cluster of masters, once each of them knows all.
+
+    Args:
+        folder: Where they may write.
+        ports: Where they may talk to each other.
+    """
+    slots, until = 16_384 // len(ports), time.monotonic() + 10
+    with ExitStack() as stack:
+        nodes = []
+        for number, port in enumerate(ports):
+            own = folder / str(number)
+            own.mkdir()
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(port))
+            nodes.append(stack.enter_context(redis_server(own, *options)))
+            last = 16_383 if port == ports[-1] else (number + 1) * slots - 1
+            nodes[-1].command("CLUSTER", "ADDSLOTSRANGE", str(number * slots), str(last))
+            nodes[0].command("CLUSTER", "MEET", "127.0.0.1", str(nodes[-1].port), str(port))
+        for node in nodes:
+            while b"cluster_state:ok" not in node.command("CLUSTER", "INFO"):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        yield nodes
+
+
+def _start(folder: Path, more: Sequence[str]) -> RedisServer | None:
     """Start one on a port that was free; None where somebody else has taken it meanwhile."""
     assert REDIS
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = f"--bind 127.0.0.1 --port {port} --appendonly no --dir {folder} --loglevel warning".split()
     process = subprocess.Popen(  # noqa: S603
-        [REDIS, *options, "--save", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [REDIS, *options, "--save", "", *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     server = RedisServer(port, process)
     until = time.monotonic() + 10

@@ -15,7 +15,7 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.lock import Lock
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from ...errors import ConfigurationError, frameless
 from ...timeouts import wait_for_end
@@ -46,7 +46,8 @@ class RedisTokenStore:
     cipher fails, the methods raise its error.
 
     Args:
-        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed.
+        redis: A client of redis-py: of one server, of a cluster, or of Sentinel's master. It is never closed. It
+            belongs to one event loop: where each task has its own, as with `asyncio.run`, use `connect` in the task.
         cipher: Encrypts the tokens; None to store them as they are.
         prefix: The start of all keys, for several deployments in one database.
     """
@@ -69,6 +70,8 @@ class RedisTokenStore:
             ConfigurationError: The URL is invalid.
         """
         limits = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+        # After a failover, a connection may lead to what is only a replica by now: it is opened again.
+        limits["retry_on_error"] = [ReadOnlyError]
         try:
             # Not redis-py's usual pool: where more accounts than it has connections log in at once, it raises.
             pool = BlockingConnectionPool.from_url(url, timeout=2, **limits)
@@ -144,6 +147,7 @@ class RedisTokenStore:
 
 
 async def _acquire(lock: Lock, owner: bytes) -> bool:
+    await lock.redis.initialize()  # commands that find a cluster's client without its nodes disturb each other
     # redis-py repeats a command whose answer was lost: then the lock that is in the way is our own.
     return await lock.acquire(blocking=False, token=owner) or await _is_held(lock, owner)
 

@@ -22,7 +22,7 @@ from gwms_async import ConfigurationError, RedisTokenStore, Token
 from gwms_async.auth.guarded_store import GuardedStore
 from gwms_async.auth.stores.redis import LEASE
 
-from ...helpers.redis_server import RedisServer
+from ...helpers.redis_server import RedisServer, redis_server
 
 KEY = "0f" * 32
 SECRET = "t0ken-of-the-store"
@@ -246,3 +246,29 @@ async def test_a_lock_whose_answers_are_all_lost(redis: RedisServer, client: Red
                 pass
 
     assert await client.keys() == []
+
+
+@asynccontextmanager
+async def leading_to(*servers: RedisServer) -> AsyncGenerator[str]:
+    """Be a name that leads to one server after the other, whenever somebody connects."""
+    coming = iter(servers)
+
+    async def forward(reader: StreamReader, writer: StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", next(coming).port)
+        with closing(writer), closing(there_writer):
+            while command := await reader.read(65_536):
+                there_writer.write(command)
+                writer.write(await there_reader.read(65_536))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}?protocol=2"
+
+
+async def test_a_failover(redis: RedisServer, client: Redis, tmp_path: Path) -> None:
+    """A connection to a server that is only a replica by now is opened again, to the one that has taken over."""
+    with redis_server(tmp_path) as former:
+        former.command("REPLICAOF", "127.0.0.1", "1")
+        async with leading_to(former, redis) as url, RedisTokenStore.connect(url) as store, store.lock(KEY):
+            await store.save(KEY, Token(SECRET))
+
+        assert await RedisTokenStore(client).load(KEY) == Token(SECRET)

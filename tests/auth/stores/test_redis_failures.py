@@ -231,6 +231,9 @@ def test_those_who_wait_do_not_look_together() -> None:
         def redis(self) -> Busy:
             return self
 
+        async def initialize(self) -> None:
+            """It is no cluster."""
+
         async def get(self, _: str) -> None:
             """Nobody's."""
 
