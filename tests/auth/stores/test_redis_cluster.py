@@ -28,6 +28,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
 async def test_many_accounts_that_are_the_first_to_use_it(tmp_path: Path) -> None:
     """Each gets its lock, although the client has yet to ask where the nodes are."""
