@@ -12,6 +12,7 @@ from ..chain import Response
 
 ABSOLUTE = 1e9
 """A number as large as this is a Unix time; a smaller one counts seconds from now."""
+_AGE = re.compile(r"\s*([0-9]{1,15})\s*")
 _TOTALS = {
     "x-total-count": re.compile(r"\s*([0-9]{1,15})\s*"),
     "x-total": re.compile(r"\s*([0-9]{1,15})\s*"),
@@ -63,7 +64,7 @@ def retry_after(response: Response, wall: float) -> float | None:
 
 def age_in(headers: Mapping[str, str]) -> int:
     """Return how many seconds a response has been in caches, as ``Age`` says (RFC 9111, 5.1); 0 if it does not."""
-    age = re.fullmatch(r"\s*([0-9]{1,15})\s*", headers.get("age", ""))
+    age = _AGE.fullmatch(headers.get("age", ""))
     return int(age[1]) if age else 0
 
 
