@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
@@ -22,8 +21,6 @@ from .registration.stream import register_stream
 from .wire import decoding, requests
 
 T = TypeVar("T")
-
-_logger = logging.getLogger("gwms_async")
 
 
 class Operations:
@@ -161,9 +158,6 @@ class Webhooks(Operations):
             if outcome.webhook is not None and outcome.status is OutcomeStatus.FAILED:
                 error.add_note(f"webhook {outcome.webhook.id} is not as the spec asks")
             raise error
-        copies = [webhook_id for webhook_id in outcome.copies if not self._coordinator.memory.is_deleted(webhook_id)]
-        if copies:
-            _logger.warning("webhook %d has copies: %s", outcome.webhook.id, ", ".join(map(str, copies)))
         return outcome.webhook
 
     async def register_many(
@@ -190,7 +184,7 @@ class Webhooks(Operations):
                 list showed another copy of the webhook.
 
         Returns:
-            One outcome per spec, in the order of the input.
+            One outcome per spec, in the order of the input; a warning names further copies of webhooks.
 
         Raises:
             ValueError: An argument is invalid, or a webhook is wanted both active and inactive; nothing was sent.

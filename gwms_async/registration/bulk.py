@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ..models import Identity, WebhookSpec
 from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
 from .coordinator import Coordinator
+from .memory import Memory
 from .report import Outcome, OutcomeStatus, Report
 from .run import Run
 
 _logger = logging.getLogger("gwms_async")
+_MAX_SHOWN = 20  # webhooks with copies in a warning
 
 
 async def register_many(
@@ -51,6 +53,7 @@ async def register_many(
         ended[identity] = outcome = run.outcome_now(spec, emitted)
         if outcome is not emitted:
             notify(outcome)
+    _warn_of_copies(ended.values(), coordinator.memory)
     return Report(tuple(_with_duplicates(specs, ended, notify)))
 
 
@@ -65,6 +68,18 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
             _logger.exception("on_outcome failed; the registration goes on")
 
     return notify
+
+
+def _warn_of_copies(outcomes: Iterable[Outcome], memory: Memory) -> None:
+    """Name the copies that are still there: each of them doubles deliveries."""
+    found = []
+    for outcome in outcomes:
+        copies = [str(webhook_id) for webhook_id in outcome.copies if not memory.is_deleted(webhook_id)]
+        if copies and outcome.webhook is not None:
+            found.append(f"webhook {outcome.webhook.id} has copies: {', '.join(copies)}")
+    if found:
+        more = f"; and {len(found) - _MAX_SHOWN} more, see `Outcome.copies`" if len(found) > _MAX_SHOWN else ""
+        _logger.warning("%s%s", "; ".join(found[:_MAX_SHOWN]), more)
 
 
 def _with_duplicates(

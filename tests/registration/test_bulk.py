@@ -114,6 +114,40 @@ def test_unfit_input_is_refused_before_anything_is_sent(
     virtual_loop.run(main())
 
 
+def test_copies_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Those of twenty webhooks, to keep it readable."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(22)
+        for spec in [*wanted, *wanted, wanted[0]]:
+            gateway.add(spec)
+
+        report = await register(gateway.coordinator(), wanted)
+
+        assert statuses(report) == [S.EXISTING] * 22
+
+    virtual_loop.run(main())
+    (warning,) = caplog.messages
+    assert warning.startswith("webhook 1 has copies: 23, 45; webhook 2 has copies: 24; ")
+    assert warning.endswith("; webhook 20 has copies: 42; and 2 more, see `Outcome.copies`")
+
+
+def test_copies_that_the_run_deletes_are_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A create is lost and carried out late, after it was sent again."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        gateway.fail("create", Fault(lost, commits_after=2.0))
+
+        report = await register(gateway.coordinator(), specs(1))
+
+        assert [outcome.copies for outcome in report.outcomes] == [(2,)]
+        assert list(gateway.webhooks) == [1]
+
+    virtual_loop.run(main())
+    assert not caplog.messages
+
+
 def test_one_spec_s_failure_is_not_the_others() -> None:
     """A refused create is one failed outcome with its error."""
 
