@@ -127,7 +127,7 @@ class GwmsEmulator(Answering):
 
     def announce(self, text: str, done: int = 0, total: int = 0) -> None:
         """Show a line at the top of the page, with a progress bar if there is a total."""
-        self._page.state.announcement = {"text": text, "done": done, "total": total}
+        self._page.view.announcement = {"text": text, "done": done, "total": total}
 
     @property
     def credentials(self) -> EmulatorCredentials:
