@@ -49,7 +49,7 @@ def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
 
 
 def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
-    item = Item(outcome.spec, coordinator)
+    item = Item(coordinator, outcome.spec)
     item.outcome = item.emitted = outcome
     item.state = State.DONE
     return item

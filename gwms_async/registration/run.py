@@ -74,7 +74,7 @@ class Run:
         item = self._items.get(spec.identity)
         if item is None and emitted is not None:
             return emitted
-        return (item or Item(spec, self._coordinator)).outcome_now()
+        return (item or Item(self._coordinator, spec)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
         is_old = self._coordinator.lists.is_old(self._snapshot)
@@ -88,7 +88,7 @@ class Run:
         if item is not None or identity in self._registered:
             await self._repeat(spec, item)
             return
-        item = self._items[identity] = Item(spec, self._coordinator)
+        item = self._items[identity] = Item(self._coordinator, spec)
         with self.workers.working_on(item):
             await item.decide(snapshot)
         if item.state is not State.DONE:

@@ -13,6 +13,7 @@ from attrs import define, field
 from ..chain import Call
 from ..clock import Clock
 from ..timeouts import wait_for_end
+from .coordinator import Coordinator, WebhookApi
 
 T = TypeVar("T", bound="Job")
 
@@ -26,10 +27,12 @@ class Job:
     """What a task of a run works on: counts the requests that are sent for it, and can stop them.
 
     Args:
+        coordinator: Shared by the registrations of the e-shop.
         deadline: Monotonic seconds after which nothing more is sent for it.
         call: What its latest request has been through; None once that is counted in its outcome.
     """
 
+    coordinator: Coordinator
     deadline: float = field(default=inf, init=False)
     call: Call | None = field(default=None, init=False)
     _earlier_attempts: int = field(default=0, init=False)
@@ -50,7 +53,12 @@ class Job:
         if self.call is not None:
             self.call.deadline = now
 
-    def _next_call(self) -> Call:
+    def next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
+        return self.coordinator.api_for(self.next_call())
+
+    def next_call(self) -> Call:
+        """Return the call of one more request."""
         # Not with the deadline of the last call, which `Session` has shortened.
         self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
         return self.call
