@@ -43,7 +43,7 @@ async def apply(
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     deletions = [Deletion(coordinator, webhook) for webhook in plan.delete]
     wanted = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
-    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock)
+    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock, concurrency)
 
     async def recent() -> Snapshot:
         nonlocal snapshot
@@ -62,20 +62,16 @@ async def apply(
 
     async def delete_all() -> None:
         nonlocal report
-        await workers.each(deletions, delete, concurrency)
+        await workers.each(deletions, delete)
         if any(deletion.has_deleted for deletion in deletions) and not workers.is_stopped:
-            report = await _rechecked(report, coordinator, workers, concurrency, notify)
+            report = await _rechecked(report, coordinator, workers, notify)
 
     await workers.supervise(delete_all())
     return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
 
 
 async def _rechecked(
-    report: Report,
-    coordinator: Coordinator,
-    workers: Workers,
-    concurrency: int,
-    notify: Callable[[Outcome], None],
+    report: Report, coordinator: Coordinator, workers: Workers, notify: Callable[[Outcome], None]
 ) -> Report:
     """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
     try:
@@ -84,7 +80,7 @@ async def _rechecked(
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
         return report
-    changed = await recheck(report.outcomes, snapshot, coordinator, workers, concurrency)
+    changed = await recheck(report.outcomes, snapshot, coordinator, workers)
     for outcome in changed:
         notify(outcome)
     by_identity = {outcome.spec.identity: outcome for outcome in changed}

@@ -36,16 +36,16 @@ class Run:
     """
 
     def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit, *, is_stream: bool = False) -> None:
-        self.workers = Workers(coordinator.clock)
+        self.workers = Workers(coordinator.clock, concurrency)
         self._coordinator = coordinator
-        self._concurrency, self._emit, self._is_stream = concurrency, emit, is_stream
+        self._emit, self._is_stream = emit, is_stream
         self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # adopted by a stream since its last list, and their `active`
         self._adopted: list[Outcome] = []  # by a bulk run; its closing list has to confirm them
         self._later_list: Snapshot | None = None
-        self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
+        self._pending = Pending(coordinator, self.workers, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs that `next_spec` returns.
@@ -63,7 +63,7 @@ class Run:
         async with asyncio.TaskGroup() as group:
             if self._is_stream:
                 group.create_task(self._pending.decide_all())
-            await run_tasks(work, self._concurrency)
+            await run_tasks(work, self.workers.concurrency)
             self._pending.complete()
         if not self._is_stream:
             await self._pending.decide_all()
@@ -109,7 +109,7 @@ class Run:
     async def _recheck(self) -> None:
         """Check what was adopted by the closing list, if there was one: what was created may have replaced it."""
         if (snapshot := self._later_list) is not None:
-            for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
+            for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers):
                 await self._emit(outcome)
 
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:

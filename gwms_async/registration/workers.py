@@ -65,10 +65,14 @@ class Job:
 
 
 class Workers:
-    """Knows what each task of a run is working on, and stops them all."""
+    """Knows what each task of a run is working on, and stops them all.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Args:
+        concurrency: How many items are worked on at once.
+    """
+
+    def __init__(self, clock: Clock, concurrency: int) -> None:
+        self._clock, self.concurrency = clock, concurrency
         self._tasks: dict[asyncio.Task[Any], Job | None] = {}
         self._stopped_at = inf
 
@@ -77,8 +81,8 @@ class Workers:
         """Whether the run has been stopped, so that nothing more is begun."""
         return self._stopped_at < inf
 
-    async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int) -> None:
-        """Call `act` with each item, in at most `tasks` tasks, until stopped."""
+    async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int | None = None) -> None:
+        """Call `act` with each item, in `tasks` tasks at once (None: `concurrency`), until stopped."""
         items = list(items)
         queue = iter(items)
 
@@ -89,7 +93,7 @@ class Workers:
                 with self.working_on(item):
                     await act(item)
 
-        await run_tasks(work, min(tasks, len(items)))
+        await run_tasks(work, min(tasks or self.concurrency, len(items)))
 
     def working_on(self, item: Job) -> _Activity:
         """Return a context in which the current task sends requests for an item."""
