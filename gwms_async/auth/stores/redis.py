@@ -59,7 +59,7 @@ class RedisTokenStore:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, *, cipher: Cipher | None = None, prefix: str = _PREFIX) -> AsyncGenerator[Self]:
-        """Open a store with connections of its own, for `async with`; a Redis that hangs costs four seconds a login.
+        """Open a store with connections of its own, for `async with`; if Redis hangs, a login takes 4 s longer.
 
         Args:
             url: For example ``rediss://:password@cache.example/0``; its options take precedence over the time limits.
