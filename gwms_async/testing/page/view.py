@@ -19,8 +19,7 @@ from ..wire import WEBHOOK_TYPES, ProblemError, read_webhook, without_tokens
 from .controls import DISTURBANCES, FAULTS, Controls
 from .samples import sample
 
-MOST_ROWS = 300
-MOST_WEBHOOKS = 300
+_MOST_SHOWN = 300  # rows, and webhooks
 _MOST_TEXT = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
 _USER = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
@@ -81,14 +80,12 @@ class View:
             text: Words that a row must contain, in any case.
             since: The number of a change; what has not changed after it is left out.
         """
-        kept, words = self.feed.rows, text.lower().split()
-        if not words:
-            newest, total = list(islice(reversed(kept.values()), MOST_ROWS)), len(kept)
-        else:
-            found = [row for row in reversed(kept.values()) if all(word in self._text(row) for word in words)]
-            newest, total = found[:MOST_ROWS], len(found)
+        found = list(self.feed.rows.values())
+        if words := text.lower().split():
+            found = [row for row in found if all(word in self._text(row) for word in words)]
+        newest = islice(reversed(found), _MOST_SHOWN)
         changed = [self._summary(row) for row in newest if row.changed > since]
-        return {"rows": changed, "total": total, "kept": len(kept)}
+        return {"rows": changed, "total": len(found), "kept": len(self.feed.rows)}
 
     def details(self, row_id: int) -> Mapping[str, object] | None:
         """Return all about a row, or None if it is not kept."""
@@ -96,10 +93,8 @@ class View:
         row = kept.get(row_id)
         if row is None:
             return None
-        attempts: list[Row] = []
-        if row.delivery is not None:
-            attempts = [one for one in kept.values() if one.delivery is row.delivery]
-        record = row.record
+        record, delivery = row.record, row.delivery
+        attempts = [one for one in kept.values() if delivery is not None and one.delivery is delivery]
         sections = [
             ("Answer body", _answer(record)),
             ("Request body", _body(record)),
@@ -141,7 +136,7 @@ class View:
             group["total"] += 1
             group["active"] += hook.active
             group["failures"] += failed
-            if index >= len(rows) - MOST_WEBHOOKS:
+            if index >= len(rows) - _MOST_SHOWN:
                 shown = {"id": hook.id, "url": hook.url, "method": hook.method, "active": hook.active}
                 group["hooks"].append({**shown, "failures": failed})
         return {"total": len(rows), "events": dict(sorted(events.items()))}
