@@ -156,7 +156,7 @@ class Item(Job):
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         for webhook in preferred_first(copies, active=self.spec.active):
             try:
-                adopted = await self.switched(webhook)
+                adopted = await switched(self, webhook, self.spec)
             except Exception as error:  # a user's middleware may raise anything
                 if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
                     self.gone_ids |= {webhook.id}
@@ -192,7 +192,7 @@ class Item(Job):
             self.gone_ids -= {webhook.id}
         self._created = webhook
         try:
-            accepted = await self.switched(webhook)
+            accepted = await switched(self, webhook, self.spec)
         except Exception as error:  # a user's middleware may raise anything
             self._fail(webhook, error)
             return
@@ -284,9 +284,3 @@ class Item(Job):
                 self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None
-
-    async def switched(self, webhook: Webhook) -> Webhook:
-        """Return a webhook as the spec asks, (de)activated if needed; see `switching.switched`."""
-        if webhook.active is self.spec.active:
-            return webhook
-        return await switched(self, webhook, self.spec)

@@ -12,11 +12,13 @@ from .workers import Job
 
 
 async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
-    """Activate or deactivate a webhook that is not as its spec asks, and return it as `get` shows it.
+    """Return a webhook if it is as its spec asks; otherwise (de)activate it, and return it as `get` shows it then.
 
     Raises:
         GwmsError: It failed or had no effect, the webhook has another identity now, or it could not be read.
     """
+    if webhook.active is spec.active:
+        return webhook
     api, memory = job.next_api(), job.coordinator.memory
     try:
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
