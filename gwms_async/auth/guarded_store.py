@@ -22,7 +22,7 @@ _logger = logging.getLogger("gwms_async")
 
 
 class GuardedStore:
-    """An account's entry in a store, locked during a login, one at a time; logs what fails.
+    """An account's entry in a store, locked for one login at a time; what fails is logged.
 
     Args:
         store: The user's store.
