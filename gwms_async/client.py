@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict, Unpa
 
 import aiohttp
 
-from .auth.guarded_store import PATIENCE
+from .auth.guarded_store import PATIENCE, GuardedStore
 from .auth.known_keys import ApiKey, KnownKeys
 from .auth.login import Login
 from .auth.token_source import TokenSource
@@ -136,16 +136,10 @@ class GwmsClient:
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
         self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
         login_chain = compose([Backoff(retry, budget, clock=clock), *on_attempt], self._transport)
-        source = TokenSource(
-            credentials,
-            token_store,
-            store_key(base_url, credentials.username),
-            self._calls_through(login_chain),
-            clock,
-            # A call may wait for three steps of the store and the login in between.
-            patience=min(PATIENCE, timeout.total / 4),
-        )
-        self._login = Login(source, clock)
+        # A call may wait for three steps of the store and the login in between.
+        patience = min(PATIENCE, timeout.total / 4)
+        store = GuardedStore(token_store, store_key(base_url, credentials.username), patience)
+        self._login = Login(TokenSource(credentials, store, self._calls_through(login_chain), clock), clock)
         self._eshops: KnownKeys[EshopBackend] = KnownKeys(clock)
         self._is_sibling = False
         self._set_eshop(credentials.api_key)

@@ -74,7 +74,7 @@ class Session:
 
 
 def _stray_cancellation(request: Request) -> ConnectionFailedError:
-    """Return the error of a call whose task was not cancelled, but something that it waited for."""
+    """Return the error of a call that was not cancelled itself, but waited for something that was."""
     call, reason = request.call, "something that it waited for was cancelled"
     return ConnectionFailedError(
         f"{request}: {reason}",

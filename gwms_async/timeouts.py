@@ -1,4 +1,4 @@
-"""One timer for many time limits, and what else concerns cancellation."""
+"""One timer for many time limits, and helpers for cancellation."""
 
 from __future__ import annotations
 

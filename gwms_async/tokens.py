@@ -116,16 +116,7 @@ class ActiveToken:
         after_refusal: bool = False,
         from_store: bool = False,
     ) -> Self:
-        """Start using a token.
-
-        Args:
-            token: The token.
-            now: Monotonic seconds.
-            ttl: How many seconds it has left; None if unknown: it is used until a 401.
-            relogins: See the class.
-            after_refusal: See the class.
-            from_store: See the class.
-        """
+        """Start using a token that has `ttl` seconds left; None if unknown: it is used until a 401."""
         life = inf if ttl is None else ttl
         expires_at = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.

@@ -89,7 +89,7 @@ def _id_of(webhook: int | Webhook) -> int:
 class EshopBackend(Coordinator):
     """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
 
-    A run holds nothing else of its client: while it goes on, all registrations of the e-shop meet.
+    A run refers to nothing else of its client, so that while it goes on, all registrations of the e-shop meet here.
 
     Args:
         send: Sends a request through the chain.

@@ -22,19 +22,21 @@ _logger = logging.getLogger("gwms_async")
 
 
 class GuardedStore:
-    """Keeps a store locked during a login, and logs what fails.
+    """An account's entry in a store, locked for one login at a time; what fails is logged.
 
     Args:
         store: The user's store.
         key: The key of the account's token.
         patience: How long each step may take, in seconds.
+
+    Attributes:
+        account: The account in logs.
     """
 
     def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:
-        self._store = store
-        self._key = key
-        self._fields = {"gwms_account": account_in_logs(key)}
-        self._patience = patience
+        self.account = account_in_logs(key)
+        self._store, self._key, self._patience = store, key, patience
+        self._fields = {"gwms_account": self.account}
         self._unlock: Callable[[], Awaitable[object]] | None = None
 
     async def __aenter__(self) -> Self:
@@ -42,8 +44,9 @@ class GuardedStore:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._unlock is not None:
-            await self._attempt("be unlocked", self._unlock)
+        unlock, self._unlock = self._unlock, None
+        if unlock is not None:
+            await self._attempt("be unlocked", unlock)
 
     async def load(self) -> Token | None:
         """Return the stored token; None if absent, unusable, or the lock was not acquired."""

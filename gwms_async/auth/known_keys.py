@@ -34,7 +34,7 @@ class ApiKey:
         value: The key.
         accepted: The newest token with which the gateway accepted it.
         suspect: A token with which it got a 401, and which is therefore no longer sent with it.
-        denied: By method and path, a token that was good for others of its calls when two logins had not helped these.
+        denied: By method and path: the token that was good for its other calls when two logins did not help this one.
         cooldown: The pause after the gateway rejected it.
         rejected_after: How many acceptances had been noted, of any key, when it was rejected.
         used_at: When its last call began, in monotonic seconds.

@@ -63,20 +63,41 @@ class Login:
         if token is not None and token is key.suspect:
             raise TokenAwaited
         if token is None or now >= token.refresh_by:
-            token = await self._wait(call, key)
+            token = await self.successor(call, key)
             key.cooldown.check(self._clock.monotonic())
         elif now >= token.refresh_at and not self._is_refreshing and not self._source.cooldown.is_on(now):
             self._start(after_refusal=False)
         call.token, call.epoch = token, self._epoch
         return token
 
-    async def successor(self, call: Call, key: ApiKey) -> None:
-        """Wait until there is a token that the key does not suspect.
+    async def successor(self, call: Call, key: ApiKey) -> ActiveToken:
+        """Wait for the login in progress, or a new one, and return a token that the key does not suspect.
 
         Raises:
-            CallAborted: The login failed.
+            CallAborted: The login failed, logins are cooling down, or the client was closed.
         """
-        await self._wait(call, key)
+        while True:
+            task, token = self._refresh_task, self._token
+            if task is None or task.done():
+                now = self._clock.monotonic()
+                is_usable = token is not None and token is not key.suspect and now < token.expires_at
+                if not is_usable and self._failure is not None and self._epoch > call.epoch:
+                    raise CallAborted(self._failure)
+                if token is not None and is_usable and self._source.cooldown.is_on(now):
+                    return token
+                task = self._start(after_refusal=token is not None and token is key.suspect)
+            # Not `await task`: a cancelled waiter would cancel the login.
+            await asyncio.wait([task])
+            if task.cancelled():
+                raise CallAborted(_closed())
+            task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
+            token, failure = self._token, self._failure
+            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
+            # Another call may have got a 401 with the new token meanwhile.
+            if token is not None and token is not key.suspect and is_current:
+                return token
+            if failure is not None:
+                raise CallAborted(failure)
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
@@ -124,7 +145,7 @@ class Login:
         if token is self._token:
             key.suspect = token
         if self._token is key.suspect:  # else there is another token by now
-            await self._wait(call, key)
+            await self.successor(call, key)
         return True
 
     def stop(self) -> frozenset[asyncio.Task[None]]:
@@ -162,31 +183,6 @@ class Login:
         self._source.cooldown.check(self._clock.monotonic())
         self._refresh_task = asyncio.create_task(self._refresh(after_refusal=after_refusal), name="gwms login")
         return self._refresh_task
-
-    async def _wait(self, call: Call, key: ApiKey) -> ActiveToken:
-        """Wait for the login in progress, or a new one, and return a token that the key does not suspect."""
-        while True:
-            task, token = self._refresh_task, self._token
-            if task is None or task.done():
-                now = self._clock.monotonic()
-                is_usable = token is not None and token is not key.suspect and now < token.expires_at
-                if not is_usable and self._failure is not None and self._epoch > call.epoch:
-                    raise CallAborted(self._failure)
-                if token is not None and is_usable and self._source.cooldown.is_on(now):
-                    return token
-                task = self._start(after_refusal=token is not None and token is key.suspect)
-            # Not `await task`: a cancelled waiter would cancel the login.
-            await asyncio.wait([task])
-            if task.cancelled():
-                raise CallAborted(_closed())
-            task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
-            token, failure = self._token, self._failure
-            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
-            # Another call may have got a 401 with the new token meanwhile.
-            if token is not None and token is not key.suspect and is_current:
-                return token
-            if failure is not None:
-                raise CallAborted(failure)
 
     async def _refresh(self, *, after_refusal: bool) -> None:
         """Replace the token; success and failure both advance the epoch."""

@@ -8,11 +8,11 @@ from ..chain import Handler, Response
 from ..clock import Clock
 from ..errors import ApiError, DecodeError, LoginError
 from ..settings import CredentialsLike
-from ..tokens import ActiveToken, Token, TokenStore, account_in_logs
+from ..tokens import ActiveToken, Token
 from ..wire import decoding, requests
 from ..wire.headers import http_date
 from .cooldown import Cooldown
-from .guarded_store import PATIENCE, GuardedStore
+from .guarded_store import GuardedStore
 
 _logger = logging.getLogger("gwms_async")
 _REFUSALS = frozenset({400, 401, 403, 422})
@@ -25,34 +25,18 @@ class TokenSource:
 
     Args:
         credentials: Username and password.
-        store: Where tokens are kept between logins.
-        store_key: The key of the account's token.
+        store: Where the token is kept between logins.
         call: Sends the login request and raises on failure; needs no token.
-        patience: How long each step of the store may take, in seconds.
 
     Attributes:
         account: The account in logs.
         cooldown: The pause after a login that was rejected, was throttled, or returned no usable token.
     """
 
-    def __init__(
-        self,
-        credentials: CredentialsLike,
-        store: TokenStore,
-        store_key: str,
-        call: Handler,
-        clock: Clock,
-        *,
-        patience: float = PATIENCE,
-    ) -> None:
-        self.account = account_in_logs(store_key)
+    def __init__(self, credentials: CredentialsLike, store: GuardedStore, call: Handler, clock: Clock) -> None:
+        self.account = store.account
         self.cooldown = Cooldown()
-        self._credentials = credentials
-        self._store = store
-        self._store_key = store_key
-        self._patience = patience
-        self._call = call
-        self._clock = clock
+        self._credentials, self._store, self._call, self._clock = credentials, store, call, clock
         self._relogins = 0
         self._loaded_in_a_row = 0
         self._skew = 0.0
@@ -67,7 +51,7 @@ class TokenSource:
         Raises:
             GwmsError: The login failed.
         """
-        async with GuardedStore(self._store, self._store_key, self._patience) as store:
+        async with self._store as store:
             if previous is not None and previous.last_acceptance:
                 self._loaded_in_a_row = 0
             # A store that has offered two tokens in a row that were never accepted is not asked again after a 401.

@@ -16,7 +16,7 @@ Work = Coroutine[Any, Any, int | None]
 """The work of a command; its result is an exit code."""
 _TERMINATED = 143
 STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
-"""The signal that ends commands, beside that of Ctrl-C."""
+"""The signal that ends commands, besides that of Ctrl-C."""
 
 
 def run(command: Work) -> int | None:

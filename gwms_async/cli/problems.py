@@ -16,7 +16,7 @@ from ..redaction import redacted
 from ..settings import is_loopback
 
 _USER = re.compile(r"(https?://|(?<![^\s'\"])[a-z][a-z0-9+.-]*:/*)[^/?#\s]*@", re.IGNORECASE)
-"""What stands before the host of a URL, also of one that is mistyped."""
+"""What comes before the host in a URL, even in one that is mistyped."""
 _WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the API key", "ssl=": "--ca"}
 """What the client's errors call settings, and what the command line does."""

@@ -80,7 +80,8 @@ def print_matrix(webhooks: Iterable[Webhook]) -> None:
 def _print_matrix(title: str, rows: States) -> None:
     """Print a matrix, in as many tables as the width of the terminal requires."""
     console = Console()
-    marks = {state: Text(mark[console.options.ascii_only], mark[2]) for state, mark in _MARKS.items()}
+    is_ascii = console.options.ascii_only
+    marks = {state: Text(plain if is_ascii else mark, style) for state, (mark, plain, style) in _MARKS.items()}
     names = list(next(iter(rows.values())))
     numbers = {name: str(number) for number, name in enumerate(names, 1)}
     label_width = min(_ENOUGH, max(map(cell_len, rows)), console.width // 2)

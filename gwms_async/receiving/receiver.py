@@ -137,7 +137,7 @@ class Receiver(Intake):
     async def subscribe(
         self, gwms: GwmsClient, base: str, *, eshop: str = "", method: Method = POST, force: bool = False
     ) -> Report:
-        """Register what has a handler, as `specs` returns it, and delete what else `owns` claims.
+        """Register the webhooks that `specs` returns, and delete the others that `owns` claims.
 
         Webhooks with another secret or method are replaced. `force` is that of `Webhooks.apply`, which does the work.
 
@@ -162,9 +162,9 @@ class Receiver(Intake):
         every: float = 900.0,
         on_lapse: OnLapse | None = None,
     ) -> AsyncGenerator[None]:
-        """Keep registered and active what has a handler, as `specs` returns it; nothing that was there is deleted.
+        """Keep the webhooks that `specs` returns registered and active; existing webhooks are never deleted.
 
-        The first look is one second after entering, the others `every` seconds. What fails is logged and tried again.
+        It looks one second after entering, then every `every` seconds. What fails is logged and tried again.
         `on_lapse` is awaited when webhooks are active again that were inactive or missing, and the next look waits for
         it; if it raises, it is called once more.
 
@@ -201,7 +201,7 @@ class Receiver(Intake):
 def _takes_one_argument(function: Callable[..., object]) -> bool:
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some mocks and compiled functions do not tell
+    except (TypeError, ValueError):  # some mocks and compiled functions have none
         return True
     try:
         return bool(signature.bind(None))

@@ -53,7 +53,7 @@ class Intake:
         self._warnings = set[str]()
 
     async def take(self, method: str, raw_path: str, read: Read) -> Answer:
-        """Answer a request of a server; adapters do nothing else.
+        """Answer a request; adapters only translate between this and their server.
 
         Args:
             method: The HTTP method.

@@ -18,7 +18,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 def aiohttp_app(receiver: Receiver) -> web.Application:
     """Return an aiohttp application to serve, or to mount: ``app.add_subapp("/gwms", …)``."""
-    from aiohttp import web  # noqa: PLC0415  # who serves by other means need not import it
+    from aiohttp import web  # noqa: PLC0415  # not needed to serve by other means
 
     async def take(request: web.Request) -> web.Response:
         is_read = request.content.at_eof()  # it is empty, or a middleware has read it: then the request keeps it

@@ -13,7 +13,7 @@ from ..models import Identity, Webhook, same_identity
 from ..settings import check_type
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
-from .coordinator import Coordinator, WebhookApi
+from .coordinator import Coordinator
 from .plan import Plan, is_refused
 from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
@@ -41,9 +41,9 @@ async def apply(
     if not force:
         _check_deletes(plan, snapshot)
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
-    deletions = [Deletion(webhook, coordinator) for webhook in plan.delete]
+    deletions = [Deletion(coordinator, webhook) for webhook in plan.delete]
     wanted = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
-    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock)
+    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock, concurrency)
 
     async def recent() -> Snapshot:
         nonlocal snapshot
@@ -62,20 +62,16 @@ async def apply(
 
     async def delete_all() -> None:
         nonlocal report
-        await workers.each(deletions, delete, concurrency)
+        await workers.each(deletions, delete)
         if any(deletion.has_deleted for deletion in deletions) and not workers.is_stopped:
-            report = await _rechecked(report, coordinator, workers, concurrency, notify)
+            report = await _rechecked(report, coordinator, workers, notify)
 
     await workers.supervise(delete_all())
     return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
 
 
 async def _rechecked(
-    report: Report,
-    coordinator: Coordinator,
-    workers: Workers,
-    concurrency: int,
-    notify: Callable[[Outcome], None],
+    report: Report, coordinator: Coordinator, workers: Workers, notify: Callable[[Outcome], None]
 ) -> Report:
     """Return the report on the wanted webhooks after the deletions: the gateway may have deleted more than asked."""
     try:
@@ -84,7 +80,7 @@ async def _rechecked(
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("listing webhooks to see what the deletions left failed: %s", error)
         return report
-    changed = await recheck(report.outcomes, snapshot, coordinator, workers, concurrency)
+    changed = await recheck(report.outcomes, snapshot, coordinator, workers)
     for outcome in changed:
         notify(outcome)
     by_identity = {outcome.spec.identity: outcome for outcome in changed}
@@ -107,13 +103,11 @@ class Deletion(Job):
 
     Args:
         webhook: The webhook, as the plan saw it.
-        coordinator: Shared by the registrations of the e-shop.
         outcome: How it ended, as far as is known.
         has_deleted: Whether a delete was begun.
     """
 
     webhook: Webhook
-    coordinator: Coordinator
     outcome: Outcome = field(init=False)
     has_deleted: bool = field(default=False, init=False)
 
@@ -156,7 +150,7 @@ class Deletion(Job):
                 self.refuse("the copy that was to be kept has vanished")
             else:
                 self.has_deleted = True
-                await self.coordinator.delete(webhook.id, webhook.spec, self._next_api)
+                await self.coordinator.delete(webhook.id, webhook.spec, self.next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
@@ -164,7 +158,7 @@ class Deletion(Job):
     async def _read(self, snapshot: Snapshot) -> Webhook | None:
         """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
         listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
-        return await self.coordinator.read(self.webhook.id, self._next_api, listed_at=listed_at)
+        return await self.coordinator.read(self.webhook.id, self.next_api, listed_at=listed_at)
 
     async def _is_still_listed(self) -> bool:
         """Return whether a new list, too, shows what no read by id finds: such a read may not work at all."""
@@ -175,12 +169,8 @@ class Deletion(Job):
 
     async def _exists(self, kept: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
-        found = await self.coordinator.read(kept.id, self._next_api)
+        found = await self.coordinator.read(kept.id, self.next_api)
         return found is not None and same_identity(found, kept) and found.active is kept.active
-
-    def _next_api(self) -> WebhookApi:
-        """Return the API for one more request; see `NextApi`."""
-        return self.coordinator.api_for(self._next_call())
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(self.webhook.spec, status, self.webhook, error, self.attempts)

@@ -13,6 +13,7 @@ from .item import UNSETTLED, Item
 from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
+from .switching import switched
 
 _logger = logging.getLogger("gwms_async")
 _SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it created in excess
@@ -181,7 +182,7 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
     status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
     try:
-        kept = await item.switched(keep)
+        kept = await switched(item, keep, item.spec)
     except Exception as trouble:  # a user's middleware may raise anything
         return OutcomeStatus.FAILED, keep, trouble
     if kept is not keep and status is OutcomeStatus.EXISTING:

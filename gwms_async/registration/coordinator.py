@@ -126,7 +126,7 @@ class Coordinator:
             await self.clock.sleep(_AGAIN)
 
     async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
-        """Return whether a listed webhook is gone, whose (de)activation was answered with 404.
+        """Return whether a listed webhook whose (de)activation was answered with 404 is gone.
 
         One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
         id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.

@@ -10,7 +10,6 @@ from attrs import define, evolve, field
 
 from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
-from .coordinator import Coordinator, WebhookApi
 from .reasons import cut_short, not_closed, replaced, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -38,7 +37,6 @@ class Item(Job):
 
     Args:
         spec: The spec.
-        coordinator: Shared by the registrations of the e-shop.
         state: How far it is.
         outcome: How it ended, as far as is known.
         emitted: The outcome that was emitted last.
@@ -56,7 +54,6 @@ class Item(Job):
     """
 
     spec: WebhookSpec
-    coordinator: Coordinator
     state: State = field(default=State.NEW, init=False)
     outcome: Outcome | None = field(default=None, init=False)
     emitted: Outcome | None = field(default=None, init=False)
@@ -127,7 +124,7 @@ class Item(Job):
             self._enter_doubt(earlier, snapshot)
             return None
         try:
-            webhook, is_ours = await self.coordinator.create(self.spec, self._next_call())
+            webhook, is_ours = await self.coordinator.create(self.spec, self.next_call())
         except Exception as error:  # a user's middleware may raise anything
             self._on_not_created(error, snapshot)
             return None
@@ -159,7 +156,7 @@ class Item(Job):
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         for webhook in preferred_first(copies, active=self.spec.active):
             try:
-                adopted = await self.switched(webhook)
+                adopted = await switched(self, webhook, self.spec)
             except Exception as error:  # a user's middleware may raise anything
                 if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
                     self.gone_ids |= {webhook.id}
@@ -195,7 +192,7 @@ class Item(Job):
             self.gone_ids -= {webhook.id}
         self._created = webhook
         try:
-            accepted = await self.switched(webhook)
+            accepted = await switched(self, webhook, self.spec)
         except Exception as error:  # a user's middleware may raise anything
             self._fail(webhook, error)
             return
@@ -287,13 +284,3 @@ class Item(Job):
                 self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None
-
-    async def switched(self, webhook: Webhook) -> Webhook:
-        """Return a webhook as the spec asks, (de)activated if needed; see `switching.switched`."""
-        if webhook.active is self.spec.active:
-            return webhook
-        return await switched(self.coordinator, webhook, self.spec, self.next_api)
-
-    def next_api(self) -> WebhookApi:
-        """Return the API for one more request; see `NextApi`."""
-        return self.coordinator.api_for(self._next_call())

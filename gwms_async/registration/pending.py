@@ -28,7 +28,6 @@ class Pending:
     Args:
         coordinator: Shared by the registrations of the e-shop.
         workers: The run's.
-        concurrency: How many items are worked on at once.
         take_list: Returns a list, which may be in flight already.
         on_change: Called with each item that a list may have changed.
     """
@@ -37,12 +36,10 @@ class Pending:
         self,
         coordinator: Coordinator,
         workers: Workers,
-        concurrency: int,
         take_list: Callable[[], Awaitable[Snapshot]],
         on_change: Callable[[Item], Awaitable[None]],
     ) -> None:
-        self._coordinator, self._workers = coordinator, workers
-        self._clock, self._concurrency = coordinator.clock, concurrency
+        self._coordinator, self._clock, self._workers = coordinator, coordinator.clock, workers
         self._take_list, self._on_change = take_list, on_change
         self._unseen: list[Item] = []  # open, and no closing list has looked at them yet
         self._others: list[Item] = []  # unsettled, or open and to be looked at again
@@ -109,7 +106,7 @@ class Pending:
         self._retries = iter(PAUSES)
         due = self._due_at(snapshot.began_at)
         # Beside a stream's own workers, one more is enough.
-        tasks = self._concurrency if self._is_complete else 1
+        tasks = None if self._is_complete else 1
         await self._workers.each(_close_uncontested(due, snapshot), partial(look_at, snapshot=snapshot), tasks)
         if not self._workers.is_stopped:
             await self._sort(due)

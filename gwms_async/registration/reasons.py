@@ -62,7 +62,7 @@ def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
 
 
 def no_longer_as_asked(webhook: Webhook, found: Webhook | None) -> GwmsError:
-    """Return the error of a webhook that is no longer as the spec asks when a run ends, but gone or as `found`."""
+    """Return the error of a webhook that is no longer as the spec asks when a run ends: it is gone, or as `found`."""
     now = "gone" if found is None else "active" if found.active else "inactive"
     return GwmsError(
         f"webhook {webhook.id} is {now} by the end of the run: someone has changed it, or what the run created or "

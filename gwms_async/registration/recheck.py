@@ -19,7 +19,7 @@ from .workers import Workers
 
 
 async def recheck(
-    outcomes: Iterable[Outcome], snapshot: Snapshot, coordinator: Coordinator, workers: Workers, concurrency: int
+    outcomes: Iterable[Outcome], snapshot: Snapshot, coordinator: Coordinator, workers: Workers
 ) -> list[Outcome]:
     """Read by id what a list does not show as its spec asks: what the run created or deleted may have affected it.
 
@@ -28,7 +28,6 @@ async def recheck(
         snapshot: A list that began after they were known.
         coordinator: Shared by the registrations of the e-shop.
         workers: The run's.
-        concurrency: How many are read at once.
 
     Returns:
         The outcomes that replace some of these.
@@ -38,7 +37,7 @@ async def recheck(
         for outcome in outcomes
         if not outcome.is_failure and not _is_shown(snapshot, outcome)
     ]
-    await workers.each(items, partial(_look_up, snapshot=snapshot), concurrency)
+    await workers.each(items, partial(_look_up, snapshot=snapshot))
     return [item.outcome for item in items if item.outcome is not None and item.outcome is not item.emitted]
 
 
@@ -49,7 +48,7 @@ def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
 
 
 def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
-    item = Item(outcome.spec, coordinator)
+    item = Item(coordinator, outcome.spec)
     item.outcome = item.emitted = outcome
     item.state = State.DONE
     return item

@@ -36,16 +36,16 @@ class Run:
     """
 
     def __init__(self, coordinator: Coordinator, concurrency: int, emit: Emit, *, is_stream: bool = False) -> None:
-        self.workers = Workers(coordinator.clock)
+        self.workers = Workers(coordinator.clock, concurrency)
         self._coordinator = coordinator
-        self._concurrency, self._emit, self._is_stream = concurrency, emit, is_stream
+        self._emit, self._is_stream = emit, is_stream
         self._snapshot = _NO_LIST
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # adopted by a stream since its last list, and their `active`
         self._adopted: list[Outcome] = []  # by a bulk run; its closing list has to confirm them
         self._later_list: Snapshot | None = None
-        self._pending = Pending(coordinator, self.workers, concurrency, self._take_list, self._notify)
+        self._pending = Pending(coordinator, self.workers, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
         """Work through all specs that `next_spec` returns.
@@ -63,7 +63,7 @@ class Run:
         async with asyncio.TaskGroup() as group:
             if self._is_stream:
                 group.create_task(self._pending.decide_all())
-            await run_tasks(work, self._concurrency)
+            await run_tasks(work, self.workers.concurrency)
             self._pending.complete()
         if not self._is_stream:
             await self._pending.decide_all()
@@ -74,7 +74,7 @@ class Run:
         item = self._items.get(spec.identity)
         if item is None and emitted is not None:
             return emitted
-        return (item or Item(spec, self._coordinator)).outcome_now()
+        return (item or Item(self._coordinator, spec)).outcome_now()
 
     async def _register(self, spec: WebhookSpec) -> None:
         is_old = self._coordinator.lists.is_old(self._snapshot)
@@ -88,7 +88,7 @@ class Run:
         if item is not None or identity in self._registered:
             await self._repeat(spec, item)
             return
-        item = self._items[identity] = Item(spec, self._coordinator)
+        item = self._items[identity] = Item(self._coordinator, spec)
         with self.workers.working_on(item):
             await item.decide(snapshot)
         if item.state is not State.DONE:
@@ -109,7 +109,7 @@ class Run:
     async def _recheck(self) -> None:
         """Check what was adopted by the closing list, if there was one: what was created may have replaced it."""
         if (snapshot := self._later_list) is not None:
-            for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers, self._concurrency):
+            for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers):
                 await self._emit(outcome)
 
     async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:

@@ -6,33 +6,36 @@ from attrs import evolve
 
 from ..errors import DecodeError
 from ..models import Webhook, WebhookSpec, same_identity
-from .coordinator import Coordinator, NextApi
+from .memory import Memory
 from .reasons import became_another, not_switched, vanished
+from .workers import Job
 
 
-async def switched(coordinator: Coordinator, webhook: Webhook, spec: WebhookSpec, next_api: NextApi) -> Webhook:
-    """Activate or deactivate a webhook that is not as its spec asks, and return it as `get` shows it.
+async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
+    """Return a webhook if it is as its spec asks; otherwise (de)activate it, and return it as `get` shows it then.
 
     Raises:
         GwmsError: It failed or had no effect, the webhook has another identity now, or it could not be read.
     """
-    api = next_api()
+    if webhook.active is spec.active:
+        return webhook
+    api, memory = job.next_api(), job.coordinator.memory
     try:
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
     except DecodeError:  # no `data`, which the contract does not require, or another webhook: the read decides
         answer = evolve(webhook, active=spec.active)
-    _check_and_note(coordinator, answer, spec)
-    seen = await coordinator.read(webhook.id, next_api)
+    _check_and_note(memory, answer, spec)
+    seen = await job.coordinator.read(webhook.id, job.next_api)
     if seen is None:
         raise vanished(webhook.id)
-    _check_and_note(coordinator, seen, spec)
+    _check_and_note(memory, seen, spec)
     return seen
 
 
-def _check_and_note(coordinator: Coordinator, answer: Webhook, spec: WebhookSpec) -> None:
+def _check_and_note(memory: Memory, answer: Webhook, spec: WebhookSpec) -> None:
     """Remember how a webhook is now; raise `GwmsError` if that is not as the spec asks."""
     if not same_identity(answer, spec):
         raise became_another(answer)
-    coordinator.memory.note_changed(answer)
+    memory.note_changed(answer)
     if answer.active is not spec.active:
         raise not_switched(answer)

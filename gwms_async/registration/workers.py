@@ -13,6 +13,7 @@ from attrs import define, field
 from ..chain import Call
 from ..clock import Clock
 from ..timeouts import wait_for_end
+from .coordinator import Coordinator, WebhookApi
 
 T = TypeVar("T", bound="Job")
 
@@ -26,10 +27,12 @@ class Job:
     """What a task of a run works on: counts the requests that are sent for it, and can stop them.
 
     Args:
+        coordinator: Shared by the registrations of the e-shop.
         deadline: Monotonic seconds after which nothing more is sent for it.
         call: What its latest request has been through; None once that is counted in its outcome.
     """
 
+    coordinator: Coordinator
     deadline: float = field(default=inf, init=False)
     call: Call | None = field(default=None, init=False)
     _earlier_attempts: int = field(default=0, init=False)
@@ -50,17 +53,26 @@ class Job:
         if self.call is not None:
             self.call.deadline = now
 
-    def _next_call(self) -> Call:
+    def next_api(self) -> WebhookApi:
+        """Return the API for one more request; see `NextApi`."""
+        return self.coordinator.api_for(self.next_call())
+
+    def next_call(self) -> Call:
+        """Return the call of one more request."""
         # Not with the deadline of the last call, which `Session` has shortened.
         self._earlier_attempts, self.call = self.attempts, Call(deadline=self.deadline)
         return self.call
 
 
 class Workers:
-    """Knows what each task of a run is working on, and stops them all."""
+    """Knows what each task of a run is working on, and stops them all.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Args:
+        concurrency: How many items are worked on at once.
+    """
+
+    def __init__(self, clock: Clock, concurrency: int) -> None:
+        self._clock, self.concurrency = clock, concurrency
         self._tasks: dict[asyncio.Task[Any], Job | None] = {}
         self._stopped_at = inf
 
@@ -69,8 +81,8 @@ class Workers:
         """Whether the run has been stopped, so that nothing more is begun."""
         return self._stopped_at < inf
 
-    async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int) -> None:
-        """Call `act` with each item, in at most `tasks` tasks, until stopped."""
+    async def each(self, items: Iterable[T], act: Callable[[T], Awaitable[None]], tasks: int | None = None) -> None:
+        """Call `act` with each item, in `tasks` tasks at once (None: `concurrency`), until stopped."""
         items = list(items)
         queue = iter(items)
 
@@ -81,7 +93,7 @@ class Workers:
                 with self.working_on(item):
                     await act(item)
 
-        await run_tasks(work, min(tasks, len(items)))
+        await run_tasks(work, min(tasks or self.concurrency, len(items)))
 
     def working_on(self, item: Job) -> _Activity:
         """Return a context in which the current task sends requests for an item."""

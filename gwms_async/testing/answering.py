@@ -61,7 +61,7 @@ class Answering(Delivering):
         return self.count("login")
 
     def inject(self, fault: Fault, *, operation: str | None = None, times: int = 1, at: int = 1) -> None:
-        """Make a fault hit future requests. Of several for one request the first injected hits it, and the others wait.
+        """Make a fault hit future requests. If several match one, the first injected hits it; the others wait.
 
         Args:
             fault: The fault.

@@ -55,7 +55,7 @@ class Delivering:
     ) -> int:
         """Make an event happen: deliver an entity to every active webhook of the event type.
 
-        The entity is kept: the API answers it, for example at `GET /orders/{eshopOrderId}`.
+        The entity is kept: the API returns it, for example at `GET /orders/{eshopOrderId}`.
 
         Args:
             event: The event type.
@@ -100,7 +100,7 @@ class Delivering:
     def disturb(self, disturbance: Disturbance, *, event: str | None = None, times: int = 1, at: int = 1) -> None:
         """Make a disturbance hit future deliveries; an event is one delivery to each of its webhooks.
 
-        Of several for one delivery the first added hits it, and the others wait.
+        If several match one, the first added hits it; the others wait.
 
         Args:
             disturbance: The disturbance.

@@ -41,8 +41,8 @@ class GwmsEmulator(Answering):
         port: The port to listen on; 0 takes a free one.
         spelling: Spells the URLs that are stored, for example `normalized_url`.
         list_lag: Seconds until lists show a change; `get` shows it at once. Can be changed later.
-        unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is answered 409, or
-            the status by which to refuse it.
+        unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is refused: with
+            409, or with the status given here.
         tombstones: Whether a deleted webhook stays in lists, inactive; all other operations on it are answered 404.
         expires_in: The form of a login's `expiresIn`: a unix time, seconds from now, a unix time in milliseconds or as
             text, or (None) no such field.
@@ -87,7 +87,7 @@ class GwmsEmulator(Answering):
         self._start_clock()
 
     async def close(self) -> None:
-        """Stop listening, close all connections, and drop late requests and deliveries; cancelled, it still does."""
+        """Stop listening, close all connections, and drop late requests and deliveries, even if cancelled."""
         self._stop()
         closing, cancelled = asyncio.create_task(self._close_all(), name="gwms emulator closing"), None
         while not closing.done():
@@ -127,7 +127,7 @@ class GwmsEmulator(Answering):
 
     def announce(self, text: str, done: int = 0, total: int = 0) -> None:
         """Show a line at the top of the page, with a progress bar if there is a total."""
-        self._page.state.announcement = {"text": text, "done": done, "total": total}
+        self._page.view.announcement = {"text": text, "done": done, "total": total}
 
     @property
     def credentials(self) -> EmulatorCredentials:

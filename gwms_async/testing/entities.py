@@ -39,13 +39,12 @@ class EntityTable:
         found = {path: entity.get(field) for field, path in places.items()}
         ids = {path: str(one) for path, one in found.items() if isinstance(one, str | int) and one != ""}
         if entity_id is not None:
-            entity_id = str(entity_id)
-            ids = {next(iter(places.values())): entity_id, **ids}
+            ids.setdefault(next(iter(places.values())), str(entity_id))
         if not ids:
             raise ValueError(f"the entity of {event} needs {' or '.join(places)}")
         body = json.dumps(entity).encode()
         self._rows |= {(eshop, f"{path}/{own_id}"): body for path, own_id in ids.items()}
-        return next(iter(ids.values())) if entity_id is None else entity_id, body
+        return next(iter(ids.values())) if entity_id is None else str(entity_id), body
 
     def find(self, eshop: str, path: str) -> object:
         """Return the entity at a path, as written in the request, or None if the e-shop does not have it."""

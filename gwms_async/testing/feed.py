@@ -41,7 +41,7 @@ class Feed:
     """The latest rows by their ids, as many as its size, oldest first, and the number of the latest change."""
 
     def __init__(self, size: int) -> None:
-        self.run = secrets.token_hex(4)
+        self.run = secrets.token_hex(4)  # change numbers of another run mean nothing here
         self.last = 0
         self.figures: Counter[str] = Counter()
         self._last_id = 0

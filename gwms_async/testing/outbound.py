@@ -61,7 +61,7 @@ def address_of(url: str, suffix: str, routes: Mapping[str, str]) -> URL | None:
 
 
 async def send(session: aiohttp.ClientSession, attempt: DeliveryAttempt, url: URL, seconds: float) -> None:
-    """Make an attempt as its disturbance says; note the answer, also a redirect, or why there is none in time."""
+    """Make an attempt as its disturbance says; note the answer, redirects included, or why none came in time."""
     hit, data, body = attempt.disturbance, None, attempt.body
     if body is not None:
         data = _half(body) if isinstance(hit, CutPayload) else BytesIO(body)

@@ -12,10 +12,10 @@ from ..chain import Response
 
 ABSOLUTE = 1e9
 """A number as large as this is a Unix time; a smaller one counts seconds from now."""
-_AGE = re.compile(r"\s*([0-9]{1,15})\s*")
+_NUMBER = re.compile(r"\s*([0-9]{1,15})\s*")
 _TOTALS = {
-    "x-total-count": re.compile(r"\s*([0-9]{1,15})\s*"),
-    "x-total": re.compile(r"\s*([0-9]{1,15})\s*"),
+    "x-total-count": _NUMBER,
+    "x-total": _NUMBER,
     "content-range": re.compile(r"[^/]*/\s*([0-9]{1,15})\s*"),
 }
 # Targets and other parameters are matched to be skipped: they may contain anything.
@@ -64,7 +64,7 @@ def retry_after(response: Response, wall: float) -> float | None:
 
 def age_in(headers: Mapping[str, str]) -> int:
     """Return how many seconds a response has been in caches, as ``Age`` says (RFC 9111, 5.1); 0 if it does not."""
-    age = _AGE.fullmatch(headers.get("age", ""))
+    age = _NUMBER.fullmatch(headers.get("age", ""))
     return int(age[1]) if age else 0
 
 

@@ -284,6 +284,24 @@ def test_a_lock_that_another_holds_for_too_long(caplog: pytest.LogCaptureFixture
     assert warnings(caplog) == ["WARNING: the token store could not be locked (TimeoutError); continuing without it"]
 
 
+def test_every_login_needs_the_lock() -> None:
+    """The second one does not get it, so it neither reads nor writes, and has nothing to unlock."""
+    store = FlakyStore()
+
+    async def main() -> None:
+        guard = GuardedStore(store, "the-key")
+        async with guard:
+            pass
+        store.faults["lock"] = break_down
+        async with guard:
+            assert await guard.load() is None
+            await guard.save(NEW)
+
+    virtual_loop.run(main())
+    assert store.steps == ["lock", "unlock", "lock"]
+    assert store.content is OLD
+
+
 def test_patience_can_be_chosen() -> None:
     """Each step may take so long."""
 

@@ -20,6 +20,7 @@ from gwms_async import (
     ServerError,
     TokenStore,
 )
+from gwms_async.auth.guarded_store import GuardedStore
 from gwms_async.auth.known_keys import ApiKey
 from gwms_async.auth.login import Login
 from gwms_async.auth.token_source import TokenSource
@@ -85,8 +86,7 @@ def make_source(
     """Make a source of tokens that logs in to the fake gateway."""
     return TokenSource(
         credentials or Credentials("shop", "hunter2", "key"),
-        store or MemoryTokenStore(),
-        "store-key",
+        GuardedStore(store or MemoryTokenStore(), "store-key"),
         gateway,
         Clock(clock, lambda: EPOCH + clock.now),
     )

@@ -585,7 +585,7 @@ def test_stopped_before_anything_is_sent() -> None:
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
-        item = Item(spec, gateway.coordinator())
+        item = Item(gateway.coordinator(), spec)
         item.stop(asyncio.get_running_loop().time())
 
         await item.decide(Snapshot.of(0.0, ()))

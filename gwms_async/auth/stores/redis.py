@@ -59,7 +59,7 @@ class RedisTokenStore:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, *, cipher: Cipher | None = None, prefix: str = _PREFIX) -> AsyncGenerator[Self]:
-        """Open a store with connections of its own, for `async with`; a Redis that hangs costs four seconds a login.
+        """Open a store with connections of its own, for `async with`; if Redis hangs, a login takes 4 s longer.
 
         Args:
             url: For example ``rediss://:password@cache.example/0``; its options take precedence over the time limits.
@@ -97,27 +97,16 @@ class RedisTokenStore:
             ValueError: The entry does not contain a token.
         """
         try:
-            content = await self._redis.get(self._name("token", key))
-            if content is None:
-                return None
-            content = content.encode() if isinstance(content, str) else content  # a client may decode responses
-            token = decode(content if self._cipher is None else self._cipher.decrypt(content))
+            return self._opened(await self._redis.get(self._name("token", key)))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
-            content = None
             raise frameless(error) from None  # crash reporters keep the locals of redis-py and the cipher
-        content = None
-        if token is None:
-            raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
-        return token
 
     async def save(self, key: str, token: Token) -> None:
         """Save a token, replacing what was there; Redis drops it a minute after it expires."""
         seconds = _DAY if token.expires_at is None else max(token.expires_at - time.time(), 0) + 60
         try:
-            content = encode(token) if self._cipher is None else self._cipher.encrypt(encode(token))
-            await self._redis.set(self._name("token", key), content, ex=int(min(seconds, 31 * _DAY)))
+            await self._redis.set(self._name("token", key), self._sealed(token), ex=int(min(seconds, 31 * _DAY)))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised again
-            content = b""
             raise frameless(error) from None
 
     async def forget(self, key: str) -> bool:
@@ -140,6 +129,19 @@ class RedisTokenStore:
         finally:
             # Not left behind: it would connect again after the end of `connect`.
             await wait_for_end(asyncio.create_task(_release(lock, owner, attempt)))
+
+    def _sealed(self, token: Token) -> bytes:
+        content = encode(token)
+        return content if self._cipher is None else self._cipher.encrypt(content)
+
+    def _opened(self, content: bytes | str | None) -> Token | None:
+        if content is None:
+            return None
+        content = content.encode() if isinstance(content, str) else content  # a client may decode responses
+        token = decode(content if self._cipher is None else self._cipher.decrypt(content))
+        if token is None:
+            raise ValueError("the entry in Redis does not contain a token; the next login replaces it")
+        return token
 
     def _name(self, kind: str, key: str) -> str:
         # The braces put both keys of an account into one slot of a cluster.

@@ -38,7 +38,7 @@ class Controls:
         }
 
     def carry_out(self, action: str, body: bytes) -> Mapping[str, object]:
-        """Carry out an action, and return what the page says of it.
+        """Carry out an action, and return what the page shows of its result.
 
         Raises:
             ProblemError: There is no such action, or it cannot be carried out.

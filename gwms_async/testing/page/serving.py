@@ -1,4 +1,4 @@
-"""The page over HTTP: its three files, its state, its events, its controls."""
+"""The page over HTTP: its three files, what it shows, its events, its controls."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..server import PAGE
 from ..wire import JSON, ProblemError
 from .controls import Controls
 from .guard import SECURITY_HEADERS, check
-from .news import Follower, State
-from .view import encoded
+from .news import Follower
+from .view import View, encoded
 
 _FILES = {
     "/": ("page.html", "text/html"),
@@ -33,7 +33,7 @@ class Page:
 
     def __init__(self, emulator: Answering, gateway: Gateway, controls: Controls) -> None:
         self._controls = controls
-        self.state = State(emulator, gateway, controls)
+        self.view = View(emulator, gateway, controls)
         self.opened = asyncio.Event()
         self._streams = 0
 
@@ -54,12 +54,12 @@ class Page:
 
     def _get(self, path: str, text: str) -> web.Response:
         if path == "state":
-            return _json(self.state.all(text))
+            return _json(self.view.all(text))
         if file := _FILES.get(path):
             content = files(__package__).joinpath(file[0]).read_bytes()
             return web.Response(body=content, content_type=file[1], charset="utf-8", headers=SECURITY_HEADERS)
         match = _ROW.fullmatch(path)
-        details = match and self.state.details(int(match[1]))
+        details = match and self.view.details(int(match[1]))
         if details:
             return _json(details)
         raise ProblemError(404, "There is nothing here, or it is no longer kept")
@@ -67,7 +67,7 @@ class Page:
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._streams >= _MOST_STREAMS:
             raise ProblemError(503, f"The page is already open {_MOST_STREAMS} times")
-        follower = Follower(self.state, request.query.get("filter", ""), request.headers.get("Last-Event-ID", ""))
+        follower = Follower(self.view, request.query.get("filter", ""), request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})
         self._streams += 1
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 from time import localtime, strftime
 from typing import Any
@@ -13,13 +13,13 @@ from ..answering import Answering
 from ..deliveries import DeliveryAttempt
 from ..faults import Status
 from ..feed import Row
+from ..gateway import Gateway
 from ..journal import Exchange
-from ..state import StoredWebhook
-from ..wire import ProblemError, read_webhook, without_tokens
-from .controls import DISTURBANCES, FAULTS
+from ..wire import WEBHOOK_TYPES, ProblemError, read_webhook, without_tokens
+from .controls import DISTURBANCES, FAULTS, Controls
+from .samples import sample
 
-MOST_ROWS = 300
-MOST_WEBHOOKS = 300
+_MOST_SHOWN = 300  # rows, and webhooks
 _MOST_TEXT = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
 _USER = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
@@ -52,36 +52,49 @@ def _masked(content: object) -> object:
 
 
 class View:
-    """What happened at an emulator, for people."""
+    """The state of an emulator, with its webhooks and the switches of the page."""
 
-    def __init__(self, emulator: Answering) -> None:
-        self._emulator = emulator
+    def __init__(self, emulator: Answering, gateway: Gateway, controls: Controls) -> None:
+        self.feed = emulator.feed
+        self.announcement: Mapping[str, object] | None = None
+        self._emulator, self._webhooks, self._controls = emulator, gateway.webhooks, controls
 
-    def rows(self, text: str, since: int) -> tuple[list[Mapping[str, object]], int]:
-        """Return those of the newest 300 rows that have changed, and how many rows there are in all.
+    def all(self, text: str) -> Mapping[str, object]:
+        """Return everything, with the rows that contain the words of a text."""
+        samples = {event: json.dumps(sample(event), indent=2) for event in sorted(WEBHOOK_TYPES)}
+        return {**self.rows(text, 0), **self.figures(), "webhooks": self.webhooks(), "samples": samples}
+
+    def figures(self) -> Mapping[str, object]:
+        """Return the figures, the switches, the routes of deliveries, and the line at the top."""
+        return {
+            "figures": {**self.feed.figures, "logins": self._emulator.logins},
+            "faults": self._controls.left(),
+            "routes": dict(self._emulator.routes),
+            "announcement": self.announcement,
+        }
+
+    def rows(self, text: str, since: int) -> Mapping[str, object]:
+        """Return those of the newest 300 rows that have changed, and how many rows match and are kept.
 
         Args:
             text: Words that a row must contain, in any case.
             since: The number of a change; what has not changed after it is left out.
         """
-        kept, words = self._emulator.feed.rows, text.lower().split()
-        if not words:
-            newest, total = list(islice(reversed(kept.values()), MOST_ROWS)), len(kept)
-        else:
-            found = [row for row in reversed(kept.values()) if all(word in self._text(row) for word in words)]
-            newest, total = found[:MOST_ROWS], len(found)
-        return [self._summary(row) for row in newest if row.changed > since], total
+        found = list(self.feed.rows.values())
+        if words := text.lower().split():
+            found = [row for row in found if all(word in self._text(row) for word in words)]
+        newest = islice(reversed(found), _MOST_SHOWN)
+        changed = [self._summary(row) for row in newest if row.changed > since]
+        return {"rows": changed, "total": len(found), "kept": len(self.feed.rows)}
 
     def details(self, row_id: int) -> Mapping[str, object] | None:
         """Return all about a row, or None if it is not kept."""
-        kept = self._emulator.feed.rows
+        kept = self.feed.rows
         row = kept.get(row_id)
         if row is None:
             return None
-        attempts: list[Row] = []
-        if row.delivery is not None:
-            attempts = [one for one in kept.values() if one.delivery is row.delivery]
-        record = row.record
+        record, delivery = row.record, row.delivery
+        attempts = [one for one in kept.values() if delivery is not None and one.delivery is delivery]
         sections = [
             ("Answer body", _answer(record)),
             ("Request body", _body(record)),
@@ -109,16 +122,21 @@ class View:
             return f"{why} This was the last attempt.".strip()
         return f"{why} The emulator will try again in {pauses[record.number - 1]:g} s.".strip()
 
-    def webhooks(self, rows: Sequence[StoredWebhook]) -> Mapping[str, object]:
+    @property
+    def webhooks_version(self) -> tuple[int, int]:
+        """Changes whenever `webhooks` would."""
+        return self._webhooks.version, self._emulator.failures.total()
+
+    def webhooks(self) -> Mapping[str, object]:
         """Return the webhooks by event type; of more than 300 the newest."""
-        failures, events = self._emulator.failures, dict[str, dict[str, Any]]()
+        rows, failures, events = self._webhooks.all(), self._emulator.failures, dict[str, dict[str, Any]]()
         for index, hook in enumerate(rows):
             failed = failures[hook.id]
             group = events.setdefault(hook.webhook_type, {"total": 0, "active": 0, "failures": 0, "hooks": []})
             group["total"] += 1
             group["active"] += hook.active
             group["failures"] += failed
-            if index >= len(rows) - MOST_WEBHOOKS:
+            if index >= len(rows) - _MOST_SHOWN:
                 shown = {"id": hook.id, "url": hook.url, "method": hook.method, "active": hook.active}
                 group["hooks"].append({**shown, "failures": failed})
         return {"total": len(rows), "events": dict(sorted(events.items()))}

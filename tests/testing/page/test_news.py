@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 
 from gwms_async.testing import DeliveryPolicy, GwmsEmulator, Status
-from gwms_async.testing.page.news import Follower, State
+from gwms_async.testing.page.news import Follower
 
 from ...helpers.plain_client import Clock, logged_in
-
-
-def state(gateway: GwmsEmulator) -> State:
-    """Return the state that an emulator's page shows."""
-    return gateway._page.state
 
 
 def read(event: str | None) -> tuple[str, dict[str, Any]]:
@@ -29,7 +24,7 @@ def read(event: str | None) -> tuple[str, dict[str, Any]]:
 
 async def test_everything_first_then_what_is_new(gateway: GwmsEmulator) -> None:
     """A row comes again once it has its answer; figures and switches come when they change."""
-    follower = Follower(state(gateway), "", "")
+    follower = Follower(gateway._page.view, "", "")
     name, first = read(follower.next())
     assert (name, first["rows"], first["total"], first["kept"], first["webhooks"]["total"]) == ("reset", [], 0, 0, 0)
     assert first["samples"].keys() >= {"UPDATE_ORDER"}
@@ -53,7 +48,7 @@ async def test_everything_first_then_what_is_new(gateway: GwmsEmulator) -> None:
 async def test_webhooks_come_twice_a_second_at_most(gateway: GwmsEmulator) -> None:
     """There may be many, and many changes."""
     clock = Clock()
-    follower = Follower(state(gateway), "", "", clock)
+    follower = Follower(gateway._page.view, "", "", clock)
     follower.next()
     gateway.add_webhook("https://shop.example/", "CREATE_ORDER")
     assert follower.next() is None
@@ -69,18 +64,18 @@ async def test_who_comes_back_continues(gateway: GwmsEmulator) -> None:
     """After the last event it has seen; after one of another run it begins again."""
     async with logged_in(gateway) as client:
         await client.create()
-        run = state(gateway).feed.run
-        assert [row["id"] for row in read(Follower(state(gateway), "", f"{run}:2").next())[1]["rows"]] == [2]
-        name, news = read(Follower(state(gateway), "", f"{run}:{state(gateway).feed.last}").next())
+        run = gateway._page.view.feed.run
+        assert [row["id"] for row in read(Follower(gateway._page.view, "", f"{run}:2").next())[1]["rows"]] == [2]
+        name, news = read(Follower(gateway._page.view, "", f"{run}:{gateway._page.view.feed.last}").next())
         assert (name, "rows" in news) == ("news", False)
         for last_id in ("0:2", f"{run}:99", f"{run}:", run, "x:1", "1:2:3"):
-            name, everything = read(Follower(state(gateway), "", last_id).next())
+            name, everything = read(Follower(gateway._page.view, "", last_id).next())
             assert (name, len(everything["rows"])) == ("reset", 2)
 
 
 async def test_a_filter(gateway: GwmsEmulator) -> None:
     """Only rows that contain all words come, also later; so does their number."""
-    follower = Follower(state(gateway), "LIST 503 Fault", "")
+    follower = Follower(gateway._page.view, "LIST 503 Fault", "")
     async with logged_in(gateway) as client:
         gateway.inject(Status(503), times=2)
         await client.statuses(2)
@@ -104,7 +99,7 @@ async def test_the_words_of_a_row_are_found(text: str, rows: int) -> None:
             gateway.emit("UPDATE_ORDER", {"eshopOrderId": "A7"})
             await gateway.delivered()
 
-        assert len(state(gateway).all(text)["rows"]) == rows  # type: ignore[arg-type]
+        assert len(gateway._page.view.all(text)["rows"]) == rows  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [299, 301])
@@ -114,5 +109,5 @@ async def test_the_newest_300(gateway: GwmsEmulator, count: int) -> None:
     async with logged_in(gateway) as client:
         await client.statuses(count - 1)
 
-    everything = state(gateway).all("")
+    everything = gateway._page.view.all("")
     assert (len(everything["rows"]), everything["total"]) == (min(count, 300), count)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from gwms_async.testing import (
     Status,
     WrongLength,
 )
-from gwms_async.testing.page.view import View, encoded
+from gwms_async.testing.page.view import encoded
 
 from ...helpers.emulated import until
 from ...helpers.plain_client import logged_in, plain
@@ -32,7 +32,7 @@ TOKEN = "gw1-" + "aB3_-" * 6 + "xy"
 
 def details(gateway: GwmsEmulator, row_id: int) -> Any:
     """Return the details of a row, as they are sent."""
-    found = View(gateway).details(row_id)
+    found = gateway._page.view.details(row_id)
     assert found is not None
     return json.loads(encoded(found))
 
@@ -58,7 +58,7 @@ async def test_secrets_are_hidden(gateway: GwmsEmulator) -> None:
     await gateway.delivered()
 
     assert details(gateway, 2)["where"] == "POST /webhooks UPDATE_ORDER https://***@shop.example/UPDATE_ORDER/gw1-***"
-    shown = encoded([gateway._page.state.all(""), *(View(gateway).details(number) for number in (1, 2, 3))])
+    shown = encoded([gateway._page.view.all(""), *(gateway._page.view.details(number) for number in (1, 2, 3))])
     assert "shop.example/UPDATE_ORDER/gw1-***" in shown
     for secret in (*gateway.credentials[1:], *gateway.tokens_issued, TOKEN, TOKEN[4:], "secret-password"):
         assert secret not in shown
@@ -109,8 +109,8 @@ async def test_the_filter_finds_what_is_shown(gateway: GwmsEmulator) -> None:
     await gateway.delivered()
 
     at = time.strftime("%H:%M:", time.localtime(details(gateway, 1)["at"] / 1000))
-    assert View(gateway).rows(f"shop.example gw1-*** A1 {at}", 0)[1] == 1
-    assert View(gateway).rows(TOKEN, 0)[1] == View(gateway).rows("password", 0)[1] == 0
+    assert gateway._page.view.rows(f"shop.example gw1-*** A1 {at}", 0)["total"] == 1
+    assert gateway._page.view.rows(TOKEN, 0)["total"] == gateway._page.view.rows("password", 0)["total"] == 0
 
 
 async def test_details_of_a_delivery(gateway: GwmsEmulator) -> None:
@@ -191,7 +191,7 @@ async def test_what_was_sent_again(gateway: GwmsEmulator) -> None:
     gateway.send_again(delivery)
     await gateway.delivered()
 
-    rows: Any = View(gateway).rows("", 0)[0]
+    rows: Any = gateway._page.view.rows("", 0)["rows"]
     assert [row["tags"] for row in rows] == ["sent again, attempt 2", "sent again", "attempt 2", "repeat"]
     assert len(details(gateway, 4)["attempts"]) == 2
 
@@ -231,7 +231,7 @@ async def test_details_of_a_call(gateway: GwmsEmulator) -> None:
     assert json.loads(sections(gateway, 2)["Answer body"])["statusCode"] == 400
     assert large["Request body"] == "[" * 65_536
     assert (details(gateway, 3)["outcome"], details(gateway, 3)["facts"][-1]) == ("503", ["Hit by", "503"])
-    assert View(gateway).details(4) is None
+    assert gateway._page.view.details(4) is None
 
 
 def test_webhooks() -> None:
@@ -243,7 +243,7 @@ def test_webhooks() -> None:
         )
     gateway.failures[3] = 2
 
-    found: Any = View(gateway).webhooks(gateway.webhooks)
+    found: Any = gateway._page.view.webhooks()
     one, other = found["events"].values()
     assert (found["total"], list(found["events"])) == (302, ["CREATE_ORDER", "UPDATE_ORDER"])
     assert (one["total"], one["active"], one["hooks"]) == (1, 0, [])
