@@ -150,7 +150,7 @@ class Deletion(Job):
                 self.refuse("the copy that was to be kept has vanished")
             else:
                 self.has_deleted = True
-                await self.coordinator.delete(webhook.id, webhook.spec, self.next_api)
+                await self.coordinator.by_id.delete(webhook.id, webhook.spec, self.next_api)
                 self._end(OutcomeStatus.DELETED)
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
@@ -158,7 +158,7 @@ class Deletion(Job):
     async def _read(self, snapshot: Snapshot) -> Webhook | None:
         """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
         listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
-        return await self.coordinator.read(self.webhook.id, self.next_api, listed_at=listed_at)
+        return await self.coordinator.by_id.read(self.webhook.id, self.next_api, listed_at=listed_at)
 
     async def _is_still_listed(self) -> bool:
         """Return whether a new list, too, shows what no read by id finds: such a read may not work at all."""
@@ -169,7 +169,7 @@ class Deletion(Job):
 
     async def _exists(self, kept: Webhook) -> bool:
         """Return whether the copy to keep exists: a list that lags may show a deleted one."""
-        found = await self.coordinator.read(kept.id, self.next_api)
+        found = await self.coordinator.by_id.read(kept.id, self.next_api)
         return found is not None and same_identity(found, kept) and found.active is kept.active
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:

@@ -235,7 +235,7 @@ def _replace(
 
 async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
     try:
-        await item.coordinator.delete(webhook_id, item.spec, item.next_api)
+        await item.coordinator.by_id.delete(webhook_id, item.spec, item.next_api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)

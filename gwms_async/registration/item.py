@@ -158,7 +158,7 @@ class Item(Job):
             try:
                 adopted = await switched(self, webhook, self.spec)
             except Exception as error:  # a user's middleware may raise anything
-                if isinstance(error, NotFoundError) and await self.coordinator.is_gone(webhook, self.next_api):
+                if isinstance(error, NotFoundError) and await self.coordinator.by_id.is_gone(webhook, self.next_api):
                     self.gone_ids |= {webhook.id}
                     continue
                 self._fail(webhook, error)
@@ -271,8 +271,8 @@ class Item(Job):
             self.due, self.pauses = max(self.coordinator.clock.monotonic(), self.clear_at), PAUSES
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
-        """Return a webhook as `Coordinator.read` does; None if it is gone, or its id belongs to another one by now."""
-        webhook = await self.coordinator.read(webhook_id, self.next_api, listed_at=listed_at)
+        """Return a webhook as `ById.read` does; None if it is gone, or its id belongs to another one by now."""
+        webhook = await self.coordinator.by_id.read(webhook_id, self.next_api, listed_at=listed_at)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)
         elif same_identity(webhook, self.spec):

@@ -25,7 +25,7 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
     except DecodeError:  # no `data`, which the contract does not require, or another webhook: the read decides
         answer = evolve(webhook, active=spec.active)
     _check_and_note(memory, answer, spec)
-    seen = await job.coordinator.read(webhook.id, job.next_api)
+    seen = await job.coordinator.by_id.read(webhook.id, job.next_api)
     if seen is None:
         raise vanished(webhook.id)
     _check_and_note(memory, seen, spec)

@@ -13,7 +13,8 @@ from attrs import define, field
 from ..chain import Call
 from ..clock import Clock
 from ..timeouts import wait_for_end
-from .coordinator import Coordinator, WebhookApi
+from .by_id import WebhookApi
+from .coordinator import Coordinator
 
 T = TypeVar("T", bound="Job")
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from gwms_async import Outcome, OutcomeStatus
 from gwms_async.chain import Call
 from gwms_async.registration.apply import apply
-from gwms_async.registration.coordinator import WebhookApi
+from gwms_async.registration.by_id import WebhookApi
 from gwms_async.registration.plan import make_plan
 
 from ..helpers import virtual_loop
@@ -174,7 +174,7 @@ def test_what_this_client_has_deleted_just_before() -> None:
         plan = make_plan([], [gateway.add(doomed)], lambda _: True)
         coordinator = gateway.coordinator()
         await asyncio.sleep(60)
-        await coordinator.delete(1, doomed, lambda: coordinator.api_for(Call()))
+        await coordinator.by_id.delete(1, doomed, lambda: coordinator.api_for(Call()))
         gateway.journal.clear()
 
         (outcome,) = (await apply(coordinator, plan, concurrency=1, force=False, on_outcome=None)).outcomes

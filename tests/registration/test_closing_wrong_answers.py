@@ -254,7 +254,7 @@ def test_a_delete_that_was_cut_short_where_lists_lag(takes: float) -> None:
         gateway.fail("delete", Fault(lambda: OutcomeUnknownError("lost"), 0, takes=takes))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await coordinator.delete(webhook.id, spec, lambda: coordinator.api_for(Call()))
+                await coordinator.by_id.delete(webhook.id, spec, lambda: coordinator.api_for(Call()))
         gateway.webhooks.pop(1, None)
         gateway.changed()
 

@@ -8,16 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import evolve
 
-from gwms_async import (
-    ConfigurationError,
-    OutcomeStatus,
-    OutcomeUnknownError,
-    Report,
-    ServerError,
-    ThrottledError,
-    Webhook,
-    WebhookSpec,
-)
+from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
@@ -25,17 +16,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import (
-    FakeGateway,
-    FakeOperations,
-    Fault,
-    lost,
-    not_found,
-    refused,
-    spec_values,
-    specs,
-    urls,
-)
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs, urls
 
 
 def statuses(report: Report) -> list[OutcomeStatus]:
@@ -414,115 +395,5 @@ def test_doubts_are_dropped_after_a_minute() -> None:
             await asyncio.sleep(40)
 
         assert list(coordinator._doubts) == [lost_one.identity for lost_one in wanted[1:]]
-
-    virtual_loop.run(main())
-
-
-@pytest.mark.parametrize("reused", [False, True])
-@pytest.mark.parametrize("commits_after", [None, 0.0])
-def test_a_delete_whose_response_was_lost(commits_after: float | None, reused: bool) -> None:
-    """It is sent again only where `get` still shows the webhook: by then the id may be another client's."""
-
-    async def main() -> None:
-        gateway, (spec, other) = FakeGateway(), specs(2)
-        webhook = gateway.add(spec)
-        coordinator = gateway.coordinator()
-        operations = FakeOperations(gateway, Call())
-        gateway.fail("delete", Fault(lost, commits_after))
-        is_reused = reused and commits_after is not None
-        if is_reused:
-            gateway.later(0.0101, lambda: gateway.webhooks.update({1: Webhook(1, *spec_values(other))}))
-
-        await coordinator.delete(webhook.id, spec, lambda: operations)
-        await gateway.settle()
-
-        assert urls(gateway.webhooks.values()) == urls([other] if is_reused else [])
-        assert gateway.count("delete") == (1 if commits_after == 0 else 2)
-
-    virtual_loop.run(main())
-
-
-def test_deletes_whose_responses_are_all_lost() -> None:
-    """After six seconds the error says that it may or may not have been carried out."""
-
-    async def main() -> None:
-        gateway, (spec,) = FakeGateway(), specs(1)
-        webhook = gateway.add(spec)
-        operations = FakeOperations(gateway, Call())
-        gateway.fail("delete", *[Fault(lost)] * 9)
-
-        with pytest.raises(OutcomeUnknownError, match="lost"):
-            await gateway.coordinator().delete(webhook.id, spec, lambda: operations)
-
-        assert gateway.count("delete") == 7
-
-    virtual_loop.run(main())
-
-
-def test_connections_that_are_closed_behind_each_response() -> None:
-    """A delete right behind a read is lost, as through tinyproxy; one that comes a second later is carried out."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-
-        class Closing(FakeOperations):
-            async def get(self, webhook_id: int) -> Webhook:
-                try:
-                    return await super().get(webhook_id)
-                finally:
-                    self.read_at = loop.time()
-
-            async def delete(self, webhook_id: int) -> None:
-                if loop.time() - self.read_at < 0.5:
-                    raise lost()
-                await super().delete(webhook_id)
-
-        gateway, (spec,) = FakeGateway(), specs(1)
-        webhook = gateway.add(spec)
-        operations = Closing(gateway, Call())
-        coordinator = gateway.coordinator()
-
-        await coordinator.read(webhook.id, lambda: operations)
-        await coordinator.delete(webhook.id, spec, lambda: operations)
-
-        assert not gateway.webhooks
-
-    virtual_loop.run(main())
-
-
-@pytest.mark.parametrize("get_lag", [0.0, 5.0])
-def test_a_delete_that_a_replica_refuses(get_lag: float) -> None:
-    """A 404 to the delete of what is new may come from a replica: it is sent again once a read shows it."""
-
-    async def main() -> None:
-        gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1)
-        coordinator, operations = gateway.coordinator(), FakeOperations(gateway, Call())
-        gateway.changed()
-        webhook, _ = await coordinator.create(spec, Call())
-        gateway.fail("delete", Fault(lambda: not_found(webhook.id)))
-
-        await coordinator.delete(webhook.id, spec, lambda: operations)
-
-        assert not gateway.webhooks
-
-    virtual_loop.run(main())
-
-
-def test_a_delete_of_what_is_gone_after_one_that_failed() -> None:
-    """The first may or may not have been carried out, and another client may have deleted it: then it is gone."""
-
-    async def main() -> None:
-        gateway, (spec,) = FakeGateway(), specs(1)
-        webhook, coordinator = gateway.add(spec), gateway.coordinator()
-        operations = FakeOperations(gateway, Call())
-        gateway.fail("delete", Fault(refused))
-        with pytest.raises(ServerError):
-            await coordinator.delete(webhook.id, spec, lambda: operations)
-        gateway.webhooks.clear()
-
-        await coordinator.delete(webhook.id, spec, lambda: operations)
-
-        assert coordinator.memory.is_deleted(webhook.id)
-        assert gateway.count("delete") == 2
 
     virtual_loop.run(main())

@@ -191,7 +191,7 @@ def test_a_lost_delete_of_what_is_not_shown_by_id_yet() -> None:
         created = await coordinator.create_direct(spec)
         gateway.fail("delete", Fault(lost))
 
-        await coordinator.delete(created.id, spec, lambda: coordinator.api_for(Call()))
+        await coordinator.by_id.delete(created.id, spec, lambda: coordinator.api_for(Call()))
 
         assert gateway.webhooks == {}
         assert gateway.count("delete") == 2

@@ -1,0 +1,141 @@
+"""Read and delete webhooks by id, although replicas lag and responses are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
+
+from ..clock import Clock
+from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..models import Webhook, WebhookSpec
+from .memory import READ_LAG, Memory
+from .reasons import not_deleted
+from .snapshot import is_there
+
+_AGAIN = 1.0  # seconds until a webhook is read again
+
+
+class WebhookApi(Protocol):
+    """The operations that registration needs; `Operations` implements them."""
+
+    async def list(self) -> list[Webhook]:
+        """List all webhooks."""
+
+    async def create(self, spec: WebhookSpec) -> Webhook:
+        """Create one."""
+
+    async def get(self, webhook_id: int) -> Webhook:
+        """Get one; raise `GwmsError` if the response contains another."""
+
+    async def activate(self, webhook_id: int) -> Webhook:
+        """Activate one."""
+
+    async def deactivate(self, webhook_id: int) -> Webhook:
+        """Deactivate one."""
+
+    async def delete(self, webhook_id: int) -> None:
+        """Delete one; never sent again where its response was lost."""
+
+
+NextApi = Callable[[], WebhookApi]
+"""Returns the API for one more request on behalf of an item or a deletion, which counts it and can stop it."""
+
+
+class ById:
+    """Reads and deletes webhooks by id, again where that contradicts what is known.
+
+    Args:
+        memory: What this client wrote lately.
+    """
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        self._memory, self._clock = memory, clock
+
+    async def read(self, webhook_id: int, next_api: NextApi, *, listed_at: float = -inf) -> Webhook | None:
+        """Return a webhook, None if it is gone; read it again while that contradicts a recent write or list.
+
+        `listed_at` is when a list began that shows it, in monotonic seconds.
+
+        Raises:
+            GwmsError: It could not be read.
+        """
+        while True:
+            webhook = await self._get(webhook_id, next_api)
+            is_late = webhook is None and self._clock.monotonic() - listed_at < READ_LAG
+            if not is_late and not self._memory.contradicts_write(webhook_id, webhook):
+                return webhook
+            await self._clock.sleep(_AGAIN)
+
+    async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
+        """Return whether a listed webhook whose (de)activation was answered with 404 is gone.
+
+        One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
+        id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
+
+        Raises:
+            GwmsError: It could not be read.
+        """
+        if not webhook.active:
+            return True
+        patience_ends_at = self._clock.monotonic() + READ_LAG
+        while is_there(await self._get(webhook.id, next_api), webhook):
+            if self._clock.monotonic() >= patience_ends_at:
+                return False
+            await self._clock.sleep(_AGAIN)
+        return True
+
+    async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
+        """Delete a webhook, and make sure that it is gone; it may have been gone before.
+
+        If the response is lost, or is a 404 within six seconds of the last write, the delete is sent again only if a
+        read still finds the webhook: ids may be reused. Where the id shows another identity than `spec`, it is gone.
+
+        Raises:
+            GwmsError: It could not be deleted or read, or is still there.
+        """
+        try:
+            problem = await self._delete(webhook_id, spec, next_api)
+        except BaseException:  # among them a cancellation
+            self._memory.note_uncertain(webhook_id)
+            raise
+        if problem is not None:
+            raise problem
+        self._memory.note_deleted(webhook_id)
+
+    async def _get(self, webhook_id: int, next_api: NextApi) -> Webhook | None:
+        """Return a webhook; None if it is gone."""
+        try:
+            return await next_api().get(webhook_id)
+        except NotFoundError:
+            return None
+
+    async def _delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> GwmsError | None:
+        """Delete a webhook, and read it until it is gone; return the error if it is still there."""
+        doubt = await self._send_delete(webhook_id, next_api)
+        patience_ends_at = self._clock.monotonic() + READ_LAG
+        while True:
+            found = await self._get(webhook_id, next_api)
+            # A 404, to the delete or to this, may come from a replica that does not show the create yet.
+            is_late = doubt is not None and found is None and self._memory.contradicts_write(webhook_id, None)
+            if not is_late and not is_there(found, spec):
+                return None
+            if not is_late and self._clock.monotonic() >= patience_ends_at:
+                return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
+            # A server may close each connection, unannounced, after a response: a read is then repeated, but a delete
+            # that is sent right behind it would be lost every time.
+            await self._clock.sleep(_AGAIN)
+            if doubt is not None and not is_late:
+                doubt = await self._send_delete(webhook_id, next_api)
+                if doubt is None:
+                    patience_ends_at = self._clock.monotonic() + READ_LAG
+
+    async def _send_delete(self, webhook_id: int, next_api: NextApi) -> OutcomeUnknownError | NotFoundError | None:
+        """Send one delete; return the error if it may not have been carried out."""
+        try:
+            await next_api().delete(webhook_id)
+        except NotFoundError as error:
+            return error.with_traceback(None) if self._memory.contradicts_write(webhook_id, None) else None
+        except OutcomeUnknownError as error:
+            return error.with_traceback(None)
+        return None
