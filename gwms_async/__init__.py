@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .auth.stores.file import FileTokenStore as FileTokenStore
     from .auth.stores.redis import RedisTokenStore as RedisTokenStore
     from .chain import Handler, Middleware, Request, Response, Telemetry
-    from .client import GwmsClient
+    from .client import ClientOptions, GwmsClient
     from .errors import (
         ApiError,
         AttemptTimeoutError,
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
         ThrottledError,
         TransportError,
     )
-    from .models import HttpMethod, Webhook, WebhookSpec, WebhookType
+    from .models import HttpMethod, Identity, Webhook, WebhookSpec, WebhookType
     from .registration.plan import Plan
     from .registration.report import Outcome, OutcomeStatus, Report
-    from .settings import PRODUCTION, Credentials, RetryPolicy, Timeout
+    from .settings import PRODUCTION, Credentials, CredentialsLike, RetryPolicy, Timeout
     from .tokens import MemoryTokenStore, Token, TokenStore
     from .webhooks import Webhooks
 
@@ -84,10 +84,12 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Cause",
+    "ClientOptions",
     "ConfigurationError",
     "ConflictError",
     "ConnectionFailedError",
     "Credentials",
+    "CredentialsLike",
     "DeadlineExceededError",
     "DecodeError",
     "ForbiddenError",
@@ -95,6 +97,7 @@ __all__ = [
     "GwmsError",
     "Handler",
     "HttpMethod",
+    "Identity",
     "LoginError",
     "MemoryTokenStore",
     "Middleware",

@@ -137,6 +137,14 @@ class Telemetry(Protocol):
         """Watch one attempt, just outside the user's own middlewares; ``request.call.attempts`` were sent before it."""
 
 
+def another_event_loop() -> ConfigurationError:
+    """Return the error of a client used in a second event loop."""
+    return ConfigurationError(
+        "the client belongs to another event loop: make one in each, e.g. in each asyncio.run(), "
+        "or in each request where requests have event loops of their own, as in Flask"
+    )
+
+
 def compose(middlewares: Iterable[Middleware], transport: Handler) -> Handler:
     """Return the chain as one handler.
 

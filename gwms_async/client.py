@@ -129,10 +129,11 @@ class GwmsClient:
         base_url, timeout = checked_base_url(base_url), checked_timeout(timeout)
         via = Proxy.of(proxy, base_url, trust_env=trust_env)
         clock, budget = self._clock, RetryBudget(retry.budget)
+        # The first attribute: pickling a client ends at it, with an error that says what to do.
+        self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=via, borrowed=session)
         self._base_url, self._on_call = base_url, on_call
         self._middlewares = (*on_attempt, *map(requiring_response, checked_middlewares(middlewares)))
         self._limit = SharedTimeout(timeout.total)
-        self._transport = Transport(base_url, timeout, clock, ssl=ssl, proxy=via, borrowed=session)
         self._backoff = Backoff(retry, budget, is_paced=True, clock=clock)
         self._pace = Pace(max_connections, Rate(retry.max_retry_after), clock)
         login_chain = compose([Backoff(retry, budget, clock=clock), *on_attempt], self._transport)
@@ -233,7 +234,11 @@ class GwmsClient:
         return decoding.decode_data(request, await self._backend.send(request))
 
     async def close(self) -> None:
-        """Close the client: end a login in progress, and close the connections unless the session is borrowed."""
+        """Close the client: end a login in progress, and close the connections unless the session is borrowed.
+
+        Raises:
+            ConfigurationError: It belongs to another event loop, which is not closed.
+        """
         if self._is_sibling:
             return
         self._transport.refuse()

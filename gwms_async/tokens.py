@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from contextlib import AbstractAsyncContextManager
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from math import inf
 from typing import Protocol, Self, runtime_checkable
 
 from attrs import define, field, frozen
+
+_PAUSE = 1 / 64  # seconds until a lock is tried again
 
 
 @frozen
@@ -43,11 +46,11 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """Keeps tokens while the process lives; can be shared by clients of one event loop."""
+    """Keeps tokens while the process lives; can be shared by clients, also of several event loops and threads."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: dict[str, threading.Lock] = {}
 
     async def load(self, key: str) -> Token | None:
         """Return the token last saved under `key`."""
@@ -57,9 +60,17 @@ class MemoryTokenStore:
         """Save `token` under `key`."""
         self._tokens[key] = token
 
-    def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Return a lock: one task at a time renews the token under `key`."""
-        return self._locks[key]
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncGenerator[None]:
+        """Lock the token for a renewal; waits while someone else holds the lock."""
+        lock = self._locks.setdefault(key, threading.Lock())
+        # What asyncio has to wait with belongs to one event loop.
+        while not lock.acquire(blocking=False):  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def store_key(base_url: str, username: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from .chain import Call, Handler, Request
 from .clock import Clock
@@ -106,6 +106,9 @@ class Webhooks(Operations):
     def __init__(self, backend: EshopBackend) -> None:
         super().__init__(backend.send)
         self._coordinator = backend
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the webhooks of a client cannot be pickled or copied: make a GwmsClient in each process")
 
     async def create(self, spec: WebhookSpec) -> Webhook:
         """Create a webhook, even if an equal one exists (``POST /webhooks``).

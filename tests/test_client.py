@@ -100,6 +100,41 @@ def test_a_second_event_loop() -> None:
         first.run(gwms.close())
 
 
+@pytest.mark.parametrize("operation", ["login", "list"])
+def test_closing_in_a_second_event_loop(gwms_emulator: GwmsEmulator, operation: str) -> None:
+    """It changes nothing and says why: calls in the first one would hang."""
+    gwms_emulator.inject(Stall(0.2), operation=operation)
+    gwms = client(gwms_emulator)
+
+    async def main() -> str:
+        registering = asyncio.create_task(gwms.webhooks.register_many([spec()]))
+        await until(lambda: gwms_emulator.count(operation))
+        with pytest.raises(ConfigurationError, match="another event loop: close it there"):
+            await asyncio.to_thread(asyncio.run, gwms.close())
+        async with gwms:
+            return str(await registering)
+
+    assert asyncio.run(main()) == "1 webhook: 1 created"
+
+
+def test_closing_after_its_event_loop_has_stopped(gwms_emulator: GwmsEmulator) -> None:
+    """A login that is left there will never end: the error does not wait for it."""
+    gwms_emulator.inject(Stall(60), operation="login")
+    gwms = client(gwms_emulator)
+
+    async def begin() -> asyncio.Task[object]:
+        registering = asyncio.create_task(gwms.webhooks.register(spec()))
+        await until(lambda: gwms_emulator.logins)
+        return registering
+
+    with asyncio.Runner() as runner:
+        registering = runner.run(begin())
+        with pytest.raises(ConfigurationError, match="another event loop: close it there"):
+            asyncio.run(asyncio.wait_for(gwms.close(), 5))
+        registering.cancel()
+        runner.run(gwms.close())
+
+
 async def test_a_closed_client(gateway: GwmsEmulator) -> None:
     """It refuses calls; closing twice is fine; its connections are gone."""
     gwms = client(gateway)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import re
 import traceback
 from collections.abc import Callable
@@ -39,6 +41,20 @@ def test_with() -> None:
     gwms: Any = GwmsClient(CREDENTIALS)
     with pytest.raises(TypeError, match=r"^use `async with GwmsClient\(\.\.\.\)`"), gwms:
         pass
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.deepcopy])
+def test_a_client_for_another_process(duplicate: Callable[[object], object]) -> None:
+    """The error says what to do instead; a deep copy would share half of the client."""
+
+    async def unchanged(request: Request, handler: Handler) -> Response:
+        return await handler(request)
+
+    gwms = GwmsClient(CREDENTIALS, middlewares=[unchanged])
+    with pytest.raises(TypeError, match=r"^a GwmsClient cannot be pickled or deep-copied: make one in each process$"):
+        duplicate(gwms)
+    with pytest.raises(TypeError, match=r"cannot be pickled or copied: make a GwmsClient in each process$"):
+        duplicate(gwms.webhooks)
 
 
 @pytest.mark.parametrize("given", [tuple(PARTS.values()), PARTS, KEY, None, Credentials])

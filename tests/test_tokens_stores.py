@@ -116,6 +116,31 @@ async def test_the_lock_is_free_after_an_error(store: TokenStore) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", [name for name in STORES if name != "redis"])  # its connections belong to one loop
+def test_several_event_loops(request: pytest.FixtureRequest, name: str) -> None:
+    """They share the lock, one after another and in threads at the same time."""
+    inside: list[int] = []
+
+    async def enter(store: TokenStore, number: int) -> int:
+        async with store.lock(KEY):
+            inside.append(number)
+            await asyncio.sleep(0.001)
+            most = len(inside)
+            inside.remove(number)
+            return most
+
+    async def enter_all(store: TokenStore) -> list[int]:
+        return await asyncio.gather(*(enter(store, number) for number in range(3)))
+
+    async def main() -> None:
+        async with STORES[name](request) as store:
+            for _ in range(2):
+                threads = [asyncio.to_thread(asyncio.run, enter_all(store)) for _ in range(3)]
+                assert await asyncio.gather(*threads) == [[1, 1, 1]] * 3
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_cancelled_waiter(store: TokenStore, turns: int) -> None:
     """Whenever it is cancelled, it ends while the lock is still held, and leaves it free."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
+from ..chain import another_event_loop
 from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
 from ..models import Webhook
@@ -53,7 +54,7 @@ class SharedList:
         """
         loop = asyncio.get_running_loop()
         if any(task.get_loop() is not loop for task in self._tasks):
-            raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
+            raise another_event_loop()
         return await self._result_of(self._next or self._begin())
 
     async def joined(self) -> Snapshot:

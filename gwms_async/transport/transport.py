@@ -7,12 +7,12 @@ import logging
 import ssl as tls
 from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 
 from .._version import VERSION
-from ..chain import Request, Response, deadline_exceeded
+from ..chain import Request, Response, another_event_loop, deadline_exceeded
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import Cause, ConfigurationError, GwmsError, TransportError
 from ..settings import Timeout, check_type
@@ -154,8 +154,11 @@ class Transport:
         if self._is_closed:
             raise _closed()
         if self.loop is not None:
-            raise ConfigurationError("the client belongs to another event loop: make one for each asyncio.run()")
+            raise another_event_loop()
         self.loop = asyncio.get_running_loop()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a GwmsClient cannot be pickled or deep-copied: make one in each process")
 
     async def __call__(self, request: Request) -> Response:
         """Send one attempt.
@@ -198,7 +201,14 @@ class Transport:
         return end
 
     def refuse(self) -> None:
-        """Reject further calls."""
+        """Reject further calls.
+
+        Raises:
+            ConfigurationError: It is bound to another event loop that is not closed, perhaps in another thread, or in
+                the process that this one was forked from: to close it from here would leave calls hanging there.
+        """
+        if self.loop is not None and self.loop is not asyncio.get_running_loop() and not self.loop.is_closed():
+            raise ConfigurationError("the client belongs to another event loop: close it there")
         self._is_closed, self.loop = True, None
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import requires, version
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -29,6 +29,7 @@ DOCUMENTED = {
     "GwmsClient",
     "Handler",
     "HttpMethod",
+    "Identity",
     "MemoryTokenStore",
     "Middleware",
     "Outcome",
@@ -122,6 +123,27 @@ def test_no_documented_name_is_missing() -> None:
 
     assert len(all_errors) > 10
     assert DOCUMENTED | all_errors <= set(gwms_async.__all__)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        gwms_async.GwmsClient.__init__,
+        gwms_async.GwmsClient.from_env,
+        receiving.Receiver.from_env,
+        receiving.Health.__init__,
+    ],
+)
+def test_types_in_signatures_are_public(function: Callable[..., object]) -> None:
+    """Users need them for wrappers and annotations."""
+    public = {getattr(package, name) for package in (gwms_async, receiving) for name in package.__all__}
+    found = [*get_type_hints(function).values()]
+    for each in found:
+        found += get_args(each)
+
+    ours = [each for each in found if getattr(each, "__module__", "").startswith("gwms_async.")]
+    assert ours
+    assert [each for each in ours if each not in public] == []
 
 
 @pytest.mark.parametrize(("function", "expected"), DEFAULTS, ids=lambda each: getattr(each, "__qualname__", ""))
