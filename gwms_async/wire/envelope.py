@@ -10,8 +10,9 @@ from math import inf
 from typing import Any
 
 from ..chain import Request, Response
-from ..errors import ApiError, api_error_class
+from ..errors import ApiError, NotFoundError, api_error_class
 from ..redaction import escaped, redacted
+from .classify import is_not_found
 from .headers import retry_after
 from .masking import masked
 from .parsing import finite_number, parse
@@ -37,7 +38,8 @@ def open_envelope(
     """Open the envelope of an HTTP response.
 
     The body's ``statusCode`` counts where HTTP says 2xx and the body 400 or more. A 2xx whose body is not a JSON object
-    is marked unreadable, except for 204, which has no body. The content type is ignored.
+    is marked unreadable, except for 204, which has no body. So is any other status whose body has no ``statusCode``: a
+    proxy may have sent it. The content type is ignored.
 
     Args:
         status: HTTP's status.
@@ -66,6 +68,7 @@ def open_envelope(
         reason,
         headers,
         body,
+        readable=200 <= status < 300 or "statusCode" in content,
         data=content.get("data"),
         message=message,
         secrets=secrets,
@@ -98,13 +101,17 @@ def _number_or_digits(value: object) -> float | None:
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
     """Return the error of a response with a status of 300 or more; `wall` is now, in Unix seconds."""
-    return api_error_class(response.status)(
+    kind, hint = api_error_class(response.status), None
+    if kind is NotFoundError and not is_not_found(response):
+        kind, hint = ApiError, "perhaps sent by a proxy, not by the gateway: check base_url and the proxies on the way"
+    return kind(
         status=response.status,
         message=explain(response),
         method=request.method,
         path=request.path,
         attempts=request.call.attempts,
         retry_after=retry_after(response, wall),
+        hint=hint,
     )
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gwms_async import NotFoundError, Response
+from gwms_async import ApiError, NotFoundError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
 from gwms_async.wire.masking import masked
@@ -148,8 +148,19 @@ def test_the_error_of_an_answer() -> None:
     error = envelope.api_error(request, Response(404, message="no", headers={"retry-after": "7"}), 0.0)
 
     assert type(error) is NotFoundError
+    assert error.hint.startswith("check the id")
     assert (error.status, error.message, error.method, error.path) == (404, "no", "GET", "/webhooks/7")
     assert (error.attempts, error.retry_after) == (3, 7.0)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("body", [b"", b"<h1>default backend - 404</h1>", b'{"message":"no Route matched"}', b"[]"])
+def test_a_404_of_a_proxy(status: int, body: bytes) -> None:
+    """It does not say that a webhook is not there."""
+    error = envelope.api_error(requests.get_request(7, Call(attempts=1)), open_envelope(status, body), 0.0)
+
+    assert (type(error), error.status) == (ApiError, status)
+    assert error.hint.startswith("perhaps sent by a proxy")
 
 
 def test_a_secret_at_the_edge_of_an_excerpt() -> None:
