@@ -21,6 +21,7 @@ _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _MAX_PARTS = 1000  # of a message
 _READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
+_SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)  # user and password; query and fragment
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
@@ -101,7 +102,7 @@ def _number_or_digits(value: object) -> float | None:
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
     """Return the error of a response with a status of 300 or more; `wall` is now, in Unix seconds."""
-    kind, hint = api_error_class(response.status), None
+    kind, hint = api_error_class(response.status), _redirect_hint(response)
     if kind is NotFoundError and not is_not_found(response):
         kind, hint = ApiError, "perhaps sent by a proxy, not by the gateway: check base_url and the proxies on the way"
     return kind(
@@ -113,6 +114,13 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
         retry_after=retry_after(response, wall),
         hint=hint,
     )
+
+
+def _redirect_hint(response: Response) -> str | None:
+    """Return what to do about a redirect: where it leads, without what may be secret there; None if it is none."""
+    target = _SECRET_IN_URL.sub("", response.headers.get("location", "")) if 300 <= response.status < 400 else ""
+    where = one_line(target, response.secrets, _EXCERPT)
+    return f"it leads to {where}: check base_url and the proxies on the way" if where else None
 
 
 def explain(response: Response) -> str:

@@ -211,7 +211,7 @@ async def test_http_s_refusal_stands_whatever_the_envelope_says(gateway: GwmsEmu
 async def test_a_refusal_without_the_envelope(
     gateway: GwmsEmulator, status: int, kind: type[ApiError], body: bytes
 ) -> None:
-    """Its HTTP status decides, but whether a webhook is there only the gateway can say, and a proxy may have answered."""
+    """Its HTTP status decides; but what is not there only the gateway can say, and a proxy may have answered."""
     gateway.inject(Status(status, "3600", body=body), operation="get", times=9)
     async with client(gateway) as gwms:
         with pytest.raises(kind) as caught:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gwms_async import ApiError, NotFoundError, Response
+from gwms_async import ApiError, NotFoundError, RedirectError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
 from gwms_async.wire.masking import masked
@@ -161,6 +161,25 @@ def test_a_404_of_a_proxy(status: int, body: bytes) -> None:
 
     assert (type(error), error.status) == (ApiError, status)
     assert error.hint.startswith("perhaps sent by a proxy")
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://sso.example/login?state=SECRET&back=x#SECRET", "it leads to https://sso.example/login: check"),
+        ("https://user:SECRET@gw.example/v21/webhooks/", "it leads to https://gw.example/v21/webhooks/: check"),
+        ("/v21/webhooks/", "it leads to /v21/webhooks/: check"),
+        ("/key/SECRET", "it leads to /key/***: check"),
+        ("", "check base_url"),
+    ],
+)
+def test_where_a_redirect_leads(location: str, shown: str) -> None:
+    """It is shown: an http:// base URL, a slash too many or a login page of a company's proxy look alike without it."""
+    response = Response(302, "Found", {"location": location}, secrets=("SECRET",))
+    error = envelope.api_error(requests.get_request(7, Call(attempts=1)), response, 0.0)
+
+    assert type(error) is RedirectError
+    assert f"({shown}" in str(error)
 
 
 def test_a_secret_at_the_edge_of_an_excerpt() -> None:
