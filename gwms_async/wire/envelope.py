@@ -12,7 +12,6 @@ from typing import Any
 from ..chain import Request, Response
 from ..errors import ApiError, NotFoundError, api_error_class
 from ..redaction import escaped, redacted
-from .classify import is_not_found
 from .headers import retry_after
 from .masking import masked
 from .parsing import finite_number, parse
@@ -103,8 +102,9 @@ def _number_or_digits(value: object) -> float | None:
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
     """Return the error of a response with a status of 300 or more; `wall` is now, in Unix seconds."""
     kind, hint = api_error_class(response.status), _redirect_hint(response)
-    if kind is NotFoundError and not is_not_found(response):
-        kind, hint = ApiError, "perhaps sent by a proxy, not by the gateway: check base_url and the proxies on the way"
+    if 400 <= response.status < 500 and not response.readable:
+        kind, usual = (ApiError, "check base_url") if kind is NotFoundError else (kind, kind.hint)
+        hint = "; ".join(filter(None, [usual, "perhaps sent by a proxy, not by the gateway"]))
     return kind(
         status=response.status,
         message=explain(response),

@@ -352,3 +352,9 @@ def test_a_login_without_a_usable_token(data: Any) -> None:
         decoding.decode_login(answer(data), NOW)
 
     assert "s3" not in repr((str(caught.value), vars(caught.value)))
+
+
+def test_a_login_that_a_proxy_answers() -> None:
+    """A page of maintenance, with status 200, is told from a login that has changed."""
+    with pytest.raises(DecodeError, match="POST /users/login is not a JSON object: perhaps a proxy's page$"):
+        decoding.decode_login(Response(200, body=b"<h1>s3cret</h1>", readable=False), NOW)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gwms_async import ApiError, NotFoundError, RedirectError, Response
+from gwms_async import ApiError, BadRequestError, ForbiddenError, NotFoundError, RedirectError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
 from gwms_async.wire.masking import masked
@@ -160,7 +160,19 @@ def test_a_404_of_a_proxy(status: int, body: bytes) -> None:
     error = envelope.api_error(requests.get_request(7, Call(attempts=1)), open_envelope(status, body), 0.0)
 
     assert (type(error), error.status) == (ApiError, status)
-    assert error.hint.startswith("perhaps sent by a proxy")
+    assert error.hint == "check base_url; perhaps sent by a proxy, not by the gateway"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, BadRequestError), (403, ForbiddenError), (413, ApiError)])
+def test_another_refusal_of_a_proxy(status: int, kind: type[ApiError]) -> None:
+    """The class follows the status; the hint says that it need not be the account's or the request's fault."""
+    request = requests.get_request(7, Call(attempts=1))
+    error = envelope.api_error(request, open_envelope(status, b"<h1>Request blocked</h1>"), 0.0)
+    own = envelope.api_error(request, open_envelope(status, b'{"statusCode":1,"message":"no"}'), 0.0)
+
+    assert type(error) is type(own) is kind
+    assert error.hint.endswith("perhaps sent by a proxy, not by the gateway")
+    assert own.hint == kind.hint
 
 
 @pytest.mark.parametrize(
