@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import ApiError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Identity, Webhook, WebhookSpec
 from .memory import CLEAR_AFTER, READ_LAG, REMEMBERED, Memory
 from .reasons import not_deleted
@@ -178,7 +178,12 @@ class Coordinator:
         doubt = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self.clock.monotonic() + READ_LAG
         while True:
-            found = await self._get(webhook_id, next_api)
+            try:
+                found = await self._get(webhook_id, next_api)
+            except ApiError as error:
+                if doubt is not None or error.status not in {404, 410}:
+                    raise
+                found = None  # the gateway has confirmed the delete, and a proxy may replace its errors by pages
             # A 404, to the delete or to this, may come from a replica that does not show the create yet.
             is_late = doubt is not None and found is None and self.memory.contradicts_write(webhook_id, None)
             if not is_late and not is_there(found, spec):

@@ -182,6 +182,20 @@ async def test_deleting_through_a_proxy_that_has_lost_the_gateway(gateway: GwmsE
     assert len(gateway.webhooks) == 1
 
 
+@pytest.mark.parametrize(("page", "expected"), [(LOST, "deleted"), (Status(403), "failed")])
+async def test_deleting_through_a_proxy_with_pages_of_its_own(
+    gateway: GwmsEmulator, page: Status, expected: str
+) -> None:
+    """It replaces the envelope of a 404 by its page: after a delete that the gateway confirmed, that is enough."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.inject(page, operation="get", at=2, times=9)
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.apply(await gwms.webhooks.plan([], prune="https://shop.example/"))
+
+    assert report.counts == {OutcomeStatus(expected): 1}
+    assert gateway.webhooks == []
+
+
 async def test_a_404_of_a_proxy_after_a_lost_delete(gateway: GwmsEmulator) -> None:
     """It does not show that the lost one was carried out."""
     gateway.add_webhook(spec().url, "CREATE_ORDER")
