@@ -21,7 +21,7 @@ from .problems import describe, shown
 
 _SKEW = 30.0  # seconds
 _PRECISION = 2.0  # of `Date`, and of the way
-_STAGES = ("settings", "gateway", "login", "api_key", "webhooks")
+_STAGES: tuple[str, ...] = ("settings", "gateway", "login", "api_key", "webhooks")
 _LIBRARIES = ("aiohttp", "attrs", "cattrs", "backoff")
 
 Checks = dict[str, tuple[bool, str]]
