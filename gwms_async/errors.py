@@ -212,7 +212,7 @@ class BadRequestError(ApiError):
 class AuthenticationError(ApiError):
     """401, even after a new login: the API key is probably wrong, and calls with it fail at once for a while."""
 
-    hint = "check the e-shop's API key"
+    hint = "check the e-shop's API key, and that no proxy drops headers"
 
 
 class ForbiddenError(ApiError):

@@ -87,7 +87,7 @@ class Login:
         key.suspect = None
         key.cooldown.end()
 
-    async def on_unauthorized(self, request: Request, key: ApiKey, said: str = "") -> bool:
+    async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
         """Decide what a 401 means, and log in again if that may help.
 
         The token stays in use for other keys until its successor arrives. During a login no key is blamed: the new
@@ -96,7 +96,6 @@ class Login:
         Args:
             request: The request that got the 401.
             key: The e-shop's key it carried.
-            said: What the gateway said.
 
         Returns:
             Whether to send the request again.
@@ -115,7 +114,7 @@ class Login:
         chances = 1 if key.accepted is None else 2
         is_judged = token is self._token and not self._is_refreshing
         if is_judged and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
-            raise CallAborted(self._blame_key(request, key, token, said))
+            raise CallAborted(self._blame_key(request, key, token))
         if call.replays >= chances:
             if key.accepted is token:  # both are good, and it is the request that is refused
                 key.denied[operation] = token
@@ -141,15 +140,14 @@ class Login:
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
 
-    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken, said: str) -> GwmsError:
+    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cooldown, and return its error."""
         error = AuthenticationError(
             status=401,
-            message=said,
+            message="the API key was rejected",
             method=request.method,
             path=request.path,
             attempts=request.call.attempts,
-            hint="the API key was rejected although the token is good: check the key, and that no proxy drops headers",
         )
         key.cooldown.begin(self._clock.monotonic(), error)
         key.rejected_after, token.is_in_question = self._acceptances, True

@@ -90,8 +90,7 @@ def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:
             message, hint = message.partition(" (check ")[0], f"check {' and '.join(sources)}{version_hint}"
         case errors.AuthenticationError():
             source = settings.get("api_key", ("", "GWMS_API_KEY"))[1]
-            message = f"the API key was rejected ({error.status}: {error.message})"
-            hint = f"check it ({source})"
+            message, hint = f"the API key was rejected ({error.status})", f"check it ({source})"
         case errors.NotFoundError() if webhook := _WEBHOOK_PATH.match(error.path):
             message = f"webhook {webhook[1]} not found ({error.status})"
             hint = "`gwms webhooks list` shows what exists; is this the right e-shop's key?"

@@ -3,7 +3,6 @@
 from ..auth.known_keys import ApiKey
 from ..auth.login import Login
 from ..chain import Handler, Request, Response, TokenAwaited
-from ..wire.envelope import explain
 
 
 class Relogin:
@@ -27,7 +26,5 @@ class Relogin:
             except TokenAwaited:
                 await self._login.successor(request.call, self._key)
                 continue
-            if response.status != 401:
-                return response
-            if not await self._login.on_unauthorized(request, self._key, explain(response)):
+            if response.status != 401 or not await self._login.on_unauthorized(request, self._key):
                 return response

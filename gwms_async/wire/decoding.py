@@ -112,8 +112,12 @@ def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) 
     start = excerpt(response)
     unreadable = "its JSON is not valid, perhaps cut off" if start.startswith("{") else "it is not a JSON object"
     what = "; ".join(paths) if paths else response.message or unreadable
-    is_read = request.method == "GET"
-    which = f"the response to {request}" if is_read else f"{request} was probably carried out, but its response"
+    if request.method == "GET":
+        which = f"the response to {request}"
+    elif response.readable:
+        which = f"{request} was probably carried out, but its response"
+    else:  # it need not be the gateway's
+        which = f"{request} may or may not have been carried out: its response"
     return DecodeError(
         f"{which} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,

@@ -71,22 +71,6 @@ async def test_the_401_comes_back_where_nothing_can_be_done() -> None:
     assert gateway.logins == 0
 
 
-async def test_a_rejected_key_ends_the_call_with_what_the_gateway_said() -> None:
-    """It may not be the key: a proxy that drops headers looks the same, and only the gateway says which is missing."""
-    login, key = make_login(LoginGateway()), ApiKey("key")
-
-    async def handler(request: Request) -> Response:
-        await login.acquire(request.call, key)
-        return Response(401, message="The token is missing")
-
-    with pytest.raises(CallAborted) as caught:
-        await Relogin(login, key)(request_of(Call()), handler)
-
-    assert isinstance(caught.value.error, AuthenticationError)
-    assert caught.value.error.message == "The token is missing"
-    assert "the API key was rejected" in caught.value.error.hint
-
-
 async def test_a_failed_login_ends_the_call() -> None:
     """Its error is carried past the chain."""
     gateway = LoginGateway()
