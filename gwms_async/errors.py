@@ -187,10 +187,12 @@ class ApiError(GwmsError):
         path: str,
         attempts: int = 1,
         retry_after: float | None = None,
+        hint: str | None = None,
     ) -> None:
+        hint = SERVER_REFUSALS.get(status, self.hint) if hint is None else hint
         text = f"{method} {path} failed with {status} after {counted(attempts)}: {message}"
         wait = "" if retry_after is None else f"the gateway asks to wait {retry_after:.10g} s"
-        hints = "; ".join(filter(None, (SERVER_REFUSALS.get(status, self.hint), wait)))
+        hints = "; ".join(filter(None, (hint, wait)))
         super().__init__(f"{text} ({hints})" if hints else text)
         self.hint = hints
         self.status = status
@@ -210,7 +212,7 @@ class BadRequestError(ApiError):
 class AuthenticationError(ApiError):
     """401, even after a new login: the API key is probably wrong, and calls with it fail at once for a while."""
 
-    hint = "check the e-shop's API key"
+    hint = "check the e-shop's API key, and that no proxy drops headers"
 
 
 class ForbiddenError(ApiError):
@@ -220,7 +222,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404, 410: it does not exist in this e-shop, or no longer does."""
+    """404, 410: it does not exist in this e-shop, or no longer does; without the envelope it is just an `ApiError`."""
 
     hint = "check the id; is this the right e-shop's API key?"
 

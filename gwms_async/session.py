@@ -12,7 +12,7 @@ from .errors import Cause, ConnectionFailedError, GwmsError, OutcomeUnknownError
 from .timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .transport.transport import Transport
 from .wire import envelope
-from .wire.classify import Kind, classify, is_in_doubt, is_success
+from .wire.classify import Kind, classify, is_in_doubt, is_not_found, is_success
 
 
 class Session:
@@ -98,7 +98,7 @@ def _end_of(request: Request, response: Response, wall: float) -> Response | Gwm
         return _outcome_unknown(request, f"{response.status}: {envelope.explain(response)}")
     if kind is Kind.UNREADABLE:
         return response
-    if request.method == "DELETE" and response.status in {404, 410} and request.call.outcome_unknown:
+    if request.method == "DELETE" and is_not_found(response) and request.call.outcome_unknown:
         # An earlier attempt of this very call deleted it, and its response was lost.
         return evolve(response, status=200, readable=True, data=None)
     return envelope.api_error(request, response, wall)

@@ -7,7 +7,7 @@ from math import inf
 from typing import Protocol
 
 from ..clock import Clock
-from ..errors import GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import ApiError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
 from .memory import READ_LAG, Memory
 from .reasons import not_deleted
@@ -115,7 +115,12 @@ class ById:
         doubt = await self._send_delete(webhook_id, next_api)
         patience_ends_at = self._clock.monotonic() + READ_LAG
         while True:
-            found = await self._get(webhook_id, next_api)
+            try:
+                found = await self._get(webhook_id, next_api)
+            except ApiError as error:
+                if doubt is not None or error.status not in {404, 410}:
+                    raise
+                found = None  # the gateway has confirmed the delete, and a proxy may replace its errors by pages
             # A 404, to the delete or to this, may come from a replica that does not show the create yet.
             is_late = doubt is not None and found is None and self._memory.contradicts_write(webhook_id, None)
             if not is_late and not is_there(found, spec):

@@ -104,6 +104,8 @@ def text_of(error: Exception) -> str:
         # Its status is not the gateway's: aiohttp could not read the response.
         text = error.message
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        # Nor is the status that its parser's errors begin with.
+        text = text.removeprefix("400, message:")
         # What aiohttp quotes of the response is escaped, and its end may be half a secret.
         quotation = _QUOTATION.search(text)
         text = text if quotation is None else text[: quotation.start()].rstrip(":" + string.whitespace)

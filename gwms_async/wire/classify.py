@@ -75,6 +75,11 @@ def is_push_back(response: Response) -> bool:
     return response.status == 429 or (response.status == 503 and "retry-after" in response.headers)
 
 
+def is_not_found(response: Response) -> bool:
+    """Return whether the gateway says that something is not there; a proxy that has lost the gateway says so too."""
+    return response.readable and response.status in {404, 410}
+
+
 def key_was_accepted(response: Response) -> bool:
     """Return whether the response comes from behind the checks of token and API key."""
-    return is_success(response) or response.status in _PAST_THE_KEY_CHECK
+    return is_success(response) or (response.readable and response.status in _PAST_THE_KEY_CHECK)

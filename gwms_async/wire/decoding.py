@@ -112,8 +112,12 @@ def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) 
     start = excerpt(response)
     unreadable = "its JSON is not valid, perhaps cut off" if start.startswith("{") else "it is not a JSON object"
     what = "; ".join(paths) if paths else response.message or unreadable
-    is_read = request.method == "GET"
-    which = f"the response to {request}" if is_read else f"{request} was probably carried out, but its response"
+    if request.method == "GET":
+        which = f"the response to {request}"
+    elif response.readable:
+        which = f"{request} was probably carried out, but its response"
+    else:  # it need not be the gateway's
+        which = f"{request} may or may not have been carried out: its response"
     return DecodeError(
         f"{which} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",
         paths=paths,
@@ -147,7 +151,8 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     data = response.data if isinstance(response.data, dict) else {}
     value, expires_in = data.get("token"), finite_number(data.get("expiresIn"))
     if not is_token_text(value):
-        raise DecodeError("the response to POST /users/login contains no usable token", paths=("$.data.token",))
+        what = "contains no usable token" if response.readable else "is not a JSON object: perhaps a proxy's page"
+        raise DecodeError(f"the response to POST /users/login {what}", paths=("$.data.token",))
     expires_at = expires_in
     if expires_in is not None and expires_in < ABSOLUTE:
         expires_at, lag = now + expires_in, 0.0

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 from ..chain import Request, Response
-from ..errors import ApiError, api_error_class
+from ..errors import ApiError, NotFoundError, api_error_class
 from ..redaction import escaped, redacted
 from .headers import retry_after
 from .masking import masked
@@ -20,6 +20,7 @@ _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _MAX_PARTS = 1000  # of a message
 _READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
+_SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)  # user and password; query and fragment
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
@@ -37,7 +38,8 @@ def open_envelope(
     """Open the envelope of an HTTP response.
 
     The body's ``statusCode`` counts where HTTP says 2xx and the body 400 or more. A 2xx whose body is not a JSON object
-    is marked unreadable, except for 204, which has no body. The content type is ignored.
+    is marked unreadable, except for 204, which has no body. So is any other status whose body has no ``statusCode``: a
+    proxy may have sent it. The content type is ignored.
 
     Args:
         status: HTTP's status.
@@ -66,6 +68,7 @@ def open_envelope(
         reason,
         headers,
         body,
+        readable=200 <= status < 300 or "statusCode" in content,
         data=content.get("data"),
         message=message,
         secrets=secrets,
@@ -98,14 +101,26 @@ def _number_or_digits(value: object) -> float | None:
 
 def api_error(request: Request, response: Response, wall: float) -> ApiError:
     """Return the error of a response with a status of 300 or more; `wall` is now, in Unix seconds."""
-    return api_error_class(response.status)(
+    kind, hint = api_error_class(response.status), _redirect_hint(response)
+    if 400 <= response.status < 500 and not response.readable:
+        kind, usual = (ApiError, "check base_url") if kind is NotFoundError else (kind, kind.hint)
+        hint = "; ".join(filter(None, [usual, "perhaps sent by a proxy, not by the gateway"]))
+    return kind(
         status=response.status,
         message=explain(response),
         method=request.method,
         path=request.path,
         attempts=request.call.attempts,
         retry_after=retry_after(response, wall),
+        hint=hint,
     )
+
+
+def _redirect_hint(response: Response) -> str | None:
+    """Return what to do about a redirect: where it leads, without what may be secret there; None if it is none."""
+    target = _SECRET_IN_URL.sub("", response.headers.get("location", "")) if 300 <= response.status < 400 else ""
+    where = one_line(target, response.secrets, _EXCERPT)
+    return f"it leads to {where}: check base_url and the proxies on the way" if where else None
 
 
 def explain(response: Response) -> str:

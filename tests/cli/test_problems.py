@@ -162,7 +162,7 @@ def test_json(gwms_emulator: GwmsEmulator) -> None:
         ("http://HOST", None, "; did you mean the base URL http://HOST/v21?\n"),
         ("http://HOST/v21", Status(404), "(this is not a login endpoint: check the base URL); is this the gateway?\n"),
         ("http://HOST", Status(404), "is this the gateway?; did you mean the base URL http://HOST/v21?\n"),
-        ("http://HOST/v21", Html(), "no usable token; is this the gateway?\n"),
+        ("http://HOST/v21", Html(), "perhaps a proxy's page; is this the gateway?\n"),
     ],
 )
 def test_a_gateway_that_is_not_there(gwms_emulator: GwmsEmulator, base_url: str, fault: Any, text: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gwms_async import ApiError, DecodeError, GwmsClient, HttpMethod, OutcomeStatus, OutcomeUnknownError, WebhookType
-from gwms_async.testing import DropAfter, GwmsEmulator, Status
+from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, Status
 
 from ..client.test_wire import OPERATIONS
 from ..helpers.contract_answers import ABSENT, HOOK, answer, hook_with
@@ -16,6 +16,7 @@ from ..helpers.slow import first
 from ..helpers.virtual_io_loop import with_virtual_gateway
 
 MOMENT = datetime(2022, 4, 8, 9, 19, 5, tzinfo=UTC)
+LOST = Status(404, body=b"<h1>default backend - 404</h1>")
 SINGLE = ["create", "get", "update", "activate", "deactivate"]
 
 
@@ -154,6 +155,55 @@ async def test_registering_a_tombstone(gateway: GwmsEmulator) -> None:
     assert report.counts == {OutcomeStatus.CREATED: 1}
     assert statuses(gateway, "activate") == [404]
     assert [hook.active for hook in gateway.webhooks] == [True]
+
+
+async def test_activating_through_a_proxy_that_has_lost_the_gateway(gateway: GwmsEmulator) -> None:
+    """Its 404 does not make a webhook a tombstone: no second one is created."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+    gateway.inject(LOST, operation="activate")
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.register_many([spec()])
+
+    assert report.counts == {OutcomeStatus.FAILED: 1}
+    assert "perhaps sent by a proxy" in str(report.outcomes[0].error)
+    assert statuses(gateway, "create") == []
+
+
+@pytest.mark.parametrize("operation", ["get", "delete"])
+async def test_deleting_through_a_proxy_that_has_lost_the_gateway(gateway: GwmsEmulator, operation: str) -> None:
+    """What its 404s hide is not reported as deleted."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.inject(LOST, operation=operation, times=9)
+    gateway.inject(LOST, operation="get", at=2, times=9)
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.apply(await gwms.webhooks.plan([], prune="https://shop.example/"))
+
+    assert report.counts == {OutcomeStatus.FAILED: 1}
+    assert len(gateway.webhooks) == 1
+
+
+@pytest.mark.parametrize(("page", "expected"), [(LOST, "deleted"), (Status(403), "failed")])
+async def test_deleting_through_a_proxy_with_pages_of_its_own(
+    gateway: GwmsEmulator, page: Status, expected: str
+) -> None:
+    """It replaces the envelope of a 404 by its page: after a delete that the gateway confirmed, that is enough."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.inject(page, operation="get", at=2, times=9)
+    async with client(gateway) as gwms:
+        report = await gwms.webhooks.apply(await gwms.webhooks.plan([], prune="https://shop.example/"))
+
+    assert report.counts == {OutcomeStatus(expected): 1}
+    assert gateway.webhooks == []
+
+
+async def test_a_404_of_a_proxy_after_a_lost_delete(gateway: GwmsEmulator) -> None:
+    """It does not show that the lost one was carried out."""
+    gateway.add_webhook(spec().url, "CREATE_ORDER")
+    gateway.inject(DropBefore(), operation="delete")
+    gateway.inject(LOST, operation="delete")
+    async with client(gateway) as gwms:
+        with pytest.raises(ApiError, match="perhaps sent by a proxy"):
+            await gwms.webhooks.delete(1)
 
 
 async def test_registering_what_is_marked_and_can_be_activated(gateway: GwmsEmulator) -> None:

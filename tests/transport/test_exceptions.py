@@ -185,7 +185,7 @@ COMPLETED = "not completed: <Error: 400, message="
         (aiohttp.ClientPayloadError("not completed: <Error: 400, message=\"b'p\\'ss'\">"), COMPLETED),
         (unreadable("Got more than 8190 bytes when reading: b'half a secret'..."), "Got more than 8190 bytes"),
         (aiohttp.ServerDisconnectedError(CUT_OFF), "Server disconnected"),
-        (aiohttp.ClientPayloadError("400, message:\n  \x1b[31mred"), "400, message: \\x1b[31mred"),
+        (aiohttp.ClientPayloadError("400, message:\n  \x1b[31mred"), "\\x1b[31mred"),
     ],
 )
 def test_what_aiohttp_shows_of_a_response(error: Exception, text: str) -> None:

@@ -225,10 +225,8 @@ def test_204_has_no_data(request_: Request) -> None:
 
 
 def test_a_deletion_answered_with_a_page_is_in_doubt() -> None:
-    """A proxy's page is no success."""
-    with pytest.raises(
-        DecodeError, match="DELETE /webhooks/7 was probably carried out, but its response cannot be decoded"
-    ):
+    """A proxy's page is no success, and no sign of one."""
+    with pytest.raises(DecodeError, match=r"DELETE /webhooks/7 may or may not have been carried out: its response "):
         decoding.decode_data(DELETE, open_envelope(200, b"<html>"))
 
 
@@ -352,3 +350,9 @@ def test_a_login_without_a_usable_token(data: Any) -> None:
         decoding.decode_login(answer(data), NOW)
 
     assert "s3" not in repr((str(caught.value), vars(caught.value)))
+
+
+def test_a_login_that_a_proxy_answers() -> None:
+    """A page of maintenance, with status 200, is told from a login that has changed."""
+    with pytest.raises(DecodeError, match="is not a JSON object: perhaps a proxy's page"):
+        decoding.decode_login(Response(200, body=b"<h1>s3cret</h1>", readable=False), NOW)

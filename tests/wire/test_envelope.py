@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gwms_async import NotFoundError, Response
+from gwms_async import ApiError, BadRequestError, ForbiddenError, NotFoundError, RedirectError, Response
 from gwms_async.chain import Call
 from gwms_async.wire import envelope, requests
 from gwms_async.wire.masking import masked
@@ -148,8 +148,50 @@ def test_the_error_of_an_answer() -> None:
     error = envelope.api_error(request, Response(404, message="no", headers={"retry-after": "7"}), 0.0)
 
     assert type(error) is NotFoundError
+    assert error.hint.startswith("check the id")
     assert (error.status, error.message, error.method, error.path) == (404, "no", "GET", "/webhooks/7")
     assert (error.attempts, error.retry_after) == (3, 7.0)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("body", [b"", b"<h1>default backend - 404</h1>", b'{"message":"no Route matched"}', b"[]"])
+def test_a_404_of_a_proxy(status: int, body: bytes) -> None:
+    """It does not say that a webhook is not there."""
+    error = envelope.api_error(requests.get_request(7, Call(attempts=1)), open_envelope(status, body), 0.0)
+
+    assert (type(error), error.status) == (ApiError, status)
+    assert error.hint == "check base_url; perhaps sent by a proxy, not by the gateway"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, BadRequestError), (403, ForbiddenError), (413, ApiError)])
+def test_another_refusal_of_a_proxy(status: int, kind: type[ApiError]) -> None:
+    """The class follows the status; the hint says that it need not be the account's or the request's fault."""
+    request = requests.get_request(7, Call(attempts=1))
+    error = envelope.api_error(request, open_envelope(status, b"<h1>Request blocked</h1>"), 0.0)
+    own = envelope.api_error(request, open_envelope(status, b'{"statusCode":1,"message":"no"}'), 0.0)
+
+    assert type(error) is type(own) is kind
+    assert error.hint.endswith("perhaps sent by a proxy, not by the gateway")
+    assert own.hint == kind.hint
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://sso.example/login?state=SECRET&back=x#SECRET", "it leads to https://sso.example/login: check"),
+        ("https://user:SECRET@gw.example/v21/webhooks/", "it leads to https://gw.example/v21/webhooks/: check"),
+        ("/v21/webhooks/", "it leads to /v21/webhooks/: check"),
+        ("/key/SECRET", "it leads to /key/***: check"),
+        ("", "check base_url"),
+    ],
+)
+def test_where_a_redirect_leads(location: str, shown: str) -> None:
+    """It is shown: an http:// base URL, a slash too many or a login page of a company's proxy look alike without it."""
+    response = Response(302, "Found", {"location": location}, secrets=("SECRET",))
+    error = envelope.api_error(requests.get_request(7, Call(attempts=1)), response, 0.0)
+
+    assert type(error) is RedirectError
+    assert f"({shown}" in str(error)
 
 
 def test_a_secret_at_the_edge_of_an_excerpt() -> None:
