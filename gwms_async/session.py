@@ -106,7 +106,7 @@ def _end_of(request: Request, response: Response, wall: float) -> Response | Gwm
 
 def _outcome_unknown(request: Request, seen: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        f"{request} may or may not have been carried out, and is not sent again automatically ({seen}). "
+        f"{request} may or may not have been carried out, and is never resent blindly ({seen}). "
         "Check before you repeat it; for webhooks, registering again does that",
         spec=request.spec,
     )
