@@ -174,7 +174,7 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
     try:
         is_gone = await item.get(kept_id, listed_at=listed_at) is None
     except Exception as trouble:  # a user's middleware may raise anything
-        return error or unconfirmed(kept_id, trouble)
+        return error or unconfirmed(kept_id, item.spec, trouble)
     return gone_with_copies(kept_id, excess) if is_gone else error
 
 

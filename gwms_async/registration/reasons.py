@@ -76,9 +76,10 @@ def gone_with_copies(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
     return GwmsError(f"webhook {webhook_id} is gone since its copies were deleted ({copies}): run again")
 
 
-def unconfirmed(webhook_id: int, error: Exception) -> GwmsError:
+def unconfirmed(webhook_id: int, spec: WebhookSpec, error: Exception) -> OutcomeUnknownError:
     """Return the error of a webhook that could not be read after its copies were deleted."""
-    return GwmsError(f"webhook {webhook_id} may be gone since its copies were deleted: {error}. Run again")
+    text = f"webhook {webhook_id} may be gone since its copies were deleted: {error}. Run again"
+    return OutcomeUnknownError(text, spec=spec)
 
 
 def left_out(webhook: Webhook, shown: str | None) -> GwmsError | None:

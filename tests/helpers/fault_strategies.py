@@ -94,6 +94,7 @@ FAULTS = st.sampled_from(
         *(Status(status) for status in REFUSED + UNKNOWN),
         *(Status(status, carry_out=True) for status in UNKNOWN),
         *(Status(status, retry_after=text) for status in (429, 503) for text in ("0", "2", "100")),
+        *(Status(status, body=b"default backend - 404") for status in (403, 404, 410)),
         Status(422, message=MISTAKES[0]),
         Status(500, message=MISTAKES[1]),
         *(EnvelopeStatus(status) for status in (400, 429, 500, 503)),

@@ -431,6 +431,7 @@ def test_the_copy_that_stays_cannot_be_read_once_the_other_is_deleted(create: Fa
         (outcome,) = await register(gateway.coordinator(), spec)
 
         assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
+        assert isinstance(outcome.error, OutcomeUnknownError)
         assert str(outcome.error) == f"webhook 1 may be gone since its copies were deleted: {refused()}. Run again"
         assert list(gateway.webhooks) == [1]
         assert outcome.attempts == len(gateway.journal) - gateway.count("list")
