@@ -25,7 +25,21 @@ async def register_many(
     deadline: float | None = None,
     on_outcome: Callable[[Outcome], object] | None = None,
 ) -> Report:
-    """Register all of `specs`; see `Webhooks.register_many`."""
+    """Register all of `specs`, and warn of copies; see `Webhooks.register_many`."""
+    report = await register_all(coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome)
+    warn_of_copies(report, coordinator.memory)
+    return report
+
+
+async def register_all(
+    coordinator: Coordinator,
+    specs: Iterable[WebhookSpec],
+    *,
+    concurrency: int,
+    deadline: float | None = None,
+    on_outcome: Callable[[Outcome], object] | None = None,
+) -> Report:
+    """Register all of `specs`, as `register_many` does, but warn of no copies: the caller may delete some."""
     check_iterable(specs, Iterable)
     specs = list(specs)
     wanted = unique_specs(specs)
@@ -53,7 +67,6 @@ async def register_many(
         ended[identity] = outcome = run.outcome_now(spec, emitted)
         if outcome is not emitted:
             notify(outcome)
-    _warn_of_copies(ended.values(), coordinator.memory)
     return Report(tuple(_with_duplicates(specs, ended, notify)))
 
 
@@ -70,11 +83,12 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
     return notify
 
 
-def _warn_of_copies(outcomes: Iterable[Outcome], memory: Memory) -> None:
-    """Name the copies that are still there: each of them doubles deliveries."""
-    found = []
-    for outcome in outcomes:
-        copies = [str(webhook_id) for webhook_id in outcome.copies if not memory.is_deleted(webhook_id)]
+def warn_of_copies(report: Report, memory: Memory) -> None:
+    """Name the copies that are still there at the end of a run: each of them doubles deliveries."""
+    found, ended = [], report.outcomes
+    deleted = {outcome.webhook.id for outcome in ended if outcome.webhook and outcome.status is OutcomeStatus.DELETED}
+    for outcome in ended:
+        copies = [str(each) for each in outcome.copies if each not in deleted and not memory.is_deleted(each)]
         if copies and outcome.webhook is not None:
             found.append(f"webhook {outcome.webhook.id} has copies: {', '.join(copies)}")
     if found:
