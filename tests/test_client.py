@@ -100,6 +100,25 @@ def test_a_second_event_loop() -> None:
         first.run(gwms.close())
 
 
+def test_the_end_of_a_block_in_a_second_event_loop() -> None:
+    """The block's own error is raised, and not hidden by one about closing."""
+    gwms = GwmsClient(CREDENTIALS, base_url="http://127.0.0.1:9/v21", retry=evolve(QUICK, max_attempts=1))
+
+    async def enter(error: Exception | None) -> None:
+        async with gwms:
+            if error is not None:
+                raise error
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        with pytest.raises(TransportError):
+            first.run(gwms.webhooks.list())
+        with pytest.raises(KeyError, match="the first one"):
+            second.run(enter(KeyError("the first one")))
+        with pytest.raises(ConfigurationError, match="close it there"):
+            second.run(enter(None))
+        first.run(enter(None))
+
+
 @pytest.mark.parametrize("operation", ["login", "list"])
 def test_closing_in_a_second_event_loop(gwms_emulator: GwmsEmulator, operation: str) -> None:
     """It changes nothing and says why: calls in the first one would hang."""
