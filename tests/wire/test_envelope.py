@@ -191,6 +191,8 @@ def test_another_refusal_of_a_proxy(status: int, kind: type[ApiError]) -> None:
     [
         ("https://sso.example/login?state=SECRET&back=x#SECRET", "it leads to https://sso.example/login: check"),
         ("https://user:SECRET@gw.example/v21/webhooks/", "it leads to https://gw.example/v21/webhooks/: check"),
+        ("https://sso.example/login;jsessionid=5EC2E7", "it leads to https://sso.example/login: check"),
+        ("https://user;x:5EC2E7@sso.example/login", "it leads to https://sso.example/login: check"),
         ("/v21/webhooks/", "it leads to /v21/webhooks/: check"),
         ("/key/SECRET", "it leads to /key/***: check"),
         ("", "check base_url"),
