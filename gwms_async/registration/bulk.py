@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..models import Identity, WebhookSpec
 from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
@@ -14,7 +14,7 @@ from .report import Outcome, OutcomeStatus, Report
 from .run import Run
 
 _logger = logging.getLogger("gwms_async")
-_MAX_SHOWN = 20  # webhooks with copies in a warning
+_MAX_SHOWN = 20  # webhooks with copies in a warning, and copies of each
 
 
 async def register_many(
@@ -90,10 +90,14 @@ def warn_of_copies(report: Report, memory: Memory) -> None:
     for outcome in ended:
         copies = [str(each) for each in outcome.copies if each not in deleted and not memory.is_deleted(each)]
         if copies and outcome.webhook is not None:
-            found.append(f"webhook {outcome.webhook.id} has copies: {', '.join(copies)}")
+            found.append(f"webhook {outcome.webhook.id} has copies: {_joined(copies, ', ')}")
     if found:
-        more = f"; and {len(found) - _MAX_SHOWN} more, see `Outcome.copies`" if len(found) > _MAX_SHOWN else ""
-        _logger.warning("%s%s", "; ".join(found[:_MAX_SHOWN]), more)
+        _logger.warning(_joined(found, "; "))
+
+
+def _joined(texts: Sequence[str], separator: str) -> str:
+    more = len(texts) - _MAX_SHOWN
+    return separator.join([*texts[:_MAX_SHOWN], *([f"and {more} more, see `Outcome.copies`"] if more > 0 else [])])
 
 
 def _with_duplicates(
