@@ -95,7 +95,7 @@ class Response:
         reason: The reason phrase of HTTP.
         headers: Looked up by name, case-insensitively.
         body: The bytes of the body.
-        readable: Whether the body is an envelope: a JSON object, with a ``statusCode`` if the status is no 2xx.
+        readable: Whether the body is an envelope: a JSON object, with a ``statusCode`` unless the status is 2xx.
         data: The envelope's ``data``, or None.
         message: The envelope's ``message``, or None.
         secrets: The request's secrets.

@@ -269,7 +269,11 @@ class GwmsClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except ConfigurationError:  # in another event loop
+            if error is None:
+                raise
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base_url}>"

@@ -100,7 +100,7 @@ def _end_of(request: Request, response: Response, wall: float) -> Response | Gwm
         return response
     if request.method == "DELETE" and is_not_found(response) and request.call.outcome_unknown:
         # An earlier attempt of this very call deleted it, and its response was lost.
-        return evolve(response, status=200, readable=True, data=None)
+        return evolve(response, status=200, data=None)
     return envelope.api_error(request, response, wall)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class SharedTimeout:
@@ -105,6 +105,11 @@ def is_cancelled() -> bool:
     """Return whether the running task itself was cancelled, not only something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def is_over(future: asyncio.Future[Any]) -> bool:
+    """Return whether a future or task has ended, or never will, because its event loop is closed."""
+    return future.done() or future.get_loop().is_closed()
 
 
 async def wait_for_end(task: asyncio.Task[None]) -> None:

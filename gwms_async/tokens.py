@@ -46,7 +46,7 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """Keeps tokens while the process lives; can be shared by clients, also of several event loops and threads."""
+    """Keeps tokens while the process lives; clients can share it, even across event loops and threads."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}

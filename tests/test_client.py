@@ -31,7 +31,7 @@ from gwms_async import (
 from gwms_async.testing import DropAfter, GwmsEmulator, Stall, Status
 from gwms_async.tokens import store_key
 
-from .helpers.emulated import QUICK, client, spec, until
+from .helpers.emulated import QUICK, client, python, spec, until
 from .helpers.virtual_io_loop import with_virtual_gateway
 
 CREDENTIALS = Credentials("user", "password", "key")
@@ -100,6 +100,25 @@ def test_a_second_event_loop() -> None:
         first.run(gwms.close())
 
 
+def test_the_end_of_a_block_in_a_second_event_loop() -> None:
+    """The block's own error is raised, and not hidden by one about closing."""
+    gwms = GwmsClient(CREDENTIALS, base_url="http://127.0.0.1:9/v21", retry=evolve(QUICK, max_attempts=1))
+
+    async def enter(error: Exception | None) -> None:
+        async with gwms:
+            if error is not None:
+                raise error
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        with pytest.raises(TransportError):
+            first.run(gwms.webhooks.list())
+        with pytest.raises(KeyError, match="the first one"):
+            second.run(enter(KeyError("the first one")))
+        with pytest.raises(ConfigurationError, match="close it there"):
+            second.run(enter(None))
+        first.run(enter(None))
+
+
 @pytest.mark.parametrize("operation", ["login", "list"])
 def test_closing_in_a_second_event_loop(gwms_emulator: GwmsEmulator, operation: str) -> None:
     """It changes nothing and says why: calls in the first one would hang."""
@@ -133,6 +152,47 @@ def test_closing_after_its_event_loop_has_stopped(gwms_emulator: GwmsEmulator) -
             asyncio.run(asyncio.wait_for(gwms.close(), 5))
         registering.cancel()
         runner.run(gwms.close())
+
+
+@pytest.mark.parametrize("where", ["login", "list", "pause"])
+def test_closing_after_its_event_loop_is_closed(where: str) -> None:
+    """What waits there will never end, and can no longer be cancelled; Python complains of that only when it exits."""
+    code = """
+        import asyncio, os, sys
+        from gwms_async import Credentials, GwmsClient, WebhookSpec, WebhookType
+        from gwms_async.testing import Stall, Status
+        from gwms_async.testing.threaded import emulator_in_thread
+
+        where, statuses = sys.argv[1], []
+
+        async def note(request, handler):
+            response = await handler(request)
+            statuses.append(response.status)
+            return response
+
+        with emulator_in_thread() as emulator:
+            gwms = GwmsClient(Credentials(*emulator.credentials), base_url=emulator.base_url, middlewares=[note])
+            if where == "pause":
+                emulator.inject(Status(429, headers={"Retry-After": "20"}), operation="list")
+            else:
+                emulator.inject(Stall(60), operation=where)
+
+            async def begin():
+                spec = WebhookSpec("https://shop.example/1", WebhookType.CREATE_ORDER)
+                registering = asyncio.create_task(gwms.webhooks.register(spec))
+                while not (429 in statuses if where == "pause" else emulator.count(where)):
+                    await asyncio.sleep(0.01)
+                return registering
+
+            loop = asyncio.new_event_loop()
+            registering = loop.run_until_complete(begin())
+            loop.close()
+            for _ in range(2):
+                asyncio.run(asyncio.wait_for(gwms.close(), 5))
+            print(gwms, flush=True)
+            os._exit(0)
+    """
+    assert python(code, where).startswith("<GwmsClient http://127.0.0.1")
 
 
 async def test_a_closed_client(gateway: GwmsEmulator) -> None:

@@ -8,6 +8,7 @@ import logging
 from ..chain import Call, CallAborted, Request, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
+from ..timeouts import is_over
 from ..tokens import ActiveToken
 from ..wire.requests import operation_of
 from .known_keys import ApiKey
@@ -151,7 +152,7 @@ class Login:
     def stop(self) -> frozenset[asyncio.Task[None]]:
         """Cancel a login in progress, start no other, and return the tasks to wait for."""
         task, was_stopped, self._is_stopped = self._refresh_task, self._is_stopped, True
-        if task is None or task.done():
+        if task is None or is_over(task):
             return frozenset()
         if not was_stopped:  # a second cancellation would keep the store from being unlocked
             task.cancel()

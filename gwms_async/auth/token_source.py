@@ -128,7 +128,7 @@ def _not_a_login(answer: ApiError) -> ApiError:
     """Return a login's error without the hint of its class, which would be about the waiting call's webhook or key."""
     return ApiError(
         status=answer.status,
-        message=f"{answer.message} (this is not a login endpoint: check base_url)",
+        message=f"{answer.message} (not from a login endpoint: check base_url and the proxies on the way)",
         method=answer.method,
         path=answer.path,
         attempts=answer.attempts,

@@ -8,6 +8,7 @@ from math import ceil
 
 from ..chain import Handler, Request, Response
 from ..clock import SYSTEM_CLOCK, Clock
+from ..timeouts import is_over
 from ..wire.classify import is_push_back
 from ..wire.headers import retry_after
 from .rate import Rate, Ticket
@@ -74,7 +75,7 @@ class Pace:
         """Give free slots to the calls that have waited longest, no sooner than they are due."""
         while self._waiting and self._free:
             turn, _ = self._waiting[0]
-            if turn.done():
+            if is_over(turn):
                 self._waiting.popleft()
                 continue
             now = self._clock.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..models import Identity, WebhookSpec
 from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
@@ -14,7 +14,7 @@ from .report import Outcome, OutcomeStatus, Report
 from .run import Run
 
 _logger = logging.getLogger("gwms_async")
-_MAX_SHOWN = 20  # webhooks with copies in a warning
+_MAX_SHOWN = 20  # webhooks with copies in a warning, and copies of each
 
 
 async def register_many(
@@ -25,7 +25,21 @@ async def register_many(
     deadline: float | None = None,
     on_outcome: Callable[[Outcome], object] | None = None,
 ) -> Report:
-    """Register all of `specs`; see `Webhooks.register_many`."""
+    """Register all of `specs`, and warn of copies; see `Webhooks.register_many`."""
+    report = await register_all(coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome)
+    warn_of_copies(report, coordinator.memory)
+    return report
+
+
+async def register_all(
+    coordinator: Coordinator,
+    specs: Iterable[WebhookSpec],
+    *,
+    concurrency: int,
+    deadline: float | None = None,
+    on_outcome: Callable[[Outcome], object] | None = None,
+) -> Report:
+    """Register all of `specs`, as `register_many` does, but warn of no copies: the caller may delete some."""
     check_iterable(specs, Iterable)
     specs = list(specs)
     wanted = unique_specs(specs)
@@ -53,7 +67,6 @@ async def register_many(
         ended[identity] = outcome = run.outcome_now(spec, emitted)
         if outcome is not emitted:
             notify(outcome)
-    _warn_of_copies(ended.values(), coordinator.memory)
     return Report(tuple(_with_duplicates(specs, ended, notify)))
 
 
@@ -70,16 +83,21 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
     return notify
 
 
-def _warn_of_copies(outcomes: Iterable[Outcome], memory: Memory) -> None:
-    """Name the copies that are still there: each of them doubles deliveries."""
-    found = []
-    for outcome in outcomes:
-        copies = [str(webhook_id) for webhook_id in outcome.copies if not memory.is_deleted(webhook_id)]
+def warn_of_copies(report: Report, memory: Memory) -> None:
+    """Name the copies that are still there at the end of a run: each of them doubles deliveries."""
+    found, ended = [], report.outcomes
+    deleted = {outcome.webhook.id for outcome in ended if outcome.webhook and outcome.status is OutcomeStatus.DELETED}
+    for outcome in ended:
+        copies = [str(each) for each in outcome.copies if each not in deleted and not memory.is_deleted(each)]
         if copies and outcome.webhook is not None:
-            found.append(f"webhook {outcome.webhook.id} has copies: {', '.join(copies)}")
+            found.append(f"webhook {outcome.webhook.id} has copies: {_joined(copies, ', ')}")
     if found:
-        more = f"; and {len(found) - _MAX_SHOWN} more, see `Outcome.copies`" if len(found) > _MAX_SHOWN else ""
-        _logger.warning("%s%s", "; ".join(found[:_MAX_SHOWN]), more)
+        _logger.warning(_joined(found, "; "))
+
+
+def _joined(texts: Sequence[str], separator: str) -> str:
+    more = len(texts) - _MAX_SHOWN
+    return separator.join([*texts[:_MAX_SHOWN], *([f"and {more} more, see `Outcome.copies`"] if more > 0 else [])])
 
 
 def _with_duplicates(

@@ -13,6 +13,7 @@ from ..chain import another_event_loop
 from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
 from ..models import Webhook
+from ..timeouts import is_over
 from .snapshot import Snapshot
 
 PAUSES = (1.0, 2.0, 3.0)
@@ -123,9 +124,10 @@ class SharedList:
 
     def stop(self) -> frozenset[asyncio.Task[Any]]:
         """Cancel lists in flight, whose callers get a `ConfigurationError`, and return the tasks to wait for."""
-        for task in self._tasks:
+        tasks = frozenset(task for task in self._tasks if not is_over(task))
+        for task in tasks:
             task.cancel()
-        return frozenset(self._tasks)
+        return tasks
 
     async def _list(self, listing: _Listing, before: _Listing | None) -> Snapshot | Exception:
         if before is not None:

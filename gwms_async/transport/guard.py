@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 
 import aiohttp
 
@@ -23,7 +24,8 @@ async def guard(session: aiohttp.ClientSession, owner: object) -> Callable[[], A
     async def close() -> None:
         forgotten.detach()
         await session.close()
-        await closing.aclose()
+        with suppress(RuntimeError):  # the end of the event loop is closing it right now
+            await closing.aclose()
 
     return close
 

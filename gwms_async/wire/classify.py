@@ -76,7 +76,7 @@ def is_push_back(response: Response) -> bool:
 
 
 def is_not_found(response: Response) -> bool:
-    """Return whether the gateway says that something is not there; a proxy that has lost the gateway says so too."""
+    """Return whether the gateway, and not a proxy that has lost it, says that something is not there."""
     return response.readable and response.status in {404, 410}
 
 

@@ -20,7 +20,7 @@ _EXCERPT = 200
 _LONGEST_MESSAGE = 500
 _MAX_PARTS = 1000  # of a message
 _READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
-_SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)  # user and password; query and fragment
+_SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[;?#].*", re.DOTALL)  # user and password; session, query and fragment
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
 _LONGEST_ESCAPE = 12  # of a character beyond 16 bits
 _DIGITS = re.compile("[0-9]{1,15}")
@@ -38,8 +38,8 @@ def open_envelope(
     """Open the envelope of an HTTP response.
 
     The body's ``statusCode`` counts where HTTP says 2xx and the body 400 or more. A 2xx whose body is not a JSON object
-    is marked unreadable, except for 204, which has no body. So is any other status whose body has no ``statusCode``: a
-    proxy may have sent it. The content type is ignored.
+    is marked unreadable, except for 204, which has no body. So is any other status whose body has no number in
+    ``statusCode``: a proxy may have sent it. The content type is ignored.
 
     Args:
         status: HTTP's status.
@@ -68,7 +68,7 @@ def open_envelope(
         reason,
         headers,
         body,
-        readable=200 <= status < 300 or "statusCode" in content,
+        readable=200 <= status < 300 or _number_or_digits(inner) is not None,
         data=content.get("data"),
         message=message,
         secrets=secrets,

@@ -367,5 +367,7 @@ async def test_a_wrong_address_is_named_as_the_cause(clock: HandClock, status: i
     async def answer(request: Request) -> Response:
         raise api_error(request, Response(status, message="no such page"), 0.0)
 
-    with pytest.raises(ApiError, match=r"no such page \(this is not a login endpoint: check base_url\)"):
+    with pytest.raises(
+        ApiError, match=r"no such page \(not from a login endpoint: check base_url and the proxies on the way\)"
+    ):
         await make_source(answer, clock).obtain(None, after_refusal=False)

@@ -160,7 +160,11 @@ def test_json(gwms_emulator: GwmsEmulator) -> None:
         ("https://HOST/v21", None, "cannot reach https://HOST (wrong version number), 1 attempt in 0."),
         ("https://HOST/v21", None, " s; does it speak https? For a private CA, pass --ca FILE\n"),
         ("http://HOST", None, "; did you mean the base URL http://HOST/v21?\n"),
-        ("http://HOST/v21", Status(404), "(this is not a login endpoint: check the base URL); is this the gateway?\n"),
+        (
+            "http://HOST/v21",
+            Status(404),
+            "(not from a login endpoint: check the base URL and the proxies on the way); is",
+        ),
         ("http://HOST", Status(404), "is this the gateway?; did you mean the base URL http://HOST/v21?\n"),
         ("http://HOST/v21", Html(), "perhaps a proxy's page; is this the gateway?\n"),
     ],

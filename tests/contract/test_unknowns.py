@@ -194,11 +194,13 @@ async def test_the_envelope_s_429_is_one(gateway: GwmsEmulator) -> None:
 
 @pytest.mark.parametrize("inner", [200, 500, None, "x"])
 async def test_http_s_refusal_stands_whatever_the_envelope_says(gateway: GwmsEmulator, inner: object) -> None:
-    """The envelope turns an HTTP error neither into a success nor into another error."""
+    """The envelope turns an HTTP error neither into a success nor into another one; without a number it is none."""
     gateway.inject(Status(404, body=answer(HOOK, statusCode=inner, message="gone").body), operation="get")
     async with client(gateway) as gwms:
-        with pytest.raises(NotFoundError, match="gone"):
+        with pytest.raises(ApiError, match=r"failed with 404 .*gone") as caught:
             await gwms.webhooks.get(1)
+
+    assert isinstance(caught.value, NotFoundError) is isinstance(inner, int)
 
 
 @pytest.mark.parametrize(

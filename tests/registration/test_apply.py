@@ -46,6 +46,21 @@ async def test_twice(gateway: GwmsEmulator) -> None:
     assert sorted(hook.url for hook in gateway.webhooks) == ["https://other.example/", spec(1).url, spec(2).url]
 
 
+@pytest.mark.parametrize(("prune", "warning"), [(OURS, []), ("https://other.example/", ["webhook 1 has copies: 2"])])
+async def test_second_copies(
+    gateway: GwmsEmulator, prune: str, warning: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning names those that stay, and not those that the plan deletes."""
+    for _ in range(2):
+        gateway.add_webhook(spec(1).url, "CREATE_ORDER")
+    async with client(gateway) as gwms:
+        plan = await gwms.webhooks.plan([spec(1)], prune=prune)
+        report = await gwms.webhooks.apply(plan)
+
+    assert [outcome.webhook and outcome.webhook.id for outcome in report.outcomes] == [1, 2][: 1 + len(plan.delete)]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == warning
+
+
 async def test_a_stale_plan(gateway: GwmsEmulator) -> None:
     """What has appeared is adopted, what has vanished is created or as good as deleted."""
     for number in (1, 2, 3):

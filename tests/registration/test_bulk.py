@@ -115,11 +115,11 @@ def test_unfit_input_is_refused_before_anything_is_sent(
 
 
 def test_copies_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """Those of twenty webhooks, to keep it readable."""
+    """Those of twenty webhooks, twenty of each, to keep it readable."""
 
     async def main() -> None:
         gateway, wanted = FakeGateway(), specs(22)
-        for spec in [*wanted, *wanted, wanted[0]]:
+        for spec in [*wanted, *wanted, wanted[0], *[wanted[1]] * 5000]:
             gateway.add(spec)
 
         report = await register(gateway.coordinator(), wanted)
@@ -128,7 +128,8 @@ def test_copies_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> No
 
     virtual_loop.run(main())
     (warning,) = caplog.messages
-    assert warning.startswith("webhook 1 has copies: 23, 45; webhook 2 has copies: 24; ")
+    assert warning.startswith("webhook 1 has copies: 23, 45; webhook 2 has copies: 24, 46, 47, ")
+    assert " 64, and 4981 more, see `Outcome.copies`; webhook 3 has copies: 25; " in warning
     assert warning.endswith("; webhook 20 has copies: 42; and 2 more, see `Outcome.copies`")
 
 

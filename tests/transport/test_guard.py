@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -103,6 +103,24 @@ def test_there_is_nothing_to_warn_of(gwms_emulator: GwmsEmulator, end: str) -> N
 
     assert warnings_of(main) == []
     assert warnings_of(close) == []
+
+
+def test_clients_that_abandoned_generators_close(gwms_emulator: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The end of the event loop closes the generators and the sessions at the same time, in any order."""
+
+    async def identifiers() -> AsyncGenerator[int]:
+        async with client(gwms_emulator) as gwms:
+            for webhook in await gwms.webhooks.list():
+                yield webhook.id
+
+    kept = [identifiers() for _ in range(20)]
+    gwms_emulator.add_webhook(spec().url, "CREATE_ORDER")
+
+    async def main() -> None:
+        assert [await anext(each) for each in kept] == [1] * 20
+
+    assert warnings_of(main) == []
+    assert not caplog.records
 
 
 async def test_a_closed_client_leaves_nothing_to_do(gateway: GwmsEmulator) -> None:

@@ -154,7 +154,18 @@ def test_the_error_of_an_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-@pytest.mark.parametrize("body", [b"", b"<h1>default backend - 404</h1>", b'{"message":"no Route matched"}', b"[]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<h1>default backend - 404</h1>",
+        b'{"message":"no Route matched"}',
+        b"[]",
+        b'{"statusCode":null}',
+        b'{"statusCode":true}',
+        b'{"statusCode":"NOT_FOUND","message":"no such route"}',
+    ],
+)
 def test_a_404_of_a_proxy(status: int, body: bytes) -> None:
     """It does not say that a webhook is not there."""
     error = envelope.api_error(requests.get_request(7, Call(attempts=1)), open_envelope(status, body), 0.0)
@@ -180,6 +191,8 @@ def test_another_refusal_of_a_proxy(status: int, kind: type[ApiError]) -> None:
     [
         ("https://sso.example/login?state=SECRET&back=x#SECRET", "it leads to https://sso.example/login: check"),
         ("https://user:SECRET@gw.example/v21/webhooks/", "it leads to https://gw.example/v21/webhooks/: check"),
+        ("https://sso.example/login;jsessionid=5EC2E7", "it leads to https://sso.example/login: check"),
+        ("https://user;x:5EC2E7@sso.example/login", "it leads to https://sso.example/login: check"),
         ("/v21/webhooks/", "it leads to /v21/webhooks/: check"),
         ("/key/SECRET", "it leads to /key/***: check"),
         ("", "check base_url"),
