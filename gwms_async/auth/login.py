@@ -1,4 +1,4 @@
-"""One login for all calls: single flight, refresh windows, and who is to blame for a 401."""
+"""One login for all calls: single flight, refresh windows, and what follows from a 401."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..tokens import ActiveToken
 from ..wire.requests import operation_of
 from .known_keys import ApiKey
 from .token_source import TokenSource
+from .unauthorized import Meaning, meaning_of_401
 
 _logger = logging.getLogger("gwms_async")
-_VOUCHED = 60.0  # seconds for which a login vouches for its token: a 401 is then held against the key
 
 
 class Login:
@@ -109,10 +109,9 @@ class Login:
         key.cooldown.end()
 
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
-        """Decide what a 401 means, and log in again if that may help.
+        """Do what follows from a 401; `unauthorized` says what it means.
 
-        The token stays in use for other keys until its successor arrives. During a login no key is blamed: the new
-        token will show whether the key is wrong.
+        The token stays in use for other keys until its successor arrives.
 
         Args:
             request: The request that got the 401.
@@ -122,22 +121,19 @@ class Login:
             Whether to send the request again.
 
         Raises:
-            CallAborted: The key is to blame, or the login failed.
+            CallAborted: The key is cooling down or is rejected now, or the login failed.
         """
         call, token, now = request.call, request.call.token, self._clock.monotonic()
         if token is None or now >= call.deadline:
             return False
         key.cooldown.check(now)
         operation = request.method, operation_of(request.method, request.path)[1]
-        if key.denied.get(operation) is token and now - token.obtained_at <= _VOUCHED:
-            return False
-        # A key that was accepted before is not blamed for a token that is revoked twice in a row.
-        chances = 1 if key.accepted is None else 2
-        is_judged = token is self._token and not self._is_refreshing
-        if is_judged and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
-            raise CallAborted(self._blame_key(request, key, token))
-        if call.replays >= chances:
-            if key.accepted is token:  # both are good, and it is the request that is refused
+        is_current = token is self._token and not self._is_refreshing
+        meaning = meaning_of_401(operation, token, key, now, replays=call.replays, is_current=is_current)
+        if meaning is Meaning.KEY_REJECTED:
+            raise CallAborted(self._reject_key(request, key, token))
+        if meaning is Meaning.DENIED:
+            if key.accepted is token:  # both are good, and it is the request that is denied
                 key.denied[operation] = token
             return False
         if not token.from_store:  # a stored one may have been revoked long ago
@@ -161,7 +157,7 @@ class Login:
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
 
-    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
+    def _reject_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cooldown, and return its error."""
         error = AuthenticationError(
             status=401,
@@ -203,19 +199,3 @@ class Login:
 
 def _closed() -> ConfigurationError:
     return ConfigurationError("the client was closed during its login")
-
-
-def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether a 401 for the current token is to be blamed on the key, and not on the token.
-
-    `is_last` says that the call has been replayed as often as it may be.
-    """
-    if key.cooldown.error is not None and token.last_acceptance > key.rejected_after:
-        return True  # rejected before; since then another key was accepted with the token
-    if key.accepted is None:
-        is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
-    elif key.suspect is None and token.last_acceptance == 0:
-        is_suspicious = False  # logins may have been due to another key, and the token may be revoked by now
-    else:  # two logins because of a 401 have not helped
-        is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
-    return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)
