@@ -77,27 +77,35 @@ class Login:
             CallAborted: The login failed, logins are cooling down, or the client was closed.
         """
         while True:
-            task, token = self._refresh_task, self._token
+            task = self._refresh_task
             if task is None or task.done():
-                now = self._clock.monotonic()
-                is_usable = token is not None and token is not key.suspect and now < token.expires_at
-                if not is_usable and self._failure is not None and self._epoch > call.epoch:
+                usable = self._usable(key)
+                if usable is None and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)
-                if token is not None and is_usable and self._source.cooldown.is_on(now):
-                    return token
-                task = self._start(after_refusal=token is not None and token is key.suspect)
+                if usable is not None and self._source.cooldown.is_on(self._clock.monotonic()):
+                    return usable
+                task = self._start(after_refusal=self._token is not None and self._token is key.suspect)
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(_closed())
             task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
-            token, failure = self._token, self._failure
-            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
-            # Another call may have got a 401 with the new token meanwhile.
-            if token is not None and token is not key.suspect and is_current:
-                return token
-            if failure is not None:
-                raise CallAborted(failure)
+            # None if another call has got a 401 with the new token meanwhile.
+            usable = self._usable(key, is_new=self._failure is None)
+            if usable is not None:
+                return usable
+            if self._failure is not None:
+                raise CallAborted(self._failure)
+
+    def _usable(self, key: ApiKey, *, is_new: bool = False) -> ActiveToken | None:
+        """Return the current token; None if there is none, the key suspects it, or it has expired.
+
+        One that a login has just brought (`is_new`) is used even if it has expired: the next one may have, too.
+        """
+        token = self._token
+        if token is None or token is key.suspect:
+            return None
+        return token if is_new or self._clock.monotonic() < token.expires_at else None
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
