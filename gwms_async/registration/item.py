@@ -50,6 +50,7 @@ class Item(Job):
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
         pauses: Seconds before each further list that may decide it; empty: the next one is the last.
+        was_seen: Whether a closing list has looked at it, and left it to a later one.
         has_second_look: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -67,6 +68,7 @@ class Item(Job):
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
     pauses: tuple[float, ...] = field(default=(), init=False)
+    was_seen: bool = field(default=False, init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ApiError | None = field(default=None, init=False)
     _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
