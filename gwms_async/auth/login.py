@@ -8,6 +8,7 @@ import logging
 from ..chain import Call, CallAborted, Request, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
+from ..redaction import frameless
 from ..tokens import ActiveToken
 from ..wire.requests import operation_of
 from .known_keys import ApiKey
@@ -194,7 +195,7 @@ class Login:
         try:
             self._token = await self._source.obtain(self._token, after_refusal=after_refusal)
         except Exception as error:  # noqa: BLE001  # the waiting calls raise it
-            failure = error.with_traceback(None)
+            failure = frameless(error)
             if self._token is not None:
                 self._token.delay_refresh(self._clock.monotonic())
             if self._token is not None and not after_refusal:

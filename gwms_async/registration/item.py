@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 
 from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
+from ..redaction import frameless
 from .reasons import cut_short, not_closed, replaced, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -145,7 +146,7 @@ class Item(Job):
         elif self.state is State.NEW and isinstance(error, ConflictError | BadRequestError):
             # Gateways refuse what exists already by any of these; but 400 and 422 usually mean something else.
             patience = PAUSES if isinstance(error, ConflictError) else PAUSES[:1]
-            self._conflict = error.with_traceback(None)
+            self._conflict = frameless(error)
             self._defer_in(State.CONFLICT, (0.0, *patience))
         elif self.state is State.NEW:
             self.end(OutcomeStatus.FAILED, error=error)
@@ -247,7 +248,7 @@ class Item(Job):
     def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
         if self.doubt is None:
             self.shown_ids = snapshot.ids
-        self.doubt = error.with_traceback(None)  # its frames hold a list
+        self.doubt = frameless(error)  # its frames hold a list
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:
             self._defer_in(State.IN_DOUBT, PAUSES)
