@@ -18,9 +18,10 @@ from .auth.login import Login
 from .auth.token_source import TokenSource
 from .chain import Handler, Middleware, Request, Response, Telemetry, compose, requiring_response
 from .clock import SYSTEM_CLOCK, Clock
-from .errors import ConfigurationError, without_frames
+from .errors import ConfigurationError
 from .middleware import Authorize, Backoff, Pace, Relogin, RetryBudget
 from .middleware.rate import Rate
+from .redaction import without_frames
 from .session import Session
 from .settings import (
     PRODUCTION,

@@ -26,17 +26,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from enum import StrEnum
-from functools import wraps
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from .models import WebhookSpec
 from .redaction import redacted
-
-P = ParamSpec("P")
-T = TypeVar("T")
-E = TypeVar("E", bound=BaseException)
 
 SERVER_REFUSALS = {
     501: "the gateway does not support this request",
@@ -276,24 +270,3 @@ def system_reason(error: OSError) -> str:
     """Return the system's text for an error's number; where it has none, as for sockets on Windows, the error's own."""
     text = os.strerror(error.errno or 0)
     return (error.strerror or text) if text.startswith("Unknown error") else text
-
-
-def frameless(error: E) -> E:
-    """Return an error without its frames, cause and context."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def without_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function that takes secrets raise without its frames: crash reporters keep their locals."""
-
-    @wraps(function)
-    def wrapper(*args: P.args, **options: P.kwargs) -> T:
-        try:
-            return function(*args, **options)
-        except Exception as error:
-            del args, options
-            error.__traceback__ = None
-            raise
-
-    return wrapper

@@ -1,11 +1,27 @@
-"""Hide the secret part of webhook URLs in texts."""
+"""Keep secrets out of texts, and frames out of errors.
+
+An error keeps the frames it came through alive, and crash reporters collect their locals: tokens, passwords, whole
+lists. Therefore:
+
+- What several callers raise is copied for each by `GwmsError.fresh`: raising adds frames, and callers add notes.
+- What is kept, or passes frames of other libraries that hold secrets, is made `frameless`.
+- A function of ours that takes secrets is decorated with `without_frames`; of its errors, the cause stays.
+- Instead of an error that was caught, another is raised after the `except` block: within, that would be its context.
+- A frame that stays in the traceback drops what it must not show, or its own error, by `del`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 TOKEN = "gw1-[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
 """The secret part of a URL that `gwms_async.receiving` derives: anyone who knows it can deliver.
@@ -42,3 +58,24 @@ def urls_shown() -> Generator[None]:
         yield
     finally:
         _are_shown.reset(before)
+
+
+def frameless(error: E) -> E:
+    """Return an error without its frames, cause and context; it is changed, not copied."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def without_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a function that takes secrets raise without its frames: crash reporters keep their locals."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            del args, options
+            error.__traceback__ = None
+            raise
+
+    return wrapper

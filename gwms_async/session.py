@@ -9,6 +9,7 @@ from attrs import evolve
 from .chain import CallAborted, Handler, Request, Response, deadline_exceeded
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import Cause, ConnectionFailedError, GwmsError, OutcomeUnknownError, TransportError
+from .redaction import frameless
 from .timeouts import SharedTimeout, TimeoutScope, is_cancelled
 from .transport.transport import Transport
 from .wire import envelope
@@ -68,7 +69,7 @@ class Session:
         except asyncio.CancelledError as cancelled:
             if is_cancelled():
                 # Cancellation goes on, but without the inner frames: crash reporters keep their locals.
-                raise cancelled.with_traceback(None) from None
+                raise frameless(cancelled) from None
             return _judged(request, _stray_cancellation(request))
         return response if is_success(response) else _end_of(request, response, self._clock.wall())
 

@@ -89,7 +89,7 @@ class Credentials:
     def __init__(self, username: str, password: str, api_key: str) -> None:
         problem = credentials_problem(username=username, password=password, api_key=api_key)
         if problem:
-            # Crash reporters keep the locals of a traceback.
+            # Not `without_frames`: type checkers would no longer know what `evolve` takes.
             del self, username, password, api_key
             raise ConfigurationError(problem)
         self.__attrs_init__(username, password, api_key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import traceback
 
 import pytest
 
@@ -32,7 +31,7 @@ from gwms_async import (
     WebhookSpec,
     errors,
 )
-from gwms_async.errors import api_error_class, without_frames
+from gwms_async.errors import api_error_class
 
 SPEC = WebhookSpec("https://shop.example/h", "CREATE_ORDER")
 BY_STATUS: dict[int, type[ApiError]] = {
@@ -252,26 +251,3 @@ def test_notes_are_copied() -> None:
     error.fresh().add_note("b")
 
     assert error.__notes__ == ["a"]
-
-
-@pytest.mark.parametrize("kind", [ConfigurationError, LookupError])
-def test_errors_without_frames(kind: type[Exception]) -> None:
-    """No frame shows what the function was given or made of it; the reason stays, and so does the result."""
-    reason = KeyError("why")
-
-    @without_frames
-    def double(secret: str, *, ends: bool = False) -> str:
-        """Double it."""
-        doubled = secret * 2
-        if ends:
-            raise kind("no") from reason
-        return doubled
-
-    assert double("hunter2") == "hunter2hunter2"
-    assert str(inspect.signature(double)) == "(secret: 'str', *, ends: 'bool' = False) -> 'str'"
-    with pytest.raises(kind, match=r"^no$") as caught:
-        double("hunter2", ends=True)
-    assert caught.value.__cause__ is reason
-    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename != __file__]
-    assert "hunter2" not in repr([frame.f_locals for frame in frames])
-    assert "double" not in [frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.tb)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import pickle
+import traceback
 from collections.abc import Callable
 
 import pytest
@@ -23,7 +25,7 @@ from gwms_async import (
 )
 from gwms_async.chain import Call
 from gwms_async.models import check_is_spec, check_url
-from gwms_async.redaction import displayed, escaped, redacted, urls_shown
+from gwms_async.redaction import displayed, escaped, redacted, urls_shown, without_frames
 from gwms_async.registration.plan import claimed_by
 from gwms_async.testing import GwmsEmulator, RawBody, Status
 from gwms_async.wire.requests import any_request, delete_request
@@ -152,3 +154,26 @@ async def test_a_gateway_that_repeats_urls(gateway: GwmsEmulator, caplog: pytest
 def test_what_is_not_printable_is_escaped(text: str, expected: str) -> None:
     """Half of an emoji, where a gateway cut a text, cannot be encoded; a terminal would obey control characters."""
     assert escaped(text) == expected
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, LookupError])
+def test_errors_without_frames(kind: type[Exception]) -> None:
+    """No frame shows what the function was given or made of it; the reason stays, and so does the result."""
+    reason = KeyError("why")
+
+    @without_frames
+    def double(secret: str, *, ends: bool = False) -> str:
+        """Double it."""
+        doubled = secret * 2
+        if ends:
+            raise kind("no") from reason
+        return doubled
+
+    assert double("hunter2") == "hunter2hunter2"
+    assert str(inspect.signature(double)) == "(secret: 'str', *, ends: 'bool' = False) -> 'str'"
+    with pytest.raises(kind, match=r"^no$") as caught:
+        double("hunter2", ends=True)
+    assert caught.value.__cause__ is reason
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename != __file__]
+    assert "hunter2" not in repr([frame.f_locals for frame in frames])
+    assert "double" not in [frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.tb)]

@@ -15,6 +15,9 @@ from .cooldown import Cooldown
 
 _KEPT = 60.0
 
+Operation = tuple[str, str]
+"""An HTTP method, and a path without its ids."""
+
 
 class Forgetful(Protocol):
     """The object of a key, which remembers things for a while."""
@@ -34,7 +37,7 @@ class ApiKey:
         value: The key.
         accepted: The newest token with which the gateway accepted it.
         suspect: A token with which it got a 401, and which is therefore no longer sent with it.
-        denied: By method and path: the token that was good for its other calls when two logins did not help this one.
+        denied: By operation: the token that was good for its other calls when two logins did not help this one.
         cooldown: The pause after the gateway rejected it.
         rejected_after: How many acceptances had been noted, of any key, when it was rejected.
         used_at: When its last call began, in monotonic seconds.
@@ -43,7 +46,7 @@ class ApiKey:
     value: str = field(repr=False)
     accepted: ActiveToken | None = None
     suspect: ActiveToken | None = None
-    denied: dict[tuple[str, str], ActiveToken] = field(factory=dict)
+    denied: dict[Operation, ActiveToken] = field(factory=dict)
     cooldown: Cooldown = field(factory=Cooldown)
     rejected_after: int = 0
     used_at: float = 0.0

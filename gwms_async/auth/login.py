@@ -1,4 +1,4 @@
-"""One login for all calls: single flight, refresh windows, and who is to blame for a 401."""
+"""One login for all calls: single flight, refresh windows, and what follows from a 401."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import logging
 from ..chain import Call, CallAborted, Request, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
+from ..redaction import frameless
 from ..timeouts import is_over
 from ..tokens import ActiveToken
 from ..wire.requests import operation_of
 from .known_keys import ApiKey
 from .token_source import TokenSource
+from .unauthorized import Meaning, meaning_of_401
 
 _logger = logging.getLogger("gwms_async")
-_VOUCHED = 60.0  # seconds for which a login vouches for its token: a 401 is then held against the key
 
 
 class Login:
@@ -78,27 +79,35 @@ class Login:
             CallAborted: The login failed, logins are cooling down, or the client was closed.
         """
         while True:
-            task, token = self._refresh_task, self._token
+            task = self._refresh_task
             if task is None or task.done():
-                now = self._clock.monotonic()
-                is_usable = token is not None and token is not key.suspect and now < token.expires_at
-                if not is_usable and self._failure is not None and self._epoch > call.epoch:
+                usable = self._usable(key)
+                if usable is None and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)
-                if token is not None and is_usable and self._source.cooldown.is_on(now):
-                    return token
-                task = self._start(after_refusal=token is not None and token is key.suspect)
+                if usable is not None and self._source.cooldown.is_on(self._clock.monotonic()):
+                    return usable
+                task = self._start(after_refusal=self._token is not None and self._token is key.suspect)
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(_closed())
             task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
-            token, failure = self._token, self._failure
-            is_current = failure is None or (token is not None and self._clock.monotonic() < token.expires_at)
-            # Another call may have got a 401 with the new token meanwhile.
-            if token is not None and token is not key.suspect and is_current:
-                return token
-            if failure is not None:
-                raise CallAborted(failure)
+            # None if another call has got a 401 with the new token meanwhile.
+            usable = self._usable(key, is_new=self._failure is None)
+            if usable is not None:
+                return usable
+            if self._failure is not None:
+                raise CallAborted(self._failure)
+
+    def _usable(self, key: ApiKey, *, is_new: bool = False) -> ActiveToken | None:
+        """Return the current token; None if there is none, the key suspects it, or it has expired.
+
+        One that a login has just brought (`is_new`) is used even if it has expired: the next one may have, too.
+        """
+        token = self._token
+        if token is None or token is key.suspect:
+            return None
+        return token if is_new or self._clock.monotonic() < token.expires_at else None
 
     def on_accepted(self, token: ActiveToken, key: ApiKey) -> None:
         """Note that the gateway accepted a token and a key."""
@@ -110,10 +119,9 @@ class Login:
         key.cooldown.end()
 
     async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
-        """Decide what a 401 means, and log in again if that may help.
+        """Do what follows from a 401; `unauthorized` says what it means.
 
-        The token stays in use for other keys until its successor arrives. During a login no key is blamed: the new
-        token will show whether the key is wrong.
+        The token stays in use for other keys until its successor arrives.
 
         Args:
             request: The request that got the 401.
@@ -123,22 +131,19 @@ class Login:
             Whether to send the request again.
 
         Raises:
-            CallAborted: The key is to blame, or the login failed.
+            CallAborted: The key is cooling down or is rejected now, or the login failed.
         """
         call, token, now = request.call, request.call.token, self._clock.monotonic()
         if token is None or now >= call.deadline:
             return False
         key.cooldown.check(now)
         operation = request.method, operation_of(request.method, request.path)[1]
-        if key.denied.get(operation) is token and now - token.obtained_at <= _VOUCHED:
-            return False
-        # A key that was accepted before is not blamed for a token that is revoked twice in a row.
-        chances = 1 if key.accepted is None else 2
-        is_judged = token is self._token and not self._is_refreshing
-        if is_judged and _is_key_to_blame(key, token, now, is_last=call.replays >= chances):
-            raise CallAborted(self._blame_key(request, key, token))
-        if call.replays >= chances:
-            if key.accepted is token:  # both are good, and it is the request that is refused
+        is_current = token is self._token and not self._is_refreshing
+        meaning = meaning_of_401(operation, token, key, now, replays=call.replays, is_current=is_current)
+        if meaning is Meaning.KEY_REJECTED:
+            raise CallAborted(self._reject_key(request, key, token))
+        if meaning is Meaning.DENIED:
+            if key.accepted is token:  # both are good, and it is the request that is denied
                 key.denied[operation] = token
             return False
         if not token.from_store:  # a stored one may have been revoked long ago
@@ -162,7 +167,7 @@ class Login:
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
 
-    def _blame_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
+    def _reject_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cooldown, and return its error."""
         error = AuthenticationError(
             status=401,
@@ -191,7 +196,7 @@ class Login:
         try:
             self._token = await self._source.obtain(self._token, after_refusal=after_refusal)
         except Exception as error:  # noqa: BLE001  # the waiting calls raise it
-            failure = error.with_traceback(None)
+            failure = frameless(error)
             if self._token is not None:
                 self._token.delay_refresh(self._clock.monotonic())
             if self._token is not None and not after_refusal:
@@ -204,19 +209,3 @@ class Login:
 
 def _closed() -> ConfigurationError:
     return ConfigurationError("the client was closed during its login")
-
-
-def _is_key_to_blame(key: ApiKey, token: ActiveToken, now: float, *, is_last: bool) -> bool:
-    """Return whether a 401 for the current token is to be blamed on the key, and not on the token.
-
-    `is_last` says that the call has been replayed as often as it may be.
-    """
-    if key.cooldown.error is not None and token.last_acceptance > key.rejected_after:
-        return True  # rejected before; since then another key was accepted with the token
-    if key.accepted is None:
-        is_suspicious = token.after_refusal or token.last_acceptance > 0  # the token is new, or good for another key
-    elif key.suspect is None and token.last_acceptance == 0:
-        is_suspicious = False  # logins may have been due to another key, and the token may be revoked by now
-    else:  # two logins because of a 401 have not helped
-        is_suspicious = token.after_refusal and token.relogins - key.accepted.relogins >= 2
-    return is_suspicious and (is_last or now - token.obtained_at <= _VOUCHED)

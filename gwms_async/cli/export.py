@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 import tomli_w
+from attrs import frozen
 
 from .. import ConfigurationError, HttpMethod, Webhook, WebhookType
 from ..models import Identity, check_url
@@ -22,8 +23,8 @@ from .output import print_message
 from .problems import RefusedError
 from .receiver import receiver_of
 
-_Place = tuple[str, str, HttpMethod]
 _NOT_DERIVED = "a receiver's: paused, or not derived from the current GWMS_WEBHOOK_SECRET"
+_SECOND_RECEIVER = "a file has only one [receiver]"
 _NOT_SHOWN = re.compile(r"[^ -~]")
 _TEMPLATE = """\
 # No webhooks yet. Edit these lines and remove the leading "# ":
@@ -33,6 +34,37 @@ _TEMPLATE = """\
 # method = "POST"  # or "GET"
 # active = true    # false pauses deliveries
 """
+
+
+@frozen
+class _ReceiverTable:
+    """A [receiver] table, but for its events."""
+
+    base_url: str
+    eshop: str
+    method: HttpMethod
+
+    def table(self, types: Iterable[WebhookType]) -> dict[str, Any]:
+        """Return the table with these events."""
+        label = {"eshop": self.eshop} if self.eshop else {}
+        return {"base_url": self.base_url, **label, **_how(types, self.method)}
+
+
+@frozen(order=True)
+class _WebhooksTable:
+    """A [[webhooks]] table, but for its events."""
+
+    url: str
+    method: HttpMethod
+    active: bool
+
+    def table(self, types: Iterable[WebhookType]) -> dict[str, Any]:
+        """Return the table with these events."""
+        return {"url": self.url, **_how(types, self.method), **({} if self.active else {"active": False})}
+
+
+_Place = _ReceiverTable | _WebhooksTable | str
+"""Where a webhook goes: into a table, or into a comment with the reason."""
 
 
 @click.command()
@@ -60,36 +92,47 @@ async def export(prefix: str | None, access: Access) -> None:
 
 def as_file(webhooks: Iterable[Webhook], receiver: Receiver | None = None) -> str:
     """Return the file of the webhooks that a gateway lists, in ASCII: a plan of it changes nothing."""
-    copies: defaultdict[Identity, list[Webhook]] = defaultdict(list)
-    for webhook in webhooks:
-        copies[webhook.identity].append(webhook)
-    groups: defaultdict[tuple[str, HttpMethod, bool], list[WebhookType]] = defaultdict(list)
-    derived: defaultdict[_Place, list[Webhook]] = defaultdict(list)
+    receivers: defaultdict[_ReceiverTable, list[Webhook]] = defaultdict(list)
+    groups: defaultdict[_WebhooksTable, list[WebhookType]] = defaultdict(list)
     left_out: dict[int, str] = {}
-    for first, *others in (preferred_first(ones, active=True) for ones in copies.values()):
-        if reason := _reason(first):
-            left_out[first.id] = _comment(first, reason)
-        elif place := _place(first, receiver):
-            derived[place].append(first)
-        elif redacted(first.url) != first.url:
-            left_out[first.id] = _comment(first, _NOT_DERIVED)
+    for webhook, place in _placed(webhooks, receiver):
+        if isinstance(place, _ReceiverTable):
+            receivers[place].append(webhook)
+        elif isinstance(place, _WebhooksTable):
+            groups[place].append(webhook.webhook_type)
         else:
-            groups[first.url, first.method, first.active].append(first.webhook_type)
-        for one in others:
-            left_out[one.id] = _comment(one, _reason(one) or f"a copy of {first.id}")
+            left_out[webhook.id] = _comment(webhook, place)
     tables: dict[str, Any] = {}
-    if derived:
-        base, eshop, method = largest = max(derived, key=lambda place: len(derived[place]))
-        types = [one.webhook_type for one in derived.pop(largest)]
-        label = {"eshop": eshop} if eshop else {}
-        tables["receiver"] = {"base_url": base, **label, **_how(types, method)}
-    left_out |= {one.id: _comment(one, "a file has only one [receiver]") for ones in derived.values() for one in ones}
-    for (url, method, active), types in sorted(groups.items()):
-        tables.setdefault("webhooks", []).append({"url": url, **_how(types, method, active=active)})
+    if receivers:
+        largest = max(receivers, key=lambda place: len(receivers[place]))
+        tables["receiver"] = largest.table([one.webhook_type for one in receivers.pop(largest)])
+    left_out |= {one.id: _comment(one, _SECOND_RECEIVER) for ones in receivers.values() for one in ones}
+    if groups:
+        tables["webhooks"] = [group.table(types) for group, types in sorted(groups.items())]
     text = "\n".join(map(_ascii, tomli_w.dumps(tables).split("\n"))) or _TEMPLATE
     if left_out:
         text += "\n# Left out:\n" + "".join(left_out[number] for number in sorted(left_out))
     return text
+
+
+def _placed(webhooks: Iterable[Webhook], receiver: Receiver | None) -> Iterator[tuple[Webhook, _Place]]:
+    """Yield each webhook with its place; of several copies, only the preferred one goes into a table."""
+    copies: defaultdict[Identity, list[Webhook]] = defaultdict(list)
+    for webhook in webhooks:
+        copies[webhook.identity].append(webhook)
+    for first, *others in (preferred_first(ones, active=True) for ones in copies.values()):
+        yield first, _place(first, receiver)
+        for one in others:
+            yield one, _reason(one) or f"a copy of {first.id}"
+
+
+def _place(webhook: Webhook, receiver: Receiver | None) -> _Place:
+    """Return where a webhook goes that has no better copy; secret URLs only into the table of a receiver."""
+    if reason := _reason(webhook):
+        return reason
+    if redacted(webhook.url) == webhook.url:
+        return _WebhooksTable(webhook.url, webhook.method, webhook.active)
+    return _derived(webhook, receiver) or _NOT_DERIVED
 
 
 def _reason(webhook: Webhook) -> str | None:
@@ -108,9 +151,9 @@ def _reason(webhook: Webhook) -> str | None:
     return None
 
 
-def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
-    """Return the base URL, the e-shop's label and the method with which a receiver registers a webhook, if it does."""
-    if receiver is None or not webhook.active or redacted(webhook.url) == webhook.url:
+def _derived(webhook: Webhook, receiver: Receiver | None) -> _ReceiverTable | None:
+    """Return the table by which a receiver registers a webhook; None if it does not."""
+    if receiver is None or not webhook.active:
         return None
     base, _, name = webhook.identity.url.removesuffix("/").rpartition("/")[0].rpartition("/")
     eshop = name.rpartition(".")[0]
@@ -118,14 +161,14 @@ def _place(webhook: Webhook, receiver: Receiver | None) -> _Place | None:
         specs = receiver.specs(base, eshop=eshop, method=webhook.method)
     except ConfigurationError:
         return None
-    return (base, eshop, webhook.method) if webhook.identity in {spec.identity for spec in specs} else None
+    is_derived = webhook.identity in {spec.identity for spec in specs}
+    return _ReceiverTable(base, eshop, webhook.method) if is_derived else None
 
 
-def _how(types: Iterable[WebhookType], method: HttpMethod, *, active: bool = True) -> dict[str, Any]:
-    """Return the keys of a table other than its URL, without those that have their default value."""
+def _how(types: Iterable[WebhookType], method: HttpMethod) -> dict[str, Any]:
+    """Return the keys of events and method; without the latter if it is the default."""
     table: dict[str, Any] = {"events": [one.value for one in WebhookType if one in types]}
-    table |= {} if method is HttpMethod.POST else {"method": method.value}
-    return table | ({} if active else {"active": False})
+    return table if method is HttpMethod.POST else {**table, "method": method.value}
 
 
 def _comment(webhook: Webhook, reason: str) -> str:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from ..client import ClientOptions, GwmsClient
 from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
+from ..redaction import frameless
 from ..registration.report import Report
 from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
@@ -118,7 +119,7 @@ class Fleet:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             # With its traceback, it and this frame would keep each other alive, and the credentials.
-            failed = [(step, error.with_traceback(None))]
+            failed = [(step, frameless(error))]
         errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
         # What a fleet that is closed has not done may succeed elsewhere.
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)

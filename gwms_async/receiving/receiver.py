@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypedDict, TypeVar, Unpack
 
 from attrs import frozen
 
-from ..errors import ConfigurationError, without_frames
+from ..errors import ConfigurationError
 from ..models import HttpMethod, Webhook, WebhookSpec, WebhookType
+from ..redaction import without_frames
 from ..registration.checks import is_async
 from ..registration.report import Report
 from ..settings import is_number

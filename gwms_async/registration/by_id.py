@@ -9,6 +9,7 @@ from typing import Protocol
 from ..clock import Clock
 from ..errors import ApiError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec
+from ..redaction import frameless
 from .memory import READ_LAG, Memory
 from .reasons import not_deleted
 from .snapshot import is_there
@@ -140,7 +141,7 @@ class ById:
         try:
             await next_api().delete(webhook_id)
         except NotFoundError as error:
-            return error.with_traceback(None) if self._memory.contradicts_write(webhook_id, None) else None
+            return frameless(error) if self._memory.contradicts_write(webhook_id, None) else None
         except OutcomeUnknownError as error:
-            return error.with_traceback(None)
+            return frameless(error)
         return None

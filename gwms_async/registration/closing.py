@@ -48,6 +48,8 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
         is_decided = True
     if is_decided:
         item.close()
+    else:
+        item.was_seen = True
 
 
 def on_list_failed(item: Item, error: Exception, pause: float | None) -> None:

@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 
 from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
+from ..redaction import frameless
 from .reasons import cut_short, not_closed, replaced, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
@@ -50,6 +51,7 @@ class Item(Job):
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
         pauses: Seconds before each further list that may decide it; empty: the next one is the last.
+        was_seen: Whether a closing list has looked at it, and left it to a later one.
         has_second_look: Whether it gets, or has had, a second look at copies that another client created.
     """
 
@@ -67,6 +69,7 @@ class Item(Job):
     stored_as: Webhook | None = field(default=None, init=False)
     due: float = field(default=-inf, init=False)
     pauses: tuple[float, ...] = field(default=(), init=False)
+    was_seen: bool = field(default=False, init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ApiError | None = field(default=None, init=False)
     _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
@@ -143,7 +146,7 @@ class Item(Job):
         elif self.state is State.NEW and isinstance(error, ConflictError | BadRequestError):
             # Gateways refuse what exists already by any of these; but 400 and 422 usually mean something else.
             patience = PAUSES if isinstance(error, ConflictError) else PAUSES[:1]
-            self._conflict = error.with_traceback(None)
+            self._conflict = frameless(error)
             self._defer_in(State.CONFLICT, (0.0, *patience))
         elif self.state is State.NEW:
             self.end(OutcomeStatus.FAILED, error=error)
@@ -245,7 +248,7 @@ class Item(Job):
     def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
         if self.doubt is None:
             self.shown_ids = snapshot.ids
-        self.doubt = error.with_traceback(None)  # its frames hold a list
+        self.doubt = frameless(error)  # its frames hold a list
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         if self.state is not State.IN_DOUBT:
             self._defer_in(State.IN_DOUBT, PAUSES)

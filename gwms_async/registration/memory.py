@@ -61,16 +61,38 @@ _NEVER = _Write(-inf, active=True, identity=None, is_open=False, is_direct=False
 
 
 class Memory:
-    """The writes of one e-shop's webhooks, by id, for 60 seconds each."""
+    """The writes of one e-shop's webhooks, by id, for 60 seconds each.
+
+    ================  ====================================================  ===========================================
+    kept              written by                                            read by
+    ================  ====================================================  ===========================================
+    `_writes`         all notes but `note_another`, each in place of the    all questions but `stored_for`
+                      last write; `note_uncertain`, `note_closed`: into it;
+                      `note_unlisted`: only where there is none
+    - `active`        as above; None: `note_deleted`                        `is_deleted`, `knows`, `contradicts_write`,
+    - `is_uncertain`  `note_uncertain`                                      `disputed`
+    - `identity`      `note_registered`; for other notes, `_index`          `contradicts_write`, `disputed`
+    - `sought`        `note_uncertain`                                      `note_uncertain`, to replace it in `_ids`
+    - `is_open`       `note_registered`; `note_closed` ends it              `is_open`; `note_changed` preserves it
+    - `is_direct`     `note_created`                                        `is_direct`; `note_changed` preserves it
+    `_ids`            all that write an `identity`, or `sought`             `disputed`, `knows_only`
+    `_unindexed`      `note_created`, `note_changed`, `note_unlisted`       `_index`, before an `identity` is read
+    `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
+                      `note_another` take out of it
+    `_stored_as`      `note_registered`, the second `note_another`          `stored_for`
+    `_seen_changed`   `note_another`                                        `note_another`, to spot the second one
+    ================  ====================================================  ===========================================
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook] = {}
-        self._stored: dict[Identity, Webhook] = {}  # by the identity that was asked for, if it is another
-        self._changed: dict[Identity, int] = {}  # by the identity that was asked for, what `get` shows with another
-        self._unlisted: dict[int, None] = {}  # kept until a list shows them; the oldest first
+        self._unlisted: dict[int, None] = {}  # the oldest first
+        # Both by the identity that was asked for, where the gateway shows another.
+        self._stored_as: dict[Identity, Webhook] = {}
+        self._seen_changed: dict[Identity, int] = {}
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
@@ -98,9 +120,9 @@ class Memory:
         is_as_asked = same_identity(webhook, spec)
         identity = spec.identity if is_as_asked else webhook.identity  # the spec's is computed already
         self._note(webhook.id, webhook.active, identity, is_open=True)
-        self._stored.pop(spec.identity, None)
+        self._stored_as.pop(spec.identity, None)
         if not is_as_asked:
-            _keep(self._stored, spec.identity, webhook)
+            _keep(self._stored_as, spec.identity, webhook)
 
     def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
         """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that.
@@ -109,13 +131,9 @@ class Memory:
         """
         self._unlisted.pop(webhook.id, None)
         if is_own:
-            if self._changed.get(spec.identity, webhook.id) != webhook.id:
-                _keep(self._stored, spec.identity, webhook)
-            _keep(self._changed, spec.identity, webhook.id)
-
-    def stored_for(self, spec: WebhookSpec) -> Webhook | None:
-        """Return what the gateway stored, with another identity, when a registration last created a spec."""
-        return self._stored.get(spec.identity)
+            if self._seen_changed.get(spec.identity, webhook.id) != webhook.id:
+                _keep(self._stored_as, spec.identity, webhook)
+            _keep(self._seen_changed, spec.identity, webhook.id)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
@@ -189,6 +207,10 @@ class Memory:
         wrong = [copy.id for copy in listed if self._is_disputed(copy)]
         written = self._ids.get(identity, ())
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
+
+    def stored_for(self, spec: WebhookSpec) -> Webhook | None:
+        """Return what the gateway stored, with another identity, when a registration last created a spec."""
+        return self._stored_as.get(spec.identity)
 
     def forget(self) -> None:
         """Drop the writes that are older than 60 seconds, except for webhooks that no list shows."""

@@ -42,7 +42,7 @@ class Pending:
         self._coordinator, self._clock, self._workers = coordinator, coordinator.clock, workers
         self._take_list, self._on_change = take_list, on_change
         self._unseen: list[Item] = []  # open, and no closing list has looked at them yet
-        self._others: list[Item] = []  # unsettled, or open and to be looked at again
+        self._others: list[Item] = []  # unsettled, or open and seen, to be looked at again
         self._unsettled = 0
         self._unseen_due, self._next_own_list = -inf, -inf
         self._refreshed: Snapshot | None = None
@@ -126,8 +126,8 @@ class Pending:
 
     async def _sort(self, changed: Iterable[Item]) -> None:
         left = [item for item in (*self._unseen, *self._others) if item.state is not State.DONE]
-        self._unseen = [item for item in left if _is_unseen(item)]
-        self._others = [item for item in left if not _is_unseen(item)]
+        self._unseen = [item for item in left if item.state is State.OPEN and not item.was_seen]
+        self._others = [item for item in left if item.state is not State.OPEN or item.was_seen]
         self._unseen_due = max([self._unseen_due, *(item.due for item in self._unseen)])
         self._unsettled = sum(item.state in UNSETTLED for item in self._others)
         self._room.set()
@@ -154,11 +154,6 @@ class Pending:
         with self._workers.waiting(), suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):
                 await self._wake.wait()
-
-
-def _is_unseen(item: Item) -> bool:
-    """Return whether an item is open, and no closing list has looked at it yet."""
-    return item.state is State.OPEN and item.pauses == PAUSES and not item.has_second_look
 
 
 def _close_uncontested(items: Iterable[Item], snapshot: Snapshot) -> Iterator[Item]:

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from ..errors import GwmsError, frameless
+from ..errors import GwmsError
 from ..models import Webhook, WebhookSpec
-from ..redaction import displayed, redacted
+from ..redaction import displayed, frameless, redacted
 
 
 class OutcomeStatus(StrEnum):

@@ -8,7 +8,7 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from .exceptions import MISCONFIGURED, NEVER_SENT, NotConnectedError, text_of
+from .exceptions import UNSENT, NotConnectedError, text_of
 
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
@@ -39,7 +39,7 @@ class Connector(aiohttp.TCPConnector):
     ) -> ResponseHandler:
         try:
             connection = await super()._create_connection(req, traces, timeout)
-        except (*MISCONFIGURED, *NEVER_SENT):
+        except UNSENT:
             raise
         except aiohttp.ClientError as error:
             raise NotConnectedError(text_of(error)) from None

@@ -6,7 +6,6 @@ import re
 import socket
 import ssl as tls
 import string
-from typing import Any
 
 import aiohttp
 
@@ -28,18 +27,36 @@ class NotConnectedError(aiohttp.ClientConnectionError):
     """There was no connection to send anything on."""
 
 
-MISCONFIGURED = (
-    aiohttp.ClientSSLError,
-    aiohttp.ClientConnectorCertificateError,
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
+_Row = tuple[tuple[type[Exception], ...], Cause, str]
+_TABLE: tuple[_Row, ...] = (
+    # The first row that fits: certificate errors are connector errors, and ConnectionTimeoutError is a TimeoutError.
+    (
+        (
+            aiohttp.ClientSSLError,
+            aiohttp.ClientConnectorCertificateError,
+            aiohttp.ServerFingerprintMismatch,
+            aiohttp.InvalidURL,
+        ),
+        Cause.MISCONFIGURED,
+        "{text}; check base_url, ssl= and proxy=",
+    ),
+    (
+        (aiohttp.ClientConnectorError,),
+        Cause.NEVER_SENT,
+        "cannot connect to {error.host}:{error.port} after {times}: {reason}; check base_url, proxy= and the network",
+    ),
+    (
+        (aiohttp.ClientHttpProxyError,),
+        Cause.NEVER_SENT,
+        "{reason} after {times}; check proxy=, its username and its password",
+    ),
+    ((aiohttp.ConnectionTimeoutError,), Cause.NEVER_SENT, "no connection within {timeout.connect:g} s"),
+    ((NotConnectedError,), Cause.NEVER_SENT, "{text}"),
+    ((TimeoutError,), Cause.UNKNOWN, "no complete response within {timeout.attempt:g} s"),
+    ((Exception,), Cause.UNKNOWN, "{text}"),
 )
-NEVER_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ConnectionTimeoutError,
-    NotConnectedError,
-)
+UNSENT = tuple(each for types, cause, _ in _TABLE if cause is not Cause.UNKNOWN for each in types)
+"""aiohttp's exceptions that say that nothing was sent."""
 _LONGEST = 300  # characters of an error's text
 _QUOTATION = re.compile(r"""when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]""")  # its beginning
 _REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
@@ -65,34 +82,23 @@ def map_exception(
         is_unsent: Whether it is known that nothing was sent, whatever was raised.
     """
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
-    reason, attempts = reason_of(error) or text, request.call.attempts
-    cause = _cause_of(error, is_unsent=is_unsent)
-    details: dict[str, Any] = {"cause": cause, "reason": reason, "path": request.path, "attempts": attempts}
-    # Certificate errors are connector errors, which are OS errors: the order matters.
-    if cause is Cause.MISCONFIGURED:
-        return ConnectionFailedError(f"{request}: {text}; check base_url, ssl= and proxy=", **details)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        where, times = f"{error.host}:{error.port}", counted(attempts)
-        text = f"cannot connect to {where} after {times}: {reason}; check base_url, proxy= and the network"
-    elif isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"{reason} after {counted(attempts)}; check proxy=, its username and its password"
-    if isinstance(error, TimeoutError):
-        is_connecting = isinstance(error, NEVER_SENT)
-        what = f"no {'connection' if is_connecting else 'complete response'}"
-        details["reason"] = f"{what} within {timeout.connect if is_connecting else timeout.attempt:g} s"
-        return AttemptTimeoutError(f"{request}: {details['reason']}", **details)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
     if is_rejected and (is_from_aiohttp or is_unsent):
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
-    return ConnectionFailedError(f"{request}: {text}", **details)
+    cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
+    if cause is Cause.UNKNOWN and (is_unsent or _is_closed(error)):
+        cause = Cause.NEVER_SENT
+    reason, attempts = reason_of(error) or text, request.call.attempts
+    said = sentence.format(error=error, text=text, reason=reason, times=counted(attempts), timeout=timeout)
+    is_timeout = isinstance(error, TimeoutError)
+    error_class = AttemptTimeoutError if is_timeout else ConnectionFailedError
+    reason = said if is_timeout else reason
+    return error_class(f"{request}: {said}", cause=cause, reason=reason, path=request.path, attempts=attempts)
 
 
-def _cause_of(error: Exception, *, is_unsent: bool) -> Cause:
-    if isinstance(error, MISCONFIGURED):
-        return Cause.MISCONFIGURED
-    # Before or while it connects; or before the first write, which contains the whole request.
-    is_closed = str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
-    return Cause.NEVER_SENT if is_unsent or is_closed or isinstance(error, NEVER_SENT) else Cause.UNKNOWN
+def _is_closed(error: Exception) -> bool:
+    """Return whether aiohttp was closed while it connected, or before the first write, which is the whole request."""
+    return str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
 
 
 def text_of(error: Exception) -> str:

@@ -17,7 +17,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ReadOnlyError, ResponseError
 
-from ...errors import ConfigurationError, frameless
+from ...errors import ConfigurationError
+from ...redaction import frameless
 from ...timeouts import wait_for_end
 from ...tokens import Token
 from .codec import decode, encode
