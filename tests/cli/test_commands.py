@@ -26,7 +26,7 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("group", [[], ["webhooks"], ["fleet"]])
 def test_no_command_is_described_by_half_a_sentence(group: list[str]) -> None:
-    """click cuts off first sentences that are too long."""
+    """Click cuts off first sentences that are too long."""
     text = CliRunner().invoke(gwms, [*group, "--help"], env={"COLUMNS": "80"}).stdout
 
     assert not [line for line in text.partition("Commands:")[2].splitlines() if line.endswith("...")]
