@@ -143,7 +143,7 @@ async def _run_command(command: tuple[str, ...], variables: dict[str, str]) -> i
     try:
         process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **variables})
     except OSError as error:
-        raise OSError(f"{command[0]}: {error.strerror}") from None
+        raise OSError(f"{command[0]}: {str(error.strerror).lower()}") from None
     # On a terminal, Ctrl-C reaches the command too, which decides what becomes of it.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN if sys.stdin.isatty() else signal.getsignal(signal.SIGINT))
     try:

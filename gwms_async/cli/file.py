@@ -78,7 +78,7 @@ def read_file(path: str) -> WebhookFile:
         with click.open_file(path, "rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise WebhookFileError(name, [f"cannot be read: {error.strerror}"]) from None
+        raise WebhookFileError(name, [f"cannot be read: {str(error.strerror).lower()}"]) from None
     return parse_file(content, name)
 
 

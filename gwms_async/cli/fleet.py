@@ -34,7 +34,7 @@ def fleet() -> None:
     """Work on the e-shops of many accounts, with several workers."""
 
 
-@fleet.command()
+@fleet.command(short_help="Watch three workers register webhooks while one of them stops.")
 async def demo() -> Exit:
     """Watch three workers register the webhooks of forty e-shops while one of them stops.
 

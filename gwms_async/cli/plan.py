@@ -19,16 +19,12 @@ from .options import concurrency_option, json_option, show_urls_option
 from .output import Exit, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar, resumable
 
 _file = click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
-_prune = click.option(
-    "--prune",
-    is_flag=True,
-    help="Also delete webhooks of the `prune` prefix or the receiver that the file does not list.",
-)
+_UNLISTED = "webhooks under the `prune` prefix or of the receiver that the file does not list."
 
 
 @click.command()
 @_file
-@_prune
+@click.option("--prune", is_flag=True, help=f"Also show the deletion of {_UNLISTED}")
 @click.option("--exit-code", is_flag=True, help="Exit with 5 if `apply` would change anything.")
 @with_access
 @show_urls_option
@@ -43,7 +39,7 @@ def plan(path: str, access: Access, *, prune: bool, exit_code: bool) -> Work:
 
 @click.command()
 @_file
-@_prune
+@click.option("--prune", is_flag=True, help=f"Also delete {_UNLISTED}")
 @click.option("--dry-run", is_flag=True, help="Only show what would change, as `plan` does.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option("--force", is_flag=True, help="Allow deleting more than 30% of the webhooks under the prefix.")

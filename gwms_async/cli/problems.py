@@ -45,7 +45,7 @@ def port_errors() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        reason = errors.system_reason(error) if error.errno else error
+        reason = errors.system_reason(error).lower() if error.errno else error
         raise OSError(f"the port cannot be used ({reason}); --port 0 takes a free port") from None
 
 

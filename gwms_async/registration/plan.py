@@ -79,9 +79,8 @@ class Plan:
         counts = ", ".join(f"{sign} {len(ones)} {what}" for sign, ones, what, _ in parts if ones)
         lines.append(f"{counts or 'nothing to do'}, {len(self.unchanged)} unchanged")
         if self.needs_force:
-            lines.append(
-                f"`apply` refuses this by default: it deletes {len(self.lost)} of the {self.claimed} webhooks claimed"
-            )
+            share = f"{len(self.lost)} of the {self.claimed} webhooks that `prune` claims"
+            lines.append(f"`apply` refuses this by default: it deletes {share}")
         return "\n".join(lines)
 
 

@@ -153,7 +153,7 @@ def test_what_the_form_said_goes_when_it_no_longer_holds(page: Any, gwms_emulato
 def test_webhooks(page: Any, gwms_emulator: GwmsEmulator, app: App) -> None:
     """They appear by event type, and can be switched off and on."""
     assert page.get_by_text("None registered yet.").is_visible()
-    page.get_by_text(f"Any other host is delivered to {app.url}.").wait_for()
+    page.get_by_text(f"Deliveries to other hosts go to {app.url}.").wait_for()
     hook = gwms_emulator.add_webhook(URL, "UPDATE_ORDER")
     gwms_emulator.add_webhook(f"{URL}/2", "UPDATE_ORDER", active=False)
     page.get_by_text("1 of 2 active").wait_for()

@@ -24,6 +24,14 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(gwms, ["--version"]).stdout == f"gwms, version {__version__}\n"
 
 
+@pytest.mark.parametrize("group", [[], ["webhooks"], ["fleet"]])
+def test_no_command_is_described_by_half_a_sentence(group: list[str]) -> None:
+    """Click cuts off first sentences that are too long."""
+    text = CliRunner().invoke(gwms, [*group, "--help"], env={"COLUMNS": "80"}).stdout
+
+    assert not [line for line in text.partition("Commands:")[2].splitlines() if line.endswith("...")]
+
+
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """``python -m gwms_async.cli`` is ``gwms``."""
     monkeypatch.setattr(sys, "argv", ["gwms", "--help"])

@@ -126,7 +126,7 @@ def test_a_port_that_is_taken(gwms_emulator: GwmsEmulator) -> None:
     result = invoke("--port", port, "--rate", "5")
 
     assert result.exit_code == 1
-    reason = os.strerror(errno.EADDRINUSE)
+    reason = os.strerror(errno.EADDRINUSE).lower()
     assert result.stderr == f"Error: the port cannot be used ({reason}); --port 0 takes a free port\n"
     assert "default: 8021" in invoke("--help").stdout
 
@@ -261,7 +261,7 @@ def test_a_command_that_does_not_exist() -> None:
     """One line, exit code 1."""
     result = invoke("--port", "0", "--", "no-such-command")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: no-such-command: No such file or directory\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: no-such-command: no such file or directory\n")
 
 
 @pytest.mark.parametrize(("ignored", "code"), [([], 128 + signal.SIGTERM), (["SIGTERM"], 128 + signal.SIGKILL)])

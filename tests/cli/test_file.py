@@ -116,7 +116,7 @@ def test_a_malformed_file(content: str | bytes, tmp_path: Path) -> None:
         assert words in result.stderr
 
 
-@pytest.mark.parametrize(("name", "words"), [("", "directory"), ("none.toml", "No such file")])
+@pytest.mark.parametrize(("name", "words"), [("", "directory"), ("none.toml", "no such file")])
 def test_an_unreadable_file(name: str, words: str, tmp_path: Path) -> None:
     """A directory, and a missing file."""
     access = ["--username", "u", "--password", "p", "--api-key", "k"]
@@ -124,7 +124,7 @@ def test_an_unreadable_file(name: str, words: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(gwms, ["apply", str(tmp_path / name), *access])
 
     assert result.exit_code == 2
-    assert f"cannot be read: {words}" in result.stderr.replace("Is a", "").replace("read:  ", "read: ")
+    assert f"cannot be read: {words}" in result.stderr.replace("is a", "").replace("read:  ", "read: ")
 
 
 @given(

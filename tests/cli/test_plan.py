@@ -251,3 +251,11 @@ def test_ctrl_c(gwms_emulator: GwmsEmulator, path: Path) -> None:
 
     assert result.exit_code == 130
     assert f"interrupted: nothing was done; run `gwms apply {path}` again to continue" in result.stderr
+
+
+def test_the_help_of_prune() -> None:
+    """Only `apply` deletes."""
+    plan, apply = (CliRunner().invoke(gwms, [name, "--help"]).stdout for name in ("plan", "apply"))
+
+    assert "Also show the deletion of webhooks under" in plan
+    assert "Also delete webhooks under" in apply

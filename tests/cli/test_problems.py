@@ -190,5 +190,5 @@ def test_all_keys_are_there() -> None:
 
 def test_a_port_that_is_taken_on_windows() -> None:
     """Its numbers have no text of their own, so the error's is shown."""
-    with pytest.raises(OSError, match=r"\(Only one usage .* is permitted\); --port 0"), port_errors():
+    with pytest.raises(OSError, match=r"\(only one usage .* is permitted\); --port 0"), port_errors():
         raise OSError(10048, "Only one usage of each socket address is permitted")

@@ -308,7 +308,7 @@ async def test_losing_handlers(gateway: GwmsEmulator) -> None:
             await new.subscribe(gwms, BASE)
         assert gateway.count("create") == 18
         plan = await gwms.webhooks.plan(new.specs(BASE), prune=new.owns(BASE))
-        assert str(plan).endswith("it deletes 6 of the 18 webhooks claimed")
+        assert str(plan).endswith("it deletes 6 of the 18 webhooks that `prune` claims")
         new.on(TYPES[5])(nothing)
         assert (await new.subscribe(gwms, BASE)).counts == {S.CREATED: 13, S.DELETED: 18}
 

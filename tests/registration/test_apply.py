@@ -303,7 +303,7 @@ async def test_the_guard_counts_what_prune_claims(gateway: GwmsEmulator) -> None
             await gwms.webhooks.apply(plan)
 
     assert plan.needs_force
-    assert "`apply` refuses this by default: it deletes 17 of the 18 webhooks claimed" in str(plan)
+    assert "`apply` refuses this by default: it deletes 17 of the 18 webhooks that `prune` claims" in str(plan)
 
 
 async def test_an_apply_that_is_cancelled_deletes_nothing_more(gateway: GwmsEmulator) -> None:

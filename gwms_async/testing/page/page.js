@@ -178,7 +178,7 @@ function drawWebhooks() {
   sync($("events"), groups, createGroup, updateGroup);
 }
 
-const routed = ([origin, target]) => `${origin === "*" ? "Any other host" : origin} is delivered to ${target}.`;
+const routed = ([origin, target]) => `Deliveries to ${origin === "*" ? "other hosts" : origin} go to ${target}.`;
 const failed = (count) => (count ? `${count} failed` : "");
 
 function createGroup({ id }) {
