@@ -44,7 +44,7 @@ class Cause(StrEnum):
     """What a failed attempt means for its request."""
 
     MISCONFIGURED = "misconfigured"
-    """The URL or TLS settings are wrong: no attempt can succeed."""
+    """The URL, the TLS settings or the password of a proxy are wrong: no attempt can succeed."""
     NEVER_SENT = "never_sent"
     """No connection was made: the gateway has seen nothing."""
     UNKNOWN = "unknown"

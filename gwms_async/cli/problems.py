@@ -109,10 +109,10 @@ def _describe_connection(error: errors.TransportError, base_url: str, seconds: f
     parts, what, hint = urlsplit(base_url), "cannot reach", "check the base URL and the network"
     if error.cause is errors.Cause.UNKNOWN:
         what, hint = "no answer from", "try again later"
-    elif error.cause is errors.Cause.MISCONFIGURED:
-        hint = "does it speak https? For a private CA, pass --ca FILE"
     elif error.reason.startswith(("proxy ", "the proxy ")):
         hint = "check HTTPS_PROXY and the network"
+    elif error.cause is errors.Cause.MISCONFIGURED:
+        hint = "does it speak https? For a private CA, pass --ca FILE"
     elif is_loopback(parts.hostname or ""):
         hint = "is the emulator running?"
     duration = "" if seconds is None else f" in {seconds:.1f} s"

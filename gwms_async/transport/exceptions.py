@@ -88,6 +88,8 @@ def map_exception(
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
     if cause is Cause.UNKNOWN and (is_unsent or _is_closed(error)):
         cause = Cause.NEVER_SENT
+    elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
+        cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
     reason, attempts = reason_of(error) or text, request.call.attempts
     said = sentence.format(error=error, text=text, reason=reason, times=counted(attempts), timeout=timeout)
     is_timeout = isinstance(error, TimeoutError)

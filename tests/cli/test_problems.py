@@ -69,7 +69,7 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
         (ConnectionFailedError("no route", cause=Cause.NEVER_SENT), "1 attempt; check the base URL and the network"),
         (
             ConnectionFailedError(
-                "", cause=Cause.NEVER_SENT, reason="the proxy did not connect to the gateway: it answered 407"
+                "", cause=Cause.MISCONFIGURED, reason="the proxy did not connect to the gateway: it answered 407"
             ),
             "it answered 407), 1 attempt; check HTTPS_PROXY and the network",
         ),

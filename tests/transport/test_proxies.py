@@ -92,7 +92,7 @@ async def test_a_password_is_shown_in_no_spelling(
     if session is not None:
         await session.close()
 
-    assert heads[0].startswith(b"CONNECT gw.example:443 ")
+    assert [head.startswith(b"CONNECT gw.example:443 ") for head in heads[:2]] == [True, False]  # tried once
     assert heads[-1].startswith(b"POST http://127.0.0.1")
 
 

@@ -27,12 +27,13 @@ M = Kind
 TABLE: list[tuple[str, list[Any], Kind]] = [
     # what, seen as one of, means
     (
-        "TLS and address",
+        "TLS, address and the password of a proxy",
         [
             aiohttp.ClientConnectorSSLError(PEER, OSError("handshake")),
             aiohttp.ClientConnectorCertificateError(PEER, ssl.CertificateError("expired")),
             aiohttp.ServerFingerprintMismatch(b"a", b"b", "gw.example", 443),
             aiohttp.InvalidURL("https://"),
+            aiohttp.ClientHttpProxyError(SimpleNamespace(real_url="http://proxy"), (), status=407),  # type: ignore[arg-type]
             Cause.MISCONFIGURED,
         ],
         M.MISCONFIGURED,
@@ -43,7 +44,7 @@ TABLE: list[tuple[str, list[Any], Kind]] = [
             aiohttp.ClientConnectorError(PEER, OSError("refused")),
             aiohttp.ClientConnectorDNSError(PEER, OSError("no such host")),
             aiohttp.ClientProxyConnectionError(PEER, OSError("refused")),
-            aiohttp.ClientHttpProxyError(SimpleNamespace(real_url="http://proxy"), (), status=407),  # type: ignore[arg-type]
+            aiohttp.ClientHttpProxyError(SimpleNamespace(real_url="http://proxy"), (), status=502),  # type: ignore[arg-type]
             aiohttp.ConnectionTimeoutError("connecting"),
             Cause.NEVER_SENT,
         ],
