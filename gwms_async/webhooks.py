@@ -12,7 +12,7 @@ from .clock import Clock
 from .errors import DecodeError, OutcomeUnknownError
 from .models import Webhook, WebhookSpec
 from .registration.apply import apply
-from .registration.bulk import register_many
+from .registration.bulk import register_many, warn_of_copies
 from .registration.checks import unique_specs
 from .registration.coordinator import Coordinator
 from .registration.plan import Plan, claimed_by, make_plan
@@ -193,9 +193,10 @@ class Webhooks(Operations):
             ValueError: An argument is invalid, or a webhook is wanted both active and inactive; nothing was sent.
             GwmsError: The initial list failed; nothing was changed.
         """
-        return await register_many(
-            self._coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
-        )
+        backend = self._coordinator
+        report = await register_many(backend, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome)
+        warn_of_copies(report, backend.memory)
+        return report
 
     def register_stream(
         self, specs: Iterable[WebhookSpec] | AsyncIterable[WebhookSpec], *, concurrency: int = 32
@@ -270,7 +271,9 @@ class Webhooks(Operations):
             PlanRefusedError: It would delete too much; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """
-        return await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
+        report = await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
+        warn_of_copies(report, self._coordinator.memory)
+        return report
 
     async def _change(
         self,

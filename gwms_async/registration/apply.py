@@ -11,7 +11,7 @@ from attrs import define, field
 from ..errors import GwmsError, PlanRefusedError
 from ..models import Identity, Webhook, same_identity
 from ..settings import check_type
-from .bulk import register_all, safe_callback, warn_of_copies
+from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
 from .coordinator import Coordinator
 from .plan import Plan, is_refused
@@ -40,7 +40,7 @@ async def apply(
     snapshot = await coordinator.lists.fresh()
     if not force:
         _check_deletes(plan, snapshot)
-    report = await register_all(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
+    report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     deletions = [Deletion(coordinator, webhook) for webhook in plan.delete]
     wanted = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
     notify, workers = safe_callback(on_outcome), Workers(coordinator.clock, concurrency)
@@ -67,9 +67,7 @@ async def apply(
             report = await _rechecked(report, coordinator, workers, notify)
 
     await workers.supervise(delete_all())
-    report = Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
-    warn_of_copies(report, coordinator.memory)
-    return report
+    return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
 
 
 async def _rechecked(

@@ -25,21 +25,7 @@ async def register_many(
     deadline: float | None = None,
     on_outcome: Callable[[Outcome], object] | None = None,
 ) -> Report:
-    """Register all of `specs`, and warn of copies; see `Webhooks.register_many`."""
-    report = await register_all(coordinator, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome)
-    warn_of_copies(report, coordinator.memory)
-    return report
-
-
-async def register_all(
-    coordinator: Coordinator,
-    specs: Iterable[WebhookSpec],
-    *,
-    concurrency: int,
-    deadline: float | None = None,
-    on_outcome: Callable[[Outcome], object] | None = None,
-) -> Report:
-    """Register all of `specs`, as `register_many` does, but warn of no copies: the caller may delete some."""
+    """Register all of `specs`; see `Webhooks.register_many`, which also warns of copies."""
     check_iterable(specs, Iterable)
     specs = list(specs)
     wanted = unique_specs(specs)

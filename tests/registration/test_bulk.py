@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import NotFoundError, Outcome, OutcomeStatus, Report, ServerError, WebhookSpec
-from gwms_async.registration.bulk import register_many
+from gwms_async.registration.bulk import register_many, warn_of_copies
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
@@ -122,7 +122,9 @@ def test_copies_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> No
         for spec in [*wanted, *wanted, wanted[0], *[wanted[1]] * 5000]:
             gateway.add(spec)
 
-        report = await register(gateway.coordinator(), wanted)
+        coordinator = gateway.coordinator()
+        report = await register(coordinator, wanted)
+        warn_of_copies(report, coordinator.memory)
 
         assert statuses(report) == [S.EXISTING] * 22
 
@@ -140,7 +142,9 @@ def test_copies_that_the_run_deletes_are_not_warned_of(caplog: pytest.LogCapture
         gateway = FakeGateway()
         gateway.fail("create", Fault(lost, commits_after=2.0))
 
-        report = await register(gateway.coordinator(), specs(1))
+        coordinator = gateway.coordinator()
+        report = await register(coordinator, specs(1))
+        warn_of_copies(report, coordinator.memory)
 
         assert [outcome.copies for outcome in report.outcomes] == [(2,)]
         assert list(gateway.webhooks) == [1]
