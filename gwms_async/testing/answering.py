@@ -99,7 +99,7 @@ class Answering(Delivering):
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # its clock may be a different one
             self._loop, self._throttle = loop, Throttle()
-            self._gateway.webhooks.listing.catch_up()
+            self._gateway.webhooks.catch_up()
             self.unix_offset = time.time() - loop.time()
 
     async def _drop_late(self) -> None:

@@ -40,7 +40,8 @@ class GwmsEmulator(Answering):
         clock: The gateway's clock, in Unix seconds: `Date`, `expiresIn`, timestamps.
         port: The port to listen on; 0 takes a free one.
         spelling: Spells the URLs that are stored, for example `normalized_url`.
-        list_lag: Seconds until lists show a change; `get` shows it at once. Can be changed later.
+        list_lag: Seconds until lists show a change. Can be changed later.
+        get_lag: Seconds until `get` shows a change. Can be changed later.
         unique_urls: Whether a second webhook of an e-shop with the same URL, event type and method is refused: with
             409, or with the status given here.
         tombstones: Whether a deleted webhook stays in lists, inactive; all other operations on it are answered 404.
@@ -63,6 +64,7 @@ class GwmsEmulator(Answering):
         port: int = 0,
         spelling: Callable[[str], str] = str,
         list_lag: float = 0.0,
+        get_lag: float = 0.0,
         unique_urls: UniqueUrls = False,
         tombstones: bool = False,
         expires_in: ExpiresIn = "unix",
@@ -74,7 +76,8 @@ class GwmsEmulator(Answering):
         super().__init__(gateway, clock, journal, delivery_policy or DeliveryPolicy())
         self._page = Page(self, gateway, Controls(self, self._script, self._disturbances))
         self._server = HttpServer(self._handle, port)
-        self.latency, self.rate_limit, self.list_lag = latency, rate_limit, list_lag
+        self.latency, self.rate_limit = latency, rate_limit
+        self.list_lag, self.get_lag = list_lag, get_lag
 
     async def start(self) -> None:
         """Start listening.
@@ -178,6 +181,15 @@ class GwmsEmulator(Answering):
     @list_lag.setter
     def list_lag(self, seconds: float) -> None:
         self._gateway.webhooks.listing.lag = seconds
+
+    @property
+    def get_lag(self) -> float:
+        """Seconds until `get` shows a change."""
+        return self._gateway.webhooks.reads.lag
+
+    @get_lag.setter
+    def get_lag(self, seconds: float) -> None:
+        self._gateway.webhooks.reads.lag = seconds
 
     @property
     def tokens_issued(self) -> list[str]:

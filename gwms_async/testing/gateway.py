@@ -90,7 +90,8 @@ class Gateway:
                 return self.webhooks.add(eshop, self._checked(eshop, body), now).as_json()
             case "entity":
                 return self._entity(eshop, route.target)
-        row = self.webhooks.find(eshop, read_id(route.target))
+        find = self.webhooks.read if route.operation == "get" else self.webhooks.find
+        row = find(eshop, read_id(route.target))
         if row is None:
             raise ProblemError(404, f"There is no webhook {route.target}")
         match route.operation:

@@ -71,8 +71,8 @@ class StoredWebhook:
         return content
 
 
-class Listing:
-    """The webhooks as lists show them: as they were `lag` seconds ago, by the event loop's clock."""
+class Replica:
+    """The webhooks as they were `lag` seconds ago, by the event loop's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._lag = 0.0
@@ -83,7 +83,7 @@ class Listing:
 
     @property
     def lag(self) -> float:
-        """Seconds until lists show a change; what they show stays when it is replaced."""
+        """Seconds until it shows a change; what it shows stays when it is replaced."""
         return self._lag
 
     @lag.setter
@@ -98,8 +98,18 @@ class Listing:
         if row is not None:
             self._rows[webhook_id] = row
 
+    def find(self, webhook_id: int) -> StoredWebhook | None:
+        """Return what it shows of one webhook now."""
+        row, since = self._rows.get(webhook_id), self._clock() - self._lag
+        for at, changed_id, before in reversed(self._changes):
+            if at <= since:
+                break
+            if changed_id == webhook_id:
+                row = before
+        return row
+
     def rows(self) -> list[StoredWebhook]:
-        """Return what a list shows now, ordered by id."""
+        """Return what it shows of all webhooks now, ordered by id."""
         rows, since = dict(self._rows), self._clock() - self._lag
         for at, webhook_id, before in reversed(self._changes):
             if at <= since:
@@ -128,7 +138,7 @@ class WebhookTable:
     def __init__(
         self, spelling: Callable[[str], str] = str, *, tombstones: bool = False, clock: Callable[[], float] = monotonic
     ) -> None:
-        self.listing = Listing(clock)
+        self.listing, self.reads = Replica(clock), Replica(clock)
         self.version = 0
         self._spelling = spelling
         self._tombstones = tombstones
@@ -152,6 +162,16 @@ class WebhookTable:
         """Return a webhook, or None if the e-shop does not have it."""
         row = self._rows.get(webhook_id)
         return row if row is not None and row.eshop == eshop else None
+
+    def read(self, eshop: str, webhook_id: int) -> StoredWebhook | None:
+        """Return what a read by id shows of a webhook, or None if it does not show it to the e-shop."""
+        row = self.reads.find(webhook_id)
+        return row if row is not None and row.eshop == eshop else None
+
+    def catch_up(self) -> None:
+        """Show all changes made so far at once."""
+        self.listing.catch_up()
+        self.reads.catch_up()
 
     def has_equal(self, eshop: str, new: NewWebhook, except_id: int = 0) -> bool:
         """Return whether the e-shop has another webhook with the same URL as stored, event type and method."""
@@ -183,11 +203,13 @@ class WebhookTable:
         row = self._rows.pop(webhook_id)
         self.version += 1
         self.listing.put(webhook_id, switched(row, now, active=False) if self._tombstones else None)
+        self.reads.put(webhook_id, None)
 
     def _put(self, row: StoredWebhook) -> StoredWebhook:
         self.version += 1
         self._rows[row.id] = row
         self.listing.put(row.id, row)
+        self.reads.put(row.id, row)
         return row
 
 

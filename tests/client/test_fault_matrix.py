@@ -146,7 +146,12 @@ HITS = {
     Paged: {"list"},
 }
 """What some faults hit only."""
-WORLDS: dict[str, dict[str, Any]] = {"kind": {}, "lag": {"list_lag": 5.0}, "unique": {"unique_urls": True}}
+WORLDS: dict[str, dict[str, Any]] = {
+    "kind": {},
+    "lag": {"list_lag": 5.0},
+    "replicas": {"list_lag": 1.0, "get_lag": 4.0},
+    "unique": {"unique_urls": True},
+}
 SPEC = WebhookSpec("https://shop.example/new", WebhookType.CREATE_ORDER)
 BODY = {"url": SPEC.url, "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
 Act = Callable[[GwmsClient], Awaitable[Any]]

@@ -61,6 +61,7 @@ CUSTOMS = st.builds(
     Customs,
     spelling=st.sampled_from([str, normalized_url]),
     list_lag=st.sampled_from([0.0, 0.0, 1.0, 5.0]),
+    get_lag=st.sampled_from([0.0, 0.0, 2.0, 5.0]),
     unique_urls=st.sampled_from([False, False, True, 422]),
     tombstones=st.sampled_from([False, False, True]),
 )

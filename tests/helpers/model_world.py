@@ -61,6 +61,7 @@ class Customs:
 
     spelling: Callable[[str], str] = str
     list_lag: float = 0.0
+    get_lag: float = 0.0
     unique_urls: UniqueUrls = False
     tombstones: bool = False
 
@@ -70,6 +71,8 @@ class Customs:
             yield "spelling"
         if self.list_lag:
             yield f"lag {self.list_lag:g} s"
+        if self.get_lag:
+            yield f"get lag {self.get_lag:g} s"
         if self.unique_urls:
             yield "unique urls" if self.unique_urls is True else f"unique urls, {self.unique_urls}"
         if self.tombstones:
@@ -210,6 +213,7 @@ class World:
             clock=lambda: 1.7e9 + self.now,
             spelling=self.customs.spelling,
             list_lag=self.customs.list_lag,
+            get_lag=self.customs.get_lag,
             unique_urls=self.customs.unique_urls,
             tombstones=self.customs.tombstones,
             journal=1_000_000,
@@ -329,13 +333,13 @@ class World:
     def touched_by_others(self, number: int, op: Op) -> bool:
         """Tell whether anybody else changed a webhook, other than by creating it, so late that a call may not see it.
 
-        That is since it began, and in a list that lags since a little before.
+        That is since it began, and where lists or reads lag since a little before.
         """
-        born = self.births[number].at
+        born, lag = self.births[number].at, max(self.customs.list_lag, self.customs.get_lag)
         return any(
-            touch.time >= op.began_at - self.customs.list_lag and touch.at != born and touch.origin != op.number
+            touch.time >= op.began_at - lag and touch.at != born and touch.origin != op.number
             for touch in self.touches[number]
-            if touch.at > op.began or self.customs.list_lag
+            if touch.at > op.began or lag
         )
 
     def exchanges(self, op: Op, operation: str | None = None) -> list[Exchange]:

@@ -91,6 +91,7 @@ DEFAULTS: list[tuple[Callable[..., object], dict[str, object]]] = [
             "journal": 10_000,
             "latency": 0.0,
             "list_lag": 0.0,
+            "get_lag": 0.0,
             "spelling": str,
             "unique_urls": False,
             "tombstones": False,

@@ -53,7 +53,7 @@ from ..helpers.invariants import (
 from ..helpers.model_world import Customs, Op, World
 
 RARE = (
-    *("spelling", "lag 1 s", "lag 5 s", "unique urls", "unique urls, 422", "tombstones"),
+    *("spelling", "lag 1 s", "lag 5 s", "get lag 2 s", "get lag 5 s", "unique urls", "unique urls, 422", "tombstones"),
     *(f"{kind} ended" for kind in ("create", "update", "register", "register_many", "register_stream", "apply")),
     *("foreign add", "foreign copy", "foreign remove", "foreign switch", "foreign update", "stream left early"),
     *(f"NoEffect on {operation}" for operation in ("activate", "deactivate", "update", "delete")),

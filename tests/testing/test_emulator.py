@@ -192,6 +192,38 @@ def test_lists_can_lag() -> None:
         runner.run(main())
 
 
+def test_reads_can_lag() -> None:
+    """`get` shows a create, a change and a delete later; lists, and what is sent to change it, meet it at once."""
+
+    async def main() -> None:
+        async with GwmsEmulator(get_lag=3) as gateway, logged_in(gateway) as client:
+
+            async def read() -> tuple[int, object]:
+                answer = await client.send("GET", "/webhooks/1")
+                return answer.status, answer.envelope.get("data", {}).get("active")
+
+            await client.create()
+            assert len((await client.send("GET", "/webhooks")).data) == 1
+            assert await read() == (404, None)
+            await asyncio.sleep(3)
+            assert await read() == (200, True)
+
+            assert (await client.send("PUT", "/webhooks/1/deactivate")).data["active"] is False
+            await asyncio.sleep(2.9)
+            assert await read() == (200, True)
+            await asyncio.sleep(0.1)
+            assert await read() == (200, False)
+
+            assert (await client.send("DELETE", "/webhooks/1")).status == 200
+            assert (await client.send("DELETE", "/webhooks/1")).status == 404
+            assert await read() == (200, False)
+            gateway.get_lag = 0
+            assert await read() == (404, None)
+
+    with asyncio.Runner(loop_factory=VirtualIoLoop) as runner:
+        runner.run(main())
+
+
 def test_lists_show_what_was_added_before_the_start() -> None:
     """Only later changes lag; after a restart on another loop, lists show everything."""
     gateway = GwmsEmulator(list_lag=3600)

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 from gwms_async.testing import StoredWebhook
-from gwms_async.testing.state import Listing, TokenTable, WebhookTable, iso_timestamp
+from gwms_async.testing.state import Replica, TokenTable, WebhookTable, iso_timestamp
 from gwms_async.testing.wire import NewWebhook
 
 from ..helpers.plain_client import EPOCH, Clock
@@ -52,68 +52,69 @@ def row(webhook_id: int, url: str = "u") -> StoredWebhook:
     return StoredWebhook(webhook_id, "key", url, "CREATE_ORDER", active=True, method="POST", registered_at="r")
 
 
-def test_a_listing_lags() -> None:
+def test_a_replica_lags() -> None:
     """It shows the webhooks as they were: before creates, changes and deletes of the last seconds."""
     clock = Clock(100.0)
-    listing = Listing(clock)
-    listing.put(1, row(1))
-    listing.put(2, row(2))
-    listing.lag = 5.0
+    replica = Replica(clock)
+    replica.put(1, row(1))
+    replica.put(2, row(2))
+    replica.lag = 5.0
     clock.now = 101.0
-    listing.put(1, None)
+    replica.put(1, None)
     clock.now = 102.0
-    listing.put(2, row(2, "v"))
-    listing.put(3, row(3))
+    replica.put(2, row(2, "v"))
+    replica.put(3, row(3))
     clock.now = 103.0
-    listing.put(3, row(3, "w"))
-    listing.put(2, None)
+    replica.put(3, row(3, "w"))
+    replica.put(2, None)
 
     shown = []
     for now in (105.5, 106.0, 106.5, 107.0, 107.5, 108.0):
         clock.now = now
-        shown.append([(one.id, one.url) for one in listing.rows()])
+        shown.append([(one.id, one.url) for one in replica.rows()])
+        assert [found for number in (1, 2, 3) if (found := replica.find(number))] == replica.rows()
     assert shown[0] == [(1, "u"), (2, "u")]
     assert shown[1] == shown[2] == [(2, "u")]
     assert shown[3] == shown[4] == [(2, "v"), (3, "u")]
     assert shown[5] == [(3, "w")]
 
 
-def test_a_listing_can_catch_up() -> None:
+def test_a_replica_can_catch_up() -> None:
     """A shorter lag, or none, shows changes sooner; `catch_up` shows them at once."""
     clock = Clock(0.0)
-    listing = Listing(clock)
-    listing.lag = 5.0
-    listing.put(1, row(1))
-    assert listing.rows() == []
-    listing.lag = 0.0
-    assert listing.rows() == [row(1)]
+    replica = Replica(clock)
+    replica.lag = 5.0
+    replica.put(1, row(1))
+    assert replica.rows() == []
+    replica.lag = 0.0
+    assert replica.rows() == [row(1)]
 
-    listing.lag = 5.0
-    listing.catch_up()
-    assert listing.rows() == [row(1)]
+    replica.lag = 5.0
+    replica.catch_up()
+    assert replica.rows() == [row(1)]
 
 
-def test_a_listing_shows_what_it_has_shown() -> None:
+def test_a_replica_shows_what_it_has_shown() -> None:
     """A longer lag is for the changes to come."""
-    listing = Listing(Clock(0.0))
-    listing.put(1, row(1))
-    listing.put(2, row(2))
-    listing.lag = 5.0
-    listing.put(3, row(3))
+    replica = Replica(Clock(0.0))
+    replica.put(1, row(1))
+    replica.put(2, row(2))
+    replica.lag = 5.0
+    replica.put(3, row(3))
 
-    assert listing.rows() == [row(1), row(2)]
+    assert replica.rows() == [row(1), row(2)]
 
 
-def test_a_listing_remembers_only_recent_changes() -> None:
+def test_a_replica_remembers_only_recent_changes() -> None:
     """Its memory is bounded by what changes during the lag."""
     clock = Clock(0.0)
-    listing = Listing(clock)
-    listing.lag = 5.0
+    replica = Replica(clock)
+    replica.lag = 5.0
     for number in range(1000):
         clock.now += 1
-        listing.put(number % 10, row(number % 10))
+        replica.put(number % 10, row(number % 10))
 
-    assert len(listing._changes) == 5
+    assert len(replica._changes) == 5
 
 
 def test_tokens_are_signed() -> None:

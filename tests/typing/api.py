@@ -172,9 +172,9 @@ async def reception(gwms: GwmsClient) -> None:
 async def emulation() -> None:
     """Use the emulator."""
     unkind = GwmsEmulator(
-        spelling=normalized_url, list_lag=2.5, unique_urls=422, tombstones=True, expires_in="seconds", journal=100
+        spelling=normalized_url, list_lag=2.5, get_lag=1, unique_urls=422, tombstones=True, expires_in="text", journal=9
     )
-    assert_type(unkind.list_lag, float)
+    assert_type(unkind.list_lag + unkind.get_lag, float)
     for fault in (NoEffect(), OtherState(), Paged(10, "link"), Status(400, message=["url", "active"])):
         unkind.inject(fault, times=2)
     async with GwmsEmulator() as gateway:
