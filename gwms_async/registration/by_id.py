@@ -71,16 +71,17 @@ class ById:
     async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
         """Return whether a listed webhook whose (de)activation was answered with 404 is gone.
 
-        One that was listed inactive may be a tombstone, and counts as gone. One that was listed active is looked up by
-        id, for up to six seconds while it is still there: replicas may lag, or the gateway may lack the operation.
+        One that was listed inactive may be a tombstone, and counts as gone, unless this client wrote it in the last six
+        seconds. Any other is looked up by id, for up to six seconds while it is still there: replicas may lag, or the
+        gateway may lack the operation.
 
         Raises:
             GwmsError: It could not be read.
         """
-        if not webhook.active:
+        if not webhook.active and not self._memory.contradicts_write(webhook.id, None):
             return True
         patience_ends_at = self._clock.monotonic() + READ_LAG
-        while is_there(await self._get(webhook.id, next_api), webhook):
+        while is_there(await self.read(webhook.id, next_api), webhook):
             if self._clock.monotonic() >= patience_ends_at:
                 return False
             await self._clock.sleep(_AGAIN)

@@ -183,6 +183,27 @@ def test_what_is_gone_before_it_is_deactivated_is_created_again(get_lag: float) 
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("get_lag", [0.0, 2.0])
+@pytest.mark.parametrize("active", [False, True])
+def test_what_was_just_created_and_is_not_found_is_not_created_beside_it(get_lag: float, *, active: bool) -> None:
+    """A 404 to its (de)activation may come from a replica that lags."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=active)
+        coordinator = gateway.coordinator()
+        gateway.changed()
+        await register(coordinator, [spec])
+        gateway.fail("deactivate" if active else "activate", Fault(not_there))
+
+        (outcome,) = (await register(coordinator, [evolve(spec, active=not active)])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.FAILED, gateway.webhooks[1])
+        assert isinstance(outcome.error, NotFoundError)
+        assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
 def test_what_cannot_be_deactivated_but_is_there_is_not_created_beside_it() -> None:
     """A gateway without that route answers 404: the webhook exists, and delivers."""
 
