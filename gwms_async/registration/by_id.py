@@ -12,7 +12,7 @@ from ..models import Webhook, WebhookSpec
 from ..redaction import frameless
 from .memory import READ_LAG, Memory
 from .reasons import not_deleted
-from .snapshot import is_there
+from .snapshot import is_there, is_tombstone
 
 _AGAIN = 1.0  # seconds until a webhook is read again
 
@@ -68,20 +68,19 @@ class ById:
                 return webhook
             await self._clock.sleep(_AGAIN)
 
-    async def is_gone(self, webhook: Webhook, next_api: NextApi) -> bool:
-        """Return whether a listed webhook whose (de)activation was answered with 404 is gone.
+    async def is_gone(self, webhook: Webhook, next_api: NextApi, listed_at: float) -> bool:
+        """Return whether a webhook, listed at `listed_at`, whose (de)activation was answered with 404 is gone.
 
-        One that was listed inactive may be a tombstone, and counts as gone, unless this client wrote it in the last six
-        seconds. Any other is looked up by id, for up to six seconds while it is still there: replicas may lag, or the
-        gateway may lack the operation.
+        A tombstone is, unless this client wrote it in the last six seconds. Any other is looked up by id, for up to six
+        seconds while it is still there: replicas may lag, or the gateway may lack the operation.
 
         Raises:
             GwmsError: It could not be read.
         """
-        if not webhook.active and not self._memory.contradicts_write(webhook.id, None):
+        if is_tombstone(webhook) and not self._memory.contradicts_write(webhook.id, None):
             return True
         patience_ends_at = self._clock.monotonic() + READ_LAG
-        while is_there(await self.read(webhook.id, next_api), webhook):
+        while is_there(await self.read(webhook.id, next_api, listed_at=listed_at), webhook):
             if self._clock.monotonic() >= patience_ends_at:
                 return False
             await self._clock.sleep(_AGAIN)

@@ -161,7 +161,8 @@ class Item(Job):
             try:
                 adopted = await switched(self, webhook, self.spec)
             except Exception as error:  # a user's middleware may raise anything
-                if isinstance(error, NotFoundError) and await self.coordinator.by_id.is_gone(webhook, self.next_api):
+                is_gone = self.coordinator.by_id.is_gone
+                if isinstance(error, NotFoundError) and await is_gone(webhook, self.next_api, snapshot.began_at):
                     self.gone_ids |= {webhook.id}
                     continue
                 self._fail(webhook, error)

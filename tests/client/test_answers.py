@@ -8,8 +8,10 @@ from gwms_async import (
     ApiError,
     BadRequestError,
     ConflictError,
+    Credentials,
     DecodeError,
     ForbiddenError,
+    GwmsClient,
     HttpMethod,
     NotFoundError,
     ServerError,
@@ -19,6 +21,7 @@ from gwms_async import (
 from gwms_async.testing import CutBody, DropAfter, EnvelopeStatus, GwmsEmulator, Html, RawBody, Status
 
 from ..helpers.emulated import client, spec, statuses
+from ..helpers.virtual_io_loop import with_virtual_gateway
 from .test_wire import OPERATIONS
 
 
@@ -83,16 +86,22 @@ async def test_a_delete_that_was_carried_out_unseen(gateway: GwmsEmulator, fault
     assert statuses(gateway, "delete")[1:] == [404, 404]
 
 
-async def test_a_gateway_that_remembers_what_is_gone(gateway: GwmsEmulator) -> None:
+def test_a_gateway_that_remembers_what_is_gone() -> None:
     """410 says what 404 says: to a delete that is sent again, and of a webhook that is to be activated."""
-    gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
-    gateway.add_webhook("https://shop.example/other", "CREATE_ORDER")
-    gateway.inject(Status(410), operation="activate")
-    gateway.inject(DropAfter(), operation="delete")
-    gateway.inject(Status(410), operation="delete", at=2)
-    async with client(gateway) as gwms:
-        assert (await gwms.webhooks.register(spec())).id == 3
-        await gwms.webhooks.delete(2)
+
+    async def main(gateway: GwmsEmulator, make_client: type[GwmsClient]) -> None:
+        gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+        gateway.add_webhook("https://shop.example/other", "CREATE_ORDER")
+        gateway.inject(Status(410), operation="activate")
+        gateway.inject(Status(410), operation="get", times=7)
+        gateway.inject(DropAfter(), operation="delete")
+        gateway.inject(Status(410), operation="delete", at=2)
+        async with make_client(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:
+            assert (await gwms.webhooks.register(spec())).id == 3
+            await gwms.webhooks.delete(2)
+        assert not gateway.faults_left
+
+    with_virtual_gateway(main)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"data": "JVBERi0="}', b'{"statusCode": 200, "message": "OK"}'])

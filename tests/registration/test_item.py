@@ -105,17 +105,37 @@ def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operati
     virtual_loop.run(main())
 
 
-def test_an_entry_that_is_a_tombstone_is_created_again() -> None:
-    """A listed webhook that cannot be activated, for it is gone, is created."""
+@pytest.mark.parametrize(("unregistered_at", "attempts"), [(datetime(2026, 1, 1, tzinfo=UTC), 2), (None, 9)])
+def test_an_entry_that_is_a_tombstone_is_created_again(unregistered_at: datetime | None, attempts: int) -> None:
+    """A listed webhook that cannot be activated, for it is gone, is created; unmarked, once no lag explains it."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
         gateway.add(evolve(spec, active=False))
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], unregistered_at=unregistered_at)
         gateway.memories.add(1)
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
-        assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=2) == outcome
+        assert Outcome(spec, S.CREATED, gateway.webhooks[2], attempts=attempts) == outcome
+
+    virtual_loop.run(main())
+
+
+def test_another_client_s_new_webhook_that_is_not_found_is_not_created_beside_it() -> None:
+    """A 404 to its activation may come from a replica that lags behind lists."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(get_lag=2.0), specs(1)
+        gateway.changed()
+        gateway.add(evolve(spec, active=False))
+        gateway.changed()
+        gateway.fail("activate", Fault(not_there))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.FAILED, gateway.webhooks[1])
+        assert gateway.count("create") == 0
 
     virtual_loop.run(main())
 
