@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import reduce
+from inspect import isawaitable
 from math import inf
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -163,7 +164,9 @@ def requiring_response(middleware: Middleware) -> Middleware:
     """Wrap a user's middleware: if it returns anything but a response, `ConfigurationError` is raised."""
 
     async def wrapper(request: Request, handler: Handler) -> Response:
-        response: object = await middleware(request, handler)
+        response: object = middleware(request, handler)
+        if isawaitable(response):  # not so if it is not async
+            response = await response
         if isinstance(response, Response):
             return response
         name, kind = getattr(middleware, "__qualname__", type(middleware).__qualname__), type(response).__name__

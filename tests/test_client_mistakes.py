@@ -7,7 +7,7 @@ import inspect
 import pickle
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
@@ -168,6 +168,24 @@ async def test_a_middleware_that_forgets_its_response(gateway: GwmsEmulator) -> 
             await gwms.webhooks.create(spec())
 
     assert len(gateway.webhooks) == 1
+
+
+async def test_a_middleware_that_is_not_async(gateway: GwmsEmulator) -> None:
+    """The error names it too; one that passes on what the handler returns works."""
+
+    def passing(request: Request, handler: Handler) -> Awaitable[Response]:
+        return handler(request)
+
+    def silent(_: Request, __: Handler) -> Awaitable[Response]:
+        return None  # type: ignore[return-value]
+
+    async with client(gateway, middlewares=[passing]) as gwms:
+        await gwms.webhooks.list()
+    async with client(gateway, middlewares=[silent]) as gwms:
+        with pytest.raises(ConfigurationError, match=r"^GET /webhooks: the middleware .*silent must .*got NoneType$"):
+            await gwms.webhooks.list()
+
+    assert gateway.count("list") == 1
 
 
 async def test_what_just_works(gateway: GwmsEmulator) -> None:
