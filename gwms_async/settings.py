@@ -202,9 +202,9 @@ def check_methods(name: str, value: object, *methods: str) -> None:
         ConfigurationError: It lacks one, or is a class.
     """
     if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
-        got = value if isinstance(value, type) else type(value)
+        got = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
         wanted = f"{', '.join(methods[:-1])} and {methods[-1]}"
-        raise ConfigurationError(f"{name} must be an object with {wanted}; got {got.__name__}")
+        raise ConfigurationError(f"{name} must be an object with {wanted}; got {got}")
 
 
 def checked_middlewares(middlewares: Iterable[Any]) -> tuple[Any, ...]:

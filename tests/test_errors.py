@@ -180,7 +180,7 @@ def test_a_fresh_copy_has_attributes_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (answered(404), "after 1 attempt: no (check the id; is this the right e-shop's API key?)"),
+        (answered(404), "after 1 attempt: no (check the path and its id; is this the right e-shop's API key?)"),
         (answered(400, attempts=3), "after 3 attempts: no (fix the request; retrying it will not help)"),
         (answered(422), "after 1 attempt: no (fix the request; retrying it will not help)"),
         (answered(401), "after 1 attempt: no (check the e-shop's API key, and that no proxy drops headers)"),

@@ -84,7 +84,8 @@ def map_exception(
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
     if is_rejected and (is_from_aiohttp or is_unsent):
-        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; check base_url, ssl=, proxy= and session=")
+        check = "check base_url, ssl=, proxy=, session= and middlewares="
+        return ConfigurationError(f"{request}: aiohttp rejects it: {text}; {check}")
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
     if cause is Cause.UNKNOWN and (is_unsent or _is_closed(error)):
         cause = Cause.NEVER_SENT

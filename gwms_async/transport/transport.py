@@ -123,7 +123,8 @@ class Transport:
         borrowed: aiohttp.ClientSession | None = None,
     ) -> None:
         check_type("session", borrowed, aiohttp.ClientSession, NoneType)
-        check_type("ssl", ssl, tls.SSLContext, aiohttp.Fingerprint, bool, NoneType)
+        example = ", e.g. ssl.create_default_context(cafile=...)"
+        check_type("ssl", ssl, tls.SSLContext, aiohttp.Fingerprint, bool, NoneType, hint=example)
         self.base_url = base_url
         self.loop: asyncio.AbstractEventLoop | None = None
         self._urls = Urls(base_url)

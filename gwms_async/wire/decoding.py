@@ -151,7 +151,8 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
     data = response.data if isinstance(response.data, dict) else {}
     value, expires_in = data.get("token"), finite_number(data.get("expiresIn"))
     if not is_token_text(value):
-        what = "contains no usable token" if response.readable else "is not a JSON object: perhaps a proxy's page"
+        unreadable = "is not a JSON object: perhaps a proxy's page; check base_url"
+        what = "contains no usable token" if response.readable else unreadable
         raise DecodeError(f"the response to POST /users/login {what}", paths=("$.data.token",))
     expires_at = expires_in
     if expires_in is not None and expires_in < ABSOLUTE:

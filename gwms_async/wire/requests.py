@@ -92,7 +92,7 @@ def any_request(method: str, path: str, content: object, *, idempotent: bool | N
         idempotent = method in {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
     try:
         body = None if content is None else _json_bytes(content)
-    except (TypeError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"json cannot be sent: {error}") from None
     return Request(method, path, idempotent=idempotent, body=body)
 

@@ -50,7 +50,7 @@ def test_a_webhook_that_is_not_found(path: str) -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (answered(NotFoundError, 404), "GET /webhooks failed with 404 after 1 attempt: no; check the id; is this "),
+        (answered(NotFoundError, 404), "GET /webhooks failed with 404 after 1 attempt: no; check the path and its "),
         (answered(ServerError, 500, attempts=5), "GET /webhooks failed with 500 after 5 attempts: no; try again later"),
         (
             answered(ThrottledError, 429, retry_after=90.0),
@@ -166,7 +166,7 @@ def test_json(gwms_emulator: GwmsEmulator) -> None:
             "(not from a login endpoint: check the base URL and the proxies on the way); is",
         ),
         ("http://HOST", Status(404), "is this the gateway?; did you mean the base URL http://HOST/v21?\n"),
-        ("http://HOST/v21", Html(), "perhaps a proxy's page; is this the gateway?\n"),
+        ("http://HOST/v21", Html(), "perhaps a proxy's page; check the base URL; is this the gateway?\n"),
     ],
 )
 def test_a_gateway_that_is_not_there(gwms_emulator: GwmsEmulator, base_url: str, fault: Any, text: str) -> None:

@@ -354,5 +354,5 @@ def test_a_login_without_a_usable_token(data: Any) -> None:
 
 def test_a_login_that_a_proxy_answers() -> None:
     """A page of maintenance, with status 200, is told from a login that has changed."""
-    with pytest.raises(DecodeError, match="is not a JSON object: perhaps a proxy's page"):
+    with pytest.raises(DecodeError, match=r"is not a JSON object: perhaps a proxy's page; check base_url$"):
         decoding.decode_login(Response(200, body=b"<h1>s3cret</h1>", readable=False), NOW)

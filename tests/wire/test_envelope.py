@@ -148,7 +148,7 @@ def test_the_error_of_an_answer() -> None:
     error = envelope.api_error(request, Response(404, message="no", headers={"retry-after": "7"}), 0.0)
 
     assert type(error) is NotFoundError
-    assert error.hint.startswith("check the id")
+    assert error.hint.startswith("check the path and its id")
     assert (error.status, error.message, error.method, error.path) == (404, "no", "GET", "/webhooks/7")
     assert (error.attempts, error.retry_after) == (3, 7.0)
 
