@@ -75,8 +75,10 @@ def is_ours(base: str, eshop: str, webhook: Webhook) -> bool:
 
 def check_secret(name: str, secret: object) -> None:
     """Raise `ConfigurationError`, which does not show the secret, unless it can derive URLs."""
-    problem = credentials_problem(**{name: secret})
-    if problem is None and len(str(secret).encode()) < _MIN_BYTES:
+    problem, text = credentials_problem(**{name: secret}), str(secret)
+    if problem is None and text != text.strip():  # a file's last newline; other processes would derive other URLs
+        problem = f"{name} must not begin or end with whitespace: check how it was read"
+    elif problem is None and len(text.encode()) < _MIN_BYTES:
         problem = f"{name} must have at least {_MIN_BYTES} bytes"
     if problem:
         raise ConfigurationError(problem)

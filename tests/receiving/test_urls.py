@@ -232,6 +232,9 @@ def test_wrong_labels(eshop: str) -> None:
         ("", "secret must not be empty"),
         (b"x" * 32, "secret must be a string; got bytes"),
         (None, "secret must be a string; got NoneType"),
+        ("x" * 32 + "\n", "secret must not begin or end with whitespace: check how it was read"),
+        (" " + "x" * 32, "secret must not begin or end with whitespace: check how it was read"),
+        ("x" * 16 + " " + "x" * 15, None),
         ("\ud800" * 32, "secret must be valid Unicode: check how it was read"),
     ],
 )
