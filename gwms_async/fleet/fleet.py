@@ -12,9 +12,10 @@ from typing import Self, Unpack
 from attrs import field, frozen
 
 from ..client import ClientOptions, GwmsClient
-from ..errors import ApiError, Cause, LoginError, PlanRefusedError, TransportError
+from ..errors import ApiError, Cause, ConfigurationError, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
 from ..redaction import frameless
+from ..registration.checks import is_async
 from ..registration.report import Report
 from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_url, checked_middlewares
 from ..timeouts import is_cancelled
@@ -79,14 +80,17 @@ class Fleet:
     E-shops of an account share one client. Of more than a hundred clients, those unused for the longest are closed.
 
     Args:
-        find: Returns the e-shop of a name, for example from your database.
+        find: An async function that returns the e-shop of a name, for example from your database.
         options: The arguments of `GwmsClient` other than its credentials.
 
     Raises:
-        ConfigurationError: An option is invalid.
+        ConfigurationError: `find` is not async, or an option is invalid.
     """
 
     def __init__(self, find: Callable[[str], Awaitable[Eshop]], **options: Unpack[ClientOptions]) -> None:
+        if not is_async(find):  # else it would fail every e-shop, as if your database had
+            name = getattr(find, "__qualname__", type(find).__qualname__)
+            raise ConfigurationError(f"find must be an async function of one name; got {name}")
         # An iterator would do for one client only, and an invalid option would fail every e-shop, one by one.
         options["middlewares"] = checked_middlewares(options.get("middlewares", ()))
         GwmsClient(Credentials("username", "password", "key"), **options)

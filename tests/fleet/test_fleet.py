@@ -7,6 +7,7 @@ import pickle
 import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -234,6 +235,18 @@ def test_invalid_options_are_told_at_once(options: Any) -> None:
 
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         Fleet(find, **options)
+
+
+def test_find_must_be_async() -> None:
+    """It would fail for each e-shop, as if the database had, and be tried again; its repr might show a secret."""
+
+    def find(name: str, _: str) -> Eshop:
+        raise AssertionError(name)
+
+    for wrong in (partial(find, "hunter2"), find, None):
+        with pytest.raises(ConfigurationError, match=r"^find must be an async function of one name; got ") as caught:
+            Fleet(wrong)  # type: ignore[arg-type]
+        assert "hunter2" not in str(caught.value)
 
 
 async def test_middlewares_from_an_iterator(three: Accounts) -> None:
