@@ -86,11 +86,13 @@ class Answering(Delivering):
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The limit in force; replacing it does not refill the bucket."""
+        """The limit in force, or None; replacing it does not refill the bucket."""
         return self._rate_limit
 
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | None) -> None:
+        if limit is not None and not isinstance(limit, RateLimit):
+            raise TypeError(f"expected a rate limit, e.g. RateLimit(rate=10, burst=20); got {limit!r}")
         if self._rate_limit is not None:
             self._throttle.settle(self._rate_limit, self._now())
         self._rate_limit = limit

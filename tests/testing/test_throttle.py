@@ -141,3 +141,9 @@ async def test_a_request_that_is_hit_does_not_count_for_the_rate(gateway: GwmsEm
         gateway.inject(Status(503), times=2)
 
         assert await client.statuses(4) == [503, 503, 200, 429]
+
+
+def test_a_number_for_a_limit() -> None:
+    """It is refused at once, and does not make every answer a 500."""
+    with pytest.raises(TypeError, match=r"^expected a rate limit, e\.g\. RateLimit\(rate=10, burst=20\); got 10$"):
+        GwmsEmulator(rate_limit=10)  # type: ignore[arg-type]
