@@ -174,8 +174,8 @@ class Webhooks(Operations):
         """Ensure that many webhooks exist.
 
         You get one webhook per spec, or a report that says which ones to check: what exists is adopted, what was lost
-        on the way is looked for, which takes at least nine seconds, and nothing is created twice. It is safe to repeat:
-        it picks up where it stopped.
+        on the way is looked for, which takes at least nine seconds, and no create is resent blindly. It is safe to
+        repeat: it picks up where it stopped.
 
         When cancelled, it gives requests in flight five seconds to finish.
 
