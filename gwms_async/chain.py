@@ -190,4 +190,5 @@ class TokenAwaited(Exception):  # noqa: N818  # nothing has failed
 
 def deadline_exceeded(request: Request) -> DeadlineExceededError:
     """Return the error of a call whose deadline has passed."""
-    return DeadlineExceededError(f"{request}: the deadline passed after {counted(request.call.attempts)}")
+    text = f"{request}: the deadline passed after {counted(request.call.attempts)}; check timeout= and deadline="
+    return DeadlineExceededError(text)
