@@ -190,5 +190,5 @@ class TokenAwaited(Exception):  # noqa: N818  # nothing has failed
 
 def deadline_exceeded(request: Request) -> DeadlineExceededError:
     """Return the error of a call whose deadline has passed."""
-    text = f"{request}: the deadline passed after {counted(request.call.attempts)}; check timeout= and deadline="
+    text = f"{request}: the deadline passed after {counted(request.call.attempts)} (check timeout= and deadline=)"
     return DeadlineExceededError(text)

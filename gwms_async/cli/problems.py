@@ -99,7 +99,7 @@ def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:
         case errors.ApiError():
             message, hint = message.removesuffix(f" ({error.hint})"), error.hint
         case errors.DeadlineExceededError():
-            message, hint = message.partition("; check ")[0], "allow more time with --timeout"
+            message, hint = message.partition(" (check ")[0], "allow more time with --timeout"
         case click.ClickException():
             message = error.format_message()
     return message, hint
