@@ -1,4 +1,4 @@
-"""The connector of our own session, which distinguishes connections that never opened from those that were lost."""
+"""The connector of our own session, which knows what aiohttp's does not tell apart about connections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from aiohttp.client_proto import ResponseHandler
 from .exceptions import UNSENT, NotConnectedError, text_of
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
 
 class Connector(aiohttp.TCPConnector):
     """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request.
+
+    A connection that has received something unasked is not used again: aiohttp would take it for the response to the
+    next request (RFC 9112, 9.2).
 
     Closing does not wait for a request that is still being written: a gateway that hangs may never read the rest of it.
     """
@@ -30,6 +35,14 @@ class Connector(aiohttp.TCPConnector):
             if connection.transport is not None and connection.transport.get_write_buffer_size():
                 connection.transport.abort()
         await super().close(abort_ssl=abort_ssl)
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            protocol = connection.protocol
+            if protocol is None or not protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
     async def _create_connection(
         self,

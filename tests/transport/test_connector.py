@@ -1,4 +1,4 @@
-"""Connections that never come about, so that even a create is sent again; and those that cannot be closed in peace."""
+"""Connections that never come about, that answer without being asked, and that cannot be closed in peace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gwms_async import AttemptTimeoutError, Cause, ConnectionFailedError, Timeou
 from gwms_async.chain import Call
 from gwms_async.transport.proxies import Proxy
 from gwms_async.transport.transport import Transport
-from gwms_async.wire.requests import any_request, create_request
+from gwms_async.wire.requests import any_request, create_request, list_request
 
 from ..helpers.emulated import spec
 
@@ -48,6 +48,41 @@ async def test_a_proxy_that_opens_no_tunnel(
             await transport.close()
 
     assert caught.value.cause is Cause.NEVER_SENT
+
+
+@pytest.mark.parametrize("pushed", [b"200 OK", b"400 Bad Request"])
+async def test_what_comes_on_an_idle_connection_answers_nothing(pushed: bytes) -> None:
+    """A response that nobody asked for is not taken for that to the next request (RFC 9112, 9.2)."""
+    idle, is_pushed = asyncio.Event(), asyncio.Event()
+
+    def answer(status: bytes, data: int) -> bytes:
+        body = b'{"statusCode":200,"message":"OK","data":[%d]}' % data
+        return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(b"200 OK", 1))
+        if not idle.is_set():
+            await idle.wait()
+            writer.write(answer(pushed, 2))
+            is_pushed.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v21"
+        transport, other = Transport(base_url, Timeout()), Transport(base_url, Timeout())
+        try:
+            await transport(list_request(Call()))
+            idle.set()
+            await is_pushed.wait()
+            await other(list_request(Call()))  # meanwhile what was pushed has arrived
+            response = await transport(list_request(Call()))
+        finally:
+            await transport.close()
+            await other.close()
+
+    assert response.data == [1]
 
 
 async def test_closing_does_not_wait_for_a_gateway_that_reads_no_more() -> None:
