@@ -43,15 +43,19 @@ _TABLE: tuple[_Row, ...] = (
     (
         (aiohttp.ClientConnectorError,),
         Cause.NEVER_SENT,
-        "cannot connect to {error.host}:{error.port} after {times}: {reason}; check base_url, proxy= and the network",
+        "cannot connect to {error.host}:{error.port}: {reason}; check base_url, proxy= and the network",
     ),
     (
         (aiohttp.ClientHttpProxyError,),
         Cause.NEVER_SENT,
-        "{reason} after {times}; check proxy=, its username and its password",
+        "{reason}; check proxy=, its username and its password",
     ),
-    ((aiohttp.ConnectionTimeoutError,), Cause.NEVER_SENT, "no connection within {timeout.connect:g} s"),
-    ((NotConnectedError,), Cause.NEVER_SENT, "{text}"),
+    (
+        (aiohttp.ConnectionTimeoutError,),
+        Cause.NEVER_SENT,
+        "no connection within {timeout.connect:g} s; check base_url, proxy= and the network",
+    ),
+    ((NotConnectedError,), Cause.NEVER_SENT, "{text}; check proxy= and the network"),
     ((TimeoutError,), Cause.UNKNOWN, "no complete response within {timeout.attempt:g} s"),
     ((Exception,), Cause.UNKNOWN, "{text}"),
 )
@@ -92,11 +96,12 @@ def map_exception(
     elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
     reason, attempts = reason_of(error) or text, request.call.attempts
-    said = sentence.format(error=error, text=text, reason=reason, times=counted(attempts), timeout=timeout)
+    said = sentence.format(error=error, text=text, reason=reason, timeout=timeout)
     is_timeout = isinstance(error, TimeoutError)
     error_class = AttemptTimeoutError if is_timeout else ConnectionFailedError
-    reason = said if is_timeout else reason
-    return error_class(f"{request}: {said}", cause=cause, reason=reason, path=request.path, attempts=attempts)
+    reason = said.partition("; ")[0] if is_timeout else reason
+    said = f"{request} failed after {counted(attempts)}: {said}"
+    return error_class(said, cause=cause, reason=reason, path=request.path, attempts=attempts)
 
 
 def _is_closed(error: Exception) -> bool:

@@ -58,23 +58,24 @@ def test_an_error_after_sending_may_come_from_the_users_code() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (aiohttp.ConnectionTimeoutError(), "GET /webhooks: no connection within 2 s"),
-        (TimeoutError(), "GET /webhooks: no complete response within 0.5 s"),
+        (aiohttp.ConnectionTimeoutError(), "no connection within 2 s; check base_url, proxy= and the network"),
+        (TimeoutError(), "no complete response within 0.5 s"),
     ],
 )
 def test_a_timeout_names_its_limit(error: Exception, text: str) -> None:
     """The one that was exceeded."""
-    end = map_exception(error, GET, Timeout(connect=2, attempt=0.5))
+    end = map_exception(error, evolve(GET, call=Call(attempts=3)), Timeout(connect=2, attempt=0.5))
 
     assert isinstance(end, AttemptTimeoutError)
-    assert str(end) == text
+    assert str(end) == f"GET /webhooks failed after 3 attempts: {text}"
+    assert end.reason == text.partition("; ")[0]
 
 
 def test_secrets_are_masked_before_the_text_is_cut() -> None:
     """Those of the request and those of the proxy; a long text is cut."""
     end = map_exception(OSError("hunter2 t0ken " + "x" * 1000), GET, Timeout(), secrets=("hunter2",))
 
-    assert str(end).startswith("GET /webhooks: OSError: *** *** xxx")
+    assert str(end).startswith("GET /webhooks failed after 0 attempts: OSError: *** *** xxx")
     assert len(str(end)) < 400
 
 
@@ -155,14 +156,14 @@ def test_a_connection_that_could_not_be_opened() -> None:
     error = connector(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"))
 
     text = str(map_exception(error, evolve(GET, call=Call(attempts=2)), Timeout()))
-    assert ": cannot connect to gw.example:443 after 2 attempts: connection refused; check base_url, proxy= and" in text
+    assert " after 2 attempts: cannot connect to gw.example:443: connection refused; check base_url, proxy= and" in text
 
 
 def test_a_proxy_that_opens_no_tunnel() -> None:
     """The text says that the answer is the proxy's, not the gateway's, and what to check."""
     text = str(map_exception(tunnel_refused(), evolve(GET, call=Call(attempts=2)), Timeout()))
-    said = "the proxy did not connect to the gateway: it answered 407 after 2 attempts"
-    assert text.endswith(f": {said}; check proxy=, its username and its password")
+    said = "the proxy did not connect to the gateway: it answered 407"
+    assert text.endswith(f" after 2 attempts: {said}; check proxy=, its username and its password")
 
 
 HEADERS = CIMultiDictProxy(CIMultiDict({"set-cookie": "session=secret"}))
@@ -192,11 +193,11 @@ def test_what_aiohttp_shows_of_a_response(error: Exception, text: str) -> None:
     """In one line; no token of a URL, no headers, no status that the gateway did not send."""
     end = map_exception(error, GET, Timeout())
 
-    assert str(end) == f"GET /webhooks: {type(error).__name__}: {text}".rstrip()
+    assert str(end) == f"GET /webhooks failed after 0 attempts: {type(error).__name__}: {text}".rstrip()
 
 
 def test_a_long_text_that_quotes_nothing() -> None:
     """It takes time in proportion; else the time limit of tests passes."""
     end = map_exception(aiohttp.ClientPayloadError(f"{' ' * 65_536}x"), GET, Timeout())
 
-    assert str(end) == "GET /webhooks: ClientPayloadError:"
+    assert str(end) == "GET /webhooks failed after 0 attempts: ClientPayloadError:"
