@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from .interrupts import whole_imports
+
 
 class LazyGroup(click.Group):
     """A group that shows its help without importing its commands, the client or any HTTP library.
@@ -29,7 +31,8 @@ class LazyGroup(click.Group):
         """Import the command that the arguments name."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None:
-            command = getattr(import_module(f".{self.lazy[name][0]}", __package__), name)
+            with whole_imports():
+                command = getattr(import_module(f".{self.lazy[name][0]}", __package__), name)
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from .interrupts import whole_imports
 from .logs import shown_logs
 from .output import Exit, handle_errors
 
@@ -25,9 +27,13 @@ def run(command: Work) -> int | None:
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
     """
-    loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
-    with shown_logs(), asyncio.Runner(loop_factory=loop_factory) as runner:
+    with closing(command), shown_logs(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_stoppable(handle_errors(command)))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with whole_imports():
+        return import_module("uvloop").new_event_loop if find_spec("uvloop") else None
 
 
 async def _stoppable(command: Work) -> int | None:
