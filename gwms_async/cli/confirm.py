@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .loop import STOP
+from .loop import stopping
 from .output import Exit, print_message
 from .problems import RefusedError
 
@@ -24,12 +24,11 @@ def confirm_delete(count: int) -> None:
         raise RefusedError(f"deleting {what} must be confirmed on a terminal (see --help). Nothing was changed.")
     # Signals must end the prompt: asyncio's handler only cancels a task, which cannot end while a key is awaited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    before_stop = signal.signal(STOP, signal.SIG_DFL)
     try:
-        is_confirmed = click.confirm(f"Delete {what}?", err=True)
+        with stopping(signal.SIG_DFL):
+            is_confirmed = click.confirm(f"Delete {what}?", err=True)
     finally:
         signal.signal(signal.SIGINT, before)
-        signal.signal(STOP, before_stop)
     if not is_confirmed:
         print_message("Nothing was changed.")
         raise click.exceptions.Exit(Exit.FAILED)

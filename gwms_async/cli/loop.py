@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import closing
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from types import FrameType
 from typing import Any
 
 from .interrupts import whole_imports
@@ -17,12 +18,14 @@ from .output import Exit, handle_errors
 Work = Coroutine[Any, Any, int | None]
 """The work of a command; its result is an exit code."""
 _TERMINATED = 143
-STOP: signal.Signals = getattr(signal, "SIGBREAK", signal.SIGTERM)  # Ctrl-Break on Windows
-"""The signal that ends commands, besides that of Ctrl-C."""
+_HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
+STOPS = [one for one in (getattr(signal, "SIGBREAK", signal.SIGTERM), _HANG_UP) if one]  # Ctrl-Break on Windows
+"""The signals that end commands, besides that of Ctrl-C."""
+_Stop = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 def run(command: Work) -> int | None:
-    """Run a command, on uvloop where it is installed; errors, Ctrl-C, SIGTERM and Ctrl-Break end it with one line.
+    """Run a command, on uvloop where it is installed; errors, Ctrl-C and `STOPS` end it with one line.
 
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
@@ -36,16 +39,25 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return import_module("uvloop").new_event_loop if find_spec("uvloop") else None
 
 
+@contextmanager
+def stopping(handler: _Stop) -> Generator[None]:
+    """Handle `STOPS` within the block, but for those that are ignored, as by nohup."""
+    before = {one: signal.signal(one, handler) for one in STOPS if signal.getsignal(one) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for one, handled in before.items():
+            signal.signal(one, handled)
+
+
 async def _stoppable(command: Work) -> int | None:
     loop, task, signals = asyncio.get_running_loop(), asyncio.ensure_future(command), list[int]()
 
     def stop(number: int, _: object) -> None:
+        if number != _HANG_UP or number not in signals:  # a shell that ends with its terminal repeats it
+            loop.call_soon_threadsafe(task.cancel)
         signals.append(number)
-        loop.call_soon_threadsafe(task.cancel)
 
-    before = signal.signal(STOP, stop)
-    try:
+    with stopping(stop):
         code = await task
-    finally:
-        signal.signal(STOP, before)
     return _TERMINATED if code == Exit.INTERRUPTED and signal.SIGTERM in signals else code

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from gwms_async.cli import confirm
+from gwms_async.cli import confirm, loop
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.command_line import URL, lines, run
@@ -60,7 +60,7 @@ def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
 
 def test_the_signal_that_stops_commands_ends_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows that is Ctrl-Break; here another one stands in for it."""
-    monkeypatch.setattr(confirm, "STOP", signal.SIGUSR1)
+    monkeypatch.setattr(loop, "STOPS", [signal.SIGUSR1])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     handlers = list[object]()
 
@@ -69,11 +69,15 @@ def test_the_signal_that_stops_commands_ends_the_prompt(monkeypatch: pytest.Monk
         return True
 
     monkeypatch.setattr(click, "confirm", answer)
-    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+    def own(*_: object) -> None:
+        """Be the handler from before."""
+
+    before = signal.signal(signal.SIGUSR1, own)
     try:
         confirm.confirm_delete(1)
         after = signal.getsignal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
 
-    assert (handlers, after) == ([signal.SIG_DFL], signal.SIG_IGN)
+    assert (handlers, after) == ([signal.SIG_DFL], own)

@@ -42,11 +42,11 @@ async def wait_for(number: int) -> Exit:
 
 
 @pytest.mark.parametrize("is_uvloop", [True, False])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, TERMINATED)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, TERMINATED), (signal.SIGHUP, 130)])
 def test_signals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int, *, is_uvloop: bool
 ) -> None:
-    """Ctrl-C and SIGTERM end a command alike, but for the exit code; handlers are put back."""
+    """Ctrl-C, SIGTERM and the end of the terminal end a command alike, but for the exit code; handlers are put back."""
     if not is_uvloop:
         monkeypatch.setitem(sys.modules, "uvloop", None)
     before = signal.getsignal(number)
@@ -66,6 +66,36 @@ def test_a_command_that_ends_well_on_sigterm() -> None:
             return 7
 
     assert run(serve()) == 7
+
+
+def test_the_end_of_the_terminal_is_repeated() -> None:
+    """The shell sends the signal, and the kernel once more when the shell ends: what tidies up goes on."""
+
+    async def serve() -> int:
+        try:
+            return await wait_for(signal.SIGHUP)
+        except asyncio.CancelledError:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return 7
+
+    assert run(serve()) == 7
+
+
+def test_nohup() -> None:
+    """It lets a command go on without its terminal."""
+
+    async def serve() -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0)
+        return 7
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(serve()) == 7
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_sigterm_where_sigint_is_ignored() -> None:
