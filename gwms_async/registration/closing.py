@@ -10,7 +10,7 @@ from attrs import evolve
 from ..errors import GwmsError, OutcomeUnknownError
 from ..models import Webhook
 from .item import UNSETTLED, Item
-from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed
+from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed, undecided
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot, is_tombstone
 from .switching import switched
@@ -43,8 +43,9 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
     try:
         is_decided = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
-        second = OutcomeUnknownError(f"there may be a second copy: {error}", spec=item.spec)
-        item.outcome = evolve(item.outcome_now(), error=second, attempts=item.attempts)
+        _note_copies(item, [copy for copy in snapshot.copies(item.spec.identity) if _is_copy(item, copy)])
+        outcome = item.outcome_now()
+        item.outcome = evolve(outcome, error=undecided(outcome.copies, item.spec, error), attempts=item.attempts)
         is_decided = True
     if is_decided:
         item.close()
@@ -240,6 +241,6 @@ async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
         await item.coordinator.by_id.delete(webhook_id, item.spec, item.next_api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
-        return OutcomeUnknownError(f"there may be a second copy, webhook {webhook_id}: {error}", spec=item.spec)
+        return undecided([webhook_id], item.spec, error)
     item.gone_ids |= {webhook_id}
     return None

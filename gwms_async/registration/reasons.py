@@ -70,6 +70,12 @@ def no_longer_as_asked(webhook: Webhook, found: Webhook | None) -> GwmsError:
     )
 
 
+def undecided(copies: Iterable[int], spec: WebhookSpec, error: Exception) -> OutcomeUnknownError:
+    """Return the error of a spec whose copies could not be read or deleted, so that two may stay."""
+    names = "".join(f", webhook {each}" for each in copies)
+    return OutcomeUnknownError(f"there may be a second copy{names}: {error}", spec=spec)
+
+
 def gone_with_copies(webhook_id: int, deleted: Iterable[int]) -> GwmsError:
     """Return the error of a webhook that was to stay, and is gone once its copies are deleted."""
     copies = ", ".join(map(str, deleted))

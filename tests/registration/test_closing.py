@@ -402,7 +402,7 @@ def test_a_copy_that_cannot_be_deleted() -> None:
 
 
 def test_the_copy_to_keep_cannot_be_looked_at() -> None:
-    """Then nothing is deleted, and the outcome says that there may be a second copy."""
+    """Then nothing is deleted, and the outcome names both."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -415,7 +415,8 @@ def test_the_copy_to_keep_cannot_be_looked_at() -> None:
 
         assert len(gateway.webhooks) == 2
         assert outcome.is_failure
-        assert "there may be a second copy" in str(outcome.error)
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[2], (1,))
+        assert "there may be a second copy, webhook 1: " in str(outcome.error)
 
     run(main)
 

@@ -14,6 +14,7 @@ from gwms_async.registration.reasons import (
     not_switched,
     replaced,
     stored_differently,
+    undecided,
 )
 
 SPEC = WebhookSpec("https://shop.example/a", WebhookType.CREATE_ORDER)
@@ -81,6 +82,8 @@ def test_errors_that_leave_a_doubt() -> None:
     assert isinstance(cut_short(SPEC), OutcomeUnknownError)
     assert str(error) == "there may be a second copy: no list has been taken since (the list failed). Run again"
     assert str(not_closed(SPEC)).endswith("taken since. Run again")
+    assert str(undecided([], SPEC, GwmsError("x"))) == "there may be a second copy: x"
+    assert str(undecided([3, 4], SPEC, GwmsError("x"))) == "there may be a second copy, webhook 3, webhook 4: x"
 
 
 def test_a_switch_without_effect() -> None:
