@@ -26,9 +26,9 @@ class App:
     bodies: list[bytes] = field(factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # while it is open, its event loop is the running one, which other tests cannot stand
 def browser() -> Iterator[Any]:
-    """One browser for all tests of a process."""
+    """One browser for all these tests in a process."""
     api = pytest.importorskip(
         "playwright.sync_api", reason="needs the group browser: uv run --group browser pytest tests/browser"
     )
