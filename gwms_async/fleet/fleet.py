@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Self, Unpack
 from attrs import field, frozen
 
 from ..client import ClientOptions, GwmsClient
-from ..errors import ApiError, Cause, ConfigurationError, LoginError, PlanRefusedError, TransportError
+from ..errors import ApiError, Cause, ConfigurationError, GwmsError, LoginError, PlanRefusedError, TransportError
 from ..models import Webhook, WebhookSpec
 from ..redaction import frameless
 from ..registration.checks import is_async
@@ -21,6 +22,7 @@ from ..settings import PRODUCTION, Credentials, CredentialsLike, checked_base_ur
 from ..timeouts import is_cancelled
 
 _MAX_CLIENTS = 100
+_logger = logging.getLogger("gwms_async")
 
 
 @frozen
@@ -106,8 +108,8 @@ class Fleet:
             name: What `find` knows the e-shop by.
 
         Returns:
-            What became of it. Nothing is raised, because messages of errors might contain a secret of yours. After
-            `close`, every e-shop fails.
+            What became of it. Nothing is raised, because messages of errors might contain a secret of yours; the first
+            one of this package is logged. After `close`, every e-shop fails.
         """
         started, step = time.monotonic(), "find"
         counts: Counter[str] = Counter()
@@ -124,6 +126,7 @@ class Fleet:
                 raise
             # With its traceback, it and this frame would keep each other alive, and the credentials.
             failed = [(step, frameless(error))]
+        _log_first(name, failed)
         errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
         # What a fleet that is closed has not done may succeed elsewhere.
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)
@@ -164,6 +167,14 @@ class Fleet:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _log_first(name: str, failed: Iterable[tuple[str, BaseException | None]]) -> None:
+    """Log the first error of this package, which contains no secret: results name only the classes of errors."""
+    for what, error in failed:
+        if isinstance(error, GwmsError) and what != "find":
+            _logger.warning("e-shop %r, %s: %s", name, what, error)
+            return
 
 
 def is_retryable(error: BaseException | None) -> bool:

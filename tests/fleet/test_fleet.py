@@ -108,9 +108,9 @@ async def test_a_revoked_key(three: Accounts) -> None:
     assert results["0/2"].retryable
 
 
-async def test_errors_of_webhooks(gateway: GwmsEmulator) -> None:
-    """Each says which event type it is about, and nothing of the webhook."""
-    gateway.inject(Status(400), operation="create", at=2)
+async def test_errors_of_webhooks(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Each says which event type it is about, and nothing of the webhook; the log has the first one's message."""
+    gateway.inject(Status(400), operation="create", at=2, times=2)
     hooks = [WebhookSpec("https://shop.example/t0ken", event) for event in list(WebhookType)[:3]]
 
     async def find(name: str) -> Eshop:
@@ -119,9 +119,11 @@ async def test_errors_of_webhooks(gateway: GwmsEmulator) -> None:
     async with Fleet(find, base_url=gateway.base_url) as one:
         result = await one.reconcile("shop")
 
-    assert result.counts == {"created": 2, "failed": 1}
-    (error,) = result.errors
-    assert error in {f"{event}: BadRequestError" for event in WebhookType}
+    assert result.counts == {"created": 1, "failed": 2}
+    assert {*result.errors} < {f"{event}: BadRequestError" for event in WebhookType}
+    (told,) = (message for message in caplog.messages if message.startswith("e-shop "))
+    first, _, _ = result.errors[0].partition(":")
+    assert told.startswith(f"e-shop 'shop', {first}: POST /webhooks failed with 400")
     assert not result.retryable
     assert "t0ken" not in repr(result)
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301  # our own
