@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import iscoroutine
 
 from ..models import Identity, WebhookSpec
 from .checks import check_concurrency, check_deadline, check_function, check_iterable, unique_specs
@@ -61,8 +62,9 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
 
     def notify(outcome: Outcome) -> None:
         try:
-            if on_outcome is not None:
-                on_outcome(outcome)
+            if on_outcome is not None and iscoroutine(work := on_outcome(outcome)):
+                work.close()
+                raise TypeError("it returned a coroutine, which nobody awaits: make a task of it")
         except (Exception, asyncio.CancelledError):  # the run was not cancelled: the callback does not wait
             _logger.exception("on_outcome failed; the registration goes on")
 

@@ -192,6 +192,22 @@ def test_a_callback_that_fails_does_not_end_the_run(
     virtual_loop.run(main())
 
 
+def test_a_callback_whose_work_nobody_awaits(caplog: pytest.LogCaptureFixture) -> None:
+    """A lambda may hide that a function is async; that the outcomes are lost is told, for each of them."""
+
+    async def save(table: str, outcome: Outcome) -> None:
+        raise AssertionError(table, outcome)
+
+    async def main() -> None:
+        coordinator = FakeGateway().coordinator()
+
+        await register_many(coordinator, specs(2), concurrency=2, on_outcome=lambda one: save("hooks", one))
+
+        assert caplog.text.count("TypeError: it returned a coroutine, which nobody awaits: make a task of it") == 2
+
+    virtual_loop.run(main())
+
+
 def not_there() -> Exception:
     """Make the error of a delete that came too late."""
     return NotFoundError(status=404, message="no", method="DELETE", path="/webhooks/9")
