@@ -59,7 +59,10 @@ class Session:
                 response = await self._chain(request)
         except CallAborted as aborted:
             # Not judged: it is about the login or the API key, and a create that ends here was not carried out.
-            return aborted.error
+            error = aborted.error
+            if isinstance(error, GwmsError) and not request.call.attempts:  # any other may be shared by many calls
+                error.add_note(f"{request} was not sent")  # the error may be that of an earlier one
+            return error
         except GwmsError as error:
             return _judged(request, error.fresh())
         except TimeoutError:

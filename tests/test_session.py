@@ -12,6 +12,7 @@ import pytest
 from gwms_async import (
     ApiError,
     AttemptTimeoutError,
+    AuthenticationError,
     BadRequestError,
     Cause,
     ConnectionFailedError,
@@ -77,6 +78,21 @@ async def test_an_error_carried_past_the_chain_is_not_judged(error: Exception) -
 
     assert caught.type is type(error)
     assert str(caught.value) == str(error)
+
+
+async def test_what_was_not_sent_is_noted(gateway: GwmsEmulator) -> None:
+    """The error may be that of an earlier call; each has the note of its own call only."""
+    gateway.remove_eshop(gateway.credentials.api_key)
+    async with client(gateway) as gwms:
+        with pytest.raises(AuthenticationError, match="GET /webhooks failed with 401") as first:
+            await gwms.webhooks.list()
+        for _ in range(2):
+            with pytest.raises(AuthenticationError, match="GET /webhooks failed with 401") as later:
+                await gwms.webhooks.create(spec())
+
+            assert later.value.__notes__ == ["POST /webhooks was not sent"]
+
+    assert not hasattr(first.value, "__notes__")
 
 
 async def test_an_error_of_the_request_itself_is_judged() -> None:
