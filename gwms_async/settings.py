@@ -28,7 +28,7 @@ def is_number(value: object, minimum: float = -inf, maximum: float = inf) -> boo
 
 def is_integer(value: object, minimum: float = -inf, maximum: float = inf) -> bool:
     """Return whether a value is an integer in a range; True and False are not."""
-    return isinstance(value, int) and is_number(value, minimum, maximum)
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
 def _check_positive(_: object, attribute: Attribute[Any], value: object) -> None:
