@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..clock import Clock
 from ..errors import ApiError, GwmsError, NotFoundError, OutcomeUnknownError
-from ..models import Webhook, WebhookSpec
+from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import frameless
 from .memory import READ_LAG, Memory
 from .reasons import not_deleted
@@ -71,16 +71,22 @@ class ById:
     async def is_gone(self, webhook: Webhook, next_api: NextApi, listed_at: float) -> bool:
         """Return whether a webhook, listed at `listed_at`, whose (de)activation was answered with 404 is gone.
 
-        A tombstone is, unless this client wrote it in the last six seconds. Any other is looked up by id, for up to six
-        seconds while it is still there: replicas may lag, or the gateway may lack the operation.
+        A tombstone is, unless this client wrote it in the last six seconds: deactivating may mark a webhook alike. Any
+        other is looked up by id, for up to six seconds while it is still there: replicas may lag, or the gateway may
+        lack the operation.
 
         Raises:
             GwmsError: It could not be read.
         """
-        if is_tombstone(webhook) and not self._memory.contradicts_write(webhook.id, None):
+        is_marked = is_tombstone(webhook)
+        if is_marked and not self._memory.contradicts_write(webhook.id, None):
             return True
         patience_ends_at = self._clock.monotonic() + READ_LAG
-        while is_there(await self.read(webhook.id, next_api, listed_at=listed_at), webhook):
+        while (
+            (found := await self.read(webhook.id, next_api, listed_at=listed_at)) is not None
+            and same_identity(found, webhook)
+            and (is_marked or not is_tombstone(found))
+        ):
             if self._clock.monotonic() >= patience_ends_at:
                 return False
             await self._clock.sleep(_AGAIN)

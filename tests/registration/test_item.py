@@ -204,15 +204,19 @@ def test_what_is_gone_before_it_is_deactivated_is_created_again(get_lag: float) 
 
 
 @pytest.mark.parametrize("get_lag", [0.0, 2.0])
-@pytest.mark.parametrize("active", [False, True])
-def test_what_was_just_created_and_is_not_found_is_not_created_beside_it(get_lag: float, *, active: bool) -> None:
-    """A 404 to its (de)activation may come from a replica that lags."""
+@pytest.mark.parametrize(("active", "unregistered_at"), [(False, None), (False, datetime.now(UTC)), (True, None)])
+def test_what_was_just_created_and_is_not_found_is_not_created_beside_it(
+    get_lag: float, unregistered_at: datetime | None, *, active: bool
+) -> None:
+    """A 404 to its (de)activation may come from a replica that lags, and what is inactive may be marked."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(get_lag=get_lag), specs(1, active=active)
         coordinator = gateway.coordinator()
         gateway.changed()
         await register(coordinator, [spec])
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], unregistered_at=unregistered_at)
+        gateway.changed()
         gateway.fail("deactivate" if active else "activate", Fault(not_there))
 
         (outcome,) = (await register(coordinator, [evolve(spec, active=not active)])).outcomes
