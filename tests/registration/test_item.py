@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -224,6 +225,25 @@ def test_what_was_just_created_and_is_not_found_is_not_created_beside_it(
         assert (outcome.status, outcome.webhook) == (S.FAILED, gateway.webhooks[1])
         assert isinstance(outcome.error, NotFoundError)
         assert gateway.count("create") == 1
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize(
+    "change", [{"active": False, "unregistered_at": datetime.now(UTC)}, {"url": "https://b.example"}]
+)
+def test_what_a_read_shows_as_gone_is_created_again(change: dict[str, Any]) -> None:
+    """As a tombstone, or with another identity, because ids may be reused; the list is older."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=False)
+        gateway.stale = [gateway.add(evolve(spec, active=True))]
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], **change)
+        gateway.fail("deactivate", Fault(not_there))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[2])
 
     virtual_loop.run(main())
 

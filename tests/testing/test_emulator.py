@@ -225,16 +225,17 @@ def test_reads_can_lag() -> None:
 
 
 def test_lists_show_what_was_added_before_the_start() -> None:
-    """Only later changes lag; after a restart on another loop, lists show everything."""
-    gateway = GwmsEmulator(list_lag=3600)
+    """Only later changes lag; after a restart on another loop, lists and reads show everything."""
+    gateway = GwmsEmulator(list_lag=3600, get_lag=3600)
     gateway.add_webhook("x", "CREATE_ORDER")
 
-    async def main() -> list[int]:
+    async def main() -> tuple[list[int], int]:
         async with gateway, logged_in(gateway) as client:
             gateway.add_webhook("y", "CREATE_ORDER")
-            return [hook["id"] for hook in (await client.send("GET", "/webhooks")).data]
+            listed = [hook["id"] for hook in (await client.send("GET", "/webhooks")).data]
+            return listed, (await client.send("GET", "/webhooks/2")).status
 
-    for factory, expected in ((AheadLoop, [1]), (asyncio.SelectorEventLoop, [1, 2])):
+    for factory, expected in ((AheadLoop, ([1], 404)), (asyncio.SelectorEventLoop, ([1, 2], 200))):
         with asyncio.Runner(loop_factory=factory) as runner:
             assert runner.run(main()) == expected
 
