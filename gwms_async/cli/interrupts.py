@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def whole_imports() -> Generator[None]:
-    """Let Ctrl-C wait for the end of the block: it would leave half a module, of which the next import makes a mess."""
+    """Delay Ctrl-C until the end of the block: half a module would break the report of the interruption."""
     pressed = list[int]()
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
-from .interrupts import whole_imports
 from .logs import shown_logs
 from .output import Exit, handle_errors
 
@@ -35,8 +34,7 @@ def run(command: Work) -> int | None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    with whole_imports():
-        return import_module("uvloop").new_event_loop if find_spec("uvloop") else None
+    return import_module("uvloop").new_event_loop if find_spec("uvloop") else None
 
 
 @contextmanager
