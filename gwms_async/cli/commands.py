@@ -17,7 +17,7 @@ Exit codes:
   3    partly failed; run it again
   4    credentials rejected, or not sufficient (403)
   5    plan --exit-code: the gateway differs from the file
-  130  interrupted (Ctrl-C)
+  130  interrupted (Ctrl-C, or the terminal was closed)
   143  interrupted (SIGTERM)
 """
 

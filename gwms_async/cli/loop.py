@@ -39,7 +39,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @contextmanager
 def stopping(handler: _Stop) -> Generator[None]:
-    """Handle `STOPS` within the block, but for those that are ignored, as by nohup."""
+    """Handle `STOPS` within the block, except those that are ignored, e.g. under nohup."""
     before = {one: signal.signal(one, handler) for one in STOPS if signal.getsignal(one) != signal.SIG_IGN}
     try:
         yield

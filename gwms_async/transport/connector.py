@@ -1,4 +1,4 @@
-"""The connector of our own session, which knows what aiohttp's does not tell apart about connections."""
+"""The connector of our own session, stricter than aiohttp's about which connections exist and can be used again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Connector(aiohttp.TCPConnector):
     """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request.
 
-    A connection that has received something unasked is not used again: aiohttp would take it for the response to the
-    next request (RFC 9112, 9.2).
+    A connection on which a response came without a request is not used again: aiohttp would take that for the response
+    to the next request (RFC 9112, 9.2).
 
     Closing does not wait for a request that is still being written: a gateway that hangs may never read the rest of it.
     """
