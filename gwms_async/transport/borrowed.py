@@ -18,16 +18,16 @@ def is_plain(session: aiohttp.ClientSession | None) -> bool:
     return type(session) is aiohttp.ClientSession
 
 
-def with_middlewares(session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]) -> dict[str, Any]:
+def with_middlewares(session: aiohttp.ClientSession, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options that send our token, and not the session's own auth or that of a ``.netrc``.
 
     Args:
         session: The user's session, a plain one.
         request: The request; `on_wire` of its call becomes true as soon as aiohttp begins to send it.
-        headers: All headers of the request.
+        options: The options of the request, with all its headers and our own middlewares.
     """
     # aiohttp rejects the header beside its own auth, or lets the auth replace it: the header is added after that.
-    others = CIMultiDict(headers)
+    others = CIMultiDict(options["headers"])
     token, call = others.pop(_AUTHORIZATION, None), request.call
 
     def authorize(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> Awaitable[aiohttp.ClientResponse]:
@@ -41,5 +41,5 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, headers: 
         return handler(sent)
 
     # Those of a request replace those of the session, which aiohttp does not show.
-    own = session._middlewares  # noqa: SLF001
-    return {"headers": others, "middlewares": [authorize, *own, note]}
+    middlewares = [*options.get("middlewares", ()), authorize, *session._middlewares, note]  # noqa: SLF001
+    return {**options, "headers": others, "middlewares": middlewares}

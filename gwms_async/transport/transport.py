@@ -46,16 +46,16 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise aiohttp.ClientConnectionError(text_of(error)) from None
 
 
-def request_options(method: str, *, has_body: bool, is_borrowed: bool) -> Mapping[str, Any]:
+def request_options(method: str, *, has_body: bool, runs_middlewares: bool = True) -> Mapping[str, Any]:
     """Return the options of an aiohttp request, besides those that are the same for all.
 
     Args:
         method: The HTTP method.
         has_body: Whether a body is sent.
-        is_borrowed: Whether the session is the user's own, which keeps its middlewares.
+        runs_middlewares: Whether the session does so: a subclass of the user's own may send by other means.
     """
     options: dict[str, Any] = {"allow_redirects": False}
-    if method in _RESENT and not is_borrowed:
+    if method in _RESENT and runs_middlewares:
         options["middlewares"] = [_send_once]
     if method in _TYPED and not has_body:
         options["skip_auto_headers"] = ["content-type"]
@@ -225,17 +225,19 @@ class Transport:
         payload = None
         if body is not None:
             payload = _LargeBody(body) if len(body) > _LARGE else aiohttp.BytesPayload(body, content_type=_JSON)
-        method, has_body, is_borrowed = request.method, body is not None, self._borrowed is not None
+        method, has_body, is_own = request.method, body is not None, self._borrowed is None
         options = self._options.get((method, has_body))
         if options is None:
-            options = {**self._common_options, **request_options(method, has_body=has_body, is_borrowed=is_borrowed)}
+            runs_middlewares = is_own or self._notes_sending
+            own = request_options(method, has_body=has_body, runs_middlewares=runs_middlewares)
+            options = {**self._common_options, **own}
             self._options[method, has_body] = options
-        if not is_borrowed:
+        if is_own:
             return session.request(method, url, data=payload, headers=request.headers, **options)
-        own: Mapping[str, Any] = {"headers": self._complete_headers(request)}
+        options = {**options, "headers": self._complete_headers(request)}
         if self._notes_sending:
-            own = with_middlewares(session, request, own["headers"])
-        return session.request(method, url, data=payload, **own, **options)
+            options = with_middlewares(session, request, options)
+        return session.request(method, url, data=payload, **options)
 
     async def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(

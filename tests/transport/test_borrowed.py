@@ -105,6 +105,26 @@ async def test_a_subclass_that_sends_by_other_means(gateway: GwmsEmulator) -> No
     assert gateway.requests[-1].headers["authorization"].startswith("Bearer ")
 
 
+async def test_nothing_is_sent_again_by_aiohttp_itself(gateway: GwmsEmulator) -> None:
+    """A delete whose answer is lost is known to us: the 404 of the next attempt is a success."""
+    seen: list[type[Exception]] = []
+
+    async def watch(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            return await handler(request)
+        except aiohttp.ClientError as error:
+            seen.append(type(error))
+            raise
+
+    async with aiohttp.ClientSession(middlewares=[watch]) as session, client(gateway, session=session) as gwms:
+        hook = await gwms.webhooks.create(spec())
+        gateway.inject(DropAfter(), operation="delete")
+        await gwms.webhooks.delete(hook)
+
+    assert gateway.count("delete") == 2
+    assert seen == [aiohttp.ServerDisconnectedError]  # its own middlewares get what aiohttp raises
+
+
 async def test_the_sessions_own_headers_do_not_replace_ours(gateway: GwmsEmulator) -> None:
     """A session may be made for another API, whose bodies are no JSON."""
     headers = {"Content-Type": "text/plain", "X-Own": "1"}

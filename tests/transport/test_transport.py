@@ -182,15 +182,15 @@ async def test_the_type_of_what_a_borrowed_session_sends(gateway: GwmsEmulator) 
     assert {request.headers["content-type"] for request in gateway.requests} == {"application/json"}
 
 
-@pytest.mark.parametrize("is_borrowed", [False, True])
+@pytest.mark.parametrize("runs_middlewares", [False, True])
 @pytest.mark.parametrize("has_body", [False, True])
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PURGE", "PUT", "TRACE"])
-def test_the_options_of_a_request(method: str, has_body: bool, is_borrowed: bool) -> None:
-    """Our own session sends nothing twice; what has no body has no content type; redirects are never followed."""
-    options = request_options(method, has_body=has_body, is_borrowed=is_borrowed)
+def test_the_options_of_a_request(method: str, has_body: bool, runs_middlewares: bool) -> None:
+    """Nothing is sent twice by aiohttp itself; what has no body has no content type; redirects are never followed."""
+    options = request_options(method, has_body=has_body, runs_middlewares=runs_middlewares)
 
     assert options["allow_redirects"] is False
-    assert ("middlewares" in options) == (not is_borrowed and method not in {"PATCH", "POST", "PURGE"})
+    assert ("middlewares" in options) == (runs_middlewares and method not in {"PATCH", "POST", "PURGE"})
     assert ("skip_auto_headers" in options) == (not has_body and method in {"PATCH", "POST", "PUT"})
 
 
@@ -201,7 +201,7 @@ async def test_what_aiohttp_would_send_again(error: aiohttp.ClientError) -> None
     async def lost(_: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
         raise error
 
-    (send_once,) = request_options("GET", has_body=False, is_borrowed=False)["middlewares"]
+    (send_once,) = request_options("GET", has_body=False)["middlewares"]
     any_request: Any = None
 
     with pytest.raises(aiohttp.ClientConnectionError) as caught:
