@@ -9,6 +9,7 @@ import aiohttp
 from multidict import CIMultiDict  # aiohttp's own type of headers
 
 from ..chain import Request
+from .exceptions import is_unsent
 
 _AUTHORIZATION = "authorization"
 
@@ -23,7 +24,8 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, options: 
 
     Args:
         session: The user's session, a plain one.
-        request: The request; `on_wire` of its call becomes true as soon as aiohttp begins to send it.
+        request: The request; `on_wire` of its call becomes true as soon as aiohttp begins to send it, and false again
+            if nothing was sent, then or before: the session's own middlewares may send it several times.
         options: The options of the request, with all its headers and our own middlewares.
     """
     # aiohttp rejects the header beside its own auth, or lets the auth replace it: the header is added after that.
@@ -36,9 +38,14 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, options: 
             sent.headers[_AUTHORIZATION] = token
         return handler(sent)
 
-    def note(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> Awaitable[aiohttp.ClientResponse]:
-        call.on_wire = True
-        return handler(sent)
+    async def note(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        was_on_wire, call.on_wire = call.on_wire, True
+        try:
+            return await handler(sent)
+        except Exception as error:
+            if is_unsent(error):
+                call.on_wire = was_on_wire
+            raise
 
     # Those of a request replace those of the session, which aiohttp does not show.
     middlewares = [*options.get("middlewares", ()), authorize, *session._middlewares, note]  # noqa: SLF001

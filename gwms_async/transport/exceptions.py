@@ -73,7 +73,7 @@ def map_exception(
     *,
     secrets: tuple[str, ...] = (),
     is_from_aiohttp: bool = True,
-    is_unsent: bool = False,
+    was_sent: bool | None = None,
 ) -> TransportError | ConfigurationError:
     """Return our error for what an attempt raised.
 
@@ -83,15 +83,17 @@ def map_exception(
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
         is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's.
-        is_unsent: Whether it is known that nothing was sent, whatever was raised.
+        was_sent: Whether anything may have been sent, whatever was raised; None if only the exception can tell.
     """
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_rejected and (is_from_aiohttp or is_unsent):
+    if is_rejected and not was_sent and (is_from_aiohttp or was_sent is False):
         check = "check base_url, ssl=, proxy=, session= and middlewares="
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; {check}")
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
-    if cause is Cause.UNKNOWN and (is_unsent or _is_closed(error)):
+    if was_sent:
+        cause = Cause.UNKNOWN  # code of the user's own may raise what is about another request
+    elif cause is Cause.UNKNOWN and (was_sent is False or _is_closed(error)):
         cause = Cause.NEVER_SENT
     elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
@@ -102,6 +104,11 @@ def map_exception(
     reason = said.partition("; ")[0] if is_timeout else reason
     said = f"{request} failed after {counted(attempts)}: {said}"
     return error_class(said, cause=cause, reason=reason, path=request.path, attempts=attempts)
+
+
+def is_unsent(error: Exception) -> bool:
+    """Return whether an exception of aiohttp says that nothing was sent."""
+    return isinstance(error, UNSENT) or _is_closed(error)
 
 
 def _is_closed(error: Exception) -> bool:

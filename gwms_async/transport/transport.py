@@ -192,7 +192,7 @@ class Transport:
                 secrets=self._proxy_secrets,
                 # A borrowed session runs the user's code, which may raise after sending.
                 is_from_aiohttp=self._borrowed is None or self._borrowed.closed,
-                is_unsent=not call.on_wire,
+                was_sent=call.on_wire if self._notes_sending else None,
             )
             call.on_wire = isinstance(end, TransportError) and end.cause is Cause.UNKNOWN
         if _logger.isEnabledFor(logging.DEBUG):

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from attrs import evolve
 
 from gwms_async import ConfigurationError, OutcomeUnknownError, TransportError
@@ -123,6 +124,53 @@ async def test_nothing_is_sent_again_by_aiohttp_itself(gateway: GwmsEmulator) ->
 
     assert gateway.count("delete") == 2
     assert seen == [aiohttp.ServerDisconnectedError]  # its own middlewares get what aiohttp raises
+
+
+_ELSEWHERE = ConnectionKey(
+    "audit.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+)
+
+
+@pytest.mark.parametrize(
+    "error", [aiohttp.ClientConnectorError(_ELSEWHERE, OSError(111, "refused")), aiohttp.InvalidURL("audit")]
+)
+async def test_code_of_the_users_own_that_cannot_connect_elsewhere_after_sending(
+    gateway: GwmsEmulator, error: Exception
+) -> None:
+    """What it raises is not about our request, which is not sent again."""
+
+    async def audit(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if request.method == "POST" and request.url.name == "webhooks":
+            raise error
+        return response
+
+    async with aiohttp.ClientSession(middlewares=[audit]) as session, client(gateway, session=session) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+
+    assert gateway.count("create") == len(gateway.webhooks) == 1
+
+
+async def test_a_retry_of_the_users_own_that_cannot_connect(gateway: GwmsEmulator) -> None:
+    """What it sent before may have been carried out: it is not sent again."""
+    gateway.inject(DropAfter(), operation="create")
+    sent: list[str] = []
+
+    async def retry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            return await handler(request)
+        except aiohttp.ServerDisconnectedError:
+            sent.append(request.method)
+            request.url = request.url.with_port(9)  # nobody listens
+            return await handler(request)
+
+    async with aiohttp.ClientSession(middlewares=[retry]) as session, client(gateway, session=session) as gwms:
+        with pytest.raises(OutcomeUnknownError):
+            await gwms.webhooks.create(spec())
+
+    assert sent == ["POST"]
+    assert gateway.count("create") == 1
 
 
 async def test_the_sessions_own_headers_do_not_replace_ours(gateway: GwmsEmulator) -> None:
