@@ -16,14 +16,17 @@ _AUTHORIZATION = "authorization"
 
 def is_plain(session: aiohttp.ClientSession | None) -> bool:
     """Return whether a session runs the middlewares of a request: a subclass may send by other means."""
-    return type(session) is aiohttp.ClientSession
+    if session is None:
+        return False
+    plain, own = aiohttp.ClientSession, type(session)
+    return (own.request, own._request) == (plain.request, plain._request)  # noqa: SLF001
 
 
 def with_middlewares(session: aiohttp.ClientSession, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options that send our token, and not the session's own auth or that of a ``.netrc``.
 
     Args:
-        session: The user's session, a plain one.
+        session: The user's session, which runs middlewares.
         request: The request; `on_wire` of its call becomes true as soon as aiohttp begins to send it, and false again
             if nothing was sent, then or before: the session's own middlewares may send it several times.
         options: The options of the request, with all its headers and our own middlewares.

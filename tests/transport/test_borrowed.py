@@ -126,6 +126,13 @@ async def test_nothing_is_sent_again_by_aiohttp_itself(gateway: GwmsEmulator) ->
     assert seen == [aiohttp.ServerDisconnectedError]  # its own middlewares get what aiohttp raises
 
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # aiohttp's: of a subclass
+
+    class Extended(aiohttp.ClientSession):
+        """Sends as aiohttp does."""
+
+
 _ELSEWHERE = ConnectionKey(
     "audit.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
 )
@@ -134,8 +141,9 @@ _ELSEWHERE = ConnectionKey(
 @pytest.mark.parametrize(
     "error", [aiohttp.ClientConnectorError(_ELSEWHERE, OSError(111, "refused")), aiohttp.InvalidURL("audit")]
 )
+@pytest.mark.parametrize("kind", [aiohttp.ClientSession, Extended])
 async def test_code_of_the_users_own_that_cannot_connect_elsewhere_after_sending(
-    gateway: GwmsEmulator, error: Exception
+    gateway: GwmsEmulator, error: Exception, kind: type[aiohttp.ClientSession]
 ) -> None:
     """What it raises is not about our request, which is not sent again."""
 
@@ -145,7 +153,7 @@ async def test_code_of_the_users_own_that_cannot_connect_elsewhere_after_sending
             raise error
         return response
 
-    async with aiohttp.ClientSession(middlewares=[audit]) as session, client(gateway, session=session) as gwms:
+    async with kind(middlewares=[audit]) as session, client(gateway, session=session) as gwms:
         with pytest.raises(OutcomeUnknownError):
             await gwms.webhooks.create(spec())
 
