@@ -251,7 +251,7 @@ def check(world: str, name: str, fault: str, times: int) -> None:
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         gateway.add_webhook("https://shop.example/old", "CREATE_ORDER", active=name != "activate")
-        await asyncio.sleep(gateway.list_lag)
+        await asyncio.sleep(max(gateway.list_lag, gateway.get_lag))
         async with client(gateway, kind=kind, retry=POLICY, timeout=TIMEOUT) as gwms:
             if operation != "login":
                 assert len(await gwms.webhooks.list()) == 1
