@@ -79,8 +79,8 @@ class GwmsClient:
         timeout: Time limits; a number is the seconds of a whole call.
         retry: When and how often a failed attempt is retried.
         token_store: Where login tokens are kept; in memory by default.
-        session: An aiohttp session to use and never close. It keeps its settings: aiohttp's re-sending of idempotent
-            requests, its cookies, the limits of its pool.
+        session: An aiohttp session to use and never close. It keeps its settings: middlewares, cookies, the limits of
+            its pool. A response that comes unasked on one of its idle connections may be taken for the next one's.
         ssl: As in aiohttp: a context for a private CA, or a fingerprint; None for the usual checks.
         proxy: The URL of an HTTP proxy, with its password if it has one.
         trust_env: Whether to use the environment's proxy (``HTTPS_PROXY``, ``NO_PROXY``); a ``.netrc`` is never read.
