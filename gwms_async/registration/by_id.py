@@ -82,15 +82,13 @@ class ById:
         if is_marked and not self._memory.contradicts_write(webhook.id, None):
             return True
         patience_ends_at = self._clock.monotonic() + READ_LAG
-        while (
-            (found := await self.read(webhook.id, next_api, listed_at=listed_at)) is not None
-            and same_identity(found, webhook)
-            and (is_marked or not is_tombstone(found))
-        ):
+        while True:
+            found = await self.read(webhook.id, next_api, listed_at=listed_at)
+            if found is None or not same_identity(found, webhook) or (is_tombstone(found) and not is_marked):
+                return True
             if self._clock.monotonic() >= patience_ends_at:
                 return False
             await self._clock.sleep(_AGAIN)
-        return True
 
     async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
         """Delete a webhook, and make sure that it is gone; it may have been gone before.

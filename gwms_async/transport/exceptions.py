@@ -87,7 +87,7 @@ def map_exception(
     """
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
     is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_rejected and not was_sent and (is_from_aiohttp or was_sent is False):
+    if is_rejected and (is_from_aiohttp if was_sent is None else not was_sent):
         check = "check base_url, ssl=, proxy=, session= and middlewares="
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; {check}")
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))

@@ -229,9 +229,8 @@ class Transport:
         options = self._options.get((method, has_body))
         if options is None:
             runs_middlewares = is_own or self._notes_sending
-            own = request_options(method, has_body=has_body, runs_middlewares=runs_middlewares)
-            options = {**self._common_options, **own}
-            self._options[method, has_body] = options
+            special = request_options(method, has_body=has_body, runs_middlewares=runs_middlewares)
+            options = self._options[method, has_body] = {**self._common_options, **special}
         if is_own:
             return session.request(method, url, data=payload, headers=request.headers, **options)
         options = {**options, "headers": self._complete_headers(request)}
