@@ -31,33 +31,39 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        active: Whether it is active; None if it was deleted. Not read where `is_uncertain`.
-        identity: The identity it was written with; None if it was deleted, or until it is indexed.
+        webhook: The webhook as the write left it; None if it was deleted, or if only an uncertain write is known.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         is_uncertain: Whether a later write may or may not have been carried out.
+        identity: The identity of `webhook`; None until it is indexed.
         sought: The identity that an uncertain update may have given it.
     """
 
     at: float
-    active: bool | None
-    identity: Identity | None
-    is_open: bool
-    is_direct: bool
+    webhook: Webhook | None = None
+    is_open: bool = False
+    is_direct: bool = False
     is_uncertain: bool = False
+    identity: Identity | None = None
     sought: Identity | None = None
 
     @property
     def may_exist(self) -> bool:
         """Whether it was not deleted, as far as is known."""
-        return self.active is not None or self.is_uncertain
+        return self.webhook is not None or self.is_uncertain
+
+    def has_identity_of(self, webhook: Webhook) -> bool:
+        """Return whether a webhook has the identity that was written."""
+        return self.webhook is not None and same_identity(self.webhook, webhook)
 
     def agrees_with(self, webhook: Webhook) -> bool:
         """Return whether a webhook is as it was written."""
-        return not self.is_uncertain and (self.active, self.identity) == (webhook.active, webhook.identity)
+        if self.is_uncertain or self.webhook is None:
+            return False
+        return self.webhook.active is webhook.active and self.has_identity_of(webhook)
 
 
-_NEVER = _Write(-inf, active=True, identity=None, is_open=False, is_direct=False)  # what was not written lately
+_NEVER = _Write(-inf, is_uncertain=True)  # of a webhook that was not written lately
 
 
 class Memory:
@@ -69,14 +75,14 @@ class Memory:
     `_writes`         all notes but `note_another`, each in place of the    all questions but `stored_for`
                       last write; `note_uncertain`, `note_closed`: into it;
                       `note_unlisted`: only where there is none
-    - `active`        as above; None: `note_deleted`                        `is_deleted`, `knows`, `contradicts_write`,
+    - `webhook`       as above; None: `note_deleted`                        `is_deleted`, `knows`, `contradicts_write`,
     - `is_uncertain`  `note_uncertain`                                      `disputed`
-    - `identity`      `note_registered`; for other notes, `_index`          `contradicts_write`, `disputed`
-    - `sought`        `note_uncertain`                                      `note_uncertain`, to replace it in `_ids`
     - `is_open`       `note_registered`; `note_closed` ends it              `is_open`; `note_changed` preserves it
     - `is_direct`     `note_created`                                        `is_direct`; `note_changed` preserves it
+    - `identity`      `_index`                                              `_drop`, to take the write out of `_ids`;
+    - `sought`        `note_uncertain`                                      `note_uncertain`, to replace it there
     `_ids`            all that write an `identity`, or `sought`             `disputed`, `knows_only`
-    `_unindexed`      `note_created`, `note_changed`, `note_unlisted`       `_index`, before an `identity` is read
+    `_unindexed`      all that write a `webhook`                            `_index`, before `_ids` is read
     `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
                       `note_another` take out of it
     `_stored_as`      `note_registered`, the second `note_another`          `stored_for`
@@ -88,7 +94,7 @@ class Memory:
         self._clock = clock
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
-        self._unindexed: dict[int, Webhook] = {}
+        self._unindexed: dict[int, Webhook | WebhookSpec] = {}  # what has the identity of the write
         self._unlisted: dict[int, None] = {}  # the oldest first
         # Both by the identity that was asked for, where the gateway shows another.
         self._stored_as: dict[Identity, Webhook] = {}
@@ -97,31 +103,28 @@ class Memory:
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
         if self._last(webhook.id) is _NEVER:
-            self._note(webhook.id, webhook.active)
-            self._unindexed[webhook.id] = webhook
+            self._note(webhook.id, webhook)
         _keep(self._unlisted, webhook.id, None)
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
         """Forget what a list shows after 60 seconds, like other writes; not what it shows with another identity."""
         if not self._unlisted:
             return
-        self._index()
         for webhook in webhooks:
-            if webhook.id in self._unlisted and self._writes[webhook.id].identity == webhook.identity:
+            if webhook.id in self._unlisted and self._writes[webhook.id].has_identity_of(webhook):
                 del self._unlisted[webhook.id]
 
     def note_created(self, webhook: Webhook) -> None:
         """Remember what `Webhooks.create` created."""
-        self._note(webhook.id, webhook.active, is_direct=True)
-        self._unindexed[webhook.id] = webhook
+        self._note(webhook.id, webhook, is_direct=True)
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
-        is_as_asked = same_identity(webhook, spec)
-        identity = spec.identity if is_as_asked else webhook.identity  # the spec's is computed already
-        self._note(webhook.id, webhook.active, identity, is_open=True)
+        self._note(webhook.id, webhook, is_open=True)
         self._stored_as.pop(spec.identity, None)
-        if not is_as_asked:
+        if same_identity(webhook, spec):
+            self._unindexed[webhook.id] = spec  # which keeps its identity: to compute another is costly
+        else:
             _keep(self._stored_as, spec.identity, webhook)
 
     def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
@@ -138,8 +141,7 @@ class Memory:
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
         before = self._last(webhook.id)
-        self._note(webhook.id, webhook.active, is_open=before.is_open, is_direct=before.is_direct)
-        self._unindexed[webhook.id] = webhook
+        self._note(webhook.id, webhook, is_open=before.is_open, is_direct=before.is_direct)
 
     def note_deleted(self, webhook_id: int) -> None:
         """Remember that a webhook no longer exists."""
@@ -182,14 +184,13 @@ class Memory:
     def knows(self, webhook_id: int) -> bool:
         """Return whether this client wrote a webhook lately that was there then."""
         write = self._last(webhook_id)
-        return write is not _NEVER and write.active is not None and not write.is_uncertain
+        return write.webhook is not None and not write.is_uncertain
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a recent write: it may not show that yet."""
         write = self._last(webhook_id)
         if self._clock.monotonic() - write.at >= (CLEAR_AFTER if write.is_uncertain else READ_LAG):
             return False
-        self._index()
         return write.may_exist if found is None else not write.agrees_with(found)
 
     def knows_only(self, identity: Identity, webhook_id: int) -> bool:
@@ -235,28 +236,21 @@ class Memory:
         return self._writes.get(webhook_id, _NEVER)
 
     def _note(
-        self,
-        webhook_id: int,
-        active: bool | None,
-        identity: Identity | None = None,
-        *,
-        is_open: bool = False,
-        is_direct: bool = False,
+        self, webhook_id: int, webhook: Webhook | None, *, is_open: bool = False, is_direct: bool = False
     ) -> _Write:
         """Remember a write for 60 seconds, in place of the last one of the same webhook."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
-        write = _Write(self._clock.monotonic(), active, identity, is_open, is_direct)
-        self._writes[webhook_id] = write
-        if identity is not None:
-            self._link(webhook_id, identity)
+        write = self._writes[webhook_id] = _Write(self._clock.monotonic(), webhook, is_open, is_direct)
+        if webhook is not None:
+            self._unindexed[webhook_id] = webhook
         return write
 
     def _index(self) -> None:
         # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
-        for webhook_id, webhook in self._unindexed.items():
-            identity = self._writes[webhook_id].identity = webhook.identity
+        for webhook_id, written in self._unindexed.items():
+            identity = self._writes[webhook_id].identity = written.identity
             self._link(webhook_id, identity)
         self._unindexed.clear()
 
