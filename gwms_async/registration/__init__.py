@@ -52,7 +52,8 @@ by one more after the deletions of `apply`: what such a list does not show is re
 the other state, unless there is another copy, which another client may have kept, and which then takes its place.
 
 Reading order: `report` (what comes out), `snapshot` (one list, and which copy to prefer), `memory` (what this client
-wrote lately), `by_id`, `shared_list` and `coordinator` (what registrations share), `workers`, `switching`
-((de)activation), `item`, `closing`, `pending`, `recheck`, `run`, then `bulk` and `stream` (the two entry points),
-`plan` and `apply`. `reasons` (the errors) and `checks` (of arguments) can wait.
+wrote lately), `spellings` (what the gateway stores otherwise), `by_id`, `shared_list` and `coordinator` (what
+registrations share), `workers`, `switching` ((de)activation), `item`, `closing`, `pending`, `recheck`, `run`, then
+`bulk` and `stream` (the two entry points), `plan` and `apply`. `reasons` (the errors) and `checks` (of arguments) can
+wait.
 """

@@ -15,6 +15,7 @@ from .by_id import ById, WebhookApi
 from .memory import CLEAR_AFTER, REMEMBERED, Memory
 from .shared_list import SharedList
 from .snapshot import Snapshot, is_there
+from .spellings import Spellings
 
 
 class Coordinator:
@@ -28,6 +29,7 @@ class Coordinator:
         self.api_for, self.clock = api_for, clock
         self.lists = SharedList(self._fetch, clock)
         self.memory = Memory(clock)
+        self.spellings = Spellings()
         self.by_id = ById(self.memory, clock)
         self._creating: dict[Identity, asyncio.Future[Webhook | GwmsError | None] | None] = {}
         self._doubts: OrderedDict[Identity, float] = OrderedDict()  # the oldest first
@@ -61,11 +63,12 @@ class Coordinator:
         creating[identity] = None  # a future once another registration waits for it
         end: Webhook | GwmsError | None = None
         try:
-            stored = self.memory.stored_for(spec)
+            stored = self.spellings.stored_for(spec)
             if stored is not None and (end := await self._as_it_is(stored, spec, call)) is not None:
                 return end, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
+            self.spellings.note_created(webhook, spec)
         except GwmsError as error:
             end = error
             raise

@@ -282,9 +282,9 @@ class Item(Job):
         elif same_identity(webhook, self.spec):
             return webhook
         else:
-            is_own = webhook_id in self.own_ids
-            self.coordinator.memory.note_another(webhook, self.spec, is_own=is_own)
-            if is_own:
+            self.coordinator.memory.note_another(webhook_id)
+            if webhook_id in self.own_ids:
+                self.coordinator.spellings.note_changed(webhook, self.spec)
                 self.stored_as = webhook
         self.gone_ids |= {webhook_id}
         return None

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from math import inf
-from typing import TypeVar
 
 from attrs import define
 
 from ..clock import Clock
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .snapshot import contradicts_itself
-
-K = TypeVar("K")
-V = TypeVar("V")
+from .spellings import put_last
 
 REMEMBERED = 60.0
 """Seconds for which a write is remembered."""
-_MAX_KEPT = 1000  # webhooks that are remembered for longer
 READ_LAG = 6.0
 """Seconds after a write in which `get` may not show it yet: a gateway may read from replicas."""
 CLEAR_AFTER = 9.0
@@ -72,7 +68,7 @@ class Memory:
     ================  ====================================================  ===========================================
     kept              written by                                            read by
     ================  ====================================================  ===========================================
-    `_writes`         all notes but `note_another`, each in place of the    all questions but `stored_for`
+    `_writes`         all notes but `note_another`, each in place of the    all questions
                       last write; `note_uncertain`, `note_closed`: into it;
                       `note_unlisted`: only where there is none
     - `webhook`       as above; None: `note_deleted`                        `is_deleted`, `knows`, `contradicts_write`,
@@ -85,8 +81,6 @@ class Memory:
     `_unindexed`      all that write a `webhook`                            `_index`, before `_ids` is read
     `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
                       `note_another` take out of it
-    `_stored_as`      `note_registered`, the second `note_another`          `stored_for`
-    `_seen_changed`   `note_another`                                        `note_another`, to spot the second one
     ================  ====================================================  ===========================================
     """
 
@@ -96,15 +90,12 @@ class Memory:
         self._ids: dict[Identity, tuple[int, ...]] = {}
         self._unindexed: dict[int, Webhook | WebhookSpec] = {}  # what has the identity of the write
         self._unlisted: dict[int, None] = {}  # the oldest first
-        # Both by the identity that was asked for, where the gateway shows another.
-        self._stored_as: dict[Identity, Webhook] = {}
-        self._seen_changed: dict[Identity, int] = {}
 
     def note_unlisted(self, webhook: Webhook) -> None:
         """Remember, until a list shows it, a webhook that `get` shows and no list does."""
         if self._last(webhook.id) is _NEVER:
             self._note(webhook.id, webhook)
-        _keep(self._unlisted, webhook.id, None)
+        put_last(self._unlisted, webhook.id, None)
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
         """Forget what a list shows after 60 seconds, like other writes; not what it shows with another identity."""
@@ -121,22 +112,12 @@ class Memory:
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
         self._note(webhook.id, webhook, is_open=True)
-        self._stored_as.pop(spec.identity, None)
         if same_identity(webhook, spec):
             self._unindexed[webhook.id] = spec  # which keeps its identity: to compute another is costly
-        else:
-            _keep(self._stored_as, spec.identity, webhook)
 
-    def note_another(self, webhook: Webhook, spec: WebhookSpec, *, is_own: bool) -> None:
-        """Remember that `get` shows a webhook with another identity than a spec; `is_own`: it was created for that.
-
-        Once, somebody may have changed it. The second time, the gateway seems to store it so.
-        """
-        self._unlisted.pop(webhook.id, None)
-        if is_own:
-            if self._seen_changed.get(spec.identity, webhook.id) != webhook.id:
-                _keep(self._stored_as, spec.identity, webhook)
-            _keep(self._seen_changed, spec.identity, webhook.id)
+    def note_another(self, webhook_id: int) -> None:
+        """Forget after 60 seconds, like other writes, a webhook that `get` shows with another identity."""
+        self._unlisted.pop(webhook_id, None)
 
     def note_changed(self, webhook: Webhook) -> None:
         """Remember an update, activation or deactivation."""
@@ -209,10 +190,6 @@ class Memory:
         written = self._ids.get(identity, ())
         return wrong + [webhook_id for webhook_id in written if all(copy.id != webhook_id for copy in listed)]
 
-    def stored_for(self, spec: WebhookSpec) -> Webhook | None:
-        """Return what the gateway stored, with another identity, when a registration last created a spec."""
-        return self._stored_as.get(spec.identity)
-
     def forget(self) -> None:
         """Drop the writes that are older than 60 seconds, except for webhooks that no list shows."""
         now = self._clock.monotonic()
@@ -268,11 +245,3 @@ class Memory:
     def _unlink(self, webhook_id: int, identity: Identity | None) -> None:
         if identity is not None and (left := tuple(each for each in self._ids.pop(identity, ()) if each != webhook_id)):
             self._ids[identity] = left
-
-
-def _keep(kept: dict[K, V], key: K, value: V) -> None:
-    """Put an entry last, and drop the first one if there are too many."""
-    kept.pop(key, None)
-    kept[key] = value
-    if len(kept) > _MAX_KEPT:
-        del kept[next(iter(kept))]

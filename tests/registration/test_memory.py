@@ -234,29 +234,14 @@ def test_what_no_list_shows_was_not_written_just_now() -> None:
 
 
 def test_no_more_than_a_thousand_are_remembered_for_longer() -> None:
-    """Of what no list shows, and of what is stored with another identity."""
+    """Of what no list shows."""
     clock = HandClock()
     memory = Memory(Clock(clock))
-    asked = [hook(0, f"https://shop.example/{number}").spec for number in range(1001)]
-    for number, spec in enumerate(asked):
+    for number in range(1001):
         memory.note_unlisted(hook(number))
-        memory.note_registered(hook(2000 + number, "https://shop.example/other"), spec)
     clock.now += 61
 
     assert sorted(disputed(memory)) == [*range(1, 1001)]
-    assert [spec for spec in asked if memory.stored_for(spec) is None] == asked[:1]
-
-
-def test_what_was_stored_otherwise_is_forgotten_with_the_next_create() -> None:
-    """Only what the gateway last made of a spec is of interest."""
-    memory = Memory(Clock(HandClock()))
-    other = hook(1, "https://shop.example/other")
-    memory.note_registered(other, hook(1).spec)
-    assert memory.stored_for(hook(1).spec) == other
-
-    memory.note_registered(hook(2), hook(2).spec)
-
-    assert memory.stored_for(hook(1).spec) is None
 
 
 def test_a_later_doubt_keeps_nothing_else() -> None:
