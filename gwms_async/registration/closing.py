@@ -30,7 +30,7 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and copies[0].active is item.spec.active
         and len(item.own_ids) == 1
         and not outcome.copies
-        and item.coordinator.memory.knows_only(item.spec.identity, copies[0].id)
+        and item.coordinator.memory.wrote_no_other(item.spec.identity, copies[0].id)
     )
 
 
@@ -205,7 +205,7 @@ def _is_copy(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone_ids:
         return False
-    is_known = copy.id in item.own_ids or item.coordinator.memory.knows(copy.id)
+    is_known = copy.id in item.own_ids or item.coordinator.memory.wrote(copy.id)
     return not is_tombstone(copy) or not item.spec.active or is_known
 
 

@@ -71,13 +71,13 @@ class Memory:
     `_writes`         all notes but `note_another`, each in place of the    all questions
                       last write; `note_uncertain`, `note_closed`: into it;
                       `note_unlisted`: only where there is none
-    - `webhook`       as above; None: `note_deleted`                        `is_deleted`, `knows`, `contradicts_write`,
+    - `webhook`       as above; None: `note_deleted`                        `is_deleted`, `wrote`, `contradicts_write`,
     - `is_uncertain`  `note_uncertain`                                      `disputed`
     - `is_open`       `note_registered`; `note_closed` ends it              `is_open`; `note_changed` preserves it
     - `is_direct`     `note_created`                                        `is_direct`; `note_changed` preserves it
     - `identity`      `_index`                                              `_drop`, to take the write out of `_ids`;
     - `sought`        `note_uncertain`                                      `note_uncertain`, to replace it there
-    `_ids`            all that write an `identity`, or `sought`             `disputed`, `knows_only`
+    `_ids`            all that write an `identity`, or `sought`             `disputed`, `wrote_no_other`
     `_unindexed`      all that write a `webhook`                            `_index`, before `_ids` is read
     `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
                       `note_another` take out of it
@@ -98,7 +98,7 @@ class Memory:
         put_last(self._unlisted, webhook.id, None)
 
     def note_listed(self, webhooks: Iterable[Webhook]) -> None:
-        """Forget what a list shows after 60 seconds, like other writes; not what it shows with another identity."""
+        """Let what a list shows as it was written be forgotten after 60 seconds, like other writes."""
         if not self._unlisted:
             return
         for webhook in webhooks:
@@ -116,7 +116,7 @@ class Memory:
             self._unindexed[webhook.id] = spec  # which keeps its identity: to compute another is costly
 
     def note_another(self, webhook_id: int) -> None:
-        """Forget after 60 seconds, like other writes, a webhook that `get` shows with another identity."""
+        """Let a webhook that `get` shows with another identity be forgotten after 60 seconds, like other writes."""
         self._unlisted.pop(webhook_id, None)
 
     def note_changed(self, webhook: Webhook) -> None:
@@ -162,8 +162,8 @@ class Memory:
         """Return whether this client deleted it, or found it deleted."""
         return not self._last(webhook_id).may_exist
 
-    def knows(self, webhook_id: int) -> bool:
-        """Return whether this client wrote a webhook lately that was there then."""
+    def wrote(self, webhook_id: int) -> bool:
+        """Return whether this client wrote a webhook lately, and left it there for certain."""
         write = self._last(webhook_id)
         return write.webhook is not None and not write.is_uncertain
 
@@ -174,8 +174,8 @@ class Memory:
             return False
         return write.may_exist if found is None else not write.agrees_with(found)
 
-    def knows_only(self, identity: Identity, webhook_id: int) -> bool:
-        """Return whether this client wrote no webhook of an identity, or only the given one."""
+    def wrote_no_other(self, identity: Identity, webhook_id: int) -> bool:
+        """Return whether this client wrote no webhook of an identity lately, other than the given one."""
         self._index()
         return self._ids.get(identity) in (None, (webhook_id,))
 

@@ -124,11 +124,11 @@ def test_an_update_that_may_have_been_carried_out_is_found_by_both_identities() 
 def test_whether_a_webhook_is_the_only_one_of_its_identity() -> None:
     """Others of the same identity that were written count, others of the gateway do not."""
     memory = Memory(Clock(HandClock()))
-    assert memory.knows_only(hook(1).identity, 1)
+    assert memory.wrote_no_other(hook(1).identity, 1)
     memory.note_created(hook(1))
-    assert memory.knows_only(hook(1).identity, 1)
+    assert memory.wrote_no_other(hook(1).identity, 1)
     memory.note_created(hook(2))
-    assert not memory.knows_only(hook(1).identity, 1)
+    assert not memory.wrote_no_other(hook(1).identity, 1)
 
 
 def test_a_minute_later_nothing_is_remembered() -> None:
