@@ -21,10 +21,9 @@ _SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it cre
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
     """Return whether a list shows the item's webhook as it ended, and no other copy: the usual case."""
-    outcome, copies = item.outcome, snapshot.copies(item.spec.identity)
+    outcome, copies = item.settled_outcome, snapshot.copies(item.spec.identity)
     return (
         len(copies) == 1
-        and outcome is not None
         and outcome.webhook is not None
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
@@ -44,7 +43,7 @@ async def look_at(item: Item, snapshot: Snapshot) -> None:
         is_decided = await _close_by(item, snapshot)
     except Exception as error:  # a user's middleware may raise anything
         _note_copies(item, [copy for copy in snapshot.copies(item.spec.identity) if _is_copy(item, copy)])
-        outcome = item.outcome_now()
+        outcome = item.settled_outcome
         item.outcome = evolve(outcome, error=undecided(outcome.copies, item.spec, error), attempts=item.attempts)
         is_decided = True
     if is_decided:
@@ -88,7 +87,7 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
 
 async def _still_exists(item: Item, listed_at: float) -> bool:
     """Return whether the copy that an earlier list let stay exists, though this one does not show it: lists may lag."""
-    kept = item.outcome_now().webhook
+    kept = item.settled_outcome.webhook
     if kept is None or kept.id in item.own_ids or kept.id in item.gone_ids:
         return False  # its own have been looked for
     webhook = await item.get(kept.id, listed_at=listed_at)
@@ -97,7 +96,7 @@ async def _still_exists(item: Item, listed_at: float) -> bool:
 
 def _note_copies(item: Item, copies: Iterable[Webhook]) -> None:
     """Put the other copies into the outcome, also one that an earlier create has added; none may be deleted."""
-    outcome = item.outcome_now()
+    outcome = item.settled_outcome
     others = tuple([copy.id for copy in copies if outcome.webhook is None or copy.id != outcome.webhook.id])
     if others != outcome.copies:
         item.outcome = evolve(outcome, copies=others)
@@ -141,7 +140,7 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
     foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
     excess = [webhook_id for webhook_id in others if webhook_id not in foreign]
     excess += await _unlisted_excess(item, keep.id, others, hidden)
-    removed = [webhook_id for webhook_id in item.outcome_now().copies if webhook_id in item.gone_ids]
+    removed = [webhook_id for webhook_id in item.settled_outcome.copies if webhook_id in item.gone_ids]
     named = (*removed, *excess, *foreign)
     status, keep, error = await _checked(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
@@ -163,7 +162,7 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
 
 async def _unlisted_excess(item: Item, kept_id: int, others: list[int], hidden: list[int]) -> list[int]:
     """Return the copies to delete that exist, although this list does not show them; an earlier one may have."""
-    named = [each for each in item.outcome_now().copies if each > kept_id and _is_removable(item, each)]
+    named = [each for each in item.settled_outcome.copies if each > kept_id and _is_removable(item, each)]
     unlisted = [each for each in dict.fromkeys((*hidden, *named)) if each not in others]
     # Looked up first, because ids may be reused: one that a list shows as another webhook may be just that.
     return [each for each in unlisted if each not in item.gone_ids and await item.get(each) is not None]
@@ -217,7 +216,7 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
 
 
 def _status(item: Item, keep: Webhook) -> OutcomeStatus:
-    outcome = item.outcome_now()
+    outcome = item.settled_outcome
     is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
     if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
@@ -230,9 +229,8 @@ def _replace(
     item: Item, status: OutcomeStatus, webhook: Webhook, error: Exception | None, copies: tuple[int, ...]
 ) -> None:
     """Replace the outcome only if the list has changed it: a new one is emitted again."""
-    before = item.outcome
     outcome = Outcome(item.spec, status, webhook, error, item.attempts, copies)
-    if before is None or evolve(before, attempts=outcome.attempts) != outcome:
+    if evolve(item.settled_outcome, attempts=outcome.attempts) != outcome:
         item.outcome = outcome
 
 

@@ -79,6 +79,12 @@ class Item(Job):
         """Ids of its webhooks, all but one of which it may delete."""
         return self.created_ids + self.adopted_ids
 
+    @property
+    def settled_outcome(self) -> Outcome:
+        """Its outcome, once it has one: in the states OPEN and DONE."""
+        assert self.outcome is not None  # noqa: S101  # `end` has set it
+        return self.outcome
+
     def may_have_created(self, webhook_id: int) -> bool:
         """Return whether one of its lost creates may have made a webhook."""
         return self.doubt is not None and webhook_id not in self.shown_ids
@@ -231,7 +237,7 @@ class Item(Job):
         return reused
 
     def outcome_now(self, error: Exception | None = None) -> Outcome:
-        """Return what to report if no list will decide it any more; `error` says why there is no closing list."""
+        """Return what to report if it goes no further; `error` says why there is no closing list."""
         outcome = self.outcome
         if outcome is None:
             return self._outcome_if_stopped()

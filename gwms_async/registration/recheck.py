@@ -38,7 +38,7 @@ async def recheck(
         if not outcome.is_failure and not _is_shown(snapshot, outcome)
     ]
     await workers.each(items, partial(_look_up, snapshot=snapshot))
-    return [item.outcome for item in items if item.outcome is not None and item.outcome is not item.emitted]
+    return [item.settled_outcome for item in items if item.outcome is not item.emitted]
 
 
 def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
@@ -56,7 +56,7 @@ def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
 
 async def _look_up(item: Item, snapshot: Snapshot) -> None:
     """Read by id a webhook that was adopted, and replace the outcome if it is no longer as the spec asks."""
-    before = item.outcome_now()
+    before = item.settled_outcome
     try:
         after = await _outcome_by_id(item, before, snapshot)
     except Exception as trouble:  # a user's middleware may raise anything

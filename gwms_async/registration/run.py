@@ -93,8 +93,8 @@ class Run:
             await item.decide(snapshot)
         if item.state is not State.DONE:
             self._pending.add(item)
-        elif item.outcome is not None and not item.outcome.is_failure:
-            self._note_adopted(item.outcome)
+        elif not item.settled_outcome.is_failure:
+            self._note_adopted(item.settled_outcome)
         await self._notify(item)
         if self._is_stream:
             await self._pending.wait_for_room()
