@@ -126,16 +126,18 @@ class ById:
                 if doubt is not None or error.status not in {404, 410}:
                     raise
                 found = None  # the gateway has confirmed the delete, and a proxy may replace its errors by pages
-            # A 404, to the delete or to this, may come from a replica that does not show the create yet.
-            is_late = doubt is not None and found is None and self._memory.contradicts_write(webhook_id, None)
-            if not is_late and not is_there(found, spec):
+            if doubt is not None and found is None and self._memory.contradicts_write(webhook_id, None):
+                # A 404, to the delete or to this, may come from a replica that does not show the create yet.
+                await self._clock.sleep(_AGAIN)
+                continue
+            if not is_there(found, spec):
                 return None
-            if not is_late and self._clock.monotonic() >= patience_ends_at:
+            if self._clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)
             # A server may close each connection, unannounced, after a response: a read is then repeated, but a delete
             # that is sent right behind it would be lost every time.
             await self._clock.sleep(_AGAIN)
-            if doubt is not None and not is_late:
+            if doubt is not None:
                 doubt = await self._send_delete(webhook_id, next_api)
                 if doubt is None:
                     patience_ends_at = self._clock.monotonic() + READ_LAG
