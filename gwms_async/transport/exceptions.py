@@ -63,7 +63,6 @@ UNSENT = tuple(each for types, cause, _ in _TABLE if cause is not Cause.UNKNOWN 
 """aiohttp's exceptions that say that nothing was sent."""
 _LONGEST = 300  # characters of an error's text
 _QUOTATION = re.compile(r"""when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]""")  # its beginning
-_REJECTED_ARGUMENTS = (TypeError, ValueError, RuntimeError)  # by aiohttp: a closed session, a header
 
 
 def map_exception(
@@ -82,14 +81,32 @@ def map_exception(
         request: The request of the attempt.
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
-        is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's.
+        is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's; matters where `was_sent` is
+            None.
         was_sent: Whether anything may have been sent, whatever was raised; None if only the exception can tell.
     """
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
-    is_rejected = isinstance(error, _REJECTED_ARGUMENTS) and not isinstance(error, aiohttp.ClientError | OSError)
-    if is_rejected and (is_from_aiohttp if was_sent is None else not was_sent):
+    if _is_rejection(error) and (is_from_aiohttp if was_sent is None else not was_sent):
         check = "check base_url, ssl=, proxy=, session= and middlewares="
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; {check}")
+    cause, sentence = _cause_of(error, was_sent)
+    reason, attempts = reason_of(error) or text, request.call.attempts
+    said = sentence.format(error=error, text=text, reason=reason, timeout=timeout)
+    error_class: type[TransportError] = ConnectionFailedError
+    if isinstance(error, TimeoutError):
+        error_class, reason = AttemptTimeoutError, said.partition("; ")[0]
+    message = f"{request} failed after {counted(attempts)}: {said}"
+    return error_class(message, cause=cause, reason=reason, path=request.path, attempts=attempts)
+
+
+def _is_rejection(error: Exception) -> bool:
+    """Return whether aiohttp may have rejected an argument, e.g. a closed session or a header."""
+    is_other = isinstance(error, aiohttp.ClientError | OSError)
+    return isinstance(error, TypeError | ValueError | RuntimeError) and not is_other
+
+
+def _cause_of(error: Exception, was_sent: bool | None) -> tuple[Cause, str]:
+    """Return the cause by the table and by what is known of the sending, and the sentence that describes it."""
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
     if was_sent:
         cause = Cause.UNKNOWN  # code of the user's own may raise what is about another request
@@ -97,13 +114,7 @@ def map_exception(
         cause = Cause.NEVER_SENT
     elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
-    reason, attempts = reason_of(error) or text, request.call.attempts
-    said = sentence.format(error=error, text=text, reason=reason, timeout=timeout)
-    is_timeout = isinstance(error, TimeoutError)
-    error_class = AttemptTimeoutError if is_timeout else ConnectionFailedError
-    reason = said.partition("; ")[0] if is_timeout else reason
-    said = f"{request} failed after {counted(attempts)}: {said}"
-    return error_class(said, cause=cause, reason=reason, path=request.path, attempts=attempts)
+    return cause, sentence
 
 
 def is_unsent(error: Exception) -> bool:
