@@ -14,10 +14,8 @@ from .exceptions import is_unsent
 _AUTHORIZATION = "authorization"
 
 
-def is_plain(session: aiohttp.ClientSession | None) -> bool:
-    """Return whether a session runs the middlewares of a request: a subclass may send by other means."""
-    if session is None:
-        return False
+def takes_middlewares(session: aiohttp.ClientSession) -> bool:
+    """Return whether a session runs the middlewares of a request: a subclass of the user's own may send differently."""
     plain, own = aiohttp.ClientSession, type(session)
     return (own.request, own._request) == (plain.request, plain._request)  # noqa: SLF001
 

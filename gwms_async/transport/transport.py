@@ -19,7 +19,7 @@ from ..settings import Timeout, check_type
 from ..timeouts import SharedTimeout, TimeoutScope
 from ..wire import envelope
 from ..wire.requests import operation_of
-from .borrowed import is_plain, with_middlewares
+from .borrowed import takes_middlewares, with_middlewares
 from .connector import Connector
 from .exceptions import map_exception, text_of
 from .guard import guard
@@ -52,7 +52,7 @@ def request_options(method: str, *, has_body: bool, runs_middlewares: bool = Tru
     Args:
         method: The HTTP method.
         has_body: Whether a body is sent.
-        runs_middlewares: Whether the session does so: a subclass of the user's own may send by other means.
+        runs_middlewares: Whether the session runs the middlewares of a request.
     """
     options: dict[str, Any] = {"allow_redirects": False}
     if method in _RESENT and runs_middlewares:
@@ -133,7 +133,9 @@ class Transport:
         self._proxy_secrets = proxy.secrets
         self._headers = {**_HEADERS, **proxy.headers}
         self._borrowed = borrowed
-        self._notes_sending = is_plain(borrowed)  # else `on_wire` is true before anything is sent
+        self._runs_middlewares = borrowed is None or takes_middlewares(borrowed)
+        # Else `on_wire` is true before anything is sent: in our own session, aiohttp's exceptions say whether it was.
+        self._notes_sending = borrowed is not None and self._runs_middlewares
         self._session = borrowed
         self._close_session: Callable[[], Awaitable[None]] | None = None  # a borrowed one stays open
         self._session_options = session_options(timeout, proxy, is_borrowed=borrowed is not None)
@@ -228,8 +230,7 @@ class Transport:
         method, has_body, is_own = request.method, body is not None, self._borrowed is None
         options = self._options.get((method, has_body))
         if options is None:
-            runs_middlewares = is_own or self._notes_sending
-            special = request_options(method, has_body=has_body, runs_middlewares=runs_middlewares)
+            special = request_options(method, has_body=has_body, runs_middlewares=self._runs_middlewares)
             options = self._options[method, has_body] = {**self._common_options, **special}
         if is_own:
             return session.request(method, url, data=payload, headers=request.headers, **options)
