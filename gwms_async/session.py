@@ -60,8 +60,9 @@ class Session:
         except CallAborted as aborted:
             # Not judged: it is about the login or the API key, and a create that ends here was not carried out.
             error = aborted.error
-            if isinstance(error, GwmsError) and not request.call.attempts:  # any other may be shared by many calls
-                error.add_note(f"{request} was not sent")  # the error may be that of an earlier one
+            # The error may be about an earlier call. Only a `GwmsError` is this call's own copy, to which it can add.
+            if isinstance(error, GwmsError) and not request.call.attempts:
+                error.add_note(f"{request} was not sent")
             return error
         except GwmsError as error:
             return _judged(request, error.fresh())
