@@ -43,9 +43,9 @@ class Login:
         Raises:
             CallAborted: The key is cooling down; or it needs a login, and logins are cooling down.
         """
-        now = self._clock.monotonic()
+        now, token = self._clock.monotonic(), self._token
         key.cooldown.check(now)
-        if self._token is key.suspect:  # also where both are None: there is no token yet
+        if token is None or token is key.suspect:
             self._source.cooldown.check(now)
         call.epoch = self._epoch
 
@@ -82,17 +82,17 @@ class Login:
             task = self._refresh_task
             if task is None or task.done():
                 usable = self._usable(key)
-                if usable is None and self._failure is not None and self._epoch > call.epoch:
-                    raise CallAborted(self._failure)
                 if usable is not None and self._source.cooldown.is_on(self._clock.monotonic()):
-                    return usable
-                task = self._start(after_refusal=self._token is not None and self._token is key.suspect)
+                    return usable  # it is due for renewal, but will do until a login may be tried again
+                if usable is None and self._failure is not None and self._epoch > call.epoch:
+                    raise CallAborted(self._failure)  # that login ended after the call began
+                task = self._start(after_refusal=self._is_suspected_by(key))
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(_closed())
-            task.result()  # raises anything that is not an Exception, e.g. a store's: it would end the next login too
-            # None if another call has got a 401 with the new token meanwhile.
+            task.result()  # raises what is not an `Exception`, e.g. a store's `SystemExit`: it would end the next, too
+            # None without a failure: another call has got a 401 with the new token, which takes a further login.
             usable = self._usable(key, is_new=self._failure is None)
             if usable is not None:
                 return usable
@@ -150,7 +150,7 @@ class Login:
             call.replays += 1
         if token is self._token:
             key.suspect = token
-        if self._token is key.suspect:  # else there is another token by now
+        if self._is_suspected_by(key):  # else there is another token by now
             await self.successor(call, key)
         return True
 
@@ -166,6 +166,10 @@ class Login:
     @property
     def _is_refreshing(self) -> bool:
         return self._refresh_task is not None and not self._refresh_task.done()
+
+    def _is_suspected_by(self, key: ApiKey) -> bool:
+        """Return whether the current token got a 401 with a key."""
+        return self._token is not None and self._token is key.suspect
 
     def _reject_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cooldown, and return its error."""
