@@ -42,8 +42,14 @@ async def apply(
         _check_deletes(plan, snapshot)
     report = await register_many(coordinator, plan.wanted, concurrency=concurrency, on_outcome=on_outcome)
     deletions = [Deletion(coordinator, webhook) for webhook in plan.delete]
+    notify = safe_callback(on_outcome)
+    if report.failures:
+        for deletion in deletions:
+            deletion.refuse("some of the wanted webhooks are not registered")
+            notify(deletion.outcome)
+        return Report((*report.outcomes, *(deletion.outcome for deletion in deletions)))
     wanted = {outcome.spec.identity: outcome.webhook for outcome in report.outcomes if outcome.webhook is not None}
-    notify, workers = safe_callback(on_outcome), Workers(coordinator.clock, concurrency)
+    workers = Workers(coordinator.clock, concurrency)
 
     async def recent() -> Snapshot:
         nonlocal snapshot
@@ -51,13 +57,8 @@ async def apply(
             snapshot = await coordinator.lists.with_retries(coordinator.lists.joined)
         return snapshot
 
-    is_incomplete = bool(report.failures)
-
     async def delete(deletion: Deletion) -> None:
-        if is_incomplete:
-            deletion.refuse("some of the wanted webhooks are not registered")
-        else:
-            await deletion.carry_out(recent, wanted)
+        await deletion.carry_out(recent, wanted)
         notify(deletion.outcome)
 
     async def delete_all() -> None:
