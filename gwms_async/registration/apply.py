@@ -127,18 +127,14 @@ class Deletion(Job):
             recent: Returns a list that is recent enough to decide by.
             wanted: The registered webhooks by identity, none of which may be deleted.
         """
-        webhook, memory = self.webhook, self.coordinator.memory
+        webhook = self.webhook
         kept = wanted.get(webhook.identity)
         if kept is not None and kept.id == webhook.id:
             self._end(OutcomeStatus.EXISTING)
             return
         try:
             snapshot = await recent()
-            found = listed = snapshot.get(webhook.id)
-            is_disputed = webhook.id in memory.disputed(webhook.identity, snapshot.copies(webhook.identity))
-            # Only a list that shows a change, which nothing disputes, need not be confirmed.
-            if listed is None or is_disputed or _is_unchanged(webhook, listed):
-                found = None if memory.is_deleted(webhook.id) else await self._read(snapshot)
+            listed, found = snapshot.get(webhook.id), await self._find(snapshot)
             if found is None and listed is not None and await self._is_still_listed():
                 self.refuse("lists show it, but a read by its id does not find it")
             elif found is None or _is_tombstone_of(webhook, found):
@@ -156,10 +152,21 @@ class Deletion(Job):
         except Exception as error:  # a user's middleware may raise anything
             self._end(OutcomeStatus.FAILED, error)
 
-    async def _read(self, snapshot: Snapshot) -> Webhook | None:
-        """Return the webhook as it is now: a list may be half a minute old, and the id another one's since."""
-        listed_at = -inf if snapshot.get(self.webhook.id) is None else snapshot.began_at
-        return await self.coordinator.by_id.read(self.webhook.id, self.next_api, listed_at=listed_at)
+    async def _find(self, snapshot: Snapshot) -> Webhook | None:
+        """Return the webhook as it is now; None if it is gone.
+
+        A list may be half a minute old, and the id another one's since. Only one that shows a change, which nothing
+        disputes, need not be confirmed by a read.
+        """
+        webhook, memory = self.webhook, self.coordinator.memory
+        listed, copies = snapshot.get(webhook.id), snapshot.copies(webhook.identity)
+        is_disputed = webhook.id in memory.disputed(webhook.identity, copies)
+        if listed is not None and not is_disputed and not _is_unchanged(webhook, listed):
+            return listed
+        if memory.is_deleted(webhook.id):
+            return None
+        listed_at = -inf if listed is None else snapshot.began_at
+        return await self.coordinator.by_id.read(webhook.id, self.next_api, listed_at=listed_at)
 
     async def _is_still_listed(self) -> bool:
         """Return whether a new list, too, shows what no read by id finds: such a read may not work at all."""
