@@ -24,13 +24,7 @@ T = TypeVar("T")
 
 
 class Operations:
-    """The seven operations of the contract, each one coroutine.
-
-    Each may raise an `ApiError` for an error response, a `TransportError` where no response came,
-    `DeadlineExceededError` after `Timeout.total` seconds, `DecodeError` for a response that does not match the
-    contract, `LoginError` where the gateway rejects the username and password, and, before anything is sent,
-    `ValueError` for an invalid argument or a closed client.
-    """
+    """The seven operations of the contract, each one coroutine; what they may raise is in `Webhooks`."""
 
     def __init__(self, send: Handler, call: Call | None = None) -> None:
         self._send, self._call = send, call  # one for all requests, or None for a new one each
@@ -101,11 +95,17 @@ class EshopBackend(Coordinator):
 
 
 class Webhooks(Operations):
-    """The webhooks of one e-shop: ``gwms.webhooks``."""
+    """The webhooks of one e-shop: ``gwms.webhooks``.
+
+    Any operation may raise an `ApiError` for an error response, a `TransportError` where no response came,
+    `DeadlineExceededError` after `Timeout.total` seconds, `DecodeError` for a response that does not match the
+    contract, `LoginError` where the gateway rejects the username and password, and, before anything is sent,
+    `ValueError` for an invalid argument or a closed client.
+    """
 
     def __init__(self, backend: EshopBackend) -> None:
         super().__init__(backend.send)
-        self._coordinator = backend
+        self._backend = backend
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the webhooks of a client cannot be pickled or copied: make a GwmsClient in each process")
@@ -118,7 +118,7 @@ class Webhooks(Operations):
         Raises:
             OutcomeUnknownError: It was sent once, and no readable response came back.
         """
-        return await self._coordinator.create_direct(spec)
+        return await self._backend.create_direct(spec)
 
     async def update(self, webhook: int | Webhook, spec: WebhookSpec) -> Webhook:
         """Replace all fields of a webhook (``PUT /webhooks/{id}``)."""
@@ -136,7 +136,7 @@ class Webhooks(Operations):
         """Delete a webhook (``DELETE /webhooks/{id}``)."""
         webhook_id, call = _id_of(webhook), Call()
         await self._write(webhook_id, call, self._data_of(requests.delete_request(webhook_id, call)))
-        self._coordinator.memory.note_deleted(webhook_id)
+        self._backend.memory.note_deleted(webhook_id)
 
     async def register(self, spec: WebhookSpec) -> Webhook:
         """Ensure that a webhook exists: adopt, (de)activate or create it.
@@ -193,9 +193,10 @@ class Webhooks(Operations):
             ValueError: An argument is invalid, or a webhook is wanted both active and inactive; nothing was sent.
             GwmsError: The initial list failed; nothing was changed.
         """
-        backend = self._coordinator
-        report = await register_many(backend, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome)
-        warn_of_copies(report, backend.memory)
+        report = await register_many(
+            self._backend, specs, concurrency=concurrency, deadline=deadline, on_outcome=on_outcome
+        )
+        warn_of_copies(report, self._backend.memory)
         return report
 
     def register_stream(
@@ -220,7 +221,7 @@ class Webhooks(Operations):
             GwmsError: The initial list failed; nothing was changed.
             Exception: What the source raised, after the outcomes of all that it yielded before.
         """
-        return register_stream(self._coordinator, specs, concurrency=concurrency)
+        return register_stream(self._backend, specs, concurrency=concurrency)
 
     async def plan(
         self, specs: Iterable[WebhookSpec], *, prune: str | Callable[[Webhook], object] | None = None
@@ -271,8 +272,8 @@ class Webhooks(Operations):
             PlanRefusedError: It would delete too much; nothing was changed.
             GwmsError: The initial list failed; nothing was changed.
         """
-        report = await apply(self._coordinator, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
-        warn_of_copies(report, self._coordinator.memory)
+        report = await apply(self._backend, plan, concurrency=concurrency, force=force, on_outcome=on_outcome)
+        warn_of_copies(report, self._backend.memory)
         return report
 
     async def _change(
@@ -284,7 +285,7 @@ class Webhooks(Operations):
         """Change a webhook, and let registrations know: lists may not show the change yet."""
         call = Call()
         changed = await self._write(_id_of(webhook), call, change(Operations(self._send, call)), spec)
-        self._coordinator.memory.note_changed(changed)
+        self._backend.memory.note_changed(changed)
         return changed
 
     async def _write(self, webhook_id: int, call: Call, write: Awaitable[T], spec: WebhookSpec | None = None) -> T:
@@ -293,5 +294,5 @@ class Webhooks(Operations):
             return await write
         except BaseException as error:  # a cancellation too
             if call.on_wire or call.outcome_unknown or isinstance(error, DecodeError):
-                self._coordinator.memory.note_uncertain(webhook_id, spec)
+                self._backend.memory.note_uncertain(webhook_id, spec)
             raise

@@ -421,7 +421,7 @@ def _was_kept_from_looking(world: World, op: Op, since: int) -> bool:
 
 def nothing_grew(world: World) -> Iterator[str]:
     """Find what a client keeps although nothing of it is under way."""
-    coordinator = world.client.webhooks._coordinator
+    coordinator = world.client.webhooks._backend
     if coordinator._creating:
         yield f"still creating {coordinator._creating}"
     if coordinator.lists._tasks:
