@@ -73,5 +73,5 @@ def _is_suspicious(key: ApiKey, token: ActiveToken) -> bool:
     if key.accepted is None:
         return was_accepted or token.after_refusal
     logins = token.relogins - key.accepted.relogins  # due to a 401, since the key was last accepted
-    # If this key has not suspected a token since, they were due to another key, and this token may be revoked by now.
+    # A key that suspects no token has not caused these logins: then only an acceptance shows that the token was valid.
     return token.after_refusal and logins >= 2 and (was_accepted or key.suspect is not None)

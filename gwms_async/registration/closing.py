@@ -65,7 +65,7 @@ def on_list_failed(item: Item, error: Exception, pause: float | None) -> None:
 
 async def _close_by(item: Item, snapshot: Snapshot) -> bool:
     """Keep one copy, and delete those that were created in excess; return False if a later list must decide."""
-    copies = [copy for copy in await item.copies(snapshot) if _is_copy(item, copy)]
+    copies = [copy for copy in await item.current_copies(snapshot) if _is_copy(item, copy)]
     if item.doubt is None and not item.own_ids:
         _note_copies(item, copies)
         return True
@@ -137,17 +137,18 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
 async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot) -> bool:
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
     others = [copy.id for copy in copies if copy.id > keep.id]
-    foreign = [webhook_id for webhook_id in others if not _is_removable(item, webhook_id)]
-    excess = [webhook_id for webhook_id in others if webhook_id not in foreign]
+    excess = [webhook_id for webhook_id in others if _is_removable(item, webhook_id)]
+    foreign = [webhook_id for webhook_id in others if webhook_id not in excess]
     excess += await _unlisted_excess(item, keep.id, others, hidden)
+    # What an earlier list has had deleted is still named.
     removed = [webhook_id for webhook_id in item.settled_outcome.copies if webhook_id in item.gone_ids]
     named = (*removed, *excess, *foreign)
     status, keep, error = await _checked(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
         before = item.outcome
-        _replace(item, status, keep, half_closed(item.spec, excess), named)  # stands if stopped
+        _replace(item, status, keep, half_closed(item.spec, excess), named)  # stands if the run is stopped meanwhile
         error = await _delete_excess(item, keep.id, excess, snapshot.began_at) or error
-        item.outcome = before
+        item.outcome = before  # with which the final one is compared
     if keep.id in item.gone_ids:
         item.end(OutcomeStatus.FAILED, error=error)
         return True

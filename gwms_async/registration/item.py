@@ -43,7 +43,7 @@ class Item(Job):
         emitted: The outcome that was emitted last.
         duplicates: How many equal specs came while it was worked on.
         doubt: Why it may or may not exist; stays set once it was in doubt.
-        shown_ids: All that the list showed by which it was missing when it came to be in doubt.
+        shown_ids: The ids in the list that did not show it when it first came to be in doubt.
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
         created_ids: Ids that this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
@@ -92,7 +92,7 @@ class Item(Job):
     async def decide(self, snapshot: Snapshot) -> None:
         """Adopt or create the webhook by what a list shows, and move on to the next state."""
         try:
-            copies = await self.copies(snapshot)
+            copies = await self.current_copies(snapshot)
             while not (copies and await self._adopt(copies, snapshot)):
                 if self.state is State.CONFLICT:
                     return  # the gateway has refused to create it
@@ -212,8 +212,11 @@ class Item(Job):
         """Fail with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""
         self.end(OutcomeStatus.FAILED, webhook, error, state=State.DONE if self.doubt is None else State.OPEN)
 
-    async def copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
-        """Return all copies, by `get` where list and memory disagree, without its own that the list does not show."""
+    async def current_copies(self, snapshot: Snapshot) -> Sequence[Webhook]:
+        """Return the copies that a list shows, corrected by `get` where it disagrees with what this client wrote.
+
+        Its own that the list does not show are left out: `closing` looks for them.
+        """
         listed = snapshot.copies(self.spec.identity)
         disputed = self.coordinator.memory.disputed(self.spec.identity, listed)
         if self.gone_ids:
