@@ -216,7 +216,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404, 410: it does not exist in this e-shop, or no longer does; without the envelope it is just an `ApiError`."""
+    """404, 410: it does not exist in this e-shop, or no longer does; if a proxy says so, it is just an `ApiError`."""
 
     hint = "check the path and its id; is this the right e-shop's API key?"
 

@@ -43,10 +43,11 @@ class Pending:
         self._take_list, self._on_change = take_list, on_change
         self._unseen: list[Item] = []  # open, and no closing list has looked at them yet
         self._others: list[Item] = []  # unsettled, or open and seen, to be looked at again
-        self._unsettled = 0
-        self._unseen_due, self._next_own_list = -inf, -inf
-        self._refreshed: Snapshot | None = None
-        self._retries = iter(PAUSES)
+        self._unsettled = 0  # how many of these
+        self._unseen_due = -inf  # when a stream lists for the unseen ones: all are due, and no more have come for 3 s
+        self._next_own_list = -inf  # when a stream may take its next list
+        self._refreshed: Snapshot | None = None  # a list taken for another reason, until it is used
+        self._retries = iter(PAUSES)  # the pauses left since a list last succeeded
         self._is_complete = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()

@@ -43,8 +43,8 @@ class Run:
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # adopted by a stream since its last list, and their `active`
-        self._adopted: list[Outcome] = []  # by a bulk run; its closing list has to confirm them
-        self._later_list: Snapshot | None = None
+        self._adopted: list[Outcome] = []  # by a bulk run; its last list has to confirm them
+        self._last_list: Snapshot | None = None  # of those that `_pending` took after some were adopted
         self._pending = Pending(coordinator, self.workers, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
@@ -107,8 +107,8 @@ class Run:
             self._adopted.append(outcome)
 
     async def _recheck(self) -> None:
-        """Check what was adopted by the closing list, if there was one: what was created may have replaced it."""
-        if (snapshot := self._later_list) is not None:
+        """Check what was adopted by the last list, if it was a later one: what was created may have replaced it."""
+        if (snapshot := self._last_list) is not None:
             for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers):
                 await self._emit(outcome)
 
@@ -135,7 +135,7 @@ class Run:
         self._registered = {}
         self._snapshot = snapshot = await self._coordinator.lists.joined()
         if self._adopted:
-            self._later_list = snapshot
+            self._last_list = snapshot
         return snapshot
 
     async def _wait_for_refresh(self) -> Snapshot:

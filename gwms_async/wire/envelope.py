@@ -22,7 +22,7 @@ _MAX_PARTS = 1000  # of a message
 _READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
 _SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[;?#].*", re.DOTALL)  # user and password; session, query and fragment
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
-_LONGEST_ESCAPE = 12  # of a character beyond 16 bits
+_LONGEST_ESCAPE = 12  # characters: JSON writes one beyond 16 bits as two of \uXXXX
 _DIGITS = re.compile("[0-9]{1,15}")
 _ENVELOPE = frozenset({"statusCode", "message", "data"})
 _PAGING = ("meta", "pagination", "paging", "links", "_links")
