@@ -128,7 +128,7 @@ class OutcomeUnknownError(GwmsError):
 
 
 class DecodeError(GwmsError):
-    """A response that is not JSON, lacks required fields, is only part of a list, or contains another webhook.
+    """A response that is not JSON, lacks required fields, is incomplete, from a cache, or about another webhook.
 
     Attributes:
         paths: The first five mistakes, e.g. ``expected int @ $[1].id``.

@@ -16,7 +16,7 @@ class Cooldown:
 
     Args:
         until: When it is over, in monotonic seconds.
-        seconds: How long the last pause after a refusal was; the next one is twice as long.
+        seconds: How long the last pause after a refusal was, if no more was asked for; the next one is twice as long.
         error: What calls get; None if there has been no pause since the last success.
     """
 

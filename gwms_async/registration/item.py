@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from ..redaction import frameless
-from .reasons import cut_short, not_closed, replaced, stored_differently, too_late
+from .reasons import cut_short, id_of_another, not_closed, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
@@ -191,7 +191,7 @@ class Item(Job):
     async def _accept(self, webhook: Webhook, status: OutcomeStatus, snapshot: Snapshot) -> None:
         """Check the webhook that a create returned, and (de)activate it if needed."""
         listed = snapshot.get(webhook.id)
-        if problem := stored_differently(webhook, self.spec) or (listed and replaced(listed, self.spec)):
+        if problem := stored_differently(webhook, self.spec) or (listed and id_of_another(listed, self.spec)):
             self.coordinator.memory.note_closed(webhook.id)
             # Earlier runs may have created it over and over.
             others = tuple(copy.id for copy in snapshot.copies(webhook.identity) if copy.id != webhook.id)

@@ -63,7 +63,7 @@ _NEVER = _Write(-inf, is_uncertain=True)  # of a webhook that was not written la
 
 
 class Memory:
-    """The writes of one e-shop's webhooks, by id, for 60 seconds each.
+    """The writes of one e-shop's webhooks, by id, for 60 seconds each, and for longer while no list shows the webhook.
 
     ================  ====================================================  ===========================================
     kept              written by                                            read by
@@ -141,7 +141,7 @@ class Memory:
         self._writes.move_to_end(webhook_id)
         if spec is not None:
             before, write.sought = write.sought, spec.identity
-            if before != write.identity:
+            if before != write.identity:  # else the index still needs it
                 self._unlink(webhook_id, before)
             self._link(webhook_id, write.sought)
 

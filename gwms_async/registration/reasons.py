@@ -48,7 +48,7 @@ def stored_differently(webhook: Webhook, spec: WebhookSpec) -> GwmsError | None:
     )
 
 
-def replaced(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
+def id_of_another(listed: Webhook, spec: WebhookSpec) -> GwmsError | None:
     """Return the error of a create whose response has the id of another webhook; None if it has not.
 
     `listed` is what a list showed under that id before.

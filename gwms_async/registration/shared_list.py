@@ -34,7 +34,7 @@ class _Listing:
 
 
 class SharedList:
-    """Lists webhooks; each list serves everyone who asked before it began, and is cancelled when nobody waits for it.
+    """Lists webhooks; each list serves all who asked before it began or joined it, and ends when nobody waits for it.
 
     Args:
         fetch: Lists once.

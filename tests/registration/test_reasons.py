@@ -7,12 +7,12 @@ from attrs import evolve
 from gwms_async import GwmsError, HttpMethod, OutcomeUnknownError, Webhook, WebhookSpec, WebhookType
 from gwms_async.registration.reasons import (
     cut_short,
+    id_of_another,
     left_out,
     lost_track,
     no_longer_as_asked,
     not_closed,
     not_switched,
-    replaced,
     stored_differently,
     undecided,
 )
@@ -29,7 +29,7 @@ def webhook(url: str, *, active: bool = True) -> Webhook:
 def test_the_same_identity_is_no_mistake() -> None:
     """Nor is another spelling of the same URL."""
     assert stored_differently(webhook("HTTPS://shop.example:443/a"), SPEC) is None
-    assert replaced(webhook(SPEC.url), SPEC) is None
+    assert id_of_another(webhook(SPEC.url), SPEC) is None
 
 
 def test_another_spelling_shows_both() -> None:
@@ -50,7 +50,7 @@ def test_what_a_gateway_stores_is_shown_in_short() -> None:
 def test_an_id_that_was_another_webhook() -> None:
     """The error shows what that was."""
     assert "webhook 7, which it had listed as 'https://shop.example/b'" in str(
-        replaced(webhook("https://shop.example/b"), SPEC)
+        id_of_another(webhook("https://shop.example/b"), SPEC)
     )
 
 
