@@ -46,7 +46,7 @@ class Cooldown:
 
     def is_on(self, now: float) -> bool:
         """Return whether the pause is still on."""
-        return self.error is not None and now < self.until
+        return now < self.until
 
     def check(self, now: float) -> None:
         """Raise `CallAborted` if the pause is still on."""

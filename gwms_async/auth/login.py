@@ -96,8 +96,6 @@ class Login:
             usable = self._usable(key, is_new=self._failure is None)
             if usable is not None:
                 return usable
-            if self._failure is not None:
-                raise CallAborted(self._failure)
 
     def _usable(self, key: ApiKey, *, is_new: bool = False) -> ActiveToken | None:
         """Return the current token; None if there is none, the key suspects it, or it has expired.

@@ -27,7 +27,6 @@ def is_alone(item: Item, snapshot: Snapshot) -> bool:
         and outcome.webhook is not None
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
-        and len(item.own_ids) == 1
         and not outcome.copies
         and item.coordinator.memory.wrote_no_other(item.spec.identity, copies[0].id)
     )

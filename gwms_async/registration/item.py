@@ -183,8 +183,7 @@ class Item(Job):
         others = tuple(copy.id for copy in copies if copy.id not in self.gone_ids and copy.id != webhook.id)
         is_open = self.coordinator.memory.is_open
         recovered = webhook.id if self.may_have_created(webhook.id) else None
-        adopted = [each for each in (webhook.id, *others) if each == recovered or is_open(each)]
-        self.adopted_ids = tuple(each for each in adopted if each not in self.created_ids)
+        self.adopted_ids = tuple(each for each in (webhook.id, *others) if each == recovered or is_open(each))
         is_to_close = bool(self.own_ids) or self.clear_at > -inf
         self.end(status, webhook, copies=others, state=State.OPEN if is_to_close else State.DONE)
 
@@ -197,9 +196,8 @@ class Item(Job):
             others = tuple(copy.id for copy in snapshot.copies(webhook.identity) if copy.id != webhook.id)
             self.end(status, webhook, problem, copies=others)
             return
-        self.created_ids = (*self.created_ids, webhook.id)
-        if webhook.id in self.gone_ids:  # ids are reused
-            self.gone_ids -= {webhook.id}
+        self.created_ids = (webhook.id,)
+        self.gone_ids -= {webhook.id}  # ids are reused
         self._created = webhook
         try:
             accepted = await switched(self, webhook, self.spec)

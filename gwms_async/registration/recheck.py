@@ -11,7 +11,7 @@ from attrs import evolve
 from ..errors import GwmsError
 from ..models import Webhook, same_identity
 from .coordinator import Coordinator
-from .item import Item, State
+from .item import Item
 from .reasons import left_out, no_longer_as_asked
 from .report import Outcome, OutcomeStatus
 from .snapshot import Snapshot
@@ -50,7 +50,6 @@ def _is_shown(snapshot: Snapshot, outcome: Outcome) -> bool:
 def _done_item(outcome: Outcome, coordinator: Coordinator) -> Item:
     item = Item(coordinator, outcome.spec)
     item.outcome = item.emitted = outcome
-    item.state = State.DONE
     return item
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gwms_async import OutcomeUnknownError, ServerError, Webhook
+from gwms_async import ApiError, OutcomeUnknownError, ServerError, Webhook
 from gwms_async.chain import Call
 
 from ..helpers import virtual_loop
@@ -129,5 +129,38 @@ def test_a_delete_of_what_is_gone_after_one_that_failed() -> None:
 
         assert coordinator.memory.is_deleted(webhook.id)
         assert gateway.count("delete") == 2
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_delete_that_is_confirmed_by_the_page_of_a_proxy(status: int) -> None:
+    """The gateway has answered the delete, and a proxy replaces its answer to the read: the status says enough."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        operations = FakeOperations(gateway, Call())
+        gateway.fail("get", Fault(lambda: ApiError(status=status, message="no", method="GET", path="/webhooks/1")))
+
+        await coordinator.by_id.delete(webhook.id, spec, lambda: operations)
+
+        assert coordinator.memory.is_deleted(webhook.id)
+        assert [name for name, _ in gateway.journal] == ["delete", "get"]
+
+    virtual_loop.run(main())
+
+
+def test_what_is_still_there_is_read_once_a_second() -> None:
+    """Its (de)activation was answered with 404; for six seconds that may have come from a replica."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook, now = gateway.add(spec), asyncio.get_running_loop().time()
+        operations = FakeOperations(gateway, Call())
+
+        assert not await gateway.coordinator().by_id.is_gone(webhook, lambda: operations, now)
+
+        assert gateway.count("get") == 7
 
     virtual_loop.run(main())

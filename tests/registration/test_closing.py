@@ -163,8 +163,8 @@ def test_a_copy_that_one_list_showed_and_the_closing_list_does_not(is_there: boo
     run(main)
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_a_copy_that_stayed_and_the_next_list_does_not_show(is_there: bool) -> None:
+@pytest.mark.parametrize(("is_there", "reads_lag"), [(True, False), (True, True), (False, False)])
+def test_a_copy_that_stayed_and_the_next_list_does_not_show(is_there: bool, reads_lag: bool) -> None:
     """Lists come from replicas that lag: it is there by id, though one of them showed it, and the next does not."""
 
     async def main() -> None:
@@ -177,6 +177,8 @@ def test_a_copy_that_stayed_and_the_next_list_does_not_show(is_there: bool) -> N
             gateway.later(2.5, lambda: setattr(gateway, "stale", []))
             if not is_there:
                 gateway.later(2.5, lambda: gateway.webhooks.pop(1))
+            if reads_lag:
+                gateway.later(2.5, lambda: gateway.fail("get", Fault(not_there)))
 
         after_create(gateway, race)
 
@@ -397,6 +399,45 @@ def test_a_copy_that_cannot_be_deleted() -> None:
         assert outcome.is_failure
         assert isinstance(outcome.error, OutcomeUnknownError)
         assert "there may be a second copy, webhook 2" in str(outcome.error)
+
+    run(main)
+
+
+def test_one_of_two_copies_cannot_be_deleted() -> None:
+    """All three creates were lost, and carried out late; that the last copy can be deleted does not hide the first."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", Fault(lost, 4.0), Fault(lost, 4.0), Fault(lost, 2.5))
+        gateway.fail("delete", Fault(refused))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2, 3))
+        assert list(gateway.webhooks) == [1, 2]
+        assert "there may be a second copy, webhook 2" in str(outcome.error)
+
+    run(main)
+
+
+def test_a_copy_that_cannot_be_looked_at_beside_an_outcome_without_a_webhook() -> None:
+    """It is named, though the creates are unknown: the first list that shows it contradicts itself about it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.fail("create", *[Fault(lost)] * 4)
+        gateway.fail("get", Fault(refused))
+
+        def appear() -> None:
+            ended = datetime(2026, 1, 1, tzinfo=UTC)
+            gateway.webhooks[1] = evolve(gateway.add(spec), unregistered_at=ended)
+
+        gateway.later(8.0, appear)
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert (outcome.status, outcome.webhook, outcome.copies) == (S.UNKNOWN, None, (1,))
+        assert "there may be a second copy, webhook 1: " in str(outcome.error)
 
     run(main)
 

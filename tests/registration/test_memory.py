@@ -220,6 +220,18 @@ def test_what_no_list_shows_is_remembered_until_one_does() -> None:
     assert disputed(memory) == []
 
 
+def test_what_no_list_shows_keeps_nothing_else() -> None:
+    """What was written after it is forgotten as usual."""
+    now = HandClock()
+    memory = Memory(Clock(now))
+    memory.note_unlisted(hook(1))
+    memory.note_changed(hook(2))
+
+    now.now += 61
+
+    assert (memory.knows(1), memory.knows(2)) == (True, False)
+
+
 def test_what_no_list_shows_was_not_written_just_now() -> None:
     """Hours later, what `get` then shows is not taken for what a replica still shows."""
     clock = HandClock()
