@@ -11,7 +11,7 @@ from ..errors import ApiError, GwmsError, NotFoundError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import frameless
 from .memory import READ_LAG, Memory
-from .reasons import not_deleted
+from .reasons import became_another, not_deleted
 from .snapshot import is_there, is_tombstone
 
 _AGAIN = 1.0  # seconds until a webhook is read again
@@ -67,6 +67,18 @@ class ById:
             if not is_late and not self._memory.contradicts_write(webhook_id, webhook):
                 return webhook
             await self._clock.sleep(_AGAIN)
+
+    async def check_identity(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
+        """Read a webhook that is to be changed: since the list, somebody may have updated it, or got its id.
+
+        One that is not there passes: replicas may lag, and the response to the change tells as much.
+
+        Raises:
+            GwmsError: It has another identity than `spec` by now, or could not be read.
+        """
+        found = await self._get(webhook_id, next_api)
+        if found is not None and not same_identity(found, spec):
+            raise became_another(found)
 
     async def is_gone(self, webhook: Webhook, next_api: NextApi, listed_at: float) -> bool:
         """Return whether a webhook, listed at `listed_at`, whose (de)activation was answered with 404 is gone.

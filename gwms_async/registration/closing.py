@@ -235,8 +235,10 @@ def _replace(
 
 
 async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
+    by_id = item.coordinator.by_id
     try:
-        await item.coordinator.by_id.delete(webhook_id, item.spec, item.next_api)
+        await by_id.check_identity(webhook_id, item.spec, item.next_api)
+        await by_id.delete(webhook_id, item.spec, item.next_api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)
         return undecided([webhook_id], item.spec, error)

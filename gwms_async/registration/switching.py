@@ -19,13 +19,16 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
     """
     if webhook.active is spec.active:
         return webhook
-    api, memory = job.next_api(), job.coordinator.memory
+    by_id, memory = job.coordinator.by_id, job.coordinator.memory
+    if not memory.knows(webhook.id):
+        await by_id.check_identity(webhook.id, spec, job.next_api)
+    api = job.next_api()
     try:
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)
     except DecodeError:  # no `data`, which the contract does not require, or another webhook: the read decides
         answer = evolve(webhook, active=spec.active)
     _check_and_note(memory, answer, spec)
-    seen = await job.coordinator.by_id.read(webhook.id, job.next_api)
+    seen = await by_id.read(webhook.id, job.next_api)
     if seen is None:
         raise vanished(webhook.id)
     _check_and_note(memory, seen, spec)

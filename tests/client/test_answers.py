@@ -93,7 +93,7 @@ def test_a_gateway_that_remembers_what_is_gone() -> None:
         gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
         gateway.add_webhook("https://shop.example/other", "CREATE_ORDER")
         gateway.inject(Status(410), operation="activate")
-        gateway.inject(Status(410), operation="get", times=7)
+        gateway.inject(Status(410), operation="get", times=8)
         gateway.inject(DropAfter(), operation="delete")
         gateway.inject(Status(410), operation="delete", at=2)
         async with make_client(Credentials(*gateway.credentials), base_url=gateway.base_url) as gwms:

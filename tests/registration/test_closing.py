@@ -88,7 +88,29 @@ def test_not_the_lowest() -> None:
         assert list(gateway.webhooks) == [1]
         assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
         assert outcome.webhook == gateway.webhooks[1]
-        assert [name for name, _ in gateway.journal] == ["list", "create", "list", "get", "delete", "get", "get"]
+        names = [name for name, _ in gateway.journal]
+        assert names == ["list", "create", "list", "get", "get", "delete", "get", "get"]
+
+    run(main)
+
+
+def test_a_copy_that_is_another_webhook_by_now() -> None:
+    """Since the list, somebody has updated it, or got its id: it is not deleted, and the outcome says so."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(takes=0.5))
+        gateway.later(0.2, lambda: gateway.add(spec))
+        theirs = Webhook(2, *spec_values(other))
+        gateway.later(0.525, lambda: gateway.webhooks.update({2: theirs}))
+
+        outcome, _ = await register(gateway.coordinator(), spec)
+
+        assert gateway.webhooks[2] is theirs
+        assert (outcome.webhook, outcome.copies) == (gateway.webhooks[1], (2,))
+        assert isinstance(outcome.error, OutcomeUnknownError)
+        assert "there may be a second copy, webhook 2: webhook 2 is now 'https://shop.example/1'" in str(outcome.error)
+        assert [name for name, _ in gateway.journal] == ["list", "create", "list", "get", "get", "get"]
 
     run(main)
 

@@ -426,7 +426,7 @@ def test_the_copy_that_stays_cannot_be_read_once_the_other_is_deleted(create: Fa
         gateway.add(spec)
         gateway.stale = []
         gateway.fail("create", create)
-        gateway.fail("get", Fault(), Fault(), Fault(refused))  # before the delete, of what was deleted, after it
+        gateway.fail("get", *[Fault()] * 3, Fault(refused))  # of both before the delete, of what was deleted, after it
 
         (outcome,) = await register(gateway.coordinator(), spec)
 

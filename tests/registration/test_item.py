@@ -91,7 +91,7 @@ def test_a_copy_that_is_active_is_not_joined_by_a_second_one() -> None:
 
 @pytest.mark.parametrize(("active", "operation"), [(True, "activate"), (False, "deactivate")])
 def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operation: str) -> None:
-    """Same identity, other `active`: it is activated or deactivated, and looked at."""
+    """Same identity, other `active`: it is activated or deactivated, and looked at before and after."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1, active=active)
@@ -99,14 +99,14 @@ def test_a_webhook_that_is_there_is_brought_into_its_state(active: bool, operati
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
-        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=2) == outcome
+        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=3) == outcome
         assert active is gateway.webhooks[1].active
-        assert (gateway.count(operation), gateway.count("get")) == (1, 1)
+        assert [name for name, _ in gateway.journal] == ["list", "get", operation, "get"]
 
     virtual_loop.run(main())
 
 
-@pytest.mark.parametrize(("unregistered_at", "attempts"), [(datetime(2026, 1, 1, tzinfo=UTC), 2), (None, 9)])
+@pytest.mark.parametrize(("unregistered_at", "attempts"), [(datetime(2026, 1, 1, tzinfo=UTC), 3), (None, 10)])
 def test_an_entry_that_is_a_tombstone_is_created_again(unregistered_at: datetime | None, attempts: int) -> None:
     """A listed webhook that cannot be activated, for it is gone, is created; unmarked, once no lag explains it."""
 
@@ -239,6 +239,7 @@ def test_what_a_read_shows_as_gone_is_created_again(change: dict[str, Any]) -> N
         gateway, (spec,) = FakeGateway(), specs(1, active=False)
         gateway.stale = [gateway.add(evolve(spec, active=True))]
         gateway.webhooks[1] = evolve(gateway.webhooks[1], **change)
+        gateway.fail("get", Fault(not_there))
         gateway.fail("deactivate", Fault(not_there))
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
@@ -280,7 +281,7 @@ def test_a_lost_answer_is_settled_with_exactly_one(commits_after: float | None) 
         outcome = report.outcomes[0]
         was_found = commits_after is not None and commits_after < 1
         assert (S.RECOVERED if was_found else S.CREATED) is outcome.status
-        for_copies = 3 if outcome.copies else 0  # one is deleted, and looked for, and the other one read once more
+        for_copies = 4 if outcome.copies else 0  # one is read, deleted, looked for, and the other one read again
         assert (1 if was_found else 2) + for_copies == outcome.attempts
         assert outcome.webhook in gateway.webhooks.values()
         assert outcome.error is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_switched_webhook_that_cannot_be_looked_at(fault: Fault) -> None:
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         async with client(gateway, kind=kind) as gwms:
             gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
-            gateway.inject(fault, operation="get")
+            gateway.inject(fault, operation="get", at=2)
             for status in (S.FAILED, S.EXISTING):
                 (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
                 assert outcome.status is status
@@ -61,7 +62,7 @@ def test_a_switch_whose_response_does_not_show_the_webhook(is_done: bool, is_rea
         async with client(gateway, kind=kind) as gwms:
             gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
             gateway.inject(RawBody(page, carry_out=is_done), operation="activate")
-            gateway.inject(Status(429 if is_readable else 403), operation="get")
+            gateway.inject(Status(429 if is_readable else 403), operation="get", at=2)
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
 
             assert outcome.status is (S.UPDATED if is_done and is_readable else S.FAILED)
@@ -92,13 +93,34 @@ def test_a_switched_webhook_that_has_become_another() -> None:
         async with client(gateway, kind=kind) as gwms:
             gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
             other = {"id": 1, "url": spec(2).url, "webhookType": "CREATE_ORDER", "active": True, "method": "POST"}
-            gateway.inject(RawBody(json.dumps({"data": other}).encode()), operation="get", times=9)
+            gateway.inject(RawBody(json.dumps({"data": other}).encode()), operation="get", times=9, at=2)
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
 
             assert outcome.status is S.FAILED
             assert f"webhook 1 is now {spec(2).url!r} on CREATE_ORDER by POST" in str(outcome.error)
 
     with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_what_another_client_has_updated_since_the_list_is_not_switched(active: bool) -> None:
+    """By now it is that client's webhook, in the state that it wants; the next run creates ours."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        wanted, theirs = evolve(spec(), active=active), evolve(spec(2), active=not active)
+        async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
+            hook = await other.webhooks.create(evolve(wanted, active=not active))
+            await asyncio.sleep(60)
+            await other.webhooks.update(hook, theirs)
+            (outcome,) = (await gwms.webhooks.register_many([wanted])).outcomes
+
+            assert outcome.status is S.FAILED
+            assert f"webhook 1 is now {theirs.url!r} on CREATE_ORDER by POST" in str(outcome.error)
+            assert await gwms.webhooks.get(hook) == evolve(hook, url=theirs.url)
+            await asyncio.sleep(5)
+            assert (await gwms.webhooks.register(wanted)).id == 2
+
+    with_virtual_gateway(main, list_lag=5.0)
 
 
 def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
