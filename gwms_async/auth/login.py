@@ -92,7 +92,7 @@ class Login:
             if task.cancelled():
                 raise CallAborted(_closed())
             task.result()  # raises what is not an `Exception`, e.g. a store's `SystemExit`: it would end the next, too
-            # None without a failure: another call has got a 401 with the new token, which takes a further login.
+            # None after a failure, which is judged above, or if another call has got a 401 with the new token by now.
             usable = self._usable(key, is_new=self._failure is None)
             if usable is not None:
                 return usable

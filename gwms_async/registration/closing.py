@@ -124,7 +124,7 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
     """Return the copy with the lowest id; if others would be deleted in its favour, only once `get` shows it."""
     for place, copy in enumerate(copies):
         has_excess = hidden or any(_is_removable(item, other.id) for other in copies[place + 1 :])
-        if copy.id in item.created_ids or not has_excess:
+        if item.has_created(copy.id) or not has_excess:
             return copy
         webhook = await item.get(copy.id, listed_at=listed_at)
         if webhook is not None and _is_copy(item, webhook):
@@ -197,7 +197,7 @@ def _not_recognised(item: Item, keep: Webhook, snapshot: Snapshot) -> GwmsError 
     listed = snapshot.get(keep.id)
     if listed is None:
         return left_out(keep, snapshot.why_incomplete(keep))
-    return stored_differently(listed, item.spec) if keep.id in item.created_ids else None
+    return stored_differently(listed, item.spec) if item.has_created(keep.id) else None
 
 
 def _is_copy(item: Item, copy: Webhook) -> bool:
@@ -220,7 +220,7 @@ def _status(item: Item, keep: Webhook) -> OutcomeStatus:
     is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
     if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
-    if keep.id in item.created_ids:
+    if item.has_created(keep.id):
         return OutcomeStatus.CREATED
     return OutcomeStatus.RECOVERED if item.may_have_created(keep.id) else OutcomeStatus.EXISTING
 

@@ -45,7 +45,7 @@ class Item(Job):
         doubt: Why it may or may not exist; stays set once it was in doubt.
         shown_ids: The ids in the list that did not show it when it first came to be in doubt.
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
-        created_ids: Ids that this run created for it.
+        created: What this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
         gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
         stored_as: One of its own webhooks that now has another identity on the gateway.
@@ -63,7 +63,7 @@ class Item(Job):
     doubt: OutcomeUnknownError | None = field(default=None, init=False)
     shown_ids: frozenset[int] = field(default=frozenset(), init=False)
     clear_at: float = field(default=-inf, init=False)
-    created_ids: tuple[int, ...] = field(default=(), init=False)
+    created: Webhook | None = field(default=None, init=False)
     adopted_ids: tuple[int, ...] = field(default=(), init=False)
     gone_ids: frozenset[int] = field(default=frozenset(), init=False)
     stored_as: Webhook | None = field(default=None, init=False)
@@ -72,12 +72,15 @@ class Item(Job):
     was_seen: bool = field(default=False, init=False)
     has_second_look: bool = field(default=False, init=False)
     _conflict: ApiError | None = field(default=None, init=False)
-    _created: Webhook | None = field(default=None, init=False)  # shown if the run is stopped while it is (de)activated
 
     @property
     def own_ids(self) -> tuple[int, ...]:
         """Ids of its webhooks, all but one of which it may delete."""
-        return self.created_ids + self.adopted_ids
+        return self.adopted_ids if self.created is None else (self.created.id, *self.adopted_ids)
+
+    def has_created(self, webhook_id: int) -> bool:
+        """Return whether this run created a webhook for it."""
+        return self.created is not None and self.created.id == webhook_id
 
     @property
     def settled_outcome(self) -> Outcome:
@@ -196,9 +199,8 @@ class Item(Job):
             others = tuple(copy.id for copy in snapshot.copies(webhook.identity) if copy.id != webhook.id)
             self.end(status, webhook, problem, copies=others)
             return
-        self.created_ids = (webhook.id,)
+        self.created = webhook
         self.gone_ids -= {webhook.id}  # ids are reused
-        self._created = webhook
         try:
             accepted = await switched(self, webhook, self.spec)
         except Exception as error:  # a user's middleware may raise anything
@@ -251,7 +253,7 @@ class Item(Job):
         if self.doubt is not None or (self.call is not None and (self.call.on_wire or self.call.outcome_unknown)):
             return Outcome(self.spec, OutcomeStatus.UNKNOWN, None, self.doubt or cut_short(self.spec), self.attempts)
         status = OutcomeStatus.FAILED if self.attempts or self._conflict else OutcomeStatus.NOT_STARTED
-        return Outcome(self.spec, status, self._created, self._conflict or too_late(), self.attempts)
+        return Outcome(self.spec, status, self.created, self._conflict or too_late(), self.attempts)
 
     def _enter_doubt(self, error: OutcomeUnknownError, snapshot: Snapshot) -> None:
         if self.doubt is None:

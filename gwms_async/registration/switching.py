@@ -20,7 +20,7 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
     if webhook.active is spec.active:
         return webhook
     by_id, memory = job.coordinator.by_id, job.coordinator.memory
-    if not memory.knows(webhook.id):
+    if not memory.wrote(webhook.id):
         await by_id.check_identity(webhook.id, spec, job.next_api)
     api = job.next_api()
     try:
