@@ -229,7 +229,7 @@ def test_what_no_list_shows_keeps_nothing_else() -> None:
 
     now.now += 61
 
-    assert (memory.wrote(1), memory.knows(2)) == (True, False)
+    assert (memory.wrote(1), memory.wrote(2)) == (True, False)
 
 
 def test_what_no_list_shows_was_not_written_just_now() -> None:
