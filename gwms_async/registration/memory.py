@@ -27,16 +27,17 @@ class _Write:
 
     Args:
         at: When it was, in monotonic seconds.
-        webhook: The webhook as the write left it; None if it was deleted, or if only an uncertain write is known.
+        left: The webhook as the write left it, or an equal spec; None if it was deleted, or only an uncertain write is
+            known.
         is_open: Whether a registration created it and no closing list has decided it yet.
         is_direct: Whether `Webhooks.create` created it.
         is_uncertain: Whether a later write may or may not have been carried out.
-        identity: The identity of `webhook`; None until it is indexed.
+        identity: The identity of `left`; None until it is indexed.
         sought: The identity that an uncertain update may have given it.
     """
 
     at: float
-    webhook: Webhook | None = None
+    left: Webhook | WebhookSpec | None = None
     is_open: bool = False
     is_direct: bool = False
     is_uncertain: bool = False
@@ -46,17 +47,17 @@ class _Write:
     @property
     def may_exist(self) -> bool:
         """Whether it was not deleted, as far as is known."""
-        return self.webhook is not None or self.is_uncertain
+        return self.left is not None or self.is_uncertain
 
     def has_identity_of(self, webhook: Webhook) -> bool:
         """Return whether a webhook has the identity that was written."""
-        return self.webhook is not None and same_identity(self.webhook, webhook)
+        return self.left is not None and same_identity(self.left, webhook)
 
     def agrees_with(self, webhook: Webhook) -> bool:
         """Return whether a webhook is as it was written."""
-        if self.is_uncertain or self.webhook is None:
+        if self.is_uncertain or self.left is None:
             return False
-        return self.webhook.active is webhook.active and self.has_identity_of(webhook)
+        return self.left.active is webhook.active and self.has_identity_of(webhook)
 
 
 _NEVER = _Write(-inf, is_uncertain=True)  # of a webhook that was not written lately
@@ -71,14 +72,14 @@ class Memory:
     `_writes`         all notes but `note_another`, each in place of the    all questions
                       last write; `note_uncertain`, `note_closed`: into it;
                       `note_unlisted`: only where there is none
-    - `webhook`       as above; None: `note_deleted`                        `is_deleted`, `wrote`, `contradicts_write`,
+    - `left`          as above; None: `note_deleted`                        `is_deleted`, `wrote`, `contradicts_write`,
     - `is_uncertain`  `note_uncertain`                                      `disputed`
     - `is_open`       `note_registered`; `note_closed` ends it              `is_open`; `note_changed` preserves it
     - `is_direct`     `note_created`                                        `is_direct`; `note_changed` preserves it
     - `identity`      `_index`                                              `_drop`, to take the write out of `_ids`;
     - `sought`        `note_uncertain`                                      `note_uncertain`, to replace it there
     `_ids`            all that write an `identity`, or `sought`             `disputed`, `wrote_no_other`
-    `_unindexed`      all that write a `webhook`                            `_index`, before `_ids` is read
+    `_unindexed`      all that write `left`                                 `_index`, before `_ids` is read
     `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
                       `note_another` take out of it
     ================  ====================================================  ===========================================
@@ -88,7 +89,7 @@ class Memory:
         self._clock = clock
         self._writes: OrderedDict[int, _Write] = OrderedDict()  # the oldest first
         self._ids: dict[Identity, tuple[int, ...]] = {}
-        self._unindexed: dict[int, Webhook | WebhookSpec] = {}  # what has the identity of the write
+        self._unindexed: dict[int, Webhook | WebhookSpec] = {}
         self._unlisted: dict[int, None] = {}  # the oldest first
 
     def note_unlisted(self, webhook: Webhook) -> None:
@@ -111,9 +112,9 @@ class Memory:
 
     def note_registered(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember what a registration created for a spec."""
-        self._note(webhook.id, webhook, is_open=True)
-        if same_identity(webhook, spec):
-            self._unindexed[webhook.id] = spec  # which keeps its identity: to compute another is costly
+        is_as_asked = webhook.active is spec.active and same_identity(webhook, spec)
+        # The spec has its identity already: to compute another is costly.
+        self._note(webhook.id, spec if is_as_asked else webhook, is_open=True)
 
     def note_another(self, webhook_id: int) -> None:
         """Let a webhook that `get` shows with another identity be forgotten after 60 seconds, like other writes."""
@@ -165,7 +166,7 @@ class Memory:
     def wrote(self, webhook_id: int) -> bool:
         """Return whether this client wrote a webhook lately, and left it there for certain."""
         write = self._last(webhook_id)
-        return write.webhook is not None and not write.is_uncertain
+        return write.left is not None and not write.is_uncertain
 
     def contradicts_write(self, webhook_id: int, found: Webhook | None) -> bool:
         """Return whether what `get` found contradicts a recent write: it may not show that yet."""
@@ -213,21 +214,21 @@ class Memory:
         return self._writes.get(webhook_id, _NEVER)
 
     def _note(
-        self, webhook_id: int, webhook: Webhook | None, *, is_open: bool = False, is_direct: bool = False
+        self, webhook_id: int, left: Webhook | WebhookSpec | None, *, is_open: bool = False, is_direct: bool = False
     ) -> _Write:
         """Remember a write for 60 seconds, in place of the last one of the same webhook."""
         self.forget()
         if webhook_id in self._writes:
             self._drop(webhook_id)
-        write = self._writes[webhook_id] = _Write(self._clock.monotonic(), webhook, is_open, is_direct)
-        if webhook is not None:
-            self._unindexed[webhook_id] = webhook
+        write = self._writes[webhook_id] = _Write(self._clock.monotonic(), left, is_open, is_direct)
+        if left is not None:
+            self._unindexed[webhook_id] = left
         return write
 
     def _index(self) -> None:
         # On demand: most calls are not registrations, and the identity is the most costly part of noting a write.
-        for webhook_id, written in self._unindexed.items():
-            identity = self._writes[webhook_id].identity = written.identity
+        for webhook_id, left in self._unindexed.items():
+            identity = self._writes[webhook_id].identity = left.identity
             self._link(webhook_id, identity)
         self._unindexed.clear()
 
