@@ -151,6 +151,25 @@ def test_a_delete_that_is_confirmed_by_the_page_of_a_proxy(status: int) -> None:
     virtual_loop.run(main())
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_delete_whose_response_was_lost_before_the_page_of_a_proxy(status: int) -> None:
+    """The page confirms nothing: the proxy may not reach the gateway, and the webhook may be there."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        operations = FakeOperations(gateway, Call())
+        gateway.fail("delete", Fault(lost))
+        gateway.fail("get", Fault(lambda: ApiError(status=status, message="no", method="GET", path="/webhooks/1")))
+
+        with pytest.raises(ApiError):
+            await coordinator.by_id.delete(webhook.id, spec, lambda: operations)
+
+        assert not coordinator.memory.is_deleted(webhook.id)
+
+    virtual_loop.run(main())
+
+
 def test_what_is_still_there_is_read_once_a_second() -> None:
     """Its (de)activation was answered with 404; for six seconds that may have come from a replica."""
 
