@@ -753,8 +753,12 @@ def test_what_was_recovered_and_deleted_before_its_closing_list_fails() -> None:
     run(main)
 
 
-def test_a_copy_that_was_deleted_is_still_named_after_a_second_look() -> None:
-    """Ours is deleted because another client's is lower; a third one, which is higher, is looked at again."""
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_a_copy_that_was_deleted_is_still_named_after_a_second_look(is_reused: bool) -> None:
+    """Ours is deleted because another client's is lower; a third one, which is higher, is looked at again.
+
+    By then another client may have got the id of ours, for a copy that is not ours to delete.
+    """
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -765,10 +769,12 @@ def test_a_copy_that_was_deleted_is_still_named_after_a_second_look() -> None:
             after_create(gateway, lambda: gateway.add(spec))
 
         gateway.later(0.2, register_elsewhere)
+        if is_reused:
+            gateway.later(2.0, lambda: gateway.webhooks.update({2: Webhook(2, *spec_values(spec))}))
 
         outcome, emitted = await register(gateway.coordinator(), spec)
 
-        assert list(gateway.webhooks) == [1, 3]
+        assert sorted(gateway.webhooks) == ([1, 2, 3] if is_reused else [1, 3])
         assert (outcome.status, outcome.copies) == (S.EXISTING, (2, 3))
         assert [one.status for one in emitted] == [S.CREATED, S.EXISTING]
 
