@@ -20,6 +20,7 @@ from gwms_async import (
     Response,
     ServerError,
 )
+from gwms_async.registration.plan import make_plan
 from gwms_async.testing import DropAfter, DropBefore, GwmsEmulator, NoEffect, Stall, Status
 
 from ..helpers.emulated import client, held, spec, specs, until
@@ -345,3 +346,14 @@ async def test_what_this_client_has_changed_is_looked_up(gateway: GwmsEmulator) 
 
     assert (outcome.status, gateway.count("get"), gateway.count("delete")) == (S.NOT_STARTED, 1, 0)
     assert "it has changed since the plan was made" in str(outcome.error)
+
+
+async def test_a_list_that_lags_behind_what_this_client_has_changed(gateway: GwmsEmulator) -> None:
+    """It shows the webhook as it was before; a read shows it as the plan saw it, and it is deleted."""
+    gateway.add_webhook(spec(1).url, "CREATE_ORDER", active=False)
+    gateway.list_lag = 5.0
+    async with client(gateway) as gwms:
+        plan = make_plan([], [await gwms.webhooks.activate(1)], lambda _: True)
+        (outcome,) = (await gwms.webhooks.apply(plan)).outcomes
+
+    assert (outcome.status, gateway.webhooks) == (S.DELETED, [])

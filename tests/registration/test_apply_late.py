@@ -120,7 +120,24 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
 
         assert outcome.status is (S.NOT_STARTED if is_there else S.DELETED)
         assert outcome.is_failure is is_there
+        assert ("it exists, but the list does not show it" in str(outcome.error)) is is_there
         assert gateway.count("delete") == 0
+
+    virtual_loop.run(main())
+
+
+def test_what_lists_and_reads_show_as_unregistered() -> None:
+    """Another client has deleted it since, and the gateway keeps a tombstone: there is nothing left to do."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(), specs(1)
+        webhook = gateway.add(doomed)
+        plan = make_plan([], gateway.listed(), lambda _: True)
+        gateway.webhooks[1] = evolve(webhook, active=False, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, outcome.error, gateway.count("delete")) == (S.DELETED, None, 0)
 
     virtual_loop.run(main())
 
