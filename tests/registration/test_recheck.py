@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
@@ -103,6 +104,18 @@ def test_another_copy_than_the_adopted_one_stays(change: Callable[[FakeGateway, 
     assert gateway.count("delete") == 0
 
 
+def test_another_copy_than_the_one_that_was_activated_stays() -> None:
+    """It was active before: the report does not call it updated."""
+
+    def keep_another(gateway: FakeGateway, webhook: Webhook) -> None:
+        remove(gateway, webhook)
+        gateway.add(evolve(webhook.spec, active=True))
+
+    gateway, (adopted, _), _ = adopt_and_create(keep_another, active=False)
+
+    assert (adopted.status, adopted.webhook) == (S.EXISTING, gateway.webhooks[3])
+
+
 def test_another_copy_stays_that_lists_do_not_show_yet() -> None:
     """The first list showed it as a copy, in the other state."""
 
@@ -190,6 +203,39 @@ def test_lists_that_leave_out_what_was_adopted() -> None:
 
     assert adopted.status is S.EXISTING
     assert "webhook 1 exists, but lists show later ones, up to 2" in str(adopted.error)
+
+
+def test_lists_that_leave_out_what_was_just_activated() -> None:
+    """They may lag behind the change."""
+    _, (adopted, _), _ = adopt_and_create(hide, active=False)
+
+    assert (adopted.status, adopted.error) == (S.UPDATED, None)
+
+
+class Newest(FakeGateway):
+    """Lists the newest webhook, without a word about the others."""
+
+    def listed(self) -> list[Webhook]:
+        """Return what a list shows now."""
+        return super().listed()[-1:]
+
+
+def test_what_was_adopted_and_lists_leave_out_is_not_created_again() -> None:
+    """The client has found it by its id, and reads that again whenever it registers it."""
+
+    async def main() -> None:
+        gateway, wanted = Newest(), specs(2)
+        gateway.add(wanted[0])
+        coordinator = gateway.coordinator()
+        await register_many(coordinator, wanted, concurrency=1)
+        await asyncio.sleep(900)
+
+        report = await register_many(coordinator, wanted, concurrency=1)
+
+        assert report.counts == {S.EXISTING: 2}
+        assert len(gateway.webhooks) == 2
+
+    virtual_loop.run(main())
 
 
 def show_a_page(gateway: FakeGateway, webhook: Webhook) -> None:
