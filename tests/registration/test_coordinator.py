@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
 
-from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, ThrottledError, WebhookSpec
+from gwms_async import ConfigurationError, OutcomeStatus, Report, ServerError, ThrottledError, Webhook, WebhookSpec
 from gwms_async.chain import Call
 from gwms_async.clock import Clock
 from gwms_async.registration.bulk import register_many
@@ -16,7 +17,7 @@ from gwms_async.registration.coordinator import Coordinator
 from gwms_async.registration.stream import register_stream
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, specs, urls
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, lost, refused, spec_values, specs, urls
 
 
 def statuses(report: Report) -> list[OutcomeStatus]:
@@ -382,18 +383,37 @@ def test_a_shared_create_in_another_state_is_brought_into_the_own() -> None:
     virtual_loop.run(main())
 
 
-def test_doubts_are_dropped_after_a_minute() -> None:
-    """By the next one: they do not grow with the number of calls."""
+def test_a_run_that_is_stopped_before_a_create_reads_no_earlier_one() -> None:
+    """What the gateway stores in another spelling is read before it is created again, but not by a stopped run."""
 
     async def main() -> None:
-        gateway, wanted = FakeGateway(), specs(3)
+        gateway, (spec,) = FakeGateway(), specs(1)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
         coordinator = gateway.coordinator()
-        gateway.fail("create", *[Fault(lost)] * 3)
-        for lost_one in wanted:
+        await register(coordinator, [spec])
+        gateway.journal.clear()
+        gateway.stale = [Webhook(7, *spec_values(spec), unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))]
+        gateway.fail("get", Fault(takes=1.0))
+
+        await register(coordinator, [spec], deadline=0.5)
+
+        assert gateway.journal == [("list", None), ("get", 7)]
+
+    virtual_loop.run(main())
+
+
+def test_doubts_are_dropped_after_a_minute() -> None:
+    """By the next one, also if another has been renewed since: they do not grow with the number of calls."""
+
+    async def main() -> None:
+        gateway, (first, second, third) = FakeGateway(), specs(3)
+        coordinator = gateway.coordinator()
+        gateway.fail("create", *[Fault(lost)] * 4)
+        for lost_one in (first, second, first, third):
             with pytest.raises(Exception, match="lost"):
                 await coordinator.create_direct(lost_one)
             await asyncio.sleep(40)
 
-        assert list(coordinator._doubts) == [lost_one.identity for lost_one in wanted[1:]]
+        assert list(coordinator._doubts) == [first.identity, third.identity]
 
     virtual_loop.run(main())
