@@ -127,8 +127,6 @@ class Run:
             item.duplicates += 1
             if item.emitted is not None:
                 await self._emit(Outcome(spec, OutcomeStatus.DUPLICATE, item.emitted.webhook))
-            else:
-                await asyncio.sleep(0)  # else a source that repeats itself without waiting would block the event loop
 
     async def _take_list(self) -> Snapshot:
         """Return a list that may be in flight already; it also decides the specs that come next."""
