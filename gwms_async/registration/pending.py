@@ -76,14 +76,14 @@ class Pending:
 
     async def wait_for_room(self) -> None:
         """Wait while too many items are unsettled; `decide_all` has to run beside it."""
-        while self._unsettled >= _MAX_UNSETTLED and not self._workers.is_stopped:
+        while self._unsettled >= _MAX_UNSETTLED:
             self._room.clear()
             with self._workers.waiting():
                 await self._room.wait()
 
     async def decide_all(self) -> None:
         """Decide all items; return when none is left and no more will be added."""
-        while not self._workers.is_stopped and (self._unseen or self._others or not self._is_complete):
+        while self._unseen or self._others or not self._is_complete:
             wait = self._next_list() - self._clock.monotonic()
             if self._refreshed is None and wait > 0:
                 await self._sleep(wait)
