@@ -205,8 +205,8 @@ class Item(Job):
             accepted = await switched(self, webhook, self.spec)
         except Exception as error:  # a user's middleware may raise anything
             self._fail(webhook, error)
-            return
-        self.end(status, accepted, state=State.OPEN)
+        else:
+            self.end(status, accepted, state=State.OPEN)
 
     def _fail(self, webhook: Webhook, error: Exception) -> None:
         """Fail with a webhook that is not as the spec asks; if it was in doubt, a closing list looks for copies."""

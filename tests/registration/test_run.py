@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pytest
 
-from gwms_async import Outcome, OutcomeStatus, OutcomeUnknownError, Report, ServerError, WebhookSpec
+from gwms_async import Outcome, OutcomeStatus, OutcomeUnknownError, Report, ServerError, Webhook, WebhookSpec
 from gwms_async.registration.bulk import register_many
 from gwms_async.registration.coordinator import Coordinator
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, specs, urls
+from ..helpers.fake_gateway import FakeGateway, Fault, lost, refused, spec_values, specs, urls
 
 S = OutcomeStatus
 
@@ -151,6 +152,24 @@ def test_a_deadline_while_a_copy_is_deleted_is_told() -> None:
 
         assert (outcome.status, outcome.webhook, outcome.copies) == (S.EXISTING, gateway.webhooks[1], (2,))
         assert "the run was stopped while it was deleted (webhook 2)" in str(outcome.error)
+
+    virtual_loop.run(main())
+
+
+def test_a_deadline_while_a_copy_of_another_webhook_is_looked_up() -> None:
+    """What the closing list has decided by then has no second copy."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(ids=count(2)), specs(2)
+        gateway.fail("create", Fault(lost, 0), Fault(lost, 0))
+        gateway.later(5.0, lambda: gateway.webhooks.update({1: Webhook(1, *spec_values(wanted[1]))}))
+        gateway.fail("get", Fault(takes=9.0))
+
+        first, second = (await register(gateway.coordinator(), wanted, deadline=12.0)).outcomes
+
+        assert (first.status, first.error) == (S.RECOVERED, None)
+        assert second.status is S.RECOVERED
+        assert "there may be a second copy" in str(second.error)
 
     virtual_loop.run(main())
 
