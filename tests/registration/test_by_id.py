@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from gwms_async import ApiError, OutcomeUnknownError, ServerError, Webhook
 from gwms_async.chain import Call
@@ -166,6 +168,24 @@ def test_a_delete_whose_response_was_lost_before_the_page_of_a_proxy(status: int
             await coordinator.by_id.delete(webhook.id, spec, lambda: operations)
 
         assert not coordinator.memory.is_deleted(webhook.id)
+
+    virtual_loop.run(main())
+
+
+def test_a_delete_that_leaves_a_tombstone() -> None:
+    """What the gateway still shows of a webhook, as inactive and unregistered, is gone."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        webhook, coordinator = gateway.add(spec), gateway.coordinator()
+        operations = FakeOperations(gateway, Call())
+        tombstone = evolve(webhook, active=False, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))
+        gateway.later(0.0101, lambda: gateway.webhooks.update({1: tombstone}))
+
+        await coordinator.by_id.delete(webhook.id, spec, lambda: operations)
+
+        assert gateway.webhooks == {1: tombstone}
+        assert [name for name, _ in gateway.journal] == ["delete", "get"]
 
     virtual_loop.run(main())
 

@@ -85,6 +85,7 @@ def test_a_write_that_may_have_been_carried_out_is_disputed() -> None:
     assert disputed(memory, hook(1), hook(2), hook(3)) == [1, 2, 3]
     assert disputed(memory) == [1]
     assert [memory.is_deleted(number) for number in (1, 2, 3)] == [False, False, True]
+    assert not any(memory.wrote(number) for number in (1, 2, 3))
     assert [memory.contradicts_write(number, hook(number)) for number in (1, 2)] == [True, True]
     assert [memory.contradicts_write(number, None) for number in (1, 2)] == [True, True]
 
