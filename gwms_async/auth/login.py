@@ -66,7 +66,6 @@ class Login:
             raise TokenAwaited
         if token is None or now >= token.refresh_by:
             token = await self.successor(call, key)
-            key.cooldown.check(self._clock.monotonic())
         elif now >= token.refresh_at and not self._is_refreshing and not self._source.cooldown.is_on(now):
             self._start(after_refusal=False)
         call.token, call.epoch = token, self._epoch
