@@ -413,10 +413,22 @@ async def test_a_rejected_key_ends_a_call_as_it_begins(login: Login) -> None:
         login.begin(Call(), bad)
 
 
-async def test_a_late_success_clears_a_token_of_suspicion(gateway: LoginGateway, login: Login) -> None:
-    """A call of the key that was on the wire shows that its token works: further calls use it, though logins fail."""
+async def test_a_key_that_is_accepted_with_a_renewed_token(login: Login, clock: HandClock) -> None:
+    """That token takes the place of the earlier one, although no 401 led to its login."""
     key = ApiKey("key")
     await accepted(login, key)
+    clock.now += 3600
+
+    call = await sent(login, key)
+    login.on_accepted(token_of(call), key)
+
+    assert text_of(call) == "token-2"
+    assert key.accepted is call.token
+
+
+async def test_a_first_success_clears_a_token_of_suspicion(gateway: LoginGateway, login: Login) -> None:
+    """A call of the key that was on the wire shows that its token works: further calls use it, though logins fail."""
+    key = ApiKey("key")
     refused, on_the_wire = await sent(login, key), await sent(login, key)
     gateway.error = refused_with(401)
     assert isinstance(await failure_of(login.on_unauthorized(request_of(refused), key)), LoginError)

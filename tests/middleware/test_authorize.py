@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gwms_async import AuthenticationError, ConnectionFailedError, Request, Response, TransportError
 from gwms_async.auth.known_keys import ApiKey
-from gwms_async.chain import Call
+from gwms_async.chain import Call, TokenAwaited
 from gwms_async.errors import Cause
 from gwms_async.middleware import Authorize
 
@@ -128,6 +130,31 @@ async def test_a_success_ends_the_cooldown_of_its_key() -> None:
     for _ in range(2):
         await authorize(request_of(Call()), handler)
         assert key.cooldown.error is None
+
+
+async def test_a_late_success_says_nothing_new_about_a_token() -> None:
+    """It was sent before the token was revoked: further calls of the key still wait for the next token."""
+    gateway = LoginGateway()
+    login, key = make_login(gateway), ApiKey("key")
+    authorize, relogins = Authorize(login, key), list[asyncio.Task[bool]]()
+
+    async def accept(request: Request) -> Response:
+        return Response(200)
+
+    async def accept_late(request: Request) -> Response:
+        relogins.append(asyncio.create_task(login.on_unauthorized(request_of(revoked), key)))
+        await asyncio.sleep(0)
+        return Response(200)
+
+    revoked = Call()
+    await authorize(request_of(revoked), accept)
+    gateway.gate.clear()
+    await authorize(request_of(Call()), accept_late)
+
+    with pytest.raises(TokenAwaited):
+        await login.acquire(Call(), key)
+    gateway.gate.set()
+    assert await relogins[0]
 
 
 async def test_a_key_is_rejected_again_without_a_login_where_others_succeed() -> None:
