@@ -18,6 +18,7 @@ from gwms_async import (
     ConnectionFailedError,
     DeadlineExceededError,
     GwmsClient,
+    GwmsError,
     Handler,
     LoginError,
     OutcomeStatus,
@@ -78,6 +79,7 @@ async def test_an_error_carried_past_the_chain_is_not_judged(error: Exception) -
 
     assert caught.type is type(error)
     assert str(caught.value) == str(error)
+    assert hasattr(caught.value, "__notes__") is isinstance(error, GwmsError)  # any other may be shared by many calls
 
 
 async def test_what_was_not_sent_is_noted(gateway: GwmsEmulator) -> None:
@@ -221,10 +223,11 @@ async def test_gone_after_an_unknown_outcome(status: int) -> None:
 
     async def lost_and_gone(request: Request) -> Response:
         request.call.outcome_unknown = True
-        return Response(status)
+        return Response(status, data={"hint": "it is gone"})
 
     session = Session(Transport("http://127.0.0.1:9", Timeout()), lost_and_gone, SharedTimeout(1.0))
 
-    assert (await session.call(Request("DELETE", "/webhooks/7", idempotent=True))).status == 200
+    response = await session.call(Request("DELETE", "/webhooks/7", idempotent=True))
+    assert (response.status, response.data) == (200, None)
     with pytest.raises(ApiError):
         await session.call(Request("GET", "/webhooks/7", idempotent=True))
