@@ -95,11 +95,11 @@ def unreadable(text: str) -> aiohttp.ClientResponseError:
     return aiohttp.ClientResponseError(about, (), status=400, message=text)
 
 
-def tunnel_refused() -> aiohttp.ClientHttpProxyError:
-    """Make the error of a proxy that wants a password."""
+def tunnel_refused(status: int = 407) -> aiohttp.ClientHttpProxyError:
+    """Make the error of a proxy that wants a password, say."""
     url = URL("http://proxy.example:3128")
     about = aiohttp.RequestInfo(url, "CONNECT", CIMultiDictProxy(CIMultiDict()), url)
-    return aiohttp.ClientHttpProxyError(about, (), status=407, message="Who are you?")
+    return aiohttp.ClientHttpProxyError(about, (), status=status, message="Who are you?")
 
 
 def connector(error: OSError, kind: type[Any] = aiohttp.ClientConnectorError) -> Exception:
@@ -134,6 +134,7 @@ def tls(reason: str | None) -> ssl.SSLError:
         (connector(OSError(10061, "The computer refused the connection.")), "the computer refused the connection"),
         (tunnel_refused(), "the proxy did not connect to the gateway: it answered 407"),
         (connector(socket.gaierror(-2, "Name or service not known")), "name or service not known"),
+        (connector(socket.gaierror(8, "nodename nor servname provided")), "nodename nor servname provided"),  # macOS
         (connector(tls("WRONG_VERSION_NUMBER"), aiohttp.ClientConnectorSSLError), "wrong version number"),
         (connector(tls(None), aiohttp.ClientConnectorSSLError), "tls failed"),
         (connector(not_trusted(), aiohttp.ClientConnectorCertificateError), "self-signed certificate"),
@@ -164,6 +165,15 @@ def test_a_proxy_that_opens_no_tunnel() -> None:
     text = str(map_exception(tunnel_refused(), evolve(GET, call=Call(attempts=2)), Timeout()))
     said = "the proxy did not connect to the gateway: it answered 407"
     assert text.endswith(f" after 2 attempts: {said}; check proxy=, its username and its password")
+
+
+@pytest.mark.parametrize(("status", "cause"), [(407, Cause.MISCONFIGURED), (503, Cause.NEVER_SENT)])
+def test_only_a_proxy_that_wants_a_password_is_asked_no_more(status: int, cause: Cause) -> None:
+    """Any other may open a tunnel a moment later."""
+    end = map_exception(tunnel_refused(status), GET, Timeout())
+
+    assert isinstance(end, TransportError)
+    assert end.cause is cause
 
 
 HEADERS = CIMultiDictProxy(CIMultiDict({"set-cookie": "session=secret"}))
