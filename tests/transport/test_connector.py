@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -50,14 +51,37 @@ async def test_a_proxy_that_opens_no_tunnel(
     assert caught.value.cause is Cause.NEVER_SENT
 
 
+def answer(status: bytes, data: int) -> bytes:
+    """Write a response."""
+    body = b'{"statusCode":200,"message":"OK","data":[%d]}' % data
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+async def test_an_idle_connection_is_used_again() -> None:
+    """To open one for each request would take longer than the request."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(answer(b"200 OK", 1))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v21", Timeout())
+        for _ in range(3):
+            await transport(list_request(Call()))
+        await transport.close()
+
+    assert connections == 1
+
+
 @pytest.mark.parametrize("pushed", [b"200 OK", b"400 Bad Request"])
 async def test_what_comes_on_an_idle_connection_answers_nothing(pushed: bytes) -> None:
     """A response that nobody asked for is not taken for that to the next request (RFC 9112, 9.2)."""
     idle, is_pushed = asyncio.Event(), asyncio.Event()
-
-    def answer(status: bytes, data: int) -> bytes:
-        body = b'{"statusCode":200,"message":"OK","data":[%d]}' % data
-        return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
