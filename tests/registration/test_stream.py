@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from itertools import cycle, islice
@@ -224,6 +225,53 @@ def test_an_error_that_ends_all_workers_ends_a_source_that_goes_on() -> None:
                 await collect(gateway.coordinator(), source(), concurrency=2)
 
         assert caught.group_contains(Aborted)
+
+    virtual_loop.run(main())
+
+
+def test_an_error_that_ends_all_workers_waits_for_the_end_of_the_source() -> None:
+    """If that fails too, its error gives way to the first one, and asyncio does not complain that nobody took it."""
+
+    log = list[object]()
+
+    async def main() -> None:
+        gateway = FakeGateway()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: log.append(context))
+
+        def abort() -> Exception:
+            raise Aborted
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            try:
+                for spec in specs(5):
+                    yield spec
+            finally:
+                await asyncio.sleep(1)
+                log.append("released")
+                raise LookupError
+
+        gateway.fail("create", Fault(abort))
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await collect(gateway.coordinator(), source(), concurrency=2)
+
+        assert caught.group_contains(Aborted)
+        assert log == ["released"]
+
+    virtual_loop.run(main())
+    gc.collect()
+    assert log == ["released"]
+
+
+def test_a_list_that_holds_something_else() -> None:
+    """It is rejected before anything is sent."""
+
+    async def main() -> None:
+        gateway = FakeGateway()
+
+        with pytest.raises(ValueError, match="WebhookSpec"):
+            await collect(gateway.coordinator(), [*specs(1), "https://shop.example"])
+
+        assert gateway.journal == []
 
     virtual_loop.run(main())
 
