@@ -126,6 +126,23 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
     virtual_loop.run(main())
 
 
+def test_a_read_that_lags_behind_the_list() -> None:
+    """It shows the webhook as the plan saw it; the list shows that it has changed since, and it is not deleted."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(get_lag=5.0), specs(1)
+        plan = make_plan([], [gateway.add(doomed)], lambda _: True)
+        await asyncio.sleep(10)
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+        gateway.changed()
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, gateway.count("delete")) == (S.NOT_STARTED, 0)
+
+    virtual_loop.run(main())
+
+
 def test_what_lists_and_reads_show_as_unregistered() -> None:
     """Another client has deleted it since, and the gateway keeps a tombstone: there is nothing left to do."""
 

@@ -563,6 +563,22 @@ def test_what_another_run_left_open_is_closed_by_the_next() -> None:
     run(main)
 
 
+def test_what_another_run_left_open_beside_ours_is_deleted() -> None:
+    """No other run will: its maker may have been cancelled."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        after_create(gateway, lambda: coordinator.memory.note_registered(gateway.add(spec), spec))
+
+        outcome, _ = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.webhook, outcome.copies) == (S.CREATED, gateway.webhooks[1], (2,))
+        assert list(gateway.webhooks) == [1]
+
+    run(main)
+
+
 def test_doubt_is_closed_once_lists_must_show_what_came_late() -> None:
     """Seeing our own create does not prove that a late commit would be shown."""
 

@@ -392,7 +392,7 @@ def test_a_run_that_is_stopped_before_a_create_reads_no_earlier_one() -> None:
         coordinator = gateway.coordinator()
         await register(coordinator, [spec])
         gateway.journal.clear()
-        gateway.stale = [Webhook(7, *spec_values(spec), unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))]
+        gateway.stale = [evolve(Webhook(7, *spec_values(spec)), unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))]
         gateway.fail("get", Fault(takes=1.0))
 
         await register(coordinator, [spec], deadline=0.5)

@@ -257,6 +257,30 @@ def test_a_refresh_between_the_retries_of_a_closing_list_decides() -> None:
     virtual_loop.run(main())
 
 
+def test_a_refresh_decides_at_once_what_waits_for_a_list() -> None:
+    """Although the stream itself would take none for a while, because the last one took long."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(), specs(2)
+        gateway.fail("create", Fault(lost, 0))
+        gateway.fail("list", Fault(), Fault(refused, takes=10.0))
+
+        async def source() -> AsyncIterator[WebhookSpec]:
+            yield wanted[0]
+            await asyncio.sleep(32)
+            yield wanted[1]
+            await asyncio.sleep(100)
+
+        outcomes = register_stream(gateway.coordinator(), source(), concurrency=1)
+        told = [(outcome.spec, outcome.status) for outcome in [await anext(outcomes), await anext(outcomes)]]
+
+        assert set(told) == {(wanted[0], S.RECOVERED), (wanted[1], S.CREATED)}
+        assert 32 < now() < 33
+        await outcomes.aclose()
+
+    virtual_loop.run(main())
+
+
 @pytest.mark.parametrize("again", ["fails", "is created"])
 def test_in_a_stream_what_failed_is_tried_again(again: str) -> None:
     """A spec that failed and comes again is no duplicate."""

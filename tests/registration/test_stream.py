@@ -231,7 +231,6 @@ def test_an_error_that_ends_all_workers_ends_a_source_that_goes_on() -> None:
 
 def test_an_error_that_ends_all_workers_waits_for_the_end_of_the_source() -> None:
     """If that fails too, its error gives way to the first one, and asyncio does not complain that nobody took it."""
-
     log = list[object]()
 
     async def main() -> None:
