@@ -94,6 +94,22 @@ def test_not_the_lowest() -> None:
     run(main)
 
 
+def test_not_the_lowest_after_a_long_run() -> None:
+    """The memory has forgotten the create when the closing list comes; the run has not."""
+
+    async def main() -> None:
+        gateway, wanted = FakeGateway(ids=count(2)), specs(2)
+        gateway.fail("create", Fault(), Fault(takes=90.0))
+        gateway.later(1.0, lambda: gateway.webhooks.update({1: Webhook(1, *spec_values(wanted[0]))}))
+
+        report = await register_many(gateway.coordinator(), wanted, concurrency=1)
+
+        assert [(outcome.status, outcome.copies) for outcome in report.outcomes] == [(S.EXISTING, (2,)), (S.CREATED, ())]
+        assert sorted(gateway.webhooks) == [1, 3]
+
+    run(main)
+
+
 def test_a_copy_that_is_another_webhook_by_now() -> None:
     """Since the list, somebody has updated it, or got its id: it is not deleted, and the outcome says so."""
 

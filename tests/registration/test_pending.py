@@ -97,6 +97,23 @@ def test_doubts_of_a_bulk_share_their_lists() -> None:
     virtual_loop.run(main())
 
 
+def test_doubts_of_a_bulk_do_not_wait_for_what_is_only_to_be_closed() -> None:
+    """The closing list waits until lists must show what came of a lost create; rounds that settle others do not."""
+
+    async def main() -> None:
+        gateway, wanted, told = FakeGateway(), specs(2), list[tuple[OutcomeStatus, int]]()
+        gateway.fail("create", Fault(lost, 0), Fault(lost), Fault(lost))
+
+        def note(outcome: Outcome) -> None:
+            told.append((outcome.status, int(now())))
+
+        await register_many(gateway.coordinator(), wanted, concurrency=1, on_outcome=note)
+
+        assert told == [(S.RECOVERED, 1), (S.CREATED, 3)]
+
+    virtual_loop.run(main())
+
+
 def test_a_stream_closes_when_nothing_comes() -> None:
     """Three seconds after its last create, by one list; its source is still open."""
 
@@ -262,6 +279,7 @@ def test_a_refresh_decides_at_once_what_waits_for_a_list() -> None:
 
     async def main() -> None:
         gateway, wanted = FakeGateway(), specs(2)
+        gateway.add(wanted[1])
         gateway.fail("create", Fault(lost, 0))
         gateway.fail("list", Fault(), Fault(refused, takes=10.0))
 
@@ -274,7 +292,7 @@ def test_a_refresh_decides_at_once_what_waits_for_a_list() -> None:
         outcomes = register_stream(gateway.coordinator(), source(), concurrency=1)
         told = [(outcome.spec, outcome.status) for outcome in [await anext(outcomes), await anext(outcomes)]]
 
-        assert set(told) == {(wanted[0], S.RECOVERED), (wanted[1], S.CREATED)}
+        assert set(told) == {(wanted[0], S.RECOVERED), (wanted[1], S.EXISTING)}
         assert 32 < now() < 33
         await outcomes.aclose()
 
