@@ -24,7 +24,7 @@ async def recheck(
     """Read by id what a list does not show as its spec asks: what the run created or deleted may have affected it.
 
     Args:
-        outcomes: Those to check; failures are left as they are.
+        outcomes: Those to check; none is a failure.
         snapshot: A list that began after they were known.
         coordinator: Shared by the registrations of the e-shop.
         workers: The run's.
@@ -32,11 +32,7 @@ async def recheck(
     Returns:
         The outcomes that replace some of these.
     """
-    items = [
-        _done_item(outcome, coordinator)
-        for outcome in outcomes
-        if not outcome.is_failure and not _is_shown(snapshot, outcome)
-    ]
+    items = [_done_item(outcome, coordinator) for outcome in outcomes if not _is_shown(snapshot, outcome)]
     await workers.each(items, partial(_look_up, snapshot=snapshot))
     return [item.settled_outcome for item in items if item.outcome is not item.emitted]
 
