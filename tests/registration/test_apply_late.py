@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -62,8 +63,9 @@ def test_a_list_that_fails_before_a_deletion() -> None:
     virtual_loop.run(main())
 
 
-def test_the_copy_that_stays_was_switched_off() -> None:
-    """The gateway has deactivated it since: the active copy is not deleted."""
+@pytest.mark.parametrize("change", [{"active": False}, {"url": "https://shop.example/another"}])
+def test_the_copy_that_stays_has_changed(change: dict[str, Any]) -> None:
+    """The gateway has deactivated it since, or it is another webhook by now: the other copy is not deleted."""
 
     async def main() -> None:
         gateway, (spec,) = FakeGateway(), specs(1)
@@ -71,13 +73,14 @@ def test_the_copy_that_stays_was_switched_off() -> None:
         gateway.add(spec)
         plan = make_plan([spec], gateway.listed(), lambda _: True)
 
-        def switch_off(outcome: Outcome) -> None:
+        def act(outcome: Outcome) -> None:
             if outcome.status is S.EXISTING:
-                gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False)
+                gateway.webhooks[1] = evolve(gateway.webhooks[1], **change)
 
-        report = await apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=switch_off)
+        report = await apply(gateway.coordinator(), plan, concurrency=1, force=True, on_outcome=act)
 
         assert [outcome.status for outcome in report.outcomes] == [S.EXISTING, S.NOT_STARTED]
+        assert "the copy that was to be kept has vanished" in str(report.outcomes[1].error)
         assert list(gateway.webhooks) == [1, 2]
 
     virtual_loop.run(main())
@@ -121,6 +124,7 @@ def test_a_list_that_does_not_show_what_is_to_be_deleted(is_there: bool) -> None
         assert outcome.status is (S.NOT_STARTED if is_there else S.DELETED)
         assert outcome.is_failure is is_there
         assert ("it exists, but the list does not show it" in str(outcome.error)) is is_there
+        assert gateway.journal == [("list", None), ("get", 1)]
         assert gateway.count("delete") == 0
 
     virtual_loop.run(main())
@@ -139,6 +143,24 @@ def test_a_read_that_lags_behind_the_list() -> None:
         (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
 
         assert (outcome.status, gateway.count("delete")) == (S.NOT_STARTED, 0)
+
+    virtual_loop.run(main())
+
+
+def test_what_no_read_finds_and_the_next_list_shows_as_unregistered() -> None:
+    """The list before it came too early to show the tombstone."""
+
+    async def main() -> None:
+        gateway, (doomed,) = FakeGateway(), specs(1)
+        webhook = gateway.add(doomed)
+        plan = make_plan([], gateway.listed(), lambda _: True)
+        gateway.stale = [webhook]
+        gateway.webhooks[1] = evolve(webhook, active=False, unregistered_at=datetime(2026, 1, 1, tzinfo=UTC))
+        gateway.memories.add(1)
+
+        (outcome,) = (await apply(gateway.coordinator(), plan, concurrency=1, force=False, on_outcome=None)).outcomes
+
+        assert (outcome.status, outcome.error, gateway.count("delete")) == (S.DELETED, None, 0)
 
     virtual_loop.run(main())
 

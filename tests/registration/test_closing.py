@@ -579,6 +579,23 @@ def test_what_another_run_left_open_is_closed_by_the_next() -> None:
     run(main)
 
 
+def test_what_another_run_left_open_and_this_one_has_activated() -> None:
+    """It is still `updated` once the closing list has shown a copy beside it."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+        coordinator.memory.note_registered(gateway.add(evolve(spec, active=False)), spec)
+        gateway.add(evolve(spec, active=False))
+
+        outcome, emitted = await register(coordinator, spec)
+
+        assert (outcome.status, outcome.copies) == (S.UPDATED, (2,))
+        assert emitted == [outcome]
+
+    run(main)
+
+
 def test_what_another_run_left_open_beside_ours_is_deleted() -> None:
     """No other run will: its maker may have been cancelled."""
 
