@@ -19,6 +19,7 @@ from gwms_async import (
     OutcomeUnknownError,
     Report,
     ServerError,
+    Webhook,
     WebhookSpec,
     WebhookType,
     registration,
@@ -29,7 +30,7 @@ from gwms_async.registration.item import Item, State
 from gwms_async.registration.snapshot import Snapshot
 
 from ..helpers import virtual_loop
-from ..helpers.fake_gateway import FakeGateway, Fault, answered, lost, refused, specs, urls
+from ..helpers.fake_gateway import FakeGateway, FakeOperations, Fault, answered, lost, refused, specs, urls
 
 S = OutcomeStatus
 
@@ -420,6 +421,27 @@ def test_a_middleware_that_loses_the_answer_leaves_a_doubt() -> None:
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert Outcome(spec, S.RECOVERED, gateway.webhooks[1], attempts=1) == outcome
+
+    virtual_loop.run(main())
+
+
+def test_a_middleware_that_fails_before_a_create_is_sent() -> None:
+    """Nothing is in doubt: no further list is needed."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1)
+        coordinator = gateway.coordinator()
+
+        class Broken(FakeOperations):
+            async def create(self, spec: WebhookSpec) -> Webhook:
+                raise LookupError
+
+        coordinator.api_for = lambda call: Broken(gateway, call)
+
+        (outcome,) = (await register(coordinator, [spec])).outcomes
+
+        assert (outcome.status, type(outcome.error)) == (S.FAILED, LookupError)
+        assert gateway.journal == [("list", None)]
 
     virtual_loop.run(main())
 
