@@ -24,10 +24,8 @@ _LINK_PART = re.compile(r'<[^>]*>?|;\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)|([^
 
 def http_date(text: str | None) -> float | None:
     """Return an HTTP date in Unix seconds; None if absent or unreadable."""
-    if text is None:
-        return None
     try:
-        when = parsedate_to_datetime(text)
+        when = parsedate_to_datetime(text or "")
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
