@@ -61,7 +61,7 @@ def open_envelope(
     message, inner = content.get("message"), content.get("statusCode")
     if inner != status and 200 <= status < 300:
         status = _status_within(inner, status)
-    if message is not None and not isinstance(message, str):
+    if not isinstance(message, str):
         message = _text_of(message, secrets)
     return Response(
         status,

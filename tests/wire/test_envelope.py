@@ -207,6 +207,14 @@ def test_where_a_redirect_leads(location: str, shown: str) -> None:
     assert f"({shown}" in str(error)
 
 
+def test_a_location_where_there_is_no_redirect() -> None:
+    """It leads nowhere: a refusal may name the webhook that exists."""
+    response = Response(400, headers={"location": "/v21/webhooks/7"})
+    error = envelope.api_error(requests.get_request(7, Call(attempts=1)), response, 0.0)
+
+    assert error.hint == type(error).hint
+
+
 def test_a_secret_at_the_edge_of_an_excerpt() -> None:
     """Nothing of it is left, wherever the answer is cut."""
     for blanks in range(3900, 4100):
