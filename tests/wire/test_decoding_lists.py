@@ -219,3 +219,10 @@ def test_what_comes_from_a_cache_that_was_told_to_ask_the_gateway(age: str) -> N
 def test_a_response_that_is_recent_as_far_as_it_says(age: str) -> None:
     """A cache that has asked the gateway says 0."""
     assert len(decoding.decode_webhooks(LIST, Response(200, headers={"age": age}, data=[DATA]))) == 1
+
+
+def test_an_age_of_a_write() -> None:
+    """No cache answers one: refused, it would be in doubt for nothing."""
+    activate = requests.activate_request(7, Call())
+
+    assert decoding.decode_webhook(activate, Response(200, headers={"age": "60"}, data=DATA)).url == DATA["url"]
