@@ -93,3 +93,18 @@ def test_errors() -> None:
     page = Response(502, body=b"<p>correct%20horse!battery(staple)</p>", secrets=SECRETS)
 
     assert envelope.excerpt(page) == "<p>***</p>"
+
+
+def test_a_secret_that_is_no_unicode() -> None:
+    """It is masked; an error about its half of a character would show it."""
+    assert masked("Wrong: \ud83dpassword!", ("\ud83dpassword",), 99) == "Wrong: ***!"
+
+
+def test_bytes_that_are_no_characters() -> None:
+    """They may become several, and what comes after them is found all the same."""
+    assert masked("%ED%A0%80 s%65cret!", ("secret",), 99) == "%ED%A0%80 ***!"
+
+
+def test_a_secret_that_starts_just_before_the_end() -> None:
+    """Not even its first character is shown."""
+    assert masked("Wrong: secret", ("secret",), len("Wrong: s")) == "Wrong: ***"
