@@ -15,6 +15,7 @@ from gwms_async.wire.classify import (
     Kind,
     classify,
     is_in_doubt,
+    is_not_found,
     is_push_back,
     is_throttling,
     key_was_accepted,
@@ -155,11 +156,18 @@ def test_what_slows_all_calls_down(status: int, *, says_when: bool, expected: bo
     assert expected is is_push_back(Response(status, headers={"retry-after": "1"} if says_when else {}))
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 405, 410, 411])
+def test_what_is_not_there(status: int) -> None:
+    """A proxy's page does not say so."""
+    assert is_not_found(Response(status)) is (status in {404, 410})
+    assert not is_not_found(Response(status, readable=False))
+
+
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
         *((Response(status), True) for status in (200, 204, 400, 404, 409, 410, 422)),
-        *((Response(status), False) for status in (301, 401, 402, 403, 405, 429, 500, 503)),
+        *((Response(status), False) for status in (300, 301, 401, 402, 403, 405, 429, 500, 503)),
         (Response(200, readable=False), False),
         *((Response(status, readable=False), False) for status in (400, 404, 409, 410, 422)),
     ],
