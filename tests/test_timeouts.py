@@ -121,6 +121,44 @@ def test_one_event_loop_after_another() -> None:
         assert virtual_loop.run(sleep_within(limit, 60)) == -10
 
 
+def test_an_event_loop_that_ended_amid_a_block() -> None:
+    """The block is forgotten with it: the next loop cannot end it, and has its own to end."""
+    limit = SharedTimeout(10.0)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(sleep_within(limit, 60))
+    loop.run_until_complete(asyncio.sleep(0))
+    assert list(limit.running)
+    loop.close()
+
+    assert virtual_loop.run(sleep_within(limit, 60)) == -10
+    assert not task.done()
+
+
+def test_one_that_is_used_after_it_was_closed() -> None:
+    """It sets a new timer."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        await sleep_within(limit, 1)
+        limit.close()
+        assert await sleep_within(limit, 60) == -11
+
+    virtual_loop.run(main())
+
+
+def test_one_that_is_closed_during_a_block() -> None:
+    """The block still expires."""
+
+    async def main() -> None:
+        limit = SharedTimeout(10.0)
+        block = asyncio.create_task(sleep_within(limit, 60))
+        await asyncio.sleep(1)
+        limit.close()
+        assert await block == -10
+
+    virtual_loop.run(main())
+
+
 def test_closing_without_a_timer() -> None:
     """There is nothing to do."""
     SharedTimeout(1.0).close()
@@ -165,9 +203,11 @@ def test_a_loop_with_a_clock_of_its_own() -> None:
     """A block that began by the monotonic clock has its full time, and no more."""
 
     async def main() -> None:
-        limit = SharedTimeout(0.05)
-        with TimeoutScope(limit, time.monotonic()):
-            await asyncio.sleep(0)
+        long, limit = SharedTimeout(60.0), SharedTimeout(0.05)
+        with TimeoutScope(long, time.monotonic()):
+            for _ in range(3):  # a timer that is due goes off between two of them
+                await asyncio.sleep(0)
+        long.close()
         with pytest.raises(TimeoutError), TimeoutScope(limit, time.monotonic()):
             await asyncio.sleep(60)
         limit.close()
