@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -137,3 +138,15 @@ async def test_other_protocols() -> None:
     assert await call(receiver, {"type": "lifespan"}, *messages) == [
         {"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}
     ]  # fmt: skip
+
+
+async def test_a_lifespan_ends_when_its_server_says_so() -> None:
+    """Each phase is complete only after it was asked for."""
+    asked, sent = asyncio.Queue[Message](), asyncio.Queue[Message]()
+    lifespan = asyncio.ensure_future(asgi_app(Receiver(SECRET))({"type": "lifespan"}, asked.get, sent.put))
+    for phase in ("startup", "shutdown"):
+        await asyncio.sleep(0)
+        assert sent.empty()
+        await asked.put({"type": f"lifespan.{phase}"})
+        assert await sent.get() == {"type": f"lifespan.{phase}.complete"}
+    await lifespan
