@@ -58,6 +58,14 @@ async def test_rounds(gateway: GwmsEmulator) -> None:
     assert (gateway.count("create"), gateway.count("list")) == (2, 22)
 
 
+async def test_how_the_gateway_delivers(gateway: GwmsEmulator) -> None:
+    """As the watch was told."""
+    async with watching(gateway, ORDER, method="GET") as (_, time, _):
+        await time.go_on()
+
+    assert [webhook.method for webhook in gateway.webhooks] == ["GET"]
+
+
 async def test_lapses(gateway: GwmsEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """What was switched off or deleted is back within a round, and reported after that; the first round is none."""
     told = list[Lapse]()
