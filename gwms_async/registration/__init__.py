@@ -33,6 +33,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | IN_DOUBT | not listed -> create again: lost once more, or refused | IN_DOUBT, until the third of these lists |
 | IN_DOUBT | the third list has not settled it | OPEN, as unknown |
 | OPEN | closing list: alone, or the lowest id -> delete what was created in excess | DONE as it is, with `copies` |
+| OPEN | failed, but closing list: alone, with `active` as asked | DONE created, recovered or existing |
 | OPEN | closing list: another id is the lowest -> keep that, delete likewise | DONE existing, or recovered |
 | OPEN | closing list: the one that stays is gone once the others are deleted | DONE failed |
 | OPEN | closing list: the one that stays has the other `active` -> (de)activate | DONE updated, or failed |

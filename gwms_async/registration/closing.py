@@ -20,11 +20,12 @@ _SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it cre
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
-    """Return whether a list shows the item's webhook as it ended, and no other copy: the usual case."""
+    """Return whether a list shows the item's webhook as it ended well, and no other copy: the usual case."""
     outcome, copies = item.settled_outcome, snapshot.copies(item.spec.identity)
     return (
         len(copies) == 1
         and outcome.webhook is not None
+        and outcome.error is None  # a webhook that could not be (de)activated may be as asked by now
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
         and not outcome.copies

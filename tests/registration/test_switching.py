@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import ForbiddenError, GwmsClient, OutcomeStatus
-from gwms_async.testing import Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
 
 from ..helpers.emulated import client, spec
 from ..helpers.virtual_io_loop import with_virtual_gateway
@@ -121,6 +121,27 @@ def test_what_another_client_has_updated_since_the_list_is_not_switched(active: 
             assert (await gwms.webhooks.register(wanted)).id == 2
 
     with_virtual_gateway(main, list_lag=5.0)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_what_could_not_be_looked_at_is_as_asked_in_the_closing_list(is_found: bool) -> None:
+    """Its create was lost, so there is such a list, which decides: the (de)activation was carried out."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
+            gateway.inject(DropAfter() if is_found else DropBefore(), operation="create")
+            gateway.inject(OtherState(), operation="create", at=2)
+            gateway.inject(Status(403), operation="get", at=2 if is_found else 1)
+            run = asyncio.create_task(gwms.webhooks.register_many([spec()]))
+            if is_found:
+                await asyncio.sleep(0.5)
+                await other.webhooks.deactivate(1)
+            (outcome,) = (await run).outcomes
+
+            assert (outcome.status, outcome.error) == (S.RECOVERED if is_found else S.CREATED, None)
+            assert outcome.webhook == await gwms.webhooks.get(1)
+
+    with_virtual_gateway(main)
 
 
 def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
