@@ -12,7 +12,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 |---|---|---|
 | NEW | listed, `active` as asked | DONE existing |
 | NEW | listed, the other `active` -> get by id, (de)activate, get by id | DONE updated; else DONE failed |
-| NEW | the same, the first `get` shows another identity | DONE failed, and left as it is |
+| NEW | the same, the first `get` shows another identity, 6 s after the list too | DONE failed, and left as it is |
 | NEW | the same, one of the last two answered 404 | the next copy; none left: as missing; there for 6 s: DONE failed |
 | NEW | listed, and a run of this client that created one of the copies is not closed | OPEN instead of DONE |
 | NEW | listed, and an earlier create may still add a copy | OPEN instead of DONE |

@@ -128,7 +128,7 @@ def not_deleted(webhook_id: int) -> GwmsError:
 
 
 def became_another(webhook: Webhook) -> GwmsError:
-    """Return the error of a webhook that has another identity once it was activated or deactivated."""
+    """Return the error of a webhook that has another identity by the time it is changed."""
     return GwmsError(f"webhook {webhook.id} is now {_described(webhook)}: run again")
 
 

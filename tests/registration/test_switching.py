@@ -144,6 +144,22 @@ def test_what_could_not_be_looked_at_is_as_asked_in_the_closing_list(is_found: b
     with_virtual_gateway(main)
 
 
+def test_what_a_replica_shows_as_another_is_read_again() -> None:
+    """Another client has made it what is asked just now: the list shows that already, and `get` does not yet."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
+            hook = await other.webhooks.create(evolve(spec(2), active=False))
+            await asyncio.sleep(60)
+            await other.webhooks.update(hook, evolve(spec(), active=False))
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert (outcome.status, outcome.error) == (S.UPDATED, None)
+            assert gateway.webhooks[0].active
+
+    with_virtual_gateway(main, get_lag=5.0)
+
+
 def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
     """The report shows the webhook: it exists, although not yet as the spec asks."""
 
