@@ -22,7 +22,7 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec, listed_at: flo
     if webhook.active is spec.active:
         return webhook
     by_id, memory = job.coordinator.by_id, job.coordinator.memory
-    if not memory.wrote(webhook.id):
+    if not memory.contradicts_write(webhook.id, None):  # else this client has only just written it
         await by_id.check_identity(webhook.id, spec, job.next_api, listed_at)
     api = job.next_api()
     try:

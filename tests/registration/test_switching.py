@@ -102,15 +102,16 @@ def test_a_switched_webhook_that_has_become_another() -> None:
     with_virtual_gateway(main)
 
 
+@pytest.mark.parametrize("is_own", [True, False])
 @pytest.mark.parametrize("active", [True, False])
-def test_what_another_client_has_updated_since_the_list_is_not_switched(active: bool) -> None:
+def test_what_another_client_has_updated_since_the_list_is_not_switched(active: bool, is_own: bool) -> None:
     """By now it is that client's webhook, in the state that it wants; the next run creates ours."""
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         wanted, theirs = evolve(spec(), active=active), evolve(spec(2), active=not active)
         async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
-            hook = await other.webhooks.create(evolve(wanted, active=not active))
-            await asyncio.sleep(60)
+            hook = await (gwms if is_own else other).webhooks.register(evolve(wanted, active=not active))
+            await asyncio.sleep(20)
             await other.webhooks.update(hook, theirs)
             (outcome,) = (await gwms.webhooks.register_many([wanted])).outcomes
 
