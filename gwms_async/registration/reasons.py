@@ -17,8 +17,9 @@ def too_late() -> DeadlineExceededError:
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
-    """Return the error of a create that was stopped on the wire."""
-    return OutcomeUnknownError("its create was cut short: it may or may not exist. Run again", spec=spec)
+    """Return the error of a spec whose last request, a create or another one, was stopped on the wire."""
+    text = "the last request for it was cut short: it may or may not be registered. Run again"
+    return OutcomeUnknownError(text, spec=spec)
 
 
 def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:

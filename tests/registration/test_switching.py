@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import ForbiddenError, GwmsClient, OutcomeStatus
-from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Stall, Status
 
 from ..helpers.emulated import client, spec
 from ..helpers.virtual_io_loop import with_virtual_gateway
@@ -174,6 +174,22 @@ def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
             assert outcome.status is S.UPDATED
             assert len(gateway.webhooks) == 1
+
+    with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("operation", ["get", "activate"])
+def test_a_run_that_ends_while_a_request_for_what_exists_is_on_the_wire(operation: str) -> None:
+    """The outcome is unknown, and the error does not say that it was being created."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            gateway.inject(Stall(20), operation=operation)
+            (outcome,) = (await gwms.webhooks.register_many([spec()], deadline=1)).outcomes
+
+            assert outcome.status is S.UNKNOWN
+            assert "the last request for it was cut short: it may or may not be registered" in str(outcome.error)
 
     with_virtual_gateway(main)
 
