@@ -12,7 +12,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 |---|---|---|
 | NEW | listed, `active` as asked | DONE existing |
 | NEW | listed, the other `active` -> get by id, (de)activate, get by id | DONE updated; else DONE failed |
-| NEW | the same, the first `get` shows another identity | DONE failed, and left as it is |
+| NEW | the same, the first `get` shows another identity, 6 s after the list too | DONE failed, and left as it is |
 | NEW | the same, one of the last two answered 404 | the next copy; none left: as missing; there for 6 s: DONE failed |
 | NEW | listed, and a run of this client that created one of the copies is not closed | OPEN instead of DONE |
 | NEW | listed, and an earlier create may still add a copy | OPEN instead of DONE |
@@ -33,6 +33,7 @@ may still replace; it is emitted at once unless it is `unknown`, and again if it
 | IN_DOUBT | not listed -> create again: lost once more, or refused | IN_DOUBT, until the third of these lists |
 | IN_DOUBT | the third list has not settled it | OPEN, as unknown |
 | OPEN | closing list: alone, or the lowest id -> delete what was created in excess | DONE as it is, with `copies` |
+| OPEN | failed, but closing list: alone, with `active` as asked | DONE created, recovered or existing |
 | OPEN | closing list: another id is the lowest -> keep that, delete likewise | DONE existing, or recovered |
 | OPEN | closing list: the one that stays is gone once the others are deleted | DONE failed |
 | OPEN | closing list: the one that stays has the other `active` -> (de)activate | DONE updated, or failed |

@@ -68,17 +68,19 @@ class ById:
                 return webhook
             await self._clock.sleep(_AGAIN)
 
-    async def check_identity(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:
+    async def check_identity(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi, listed_at: float) -> None:
         """Read a webhook that is to be changed: since the list, somebody may have updated it, or got its id.
 
-        One that is not there passes: replicas may lag, and the response to the change tells as much.
+        The list, which began at `listed_at`, showed it with the identity of `spec`; for six seconds after that, a
+        replica may show what it was before. One that is not there passes: the response to the change tells as much.
 
         Raises:
             GwmsError: It has another identity than `spec` by now, or could not be read.
         """
-        found = await self._get(webhook_id, next_api)
-        if found is not None and not same_identity(found, spec):
-            raise became_another(found)
+        while (found := await self._get(webhook_id, next_api)) is not None and not same_identity(found, spec):
+            if self._clock.monotonic() - listed_at >= READ_LAG:
+                raise became_another(found)
+            await self._clock.sleep(_AGAIN)
 
     async def is_gone(self, webhook: Webhook, next_api: NextApi, listed_at: float) -> bool:
         """Return whether a webhook, listed at `listed_at`, whose (de)activation was answered with 404 is gone.

@@ -20,11 +20,12 @@ _SECOND_LOOK = 3.0  # seconds until another client, too, has deleted what it cre
 
 
 def is_alone(item: Item, snapshot: Snapshot) -> bool:
-    """Return whether a list shows the item's webhook as it ended, and no other copy: the usual case."""
+    """Return whether a list shows the item's webhook as it ended well, and no other copy: the usual case."""
     outcome, copies = item.settled_outcome, snapshot.copies(item.spec.identity)
     return (
         len(copies) == 1
         and outcome.webhook is not None
+        and outcome.error is None  # a webhook that could not be (de)activated may be as asked by now
         and copies[0].id == outcome.webhook.id
         and copies[0].active is item.spec.active
         and not outcome.copies
@@ -172,7 +173,7 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
     """Delete copies, and read the one that stays, which may be gone along with them; return what is wrong."""
     error: Exception | None = None
     for webhook_id in excess:
-        error = await _remove(item, webhook_id) or error
+        error = await _remove(item, webhook_id, listed_at) or error
     try:
         is_gone = await item.get(kept_id, listed_at=listed_at) is None
     except Exception as trouble:  # a user's middleware may raise anything
@@ -184,7 +185,7 @@ async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[Outco
     """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
     status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
     try:
-        kept = await switched(item, keep, item.spec)
+        kept = await switched(item, keep, item.spec, snapshot.began_at)
     except Exception as trouble:  # a user's middleware may raise anything
         return OutcomeStatus.FAILED, keep, trouble
     if kept is not keep and status is OutcomeStatus.EXISTING:
@@ -234,10 +235,10 @@ def _replace(
         item.outcome = outcome
 
 
-async def _remove(item: Item, webhook_id: int) -> OutcomeUnknownError | None:
+async def _remove(item: Item, webhook_id: int, listed_at: float) -> OutcomeUnknownError | None:
     by_id = item.coordinator.by_id
     try:
-        await by_id.check_identity(webhook_id, item.spec, item.next_api)
+        await by_id.check_identity(webhook_id, item.spec, item.next_api, listed_at)
         await by_id.delete(webhook_id, item.spec, item.next_api)
     except Exception as error:  # a user's middleware may raise anything
         _logger.warning("webhook %d, a second copy, could not be deleted: %s", webhook_id, error)

@@ -168,7 +168,7 @@ class Item(Job):
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         for webhook in preferred_first(copies, active=self.spec.active):
             try:
-                adopted = await switched(self, webhook, self.spec)
+                adopted = await switched(self, webhook, self.spec, snapshot.began_at)
             except Exception as error:  # a user's middleware may raise anything
                 is_gone = self.coordinator.by_id.is_gone
                 if isinstance(error, NotFoundError) and await is_gone(webhook, self.next_api, snapshot.began_at):
@@ -202,7 +202,7 @@ class Item(Job):
         self.created = webhook
         self.gone_ids -= {webhook.id}  # ids are reused
         try:
-            accepted = await switched(self, webhook, self.spec)
+            accepted = await switched(self, webhook, self.spec, snapshot.began_at)
         except Exception as error:  # a user's middleware may raise anything
             self._fail(webhook, error)
         else:

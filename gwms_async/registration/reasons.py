@@ -17,8 +17,9 @@ def too_late() -> DeadlineExceededError:
 
 
 def cut_short(spec: WebhookSpec) -> OutcomeUnknownError:
-    """Return the error of a create that was stopped on the wire."""
-    return OutcomeUnknownError("its create was cut short: it may or may not exist. Run again", spec=spec)
+    """Return the error of a spec whose last request, a create or another one, was stopped on the wire."""
+    text = "the last request for it was cut short: it may or may not be registered. Run again"
+    return OutcomeUnknownError(text, spec=spec)
 
 
 def not_closed(spec: WebhookSpec, *errors: Exception | None) -> OutcomeUnknownError:
@@ -128,7 +129,7 @@ def not_deleted(webhook_id: int) -> GwmsError:
 
 
 def became_another(webhook: Webhook) -> GwmsError:
-    """Return the error of a webhook that has another identity once it was activated or deactivated."""
+    """Return the error of a webhook that has another identity by the time it is changed."""
     return GwmsError(f"webhook {webhook.id} is now {_described(webhook)}: run again")
 
 

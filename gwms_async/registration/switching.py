@@ -11,8 +11,10 @@ from .reasons import became_another, not_switched, vanished
 from .workers import Job
 
 
-async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
+async def switched(job: Job, webhook: Webhook, spec: WebhookSpec, listed_at: float) -> Webhook:
     """Return a webhook if it is as its spec asks; otherwise (de)activate it, and return it as `get` shows it then.
+
+    `listed_at` is when the list began by which this was decided, in monotonic seconds.
 
     Raises:
         GwmsError: It failed or had no effect, the webhook has another identity now, or it could not be read.
@@ -20,8 +22,8 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec) -> Webhook:
     if webhook.active is spec.active:
         return webhook
     by_id, memory = job.coordinator.by_id, job.coordinator.memory
-    if not memory.wrote(webhook.id):
-        await by_id.check_identity(webhook.id, spec, job.next_api)
+    if not memory.contradicts_write(webhook.id, None):  # else this client has only just written it
+        await by_id.check_identity(webhook.id, spec, job.next_api, listed_at)
     api = job.next_api()
     try:
         answer = await (api.activate if spec.active else api.deactivate)(webhook.id)

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import ForbiddenError, GwmsClient, OutcomeStatus
-from gwms_async.testing import Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Status
+from gwms_async.testing import DropAfter, DropBefore, Fault, GwmsEmulator, NoEffect, OtherState, RawBody, Stall, Status
 
 from ..helpers.emulated import client, spec
 from ..helpers.virtual_io_loop import with_virtual_gateway
@@ -102,15 +102,16 @@ def test_a_switched_webhook_that_has_become_another() -> None:
     with_virtual_gateway(main)
 
 
+@pytest.mark.parametrize("is_own", [True, False])
 @pytest.mark.parametrize("active", [True, False])
-def test_what_another_client_has_updated_since_the_list_is_not_switched(active: bool) -> None:
+def test_what_another_client_has_updated_since_the_list_is_not_switched(active: bool, is_own: bool) -> None:
     """By now it is that client's webhook, in the state that it wants; the next run creates ours."""
 
     async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
         wanted, theirs = evolve(spec(), active=active), evolve(spec(2), active=not active)
         async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
-            hook = await other.webhooks.create(evolve(wanted, active=not active))
-            await asyncio.sleep(60)
+            hook = await (gwms if is_own else other).webhooks.register(evolve(wanted, active=not active))
+            await asyncio.sleep(20)
             await other.webhooks.update(hook, theirs)
             (outcome,) = (await gwms.webhooks.register_many([wanted])).outcomes
 
@@ -121,6 +122,43 @@ def test_what_another_client_has_updated_since_the_list_is_not_switched(active: 
             assert (await gwms.webhooks.register(wanted)).id == 2
 
     with_virtual_gateway(main, list_lag=5.0)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_what_could_not_be_looked_at_is_as_asked_in_the_closing_list(is_found: bool) -> None:
+    """Its create was lost, so there is such a list, which decides: the (de)activation was carried out."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
+            gateway.inject(DropAfter() if is_found else DropBefore(), operation="create")
+            gateway.inject(OtherState(), operation="create", at=2)
+            gateway.inject(Status(403), operation="get", at=2 if is_found else 1)
+            run = asyncio.create_task(gwms.webhooks.register_many([spec()]))
+            if is_found:
+                await asyncio.sleep(0.5)
+                await other.webhooks.deactivate(1)
+            (outcome,) = (await run).outcomes
+
+            assert (outcome.status, outcome.error) == (S.RECOVERED if is_found else S.CREATED, None)
+            assert outcome.webhook == await gwms.webhooks.get(1)
+
+    with_virtual_gateway(main)
+
+
+def test_what_a_replica_shows_as_another_is_read_again() -> None:
+    """Another client has made it what is asked just now: the list shows that already, and `get` does not yet."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms, client(gateway, kind=kind) as other:
+            hook = await other.webhooks.create(evolve(spec(2), active=False))
+            await asyncio.sleep(60)
+            await other.webhooks.update(hook, evolve(spec(), active=False))
+            (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
+
+            assert (outcome.status, outcome.error) == (S.UPDATED, None)
+            assert gateway.webhooks[0].active
+
+    with_virtual_gateway(main, get_lag=5.0)
 
 
 def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
@@ -136,6 +174,22 @@ def test_a_run_that_ends_while_it_switches_what_it_created() -> None:
             (outcome,) = (await gwms.webhooks.register_many([spec()])).outcomes
             assert outcome.status is S.UPDATED
             assert len(gateway.webhooks) == 1
+
+    with_virtual_gateway(main)
+
+
+@pytest.mark.parametrize("operation", ["get", "activate"])
+def test_a_run_that_ends_while_a_request_for_what_exists_is_on_the_wire(operation: str) -> None:
+    """The outcome is unknown, and the error does not say that it was being created."""
+
+    async def main(gateway: GwmsEmulator, kind: type[GwmsClient]) -> None:
+        async with client(gateway, kind=kind) as gwms:
+            gateway.add_webhook(spec().url, "CREATE_ORDER", active=False)
+            gateway.inject(Stall(20), operation=operation)
+            (outcome,) = (await gwms.webhooks.register_many([spec()], deadline=1)).outcomes
+
+            assert outcome.status is S.UNKNOWN
+            assert "the last request for it was cut short: it may or may not be registered" in str(outcome.error)
 
     with_virtual_gateway(main)
 
