@@ -140,11 +140,14 @@ class ById:
                 if doubt is not None or error.status not in {404, 410}:
                     raise
                 found = None  # the gateway has confirmed the delete, and a proxy may replace its errors by pages
-            if doubt is not None and found is None and self._memory.contradicts_write(webhook_id, None):
-                # A 404, to the delete or to this, may come from a replica that does not show the create yet.
+            is_gone = not is_there(found, spec)
+            # Only a 404 after a confirmed delete is sure. Any other, and what looks like a tombstone or has another
+            # identity, may come from a replica that does not show this client's last write yet.
+            is_sure = doubt is None and found is None
+            if is_gone and not is_sure and self._memory.contradicts_write(webhook_id, found):
                 await self._clock.sleep(_AGAIN)
                 continue
-            if not is_there(found, spec):
+            if is_gone:
                 return None
             if self._clock.monotonic() >= patience_ends_at:
                 return doubt if isinstance(doubt, OutcomeUnknownError) else not_deleted(webhook_id)

@@ -214,9 +214,11 @@ class FakeOperations:
 
         def act() -> None:
             number = self._gateway.aliases.get(webhook_id, webhook_id)
-            if self._gateway.webhooks.pop(number, None) is None:
+            if number not in self._gateway.webhooks:
                 raise not_found(webhook_id)
-            self._gateway.changed()
+            if "delete" not in self._gateway.without_effect:
+                del self._gateway.webhooks[number]
+                self._gateway.changed()
 
         await self._gateway.handle(self._call, "delete", webhook_id, act)
 

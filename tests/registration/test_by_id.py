@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
-from gwms_async import ApiError, OutcomeUnknownError, ServerError, Webhook
+from gwms_async import ApiError, GwmsError, OutcomeUnknownError, ServerError, Webhook
 from gwms_async.chain import Call
 
 from ..helpers import virtual_loop
@@ -168,6 +168,32 @@ def test_a_delete_whose_response_was_lost_before_the_page_of_a_proxy(status: int
             await coordinator.by_id.delete(webhook.id, spec, lambda: operations)
 
         assert not coordinator.memory.is_deleted(webhook.id)
+
+    virtual_loop.run(main())
+
+
+@pytest.mark.parametrize("change", ["activate", "update"])
+def test_a_delete_without_effect_before_a_replica_shows_the_last_write(change: str) -> None:
+    """What the replica still shows, a tombstone or another identity, does not say that the webhook is gone."""
+
+    async def main() -> None:
+        gateway, (spec, other) = FakeGateway(get_lag=5.0), specs(2)
+        webhook = gateway.add(spec)
+        unregistered_at = datetime(2026, 1, 1, tzinfo=UTC)
+        inactive = evolve(webhook, active=False, unregistered_at=unregistered_at)
+        gateway.webhooks[1] = inactive if change == "activate" else Webhook(1, *spec_values(other))
+        gateway.changed()
+        coordinator, operations = gateway.coordinator(), FakeOperations(gateway, Call())
+        await asyncio.sleep(60.0)
+        gateway.webhooks[1] = webhook
+        gateway.changed()
+        coordinator.memory.note_changed(webhook)
+        gateway.without_effect = {"delete"}
+
+        with pytest.raises(GwmsError, match="webhook 1 is still there"):
+            await coordinator.by_id.delete(1, spec, lambda: operations)
+
+        assert not coordinator.memory.is_deleted(1)
 
     virtual_loop.run(main())
 
