@@ -141,10 +141,10 @@ class ById:
                     raise
                 found = None  # the gateway has confirmed the delete, and a proxy may replace its errors by pages
             is_gone = not is_there(found, spec)
-            # Only a 404 after a confirmed delete is sure. Any other, and what looks like a tombstone or has another
-            # identity, may come from a replica that does not show this client's last write yet.
-            is_sure = doubt is None and found is None
-            if is_gone and not is_sure and self._memory.contradicts_write(webhook_id, found):
+            # A confirmed delete and a 404 are proof enough. Any other 404, a tombstone or another identity may come
+            # from a replica that does not show this client's last write yet.
+            is_proven = doubt is None and found is None
+            if is_gone and not is_proven and self._memory.contradicts_write(webhook_id, found):
                 await self._clock.sleep(_AGAIN)
                 continue
             if is_gone:
