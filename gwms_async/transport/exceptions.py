@@ -149,7 +149,8 @@ def reason_of(error: Exception) -> str | None:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy did not connect to the gateway: it answered {error.status}"
     via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-    origin = getattr(error, "os_error", error)
+    # Of a certificate's error, aiohttp 3.13.0 has no `os_error`.
+    origin = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if isinstance(origin, tls.SSLError):
         reason = getattr(origin, "verify_message", "") or getattr(origin, "reason", "") or "TLS failed"
     elif isinstance(origin, OSError) and origin.errno:
