@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import gwms_async
-from gwms_async import GwmsClient
+from gwms_async import GwmsClient, testing
 from gwms_async.testing import GwmsEmulator
 
 from ..helpers.emulated import client, spec, specs
 
-PACKAGE = str(Path(gwms_async.__file__).parent)
+PACKAGE, EMULATOR = str(Path(gwms_async.__file__).parent), str(Path(testing.__file__).parent)
 MANY = 100
 
 
@@ -51,7 +51,7 @@ async def test_the_budget_of_an_operation(gateway: GwmsEmulator, name: str) -> N
 
     def make(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         code = getattr(coro, "cr_code", None)  # the end of an asynchronous generator has none
-        if code is not None and code.co_filename.startswith(PACKAGE) and "testing" not in code.co_filename:
+        if code is not None and code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(EMULATOR):
             ours.append(coro.__qualname__)
         return asyncio.Task(coro, loop=loop, **options)
 
