@@ -6,8 +6,8 @@ Outermost first::
 
 - *Re-login outside backoff*: a failed login is never multiplied by the request's own retries.
 - *Pace inside backoff*: a wait between attempts occupies no slot.
-- *Authorize inside pace*: each attempt carries the token of that moment, taken once it has a slot. Where only its key
-  has to wait for a login, it gives up the slot and begins again: the other keys' calls go on.
+- *Authorize inside pace*: each attempt carries the token that is current once it has a slot. If only its own API key
+  has to wait for a login, it gives up the slot and starts over, so that calls with other keys go on.
 - *The user's own innermost*: they run once per attempt and see what goes out.
 - *Telemetry twice, if at all*: around the whole call, and around each attempt with the user's own.
 

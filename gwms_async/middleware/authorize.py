@@ -1,4 +1,4 @@
-"""Adds the current token and the e-shop's API key to each attempt."""
+"""Add the current token and the e-shop's API key to each attempt."""
 
 from collections.abc import Mapping
 
@@ -40,10 +40,10 @@ class Authorize:
         except TransportError:
             request.call.on_wire = False
             raise
-        # Only now: the user's middlewares have ended too.
+        # Not in `Transport`: until the user's middlewares have ended, too, the response may still be lost.
         request.call.on_wire = False
-        is_news = token is not key.accepted or token.is_in_question or key.cooldown.error is not None
-        if is_news and key_was_accepted(response):
+        is_new_evidence = token is not key.accepted or token.is_in_question or key.cooldown.error is not None
+        if is_new_evidence and key_was_accepted(response):
             self._login.on_accepted(token, key)
         return response
 

@@ -1,4 +1,4 @@
-"""Attempts, the waits between them, and the budget that all retries share."""
+"""Retry failed attempts: the waits between them, and the budget that all retries share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..wire.headers import retry_after
 from ..wire.requests import operation_of
 
 _logger = logging.getLogger("gwms_async")
-_COST = 14
+_RETRY_COST = 14
 
 
 class RetryBudget:
-    """Tokens that retries cost, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
+    """Tokens that pay for retries, as in botocore's standard mode: an outage ends in errors, not in a storm of retries.
 
     Args:
         capacity: The most tokens there can be.
@@ -32,10 +32,10 @@ class RetryBudget:
 
     def take(self, call: Call) -> bool:
         """Pay for one retry of the call; return False if too little is left."""
-        if self._left < _COST:
+        if self._left < _RETRY_COST:
             return False
-        self._left -= _COST
-        call.tokens_spent += _COST
+        self._left -= _RETRY_COST
+        call.tokens_spent += _RETRY_COST
         return True
 
     def give_back(self, call: Call) -> None:
@@ -101,7 +101,7 @@ class Backoff:
     def _next_wait(
         self, request: Request, end: Response | TransportError, kind: Kind, waits: Generator[float, None, None]
     ) -> float | None:
-        """Pay for another attempt after a failed one, and return the seconds until it; None if there is none."""
+        """Return the seconds until the next attempt, and pay for it; None if the failed one was the last."""
         call = request.call
         if not may_retry(kind, idempotent=request.idempotent):
             return None

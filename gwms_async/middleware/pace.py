@@ -1,4 +1,4 @@
-"""Limits concurrency, and holds back all calls together while the gateway throttles."""
+"""Limit concurrency, and slow down all calls together while the gateway throttles."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .rate import Rate, Ticket
 class Pace:
     """Limits how many attempts are in flight at once, and how fast they go; first come, first served.
 
-    It is shared by all calls of a client and its siblings. The connection pool itself has no limit, so that waiting for
-    a slot never counts against the time of an attempt. A waiting call occupies no slot.
+    All calls of a client and its siblings share it. The connection pool itself has no limit, so the wait for a slot
+    never counts against the time limit of an attempt. A waiting call occupies no slot.
 
     Args:
         slots: How many attempts may be in flight at once.
@@ -42,37 +42,37 @@ class Pace:
             self._free -= 1
             ticket = rate.issue_ticket(now)
         else:
-            ticket = await self._turn(request.call.deadline, now)
+            ticket = await self._wait_for_slot(request.call.deadline, now)
             if ticket is None:
-                return self._held_back()
+                return self._own_429()
         try:
             response = await handler(request)
             if is_push_back(response):
                 rate.push_back(ticket, self._clock.monotonic(), retry_after(response, self._clock.wall()))
-                self._turn_away()
+                self._end_hopeless_waits()
             return response
         finally:
             self._free += 1
-            self._pass_on()
+            self._hand_out_slots()
 
-    async def _turn(self, deadline: float, now: float) -> Ticket | None:
+    async def _wait_for_slot(self, deadline: float, now: float) -> Ticket | None:
         """Wait for a slot; return None if there will be none in time."""
         resume_at = self._rate.resume_at
         if now < resume_at and deadline <= resume_at:
             return None
         turn: asyncio.Future[Ticket | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, deadline))
-        self._pass_on()
+        self._hand_out_slots()
         try:
             return await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.result() is not None:
                 self._free += 1
-                self._pass_on()
+                self._hand_out_slots()
             raise
 
-    def _pass_on(self) -> None:
-        """Give free slots to the calls that have waited longest, no sooner than they are due."""
+    def _hand_out_slots(self) -> None:
+        """Give free slots to the calls that have waited longest, as soon as the rate allows."""
         while self._waiting and self._free:
             turn, _ = self._waiting[0]
             if is_over(turn):
@@ -90,15 +90,16 @@ class Pace:
 
     def _wake_up(self) -> None:
         self._timer = None
-        self._pass_on()
+        self._hand_out_slots()
 
-    def _turn_away(self) -> None:
+    def _end_hopeless_waits(self) -> None:
         """End the waits of the calls whose deadline falls into the pause."""
         for turn, deadline in self._waiting:
             if deadline <= self._rate.resume_at and not turn.done():
                 turn.set_result(None)
 
-    def _held_back(self) -> Response:
+    def _own_429(self) -> Response:
+        """Return the response to a call that was not sent, because the pause would outlast its deadline."""
         wait = ceil(self._rate.resume_at - self._clock.monotonic())
         return Response(
             429,
@@ -113,4 +114,4 @@ class Pace:
             self._timer.cancel()
             self._timer = None
         self._rate = Rate()  # without a limit
-        self._pass_on()
+        self._hand_out_slots()

@@ -1,4 +1,4 @@
-"""How fast requests may go while the gateway throttles: pure arithmetic; the caller passes the time."""
+"""How fast to send while the gateway throttles: pure arithmetic; the caller passes the time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from math import inf
 from attrs import define, field
 
 _SHORT_PAUSE = 0.2  # seconds, after a push-back without Retry-After
-_LONGEST_SILENT_PAUSE = 20.0
-_ROUNDED_OFF = 1.0  # seconds; a gateway that rounds down asks for up to this much too little, in the last second for 0
-_AT_LEAST = 1.0  # requests per second
+_MAX_SILENT_PAUSE = 20.0  # seconds, after many of them in a row
+_ROUNDING_ERROR = 1.0  # seconds by which a Retry-After that was rounded down, perhaps to 0, may be too short
+_MIN_RATE = 1.0  # requests per second
 _UNLIMITED = 20_000.0  # requests per second: more than a process can send
-_DOUBLING = 0.35  # seconds in which the rate doubles until it has been measured
-_OVER = 1.1  # uses the tokens that the gateway has stored up during the pause
-_CUT = 0.85  # where the measure is too low, because the gateway stored no tokens during the pause
-_CUT_UNMEASURED = 0.7
+_DOUBLING_TIME = 0.35  # seconds in which the rate doubles until it has been measured
+_HEADROOM = 1.1  # times the measured rate: uses the tokens that gathered in the bucket during the pause
+_MIN_SHARE = 0.85  # of the rate, kept at a cut: where the bucket stays empty in the pause, the measure is too low
+_MIN_SHARE_UNMEASURED = 0.7
 _PROBE = 0.04  # growth of the rate per second, more with each second without a push-back
-_NEXT_TO_NONE = 1 / 30  # seconds; a gateway that stores fewer tokens than it earns in this time stores next to none
-_STEP = 2.0  # requests per second; a refusal by such a gateway takes back what fifty requests have probed
-_MAX_EARLY = 3  # refusals by such a gateway until the rate no longer doubles
+_TINY_BUCKET = 1 / 30  # seconds; a bucket that is full in less time is tiny
+_STEP_DOWN = 2.0  # requests per second: a refusal by a tiny bucket takes back what fifty requests have probed
+_MAX_EARLY_REFUSALS = 3  # refusals by a tiny bucket until the rate no longer doubles
 _IDLE = 0.5  # seconds; a longer gap between requests does not test the rate
 _TIMER_GRAIN = 0.01  # seconds that a timer may be late
 
@@ -42,10 +42,10 @@ class Ticket:
 class Rate:
     """A pause for all after a push-back, then evenly spaced requests at a rate that is measured and probed upwards.
 
-    A gateway that pushes back has just spent all its tokens. Between two push-backs it spends exactly what it earns, so
-    the requests sent in between, divided by the time, are its rate, provided that it stores what it earns during the
-    pause. One that stores next to nothing refuses any request that a busy machine lets arrive too close behind another:
-    there, one refusal says little, and lowers the rate by a small step. All times are monotonic seconds.
+    It takes the gateway's limit for a token bucket, which is empty when the gateway pushes back. Between two push-backs
+    the gateway accepts as many requests as tokens flow in, so their number, divided by the time, is its rate, provided
+    that the bucket fills up in the pause. A tiny bucket refuses any request that a busy machine sends too close behind
+    another: there, one refusal says little, and lowers the rate by a small step. Times are monotonic seconds.
 
     Args:
         max_pause: The longest pause, in seconds.
@@ -62,12 +62,12 @@ class Rate:
     _last: float = field(default=0.0, init=False)  # when the last request went, or the pause ends
     _clean_for: float = field(default=0.0, init=False)  # seconds of sending without a push-back
     _is_measured: bool = field(default=False, init=False)  # until then, the rate doubles
-    _fruitless: int = field(default=0, init=False)  # pauses in a row that ended in a push-back at once
-    _stored: float = field(default=inf, init=False)  # how many tokens the gateway stores, at most
-    _early: int = field(default=0, init=False)  # refusals, not yet measured, by a gateway that stores next to none
+    _fruitless_pauses: int = field(default=0, init=False)  # pauses in a row that ended in a push-back at once
+    _bucket_size: float = field(default=inf, init=False)  # of the gateway, in tokens, at most
+    _early_refusals: int = field(default=0, init=False)  # by a tiny bucket, while the rate still doubles
 
     def due(self, now: float) -> float:
-        """Return when the next request may go; not later than now if at once."""
+        """Return when the next request may go: no later than `now` if it may go at once."""
         return now if self.per_second is None else self._due
 
     def issue_ticket(self, now: float) -> Ticket:
@@ -85,7 +85,7 @@ class Rate:
         passed = min(now - self._last, _IDLE)
         self._last = now
         self._clean_for += passed
-        rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING)
+        rate *= 1 + _PROBE * (1 + self._clean_for) * passed if self._is_measured else 2 ** (passed / _DOUBLING_TIME)
         # Requests closer together than timers can resolve go in small groups.
         self._due = max(self._due, now - max(0.0, _TIMER_GRAIN - 2 / rate)) + 1 / rate
         self.per_second = rate if rate < _UNLIMITED else None
@@ -101,28 +101,28 @@ class Rate:
         if ticket.episode != self._episode:
             # It was in flight before the pause began, and says nothing about the rate since.
             if ticket.episode == 0:
-                self._stored = min(self._stored, ticket.number)
+                self._bucket_size = min(self._bucket_size, ticket.number)
             if asked is not None:
                 self._pause_until(max(self.resume_at, now + min(asked, self._max_pause)))
             return
         rate = self.per_second
-        self._fruitless = 0 if ticket.number > 1 else self._fruitless + 1
+        self._fruitless_pauses = 0 if ticket.number > 1 else self._fruitless_pauses + 1
         if rate is None:  # unlimited so far: start from the busier of the last two seconds
             rate, self._is_measured = float(max(self._sent, self._sent_before)), False
-            self._stored = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
-        elif asked is None and not self._fruitless and self._stored < rate * _NEXT_TO_NONE:
+            self._bucket_size = float(ticket.number + self._sent_before)  # at most: fewer than these were let through
+        elif asked is None and not self._fruitless_pauses and self._bucket_size < rate * _TINY_BUCKET:
             asked = 1 / rate  # one refusal says little: see the class
             if self._is_measured:
-                rate -= _STEP
+                rate -= _STEP_DOWN
             else:
-                self._early += 1
-                self._is_measured = self._early == _MAX_EARLY
+                self._early_refusals += 1
+                self._is_measured = self._early_refusals == _MAX_EARLY_REFUSALS
         else:
             measured = (ticket.number - 1) / max(ticket.at - self._since, 1e-9)
-            cut = _CUT if self._is_measured else _CUT_UNMEASURED
-            rate = min(rate, max(_OVER * measured, cut * rate))
+            share = _MIN_SHARE if self._is_measured else _MIN_SHARE_UNMEASURED
+            rate = min(rate, max(_HEADROOM * measured, share * rate))
             self._is_measured = True
-        self.per_second = max(rate, _AT_LEAST)
+        self.per_second = max(rate, _MIN_RATE)
         self._episode += 1
         self._sent, self._since = 0, ticket.at
         self._clean_for = 0.0
@@ -130,10 +130,10 @@ class Rate:
 
     def _pause_after(self, asked: float | None) -> float:
         """Return the seconds to pause, which grow while each pause ends in a push-back at once."""
-        silent = min(_SHORT_PAUSE * 2.0 ** min(self._fruitless, 10), _LONGEST_SILENT_PAUSE)
+        silent = min(_SHORT_PAUSE * 2.0 ** min(self._fruitless_pauses, 10), _MAX_SILENT_PAUSE)
         if asked is None:
             return silent
-        return max(asked, min(silent, _ROUNDED_OFF)) if self._fruitless else asked
+        return max(asked, min(silent, _ROUNDING_ERROR)) if self._fruitless_pauses else asked
 
     def _pause_until(self, moment: float) -> None:
         self.resume_at = self._last = moment
