@@ -138,7 +138,7 @@ class Telemetry(Protocol):
         """Watch one attempt, just outside the user's own middlewares; ``request.call.attempts`` were sent before it."""
 
 
-def another_event_loop() -> ConfigurationError:
+def wrong_event_loop() -> ConfigurationError:
     """Return the error of a client used in a second event loop."""
     return ConfigurationError(
         "the client belongs to another event loop: make one in each, e.g. in each asyncio.run(), "
@@ -185,7 +185,7 @@ class CallAborted(Exception):  # noqa: N818  # it carries an error past the midd
 
 
 class TokenAwaited(Exception):  # noqa: N818  # nothing has failed
-    """Ends an attempt before it is sent, because its key has to wait for a login: others may use its slot meanwhile."""
+    """Ends an attempt before it is sent, to give up its slot, because its API key has to wait for a login."""
 
 
 def deadline_exceeded(request: Request) -> DeadlineExceededError:

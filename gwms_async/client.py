@@ -242,7 +242,7 @@ class GwmsClient:
         """
         if self._is_sibling:
             return
-        self._transport.refuse()
+        self._transport.reject_calls()
         lists = (backend.lists for backend in self._eshops.objects())
         tasks = {*self._login.stop()}.union(*(shared.stop() for shared in lists))
         self._pace.close()

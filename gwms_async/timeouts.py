@@ -22,7 +22,7 @@ class SharedTimeout:
         self.running: dict[TimeoutScope, None] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop | None = None  # where the timer runs
-        self._ahead = 0.0
+        self._clock_offset = 0.0
 
     def close(self) -> None:
         """Cancel the timer, unless a block is still running."""
@@ -39,14 +39,14 @@ class SharedTimeout:
         """Set the timer for a block that begins now."""
         self.loop = loop = asyncio.get_running_loop()
         # A loop may use another clock than the monotonic one: on some systems, that of uvloop counts suspended time.
-        self._ahead = loop.time() - first.began
+        self._clock_offset = loop.time() - first.began
         self._set_timer(first, loop)
 
     def _set_timer(self, first: TimeoutScope, loop: asyncio.AbstractEventLoop) -> None:
         self.timer = loop.call_at(self._end(first), self._expire, loop)
 
     def _end(self, scope: TimeoutScope) -> float:
-        return scope.began + self.seconds + self._ahead
+        return scope.began + self.seconds + self._clock_offset
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self.timer = None
@@ -113,7 +113,7 @@ def is_over(future: asyncio.Future[Any]) -> bool:
 
 
 async def wait_for_end(task: asyncio.Task[None]) -> None:
-    """Wait until a task has ended, even if the wait is cancelled repeatedly, as anyio does; then raise that."""
+    """Wait until a task has ended, even if cancelled repeatedly, as by anyio; then raise the last cancellation."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -122,5 +122,5 @@ async def wait_for_end(task: asyncio.Task[None]) -> None:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled():
-            task.exception()  # gives way to the cancellation; asyncio would log an error that nobody retrieves
+            task.exception()  # retrieved, or asyncio would log it; the cancellation goes first
         raise cancelled

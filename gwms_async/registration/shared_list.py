@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from ..chain import another_event_loop
+from ..chain import wrong_event_loop
 from ..clock import Clock
 from ..errors import ConfigurationError, GwmsError
 from ..models import Webhook
@@ -55,7 +55,7 @@ class SharedList:
         """
         loop = asyncio.get_running_loop()
         if any(task.get_loop() is not loop for task in self._tasks):
-            raise another_event_loop()
+            raise wrong_event_loop()
         return await self._result_of(self._next or self._begin())
 
     async def joined(self) -> Snapshot:

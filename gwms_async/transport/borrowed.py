@@ -1,4 +1,4 @@
-"""Options for requests through a borrowed session: our headers, and a middleware that notes the sending."""
+"""Options for requests through a borrowed session: our headers, and a middleware that tracks whether they are sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AUTHORIZATION = "authorization"
 
 
 def takes_middlewares(session: aiohttp.ClientSession) -> bool:
-    """Return whether a session runs the middlewares of a request: a subclass of the user's own may send differently."""
+    """Return whether a session runs the middlewares of a request: a user's own subclass may send in another way."""
     plain, own = aiohttp.ClientSession, type(session)
     return (own.request, own._request) == (plain.request, plain._request)  # noqa: SLF001
 
@@ -39,7 +39,7 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, options: 
             sent.headers[_AUTHORIZATION] = token
         return handler(sent)
 
-    async def note(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    async def track(sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         was_on_wire, call.on_wire = call.on_wire, True
         try:
             return await handler(sent)
@@ -49,5 +49,5 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, options: 
             raise
 
     # Those of a request replace those of the session, which aiohttp does not show.
-    middlewares = [*options.get("middlewares", ()), authorize, *session._middlewares, note]  # noqa: SLF001
+    middlewares = [*options.get("middlewares", ()), authorize, *session._middlewares, track]  # noqa: SLF001
     return {**options, "headers": others, "middlewares": middlewares}

@@ -1,4 +1,4 @@
-"""The connector of our own session, stricter than aiohttp's about which connections exist and can be used again."""
+"""The connector of our own session, stricter than aiohttp's about failed tunnels and the reuse of connections."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Connector(aiohttp.TCPConnector):
-    """Raises `NotConnectedError` where a proxy opens no tunnel: aiohttp's errors could be those of a request.
+    """Raises `NotConnectedError` if a proxy opens no tunnel: aiohttp's own error looks like that of a sent request.
 
-    A connection on which a response came without a request is not used again: aiohttp would take that for the response
-    to the next request (RFC 9112, 9.2).
+    A connection that received a response without a request is not reused: aiohttp would take it for the response to the
+    next request (RFC 9112, 9.2).
 
-    Closing does not wait for a request that is still being written: a gateway that hangs may never read the rest of it.
+    Closing does not wait until a request has been written: a gateway that hangs may never read the rest of it.
     """
 
     def __init__(self) -> None:

@@ -81,8 +81,8 @@ def map_exception(
         request: The request of the attempt.
         timeout: Its limits.
         secrets: Texts to mask, in addition to those of the request.
-        is_from_aiohttp: Whether only aiohttp can have raised it, and no code of the user's; matters where `was_sent` is
-            None.
+        is_from_aiohttp: Whether only aiohttp can have raised it, and not the user's own code; matters where `was_sent`
+            is None.
         was_sent: Whether anything may have been sent, whatever was raised; None if only the exception can tell.
     """
     text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
@@ -109,8 +109,8 @@ def _cause_of(error: Exception, was_sent: bool | None) -> tuple[Cause, str]:
     """Return the cause by the table and by what is known of the sending, and the sentence that describes it."""
     cause, sentence = next((cause, sentence) for types, cause, sentence in _TABLE if isinstance(error, types))
     if was_sent:
-        cause = Cause.UNKNOWN  # code of the user's own may raise what is about another request
-    elif cause is Cause.UNKNOWN and (was_sent is False or _is_closed(error)):
+        cause = Cause.UNKNOWN  # the user's own code may raise an error about another request
+    elif cause is Cause.UNKNOWN and (was_sent is False or _is_closed_before_sending(error)):
         cause = Cause.NEVER_SENT
     elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
@@ -119,11 +119,11 @@ def _cause_of(error: Exception, was_sent: bool | None) -> tuple[Cause, str]:
 
 def is_unsent(error: Exception) -> bool:
     """Return whether an exception of aiohttp says that nothing was sent."""
-    return isinstance(error, UNSENT) or _is_closed(error)
+    return isinstance(error, UNSENT) or _is_closed_before_sending(error)
 
 
-def _is_closed(error: Exception) -> bool:
-    """Return whether aiohttp was closed while it connected, or before the first write, which is the whole request."""
+def _is_closed_before_sending(error: Exception) -> bool:
+    """Return whether a connection was closed while it was opened, or before the one write that sends the request."""
     return str(error.__cause__ or error).startswith(("Connector is closed", "Cannot write to closing transport"))
 
 
@@ -136,7 +136,7 @@ def text_of(error: Exception) -> str:
         # Its status is not the gateway's: aiohttp could not read the response.
         text = error.message
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
-        # Nor is the status that its parser's errors begin with.
+        # Its parser's errors begin with a status that is not the gateway's either.
         text = text.removeprefix("400, message:")
         # What aiohttp quotes of the response is escaped, and its end may be half a secret.
         quotation = _QUOTATION.search(text)
@@ -145,7 +145,7 @@ def text_of(error: Exception) -> str:
 
 
 def reason_of(error: Exception) -> str | None:
-    """Say in a few words what happened; None if only the error itself can."""
+    """Say in a few words what happened; None if only the error's own text can."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy did not connect to the gateway: it answered {error.status}"
     via = f"proxy {error.host}:{error.port}: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""

@@ -13,16 +13,16 @@ import aiohttp
 async def guard(session: aiohttp.ClientSession, owner: object) -> Callable[[], Awaitable[None]]:
     """Return a function that closes a session.
 
-    If nobody calls it, the session is closed at the end of its event loop, or with a warning at the end of its owner.
-    aiohttp would only warn, and about its own objects.
+    If nobody calls it, the session is closed when its event loop ends, or, with a warning, when its owner is garbage
+    collected. aiohttp would only warn, and about its own objects.
     """
     closing = _close_at_end(session)
     await anext(closing)
-    # Its references keep the session out of the owner's garbage, where aiohttp's warning would come first.
-    forgotten = weakref.finalize(owner, _warn, session, closing)
+    # It also keeps the session alive: collected together with its owner, the session would warn first, as aiohttp's.
+    finalizer = weakref.finalize(owner, _warn, session, closing)
 
     async def close() -> None:
-        forgotten.detach()
+        finalizer.detach()
         await session.close()
         with suppress(RuntimeError):  # the end of the event loop is closing it right now
             await closing.aclose()

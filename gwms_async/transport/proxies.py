@@ -75,8 +75,8 @@ def _parsed(proxy: object) -> URL | None:
 
 
 def _proxy_of_environment(base_url: str) -> str | None:
-    """Return what the environment names for a gateway on another machine."""
-    # Not aiohttp's own `trust_env`: it also sends what a .netrc knows of the gateway.
+    """Return the environment's proxy for the gateway; None if there is none, or it is not to be used."""
+    # Not aiohttp's own `trust_env`: it also sends the credentials of a .netrc.
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if is_loopback(host) or proxy_bypass(host):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import aiohttp
 
 from .._version import VERSION
-from ..chain import Request, Response, another_event_loop, deadline_exceeded
+from ..chain import Request, Response, deadline_exceeded, wrong_event_loop
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import Cause, ConfigurationError, GwmsError, TransportError
 from ..settings import Timeout, check_type
@@ -33,7 +33,7 @@ _HEADERS = {"user-agent": f"gwms-async/{VERSION}", "cache-control": "no-cache"}
 _LARGE = 1024 * 1024  # bytes
 _JSON = "application/json"
 _TYPED = frozenset({"PATCH", "POST", "PUT"})  # aiohttp adds a content type to these, even without a body
-_RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # aiohttp sends these again by itself
+_RESENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})  # aiohttp may send these again by itself
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -75,8 +75,8 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
     content = answer.content
     try:
         if content.is_eof():
-            # A small body arrives with its head. Measured: benchmarks/README. Of a body that a middleware of a borrowed
-            # session has read, nothing is left in the stream, but aiohttp keeps a copy.
+            # A small body arrives with its head. Measured: benchmarks/README. If a middleware of a borrowed session has
+            # read the body, the stream is empty, but aiohttp keeps a copy.
             return content.read_nowait() or await answer.read()
         chunks, size = [], 0
         async for chunk in content.iter_any():
@@ -91,10 +91,10 @@ async def read_body(answer: aiohttp.ClientResponse) -> bytes | None:
 
 
 class _LargeBody(aiohttp.BytesPayload):
-    """A body that aiohttp would warn about: it wants a file instead, which our callers have no way to pass."""
+    """A body so large that aiohttp would warn, and suggest passing a file instead, which our callers cannot."""
 
     def __init__(self, body: bytes) -> None:
-        super().__init__(body[:0], content_type=_JSON)  # a TypeError if a user's middleware made it a text
+        super().__init__(body[:0], content_type=_JSON)  # raises TypeError if a user's middleware made it a str
         self._value, self._size = body, len(body)
 
 
@@ -134,8 +134,9 @@ class Transport:
         self._headers = {**_HEADERS, **proxy.headers}
         self._borrowed = borrowed
         self._runs_middlewares = borrowed is None or takes_middlewares(borrowed)
-        # Else `on_wire` is true before anything is sent: in our own session, aiohttp's exceptions say whether it was.
-        self._notes_sending = borrowed is not None and self._runs_middlewares
+        # Whether `on_wire` becomes true only once aiohttp begins to send. In our own session it is true from the start,
+        # because aiohttp's exceptions say whether anything was sent.
+        self._tracks_sending = borrowed is not None and self._runs_middlewares
         self._session = borrowed
         self._close_session: Callable[[], Awaitable[None]] | None = None  # a borrowed one stays open
         self._session_options = session_options(timeout, proxy, is_borrowed=borrowed is not None)
@@ -157,7 +158,7 @@ class Transport:
         if self._is_closed:
             raise _closed()
         if self.loop is not None:
-            raise another_event_loop()
+            raise wrong_event_loop()
         self.loop = asyncio.get_running_loop()
 
     def __reduce__(self) -> NoReturn:
@@ -179,7 +180,7 @@ class Transport:
         session = self._session or await self._open()
         end: Response | GwmsError
         call.attempts += 1
-        call.on_wire = not self._notes_sending
+        call.on_wire = not self._tracks_sending
         try:
             with TimeoutScope(self._limit, began):
                 answer = await self._send(session, request)
@@ -194,7 +195,7 @@ class Transport:
                 secrets=self._proxy_secrets,
                 # A borrowed session runs the user's code, which may raise after sending.
                 is_from_aiohttp=self._borrowed is None or self._borrowed.closed,
-                was_sent=call.on_wire if self._notes_sending else None,
+                was_sent=call.on_wire if self._tracks_sending else None,
             )
             call.on_wire = isinstance(end, TransportError) and end.cause is Cause.UNKNOWN
         if _logger.isEnabledFor(logging.DEBUG):
@@ -203,7 +204,7 @@ class Transport:
             raise end
         return end
 
-    def refuse(self) -> None:
+    def reject_calls(self) -> None:
         """Reject further calls.
 
         Raises:
@@ -216,7 +217,7 @@ class Transport:
 
     async def close(self) -> None:
         """Reject further calls, and close the session if it is our own."""
-        self.refuse()
+        self.reject_calls()
         self._limit.close()
         if self._close_session is not None:
             await self._close_session()
@@ -227,15 +228,15 @@ class Transport:
         payload = None
         if body is not None:
             payload = _LargeBody(body) if len(body) > _LARGE else aiohttp.BytesPayload(body, content_type=_JSON)
-        method, has_body, is_own = request.method, body is not None, self._borrowed is None
+        method, has_body = request.method, body is not None
         options = self._options.get((method, has_body))
         if options is None:
             special = request_options(method, has_body=has_body, runs_middlewares=self._runs_middlewares)
             options = self._options[method, has_body] = {**self._common_options, **special}
-        if is_own:
+        if self._borrowed is None:
             return session.request(method, url, data=payload, headers=request.headers, **options)
         options = {**options, "headers": self._complete_headers(request)}
-        if self._notes_sending:
+        if self._tracks_sending:
             options = with_middlewares(session, request, options)
         return session.request(method, url, data=payload, **options)
 
@@ -250,7 +251,7 @@ class Transport:
         return self._session
 
     def _complete_headers(self, request: Request) -> Mapping[str, str]:
-        """Return all headers of a request for a borrowed session, whose own ones must not replace them."""
+        """Return all headers of a request, so that none is left to the defaults of a borrowed session."""
         content_type = {} if request.body is None else {"content-type": _JSON}
         return {**self._headers, **content_type, **request.headers}
 
