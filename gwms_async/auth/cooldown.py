@@ -7,7 +7,7 @@ from attrs import define
 from ..chain import CallAborted
 from ..errors import GwmsError
 
-_SHORTEST, _LONGEST = 60.0, 900.0
+_MIN_SECONDS, _MAX_SECONDS = 60.0, 900.0
 
 
 @define(eq=False)
@@ -29,7 +29,7 @@ class Cooldown:
 
         It is no shorter than what the gateway `asked` for with the refusal, and never longer than 15 minutes.
         """
-        return min(max(_SHORTEST, 2 * self.seconds, asked), _LONGEST)
+        return min(max(_MIN_SECONDS, 2 * self.seconds, asked), _MAX_SECONDS)
 
     def begin(self, now: float, error: GwmsError, asked: float = 0.0) -> None:
         """Start the pause after a refusal at `now` (monotonic seconds)."""
@@ -38,7 +38,7 @@ class Cooldown:
 
     def pause_for(self, now: float, seconds: float, error: GwmsError) -> None:
         """Start a pause that the gateway asks for, of at most 15 minutes; it does not lengthen later ones."""
-        self.until, self.error = now + min(seconds, _LONGEST), error
+        self.until, self.error = now + min(seconds, _MAX_SECONDS), error
 
     def end(self) -> None:
         """End the pause and forget the refusals before it."""

@@ -20,9 +20,9 @@ from .output import print_result, printable
 _MARKS = {"active": ("●", "*", "green"), "inactive": ("○", "o", "yellow"), "missing": ("·", ".", "dim")}
 """For each state its mark, the mark where the encoding may lack that, and its style."""
 _STATES = {True: "active", False: "inactive", None: "missing"}
-_GIVE_WAY = ("registered (UTC)", "method")
-"""The columns to leave out, in this order, if the table is too wide."""
-_ENOUGH = 40
+_DROPPED_FIRST = ("registered (UTC)", "method")
+"""The columns to leave out if the table is too wide, in this order."""
+_MAX_WIDTH = 40
 """The maximum width of a column: every listed event type fits, longer values are folded."""
 
 States = dict[str, dict[str, str]]
@@ -37,8 +37,8 @@ def print_table(webhooks: Iterable[Webhook]) -> None:
         _print_tabbed(row.values() for row in (titles, *rows))
         return
     console = Console()
-    widths = {name: min(_ENOUGH, 2 + max(cell_len(row[name]) for row in (titles, *rows))) for name in titles}
-    for name in _GIVE_WAY:
+    widths = {name: min(_MAX_WIDTH, 2 + max(cell_len(row[name]) for row in (titles, *rows))) for name in titles}
+    for name in _DROPPED_FIRST:
         if sum(widths.values()) - 2 > console.width:
             del widths[name]
     table = _table(widths)
@@ -84,7 +84,7 @@ def _print_matrix(title: str, rows: States) -> None:
     marks = {state: Text(plain if is_ascii else mark, style) for state, (mark, plain, style) in _MARKS.items()}
     names = list(next(iter(rows.values())))
     numbers = {name: str(number) for number, name in enumerate(names, 1)}
-    label_width = min(_ENOUGH, max(map(cell_len, rows)), console.width // 2)
+    label_width = min(_MAX_WIDTH, max(map(cell_len, rows)), console.width // 2)
     width = len(str(len(names))) + 1
     per_table = max(1, (console.width - label_width) // width)
     for start in range(0, len(names), per_table):

@@ -8,7 +8,7 @@ from ..errors import DeadlineExceededError, GwmsError, NotFoundError, OutcomeUnk
 from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import escaped, redacted
 
-_LONGEST = 200  # characters shown of a text that the gateway sent
+_MAX_TEXT = 200  # characters shown of a text that the gateway sent
 
 
 def too_late() -> DeadlineExceededError:
@@ -140,4 +140,4 @@ def contradictory(one: Webhook, other: Webhook) -> GwmsError:
 
 
 def _described(one: Webhook | WebhookSpec) -> str:
-    return escaped(f"{redacted(one.url)[:_LONGEST]!r} on {one.webhook_type:.{_LONGEST}} by {one.method:.{_LONGEST}}")
+    return escaped(f"{redacted(one.url)[:_MAX_TEXT]!r} on {one.webhook_type:.{_MAX_TEXT}} by {one.method:.{_MAX_TEXT}}")

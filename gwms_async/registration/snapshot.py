@@ -12,7 +12,7 @@ from attrs import frozen
 from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .reasons import contradictory
 
-_PAGES = frozenset({10, 15, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # the usual sizes of a page
+_PAGE_SIZES = frozenset({10, 15, 20, 25, 30, 50, 100, 200, 250, 500, 1000})  # the usual ones
 
 
 @frozen(eq=False, repr=False)
@@ -74,7 +74,7 @@ class Snapshot:
         count = len(self._by_id)
         if later := self.later_than(webhook):
             return later
-        if count in _PAGES:
+        if count in _PAGE_SIZES:
             return f"exactly {count} others"
         if count and not webhook.active and all(other.active for other in self._by_id.values()):
             return "active ones only"

@@ -61,7 +61,7 @@ _TABLE: tuple[_Row, ...] = (
 )
 UNSENT = tuple(each for types, cause, _ in _TABLE if cause is not Cause.UNKNOWN for each in types)
 """aiohttp's exceptions that say that nothing was sent."""
-_LONGEST = 300  # characters of an error's text
+_MAX_TEXT = 300  # characters of an error's text
 _QUOTATION = re.compile(r"""when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]""")  # its beginning
 
 
@@ -85,7 +85,7 @@ def map_exception(
             is None.
         was_sent: Whether anything may have been sent, whatever was raised; None if only the exception can tell.
     """
-    text = one_line(text_of(error), (*request.secrets, *secrets), _LONGEST)
+    text = one_line(text_of(error), (*request.secrets, *secrets), _MAX_TEXT)
     if _is_rejection(error) and (is_from_aiohttp if was_sent is None else not was_sent):
         check = "check base_url, ssl=, proxy=, session= and middlewares="
         return ConfigurationError(f"{request}: aiohttp rejects it: {text}; {check}")

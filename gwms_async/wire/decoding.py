@@ -18,14 +18,14 @@ from ..models import Webhook
 from ..tokens import Token
 from .converter import FAST, mistakes
 from .envelope import excerpt
-from .headers import ABSOLUTE, age_in, has_next_page, total_in
+from .headers import MIN_UNIX_TIME, age_in, has_next_page, total_in
 from .parsing import finite_number
 
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # no server reads a longer header
 _MAX_AGE = 6  # seconds that a response may come from a cache: as much as a gateway's lists may lag
-_MILLISECONDS = 1e11  # a larger one is a unix time in milliseconds
+_MIN_MILLISECONDS = 1e11  # a larger number is a Unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 
 
@@ -155,9 +155,9 @@ def decode_login(response: Response, now: float, lag: float = 0.0) -> tuple[Toke
         what = "contains no usable token" if response.readable else unreadable
         raise DecodeError(f"the response to POST /users/login {what}", paths=("$.data.token",))
     expires_at = expires_in
-    if expires_in is not None and expires_in < ABSOLUTE:
+    if expires_in is not None and expires_in < MIN_UNIX_TIME:
         expires_at, lag = now + expires_in, 0.0
-    elif expires_in is not None and expires_in > _MILLISECONDS:
+    elif expires_in is not None and expires_in > _MIN_MILLISECONDS:
         expires_at = expires_in / 1000
     if expires_at is None or expires_at >= _END_OF_TIME:
         expires_at = _jwt_expiry(value)

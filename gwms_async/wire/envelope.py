@@ -16,13 +16,13 @@ from .headers import retry_after
 from .masking import masked
 from .parsing import finite_number, parse
 
-_EXCERPT = 200
-_LONGEST_MESSAGE = 500
+_MAX_EXCERPT = 200
+_MAX_MESSAGE = 500
 _MAX_PARTS = 1000  # of a message
 _READ_FACTOR = 5  # characters read for each one shown, because many may be whitespace
 _SECRET_IN_URL = re.compile(r"(?<=//)[^/?#]*@|[;?#].*", re.DOTALL)  # user and password; session, query and fragment
 _NOT_BLANK, _NOT_BLANK_BYTE = re.compile(r"\S"), re.compile(rb"\S")
-_LONGEST_ESCAPE = 12  # characters: JSON writes one beyond 16 bits as two of \uXXXX
+_MAX_ESCAPE = 12  # characters: JSON writes one beyond 16 bits as two of \uXXXX
 _DIGITS = re.compile("[0-9]{1,15}")
 _ENVELOPE = frozenset({"statusCode", "message", "data"})
 _PAGING = ("meta", "pagination", "paging", "links", "_links")
@@ -119,22 +119,22 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 def _redirect_hint(response: Response) -> str | None:
     """Return what to do about a redirect: where it leads, without what may be secret there; None if it is none."""
     target = _SECRET_IN_URL.sub("", response.headers.get("location", "")) if 300 <= response.status < 400 else ""
-    where = one_line(target, response.secrets, _EXCERPT)
+    where = one_line(target, response.secrets, _MAX_EXCERPT)
     return f"it leads to {where}: check base_url and the proxies on the way" if where else None
 
 
 def explain(response: Response) -> str:
     """Return what the gateway said in one line, with secrets masked."""
-    message = _beginning(response.message or "", _window(_LONGEST_MESSAGE, response.secrets))
+    message = _beginning(response.message or "", _window(_MAX_MESSAGE, response.secrets))
     if message:
-        return one_line(message, response.secrets, _LONGEST_MESSAGE)
+        return one_line(message, response.secrets, _MAX_MESSAGE)
     text, reason = excerpt(response), reason_phrase(response)
     return " ".join(part for part in (reason, text and f"({text})") if part) or "no message"
 
 
 def reason_phrase(response: Response) -> str:
     """Return HTTP's reason phrase in one line, with secrets masked."""
-    return one_line(response.reason, response.secrets, _EXCERPT)
+    return one_line(response.reason, response.secrets, _MAX_EXCERPT)
 
 
 def excerpt(response: Response) -> str:
@@ -142,40 +142,41 @@ def excerpt(response: Response) -> str:
     body, start = response.body, _NOT_BLANK_BYTE.search(response.body)
     if start is None:
         return ""
-    most = 4 * _window(_EXCERPT, response.secrets)  # bytes: a character has up to four
-    return one_line(body[start.start() : start.start() + most].decode(errors="replace"), response.secrets, _EXCERPT)
+    limit = 4 * _window(_MAX_EXCERPT, response.secrets)  # bytes: a character has up to four
+    text = body[start.start() : start.start() + limit].decode(errors="replace")
+    return one_line(text, response.secrets, _MAX_EXCERPT)
 
 
 def _text_of(message: object, secrets: tuple[str, ...]) -> str | None:
     """Join the texts in a list or an object, as many as are shown; None if there are none."""
     if not isinstance(message, list | dict):
         return None
-    text, most = "", _window(_LONGEST_MESSAGE, secrets)
+    text, limit = "", _window(_MAX_MESSAGE, secrets)
     stack: list[Iterator[tuple[str, object]]] = [iter([("", message)])]
     for _ in range(_MAX_PARTS):
-        if not stack or len(text) >= most:
+        if not stack or len(text) >= limit:
             break
         name, value = next(stack[-1], (None, None))
         text += name or ""
         if name is None:
             stack.pop()
         elif isinstance(value, dict):
-            stack.append((f"{_beginning(key, most)}: ", inner) for key, inner in value.items())
+            stack.append((f"{_beginning(key, limit)}: ", inner) for key, inner in value.items())
         elif isinstance(value, list):
             stack.append(("", inner) for inner in value)
         elif value is not None:
-            text += f"{_beginning(value, most) if isinstance(value, str) else value}; "
+            text += f"{_beginning(value, limit) if isinstance(value, str) else value}; "
     return text.removesuffix("; ") or None
 
 
 def _window(length: int, secrets: tuple[str, ...]) -> int:
     """Return how many characters of a text can matter to a line: whitespace is dropped, secrets must be seen whole."""
-    return _READ_FACTOR * length + _LONGEST_ESCAPE * max(map(len, secrets), default=0)
+    return _READ_FACTOR * length + _MAX_ESCAPE * max(map(len, secrets), default=0)
 
 
-def _beginning(text: str, most: int) -> str:
+def _beginning(text: str, limit: int) -> str:
     start = _NOT_BLANK.search(text)
-    return "" if start is None else text[start.start() : start.start() + most]
+    return "" if start is None else text[start.start() : start.start() + limit]
 
 
 def one_line(text: str, secrets: tuple[str, ...], length: int) -> str:

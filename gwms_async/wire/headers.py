@@ -10,8 +10,8 @@ from math import isfinite
 
 from ..chain import Response
 
-ABSOLUTE = 1e9
-"""A number as large as this is a Unix time; a smaller one counts seconds from now."""
+MIN_UNIX_TIME = 1e9
+"""A number from this one on is a Unix time; a smaller one counts seconds from now."""
 _NUMBER = re.compile(r"\s*([0-9]{1,15})\s*")
 _TOTALS = {
     "x-total-count": _NUMBER,
@@ -54,7 +54,7 @@ def retry_after(response: Response, wall: float) -> float | None:
         if when is None:
             return None
         seconds, is_moment = when, True
-    if is_moment or seconds >= ABSOLUTE:
+    if is_moment or seconds >= MIN_UNIX_TIME:
         present = http_date(response.headers.get("date"))
         seconds -= wall if present is None else present
     return max(0.0, seconds) if isfinite(seconds) else None

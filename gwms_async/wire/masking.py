@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from itertools import pairwise
 
-_DEEPEST = 6  # encodings within each other: a text can be made to contain thousands
+_MAX_DEPTH = 6  # encodings within each other: a text can be made to contain thousands
 _MARK = re.compile(r"[\\%&]")
 _BYTE, _NEXT = r"(?:%|\\x)", r"(?:%|\\x)[89abAB][0-9a-fA-F]"
 _ENCODED = re.compile(
@@ -66,7 +66,7 @@ def _occurrences(text: str, spellings: set[str], end: int) -> Iterator[tuple[int
 def _levels(text: str) -> Iterator[Level]:
     """Yield a text as it is, decoded once, and so on."""
     places = list(pairwise(range(len(text) + 1)))
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         yield text.replace("+", " "), places  # a form writes the one for the other
         if _MARK.search(text) is None:
             return

@@ -21,8 +21,8 @@ from ...tokens import Token
 from .codec import decode, encode
 
 _KEY = re.compile(r"[0-9a-z_-]{1,100}")
-_LARGEST = 65_536
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.08
+_MAX_BYTES = 65_536
+_FIRST_PAUSE, _MAX_PAUSE = 0.01, 0.08
 # Do not follow a link, do not wait for a pipe; Windows has neither flag.
 _NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -89,7 +89,7 @@ class FileTokenStore:
         pause = _FIRST_PAUSE
         while not await _try_to_acquire(lock):
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE)
         try:
             yield
         finally:
@@ -143,8 +143,8 @@ def _content(path: Path) -> bytes:
             raise OSError(f"{path} is not a regular file")
         if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o077):
             raise PermissionError(f"{path} is accessible to other users")
-        content = file.read(_LARGEST + 1)
-        return content if len(content) <= _LARGEST else b""
+        content = file.read(_MAX_BYTES + 1)
+        return content if len(content) <= _MAX_BYTES else b""
 
 
 def _write(path: Path, token: Token) -> None:

@@ -21,7 +21,7 @@ FAULTS: Mapping[str, Fault] = {
     "slow": SlowBody(3.0),
 }
 DISTURBANCES: Mapping[str, Disturbance] = {"lost delivery": Lose(), "repeat": Repeat(2)}
-_MOST = 10_000
+_MAX_TIMES = 10_000
 
 
 class Controls:
@@ -69,8 +69,8 @@ class Controls:
 
     def _set_fault(self, fields: Mapping[str, object]) -> Mapping[str, object]:
         name, times = _field(fields, "name", str), _field(fields, "times", int)
-        if not 0 <= times <= _MOST:
-            raise ProblemError(400, f"times must be from 0 to {_MOST}")
+        if not 0 <= times <= _MAX_TIMES:
+            raise ProblemError(400, f"times must be from 0 to {_MAX_TIMES}")
         if fault := FAULTS.get(name):
             _replace(self._faults, fault, times)
         elif disturbance := DISTURBANCES.get(name):

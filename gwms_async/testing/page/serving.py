@@ -24,7 +24,7 @@ _FILES = {
     "page.js": ("page.js", "text/javascript"),
 }
 _ROW = re.compile(r"rows/([0-9]{1,15})")
-_MOST_STREAMS = 16
+_MAX_STREAMS = 16
 _TICK = 0.1  # seconds between two looks for news
 
 
@@ -65,8 +65,8 @@ class Page:
         raise ProblemError(404, "There is nothing here, or it is no longer kept")
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._streams >= _MOST_STREAMS:
-            raise ProblemError(503, f"The page is already open {_MOST_STREAMS} times")
+        if self._streams >= _MAX_STREAMS:
+            raise ProblemError(503, f"The page is already open {_MAX_STREAMS} times")
         follower = Follower(self.view, request.query.get("filter", ""), request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})
         self._streams += 1

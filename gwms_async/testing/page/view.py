@@ -19,8 +19,8 @@ from ..wire import WEBHOOK_TYPES, ProblemError, read_webhook, without_tokens
 from .controls import DISTURBANCES, FAULTS, Controls
 from .samples import sample
 
-_MOST_SHOWN = 300  # rows, and webhooks
-_MOST_TEXT = 65_536
+_MAX_SHOWN = 300  # rows, and webhooks
+_MAX_BODY = 65_536
 _SECRETS = {"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"}
 _USER = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
 _CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
@@ -83,7 +83,7 @@ class View:
         found = list(self.feed.rows.values())
         if words := text.lower().split():
             found = [row for row in found if all(word in self._text(row) for word in words)]
-        newest = islice(reversed(found), _MOST_SHOWN)
+        newest = islice(reversed(found), _MAX_SHOWN)
         changed = [self._summary(row) for row in newest if row.changed > since]
         return {"rows": changed, "total": len(found), "kept": len(self.feed.rows)}
 
@@ -136,7 +136,7 @@ class View:
             group["total"] += 1
             group["active"] += hook.active
             group["failures"] += failed
-            if index >= len(rows) - _MOST_SHOWN:
+            if index >= len(rows) - _MAX_SHOWN:
                 shown = {"id": hook.id, "url": hook.url, "method": hook.method, "active": hook.active}
                 group["hooks"].append({**shown, "failures": failed})
         return {"total": len(rows), "events": dict(sorted(events.items()))}
@@ -243,9 +243,9 @@ def _answer(record: Exchange | DeliveryAttempt) -> str:
 
 
 def _pretty(body: bytes) -> str:
-    if len(body) <= _MOST_TEXT:
+    if len(body) <= _MAX_BODY:
         try:
             return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
         except (ValueError, RecursionError):
             pass
-    return body[:_MOST_TEXT].decode(errors="replace")
+    return body[:_MAX_BODY].decode(errors="replace")

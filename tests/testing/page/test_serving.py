@@ -146,7 +146,7 @@ async def test_a_page_that_is_open_twice(gateway: GwmsEmulator) -> None:
 async def test_no_more_than_16_streams(gateway: GwmsEmulator) -> None:
     """The 17th is refused; it gets in once another one has left."""
     async with AsyncExitStack() as stack:
-        for _ in range(serving._MOST_STREAMS):
+        for _ in range(serving._MAX_STREAMS):
             await stack.enter_async_context(events(gateway))
         status, content = await fetch(gateway, "emulator/events")
         assert (status, content) == (503, {"problem": "The page is already open 16 times"})
