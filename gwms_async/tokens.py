@@ -36,7 +36,7 @@ class TokenStore(Protocol):
     """
 
     async def load(self, key: str) -> Token | None:
-        """Return the token last saved under `key`, or None; every `key` can be a file name."""
+        """Return the token last saved under `key`, or None; a `key` is always a valid file name."""
 
     async def save(self, key: str, token: Token) -> None:
         """Save `token` under `key`, replacing what was there."""
@@ -64,7 +64,7 @@ class MemoryTokenStore:
     async def lock(self, key: str) -> AsyncGenerator[None]:
         """Lock the token for a renewal; waits while someone else holds the lock."""
         lock = self._locks.setdefault(key, threading.Lock())
-        # What asyncio has to wait with belongs to one event loop.
+        # Not asyncio's own lock: that belongs to one event loop.
         while not lock.acquire(blocking=False):  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE)
         try:
@@ -84,7 +84,7 @@ def store_key(base_url: str, username: str) -> str:
 
 
 def account_in_logs(key: str) -> str:
-    """Return an account's name in logs: the start of its `store_key`, which says nothing about its owner."""
+    """Return what logs call an account: the start of its `store_key`, which does not reveal its owner."""
     return key[:8]
 
 
@@ -98,7 +98,7 @@ class ActiveToken:
         refresh_by: From then on calls wait for a new one (mandatory).
         expires_at: From then on the gateway is expected to refuse it.
         relogins: How many logins because of a 401 there had been when it was obtained, its own included.
-        after_refusal: Whether it comes from such a login.
+        after_401: Whether its own login was one of these.
         from_store: Whether it comes from the token store.
         obtained_at: When it was obtained.
         last_acceptance: The number of the last acceptance that was noted with it; 0 if there was none.
@@ -110,7 +110,7 @@ class ActiveToken:
     refresh_by: float
     expires_at: float
     relogins: int = 0
-    after_refusal: bool = False
+    after_401: bool = False
     from_store: bool = False
     obtained_at: float = 0.0
     last_acceptance: int = 0
@@ -124,7 +124,7 @@ class ActiveToken:
         ttl: float | None,
         *,
         relogins: int,
-        after_refusal: bool = False,
+        after_401: bool = False,
         from_store: bool = False,
     ) -> Self:
         """Start using a token that has `ttl` seconds left; None if unknown: it is used until a 401."""
@@ -132,7 +132,7 @@ class ActiveToken:
         expires_at = now + life
         # The windows shrink with the token's life: with fixed ones, longer than its life, every call would log in.
         refresh_at, refresh_by = expires_at - min(120.0, life / 5), expires_at - min(30.0, life / 20)
-        return cls(token, refresh_at, refresh_by, expires_at, relogins, after_refusal, from_store, obtained_at=now)
+        return cls(token, refresh_at, refresh_by, expires_at, relogins, after_401, from_store, obtained_at=now)
 
     def delay_refresh(self, now: float) -> None:
         """Put off the next refresh after a failed one: by half of the time left, at least by a second."""

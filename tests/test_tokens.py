@@ -94,10 +94,10 @@ def test_a_token_of_unknown_life_is_never_renewed_ahead() -> None:
 def test_an_active_token_remembers_where_it_comes_from() -> None:
     """By default from an ordinary login."""
     plain = ActiveToken.begin(Token("t"), 0.0, None, relogins=2)
-    stored = ActiveToken.begin(Token("t"), 0.0, None, relogins=3, after_refusal=True, from_store=True)
+    stored = ActiveToken.begin(Token("t"), 0.0, None, relogins=3, after_401=True, from_store=True)
 
-    assert (plain.relogins, plain.after_refusal, plain.from_store) == (2, False, False)
-    assert (stored.relogins, stored.after_refusal, stored.from_store) == (3, True, True)
+    assert (plain.relogins, plain.after_401, plain.from_store) == (2, False, False)
+    assert (stored.relogins, stored.after_401, stored.from_store) == (3, True, True)
     assert stored.token == Token("t")
 
 

@@ -30,7 +30,7 @@ class GuardedStore:
         patience: How long each step may take, in seconds.
 
     Attributes:
-        account: The account in logs.
+        account: What logs call the account.
     """
 
     def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:

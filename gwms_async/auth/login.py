@@ -67,7 +67,7 @@ class Login:
         if token is None or now >= token.refresh_by:
             token = await self.successor(call, key)
         elif now >= token.refresh_at and not self._is_refreshing and not self._source.cooldown.is_on(now):
-            self._start(after_refusal=False)
+            self._start(after_401=False)
         call.token, call.epoch = token, self._epoch
         return token
 
@@ -85,13 +85,13 @@ class Login:
                     return usable  # it is due for renewal, but will do until a login may be tried again
                 if usable is None and self._failure is not None and self._epoch > call.epoch:
                     raise CallAborted(self._failure)  # that login ended after the call began
-                task = self._start(after_refusal=self._is_suspected_by(key))
+                task = self._start(after_401=self._is_suspected_by(key))
             # Not `await task`: a cancelled waiter would cancel the login.
             await asyncio.wait([task])
             if task.cancelled():
                 raise CallAborted(_closed())
             task.result()  # raises what is not an `Exception`, e.g. a store's `SystemExit`: it would end the next, too
-            # None after a failure, which is judged above, or if another call has got a 401 with the new token by now.
+            # None after a failure, which is judged above, or if the new token has already got a 401 with this key.
             usable = self._usable(key, is_new=self._failure is None)
             if usable is not None:
                 return usable
@@ -183,24 +183,24 @@ class Login:
         _logger.warning(text, key.cooldown.seconds, extra=self._fields)
         return error
 
-    def _start(self, *, after_refusal: bool) -> asyncio.Task[None]:
+    def _start(self, *, after_401: bool) -> asyncio.Task[None]:
         """Start a login; raise `CallAborted` if logins are cooling down, or the client is closed."""
         if self._is_stopped:
             raise CallAborted(_closed())
         self._source.cooldown.check(self._clock.monotonic())
-        self._refresh_task = asyncio.create_task(self._refresh(after_refusal=after_refusal), name="gwms login")
+        self._refresh_task = asyncio.create_task(self._refresh(after_401=after_401), name="gwms login")
         return self._refresh_task
 
-    async def _refresh(self, *, after_refusal: bool) -> None:
+    async def _refresh(self, *, after_401: bool) -> None:
         """Replace the token; success and failure both advance the epoch."""
         failure: Exception | None = None
         try:
-            self._token = await self._source.obtain(self._token, after_refusal=after_refusal)
+            self._token = await self._source.obtain(self._token, after_401=after_401)
         except Exception as error:  # noqa: BLE001  # the waiting calls raise it
             failure = frameless(error)
             if self._token is not None:
                 self._token.delay_refresh(self._clock.monotonic())
-            if self._token is not None and not after_refusal:
+            if self._token is not None and not after_401:
                 text = "token renewal failed; calls continue with the current token: %s"
                 _logger.warning(text, failure, extra=self._fields)
         finally:

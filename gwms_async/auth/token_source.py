@@ -29,7 +29,7 @@ class TokenSource:
         call: Sends the login request and raises on failure; needs no token.
 
     Attributes:
-        account: The account in logs.
+        account: What logs call the account.
         cooldown: The pause after a login that was rejected, was throttled, or returned no usable token.
     """
 
@@ -41,12 +41,12 @@ class TokenSource:
         self._loaded_in_a_row = 0
         self._skew = 0.0
 
-    async def obtain(self, previous: ActiveToken | None, *, after_refusal: bool) -> ActiveToken:
+    async def obtain(self, previous: ActiveToken | None, *, after_401: bool) -> ActiveToken:
         """Return a token other than `previous`.
 
         Args:
             previous: The token to replace.
-            after_refusal: Whether the gateway answered it with 401.
+            after_401: Whether the gateway answered it with 401.
 
         Raises:
             GwmsError: The login failed.
@@ -55,12 +55,12 @@ class TokenSource:
             if previous is not None and previous.last_acceptance:
                 self._loaded_in_a_row = 0
             # A store that has offered two tokens in a row that were never accepted is not asked again after a 401.
-            if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_refusal:
+            if self._loaded_in_a_row < _MAX_LOADED_IN_A_ROW or not after_401:
                 token = self._from_store(await store.load(), previous)
                 if token is not None:
                     self._loaded_in_a_row += 1
                     return token
-            token = await self._log_in(after_refusal=after_refusal)
+            token = await self._log_in(after_401=after_401)
             self._loaded_in_a_row = 0
             await store.save(token.token)
             return token
@@ -75,23 +75,23 @@ class TokenSource:
         token = ActiveToken.begin(stored, now, ttl, relogins=self._relogins, from_store=True)
         return token if now < token.expires_at else None
 
-    async def _log_in(self, *, after_refusal: bool) -> ActiveToken:
+    async def _log_in(self, *, after_401: bool) -> ActiveToken:
         request = requests.login_request(self._credentials.username, self._credentials.password)
         try:
             response = await self._call(request)
         except ApiError as error:
             answer = error  # handled after `except`: what is raised within keeps this error's frames as its context
         else:
-            return self._accept(response, after_refusal=after_refusal)
+            return self._accept(response, after_401=after_401)
         if answer.status in _REFUSALS:
             raise self._refuse(answer)
         if answer.retry_after:
             self.cooldown.pause_for(self._clock.monotonic(), answer.retry_after, answer.fresh())
         raise _not_a_login(answer) if answer.status in _NO_LOGIN else answer
 
-    def _accept(self, response: Response, *, after_refusal: bool) -> ActiveToken:
+    def _accept(self, response: Response, *, after_401: bool) -> ActiveToken:
         try:
-            token = self._activate(response, after_refusal=after_refusal)
+            token = self._activate(response, after_401=after_401)
         except DecodeError as error:
             if response.readable:  # it was carried out: each further login might create one more token we cannot read
                 self.cooldown.begin(self._clock.monotonic(), error.fresh())
@@ -111,17 +111,15 @@ class TokenSource:
         self.cooldown.begin(self._clock.monotonic(), error, asked)
         return error
 
-    def _activate(self, response: Response, *, after_refusal: bool) -> ActiveToken:
+    def _activate(self, response: Response, *, after_401: bool) -> ActiveToken:
         date, wall = http_date(response.headers.get("date")), self._clock.wall()
         if date is not None:
             self._skew = date - wall
         # `Date` has whole seconds: the gateway's clock is up to a second ahead of it.
         token, ttl = decoding.decode_login(response, wall + self._skew, lag=0.0 if date is None else 1.0)
-        self._relogins += after_refusal
+        self._relogins += after_401
         _logger.info("logged in", extra={"gwms_account": self.account, "gwms_expires_in": ttl})
-        return ActiveToken.begin(
-            token, self._clock.monotonic(), ttl, relogins=self._relogins, after_refusal=after_refusal
-        )
+        return ActiveToken.begin(token, self._clock.monotonic(), ttl, relogins=self._relogins, after_401=after_401)
 
 
 def _not_a_login(answer: ApiError) -> ApiError:

@@ -30,11 +30,11 @@ class Meaning(Enum):
     """What a 401 means for its call."""
 
     DENIED = auto()
-    """It is the response: neither another token nor a pause of the key would help."""
+    """The 401 answers this request: neither another token nor a cooldown of the key would help."""
     KEY_REJECTED = auto()
-    """The key is wrong: further calls with it would get the same."""
+    """The key is wrong: further calls with it would be rejected, too."""
     TOKEN_REJECTED = auto()
-    """A login may help, and the request is sent again."""
+    """A login may help; then the request is sent again."""
 
 
 def meaning_of_401(
@@ -50,16 +50,16 @@ def meaning_of_401(
         replays: How often the call was sent again after a 401.
         is_current: Whether the token is in use and no login is about to replace it.
     """
-    is_recent = now - token.obtained_at <= _VOUCHED
+    is_vouched_for = now - token.obtained_at <= _VOUCHED
     # A key that was accepted before is not blamed for a token that is revoked twice in a row.
-    is_last = replays >= (1 if key.accepted is None else 2)
-    if is_recent and key.denied.get(operation) is token:
+    is_last_replay = replays >= (1 if key.accepted is None else 2)
+    if is_vouched_for and key.denied.get(operation) is token:
         return Meaning.DENIED
     if is_current and _is_rejected_again(key, token):
         return Meaning.KEY_REJECTED
-    if is_current and (is_recent or is_last) and _is_suspicious(key, token):
+    if is_current and (is_vouched_for or is_last_replay) and _is_suspicious(key, token):
         return Meaning.KEY_REJECTED
-    return Meaning.DENIED if is_last else Meaning.TOKEN_REJECTED
+    return Meaning.DENIED if is_last_replay else Meaning.TOKEN_REJECTED
 
 
 def _is_rejected_again(key: ApiKey, token: ActiveToken) -> bool:
@@ -68,10 +68,10 @@ def _is_rejected_again(key: ApiKey, token: ActiveToken) -> bool:
 
 
 def _is_suspicious(key: ApiKey, token: ActiveToken) -> bool:
-    """Return whether the key is to blame rather than the token, if that is still valid."""
+    """Return whether the key is to blame, provided that the token is still valid."""
     was_accepted = token.last_acceptance > 0  # with any key
     if key.accepted is None:
-        return was_accepted or token.after_refusal
+        return was_accepted or token.after_401
     logins = token.relogins - key.accepted.relogins  # due to a 401, since the key was last accepted
     # A key that suspects no token has not caused these logins: then only an acceptance shows that the token was valid.
-    return token.after_refusal and logins >= 2 and (was_accepted or key.suspect is not None)
+    return token.after_401 and logins >= 2 and (was_accepted or key.suspect is not None)

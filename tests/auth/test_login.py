@@ -331,7 +331,7 @@ async def test_renewal_ahead_holds_nobody_up(gateway: LoginGateway, clock: HandC
     gateway.gate.set()
     assert text_of(await waiting) == "token-2"
     assert gateway.logins == 2
-    assert not token_of(waiting.result()).after_refusal  # so that a 401 with it is not held against a key
+    assert not token_of(waiting.result()).after_401  # so that a 401 with it is not held against a key
 
 
 async def test_a_renewal_that_fails_leaves_the_old_token_in_use(

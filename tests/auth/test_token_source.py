@@ -59,7 +59,7 @@ async def obtained(
     store: TokenStore | None = None,
 ) -> ActiveToken:
     """Obtain one token from a new source."""
-    return await make_source(gateway, gateway.clock, store).obtain(None, after_refusal=False)
+    return await make_source(gateway, gateway.clock, store).obtain(None, after_401=False)
 
 
 @pytest.mark.parametrize("skew", [-600.0, 0.0, 600.0])
@@ -119,7 +119,7 @@ async def test_the_jwt_s_own_expiry_counts_where_the_answer_has_none(clock: Hand
     async def answer(request: Request) -> Response:
         return Response(200, data={"token": f"x.{payload}.y"})
 
-    token = await make_source(answer, clock).obtain(None, after_refusal=False)
+    token = await make_source(answer, clock).obtain(None, after_401=False)
 
     assert clock.now + 50 == pytest.approx(token.expires_at, abs=1e-3)
 
@@ -134,7 +134,7 @@ async def test_an_answer_without_a_token_is_an_error(clock: HandClock, readable:
     source = make_source(answer, clock)
 
     with pytest.raises(DecodeError):
-        await source.obtain(None, after_refusal=False)
+        await source.obtain(None, after_401=False)
     assert source.cooldown.is_on(clock.now + 59) is readable
 
 
@@ -145,7 +145,7 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
     gateway.error = refused_with(status)
 
     with pytest.raises(LoginError, match=f"rejected with {status}: no .*no further login is tried for 60 s") as caught:
-        await source.obtain(None, after_refusal=False)
+        await source.obtain(None, after_401=False)
 
     assert caught.value.status == status
     assert source.cooldown.is_on(clock.now + 59)
@@ -153,7 +153,7 @@ async def test_a_refused_login_starts_the_cooldown(gateway: LoginGateway, clock:
         source.cooldown.check(clock.now)
 
     gateway.error = None
-    await source.obtain(None, after_refusal=False)
+    await source.obtain(None, after_401=False)
 
     assert not source.cooldown.is_on(clock.now)
 
@@ -166,7 +166,7 @@ async def test_a_refused_login_that_asks_for_a_longer_pause(clock: HandClock) ->
 
     source = make_source(answer, clock)
     with pytest.raises(LoginError, match="no further login is tried for 300 s"):
-        await source.obtain(None, after_refusal=False)
+        await source.obtain(None, after_401=False)
 
     assert source.cooldown.is_on(clock.now + 299)
     assert not source.cooldown.is_on(clock.now + 300)
@@ -200,7 +200,7 @@ async def test_a_failed_login_starts_no_cooldown(gateway: LoginGateway, clock: H
     gateway.error = refused_with(503)
 
     with pytest.raises(ServerError):
-        await source.obtain(None, after_refusal=False)
+        await source.obtain(None, after_401=False)
 
     assert not source.cooldown.is_on(clock.now)
 
@@ -209,11 +209,11 @@ async def test_a_token_knows_where_it_comes_from(gateway: LoginGateway, clock: H
     """Whether from the store, from a login, or from one because of a 401; those are counted."""
     source = make_source(gateway, clock)
 
-    plain = await source.obtain(None, after_refusal=False)
-    renewed = await source.obtain(plain, after_refusal=True)
-    stored = await source.obtain(None, after_refusal=True)
+    plain = await source.obtain(None, after_401=False)
+    renewed = await source.obtain(plain, after_401=True)
+    stored = await source.obtain(None, after_401=True)
 
-    assert [(token.relogins, token.after_refusal, token.from_store) for token in (plain, renewed, stored)] == [
+    assert [(token.relogins, token.after_401, token.from_store) for token in (plain, renewed, stored)] == [
         (0, False, False),
         (1, True, False),
         (1, False, True),
@@ -328,7 +328,7 @@ async def test_a_store_is_asked_again_after_a_login(gateway: LoginGateway) -> No
     for text in ("a", "b", None, "c", "d"):
         if text:
             await store.save("store-key", Token(text))
-        token = await source.obtain(token, after_refusal=True)
+        token = await source.obtain(token, after_401=True)
         assert token.token.value == (text or "token-1")
 
     assert gateway.logins == 1
@@ -341,7 +341,7 @@ async def test_renewals_always_look_into_the_store(gateway: LoginGateway) -> Non
     token: ActiveToken | None = None
     for number in range(5):
         await store.save("store-key", Token(f"of-another-{number}"))
-        token = await source.obtain(token, after_refusal=False)
+        token = await source.obtain(token, after_401=False)
 
     assert gateway.logins == 0
 
@@ -351,10 +351,10 @@ async def test_the_expiry_in_the_store_is_on_the_gateway_s_clock(gateway: LoginG
     store = MemoryTokenStore()
     gateway.skew = 600.0
     source = make_source(gateway, clock, store)
-    first = await source.obtain(None, after_refusal=False)
+    first = await source.obtain(None, after_401=False)
     await store.save("store-key", Token("of-another", expires_at=gateway.wall + 100))
 
-    second = await source.obtain(first, after_refusal=False)
+    second = await source.obtain(first, after_401=False)
 
     assert second.from_store
     assert second.expires_at == pytest.approx(clock.now + 100, abs=1.5)
@@ -370,4 +370,4 @@ async def test_a_wrong_address_is_named_as_the_cause(clock: HandClock, status: i
     with pytest.raises(
         ApiError, match=r"no such page \(not from a login endpoint: check base_url and the proxies on the way\)"
     ):
-        await make_source(answer, clock).obtain(None, after_refusal=False)
+        await make_source(answer, clock).obtain(None, after_401=False)

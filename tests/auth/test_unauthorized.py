@@ -56,7 +56,7 @@ def test_a_key_that_was_rejected_before(last_acceptance: int, expected: Meaning,
     assert meaning(known, evolve(TOKEN, last_acceptance=last_acceptance), is_current=is_current, age=61) is expected
 
 
-@pytest.mark.parametrize("evidence", [{"last_acceptance": 1}, {"after_refusal": True}])
+@pytest.mark.parametrize("evidence", [{"last_acceptance": 1}, {"after_401": True}])
 def test_a_key_that_was_never_accepted(evidence: dict[str, Any]) -> None:
     """It is rejected if there is reason to think that the token is good."""
     token = evolve(TOKEN, **evidence)
@@ -71,11 +71,11 @@ def test_a_key_that_was_never_accepted(evidence: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("known", "evidence", "expected"),
     [
-        ({"accepted": BEFORE, "suspect": LATER}, {"after_refusal": True}, KEY_REJECTED),
-        ({"accepted": BEFORE}, {"after_refusal": True, "last_acceptance": 1}, KEY_REJECTED),
-        ({"accepted": BEFORE}, {"after_refusal": True}, TOKEN_REJECTED),
+        ({"accepted": BEFORE, "suspect": LATER}, {"after_401": True}, KEY_REJECTED),
+        ({"accepted": BEFORE}, {"after_401": True, "last_acceptance": 1}, KEY_REJECTED),
+        ({"accepted": BEFORE}, {"after_401": True}, TOKEN_REJECTED),
         ({"accepted": BEFORE, "suspect": LATER}, {}, TOKEN_REJECTED),
-        ({"accepted": LATER, "suspect": LATER}, {"after_refusal": True}, TOKEN_REJECTED),
+        ({"accepted": LATER, "suspect": LATER}, {"after_401": True}, TOKEN_REJECTED),
     ],
 )
 def test_a_key_that_was_accepted_before(known: dict[str, Any], evidence: dict[str, Any], expected: Meaning) -> None:

@@ -24,7 +24,7 @@ _KEY = re.compile(r"[0-9a-z_-]{1,100}")
 _MAX_BYTES = 65_536
 _FIRST_PAUSE, _MAX_PAUSE = 0.01, 0.08
 # Do not follow a link, do not wait for a pipe; Windows has neither flag.
-_NO_DETOURS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_SAFE_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def _directory(directory: Path | str | None) -> Path:
@@ -49,8 +49,8 @@ class FileTokenStore:
 
     Each key has a file of mode 0600, replaced atomically, and a lock file beside it. Windows has no modes: there the
     file is as private as its directory, and the default one is the user's own. When a process ends, even if killed,
-    its lock is free at once. Safe for tasks, threads and processes. The methods take keys of up to 100 of a-z, 0-9, -
-    and _, raise ValueError for others, and OSError where the system refuses something.
+    its lock is free at once. Safe for tasks, threads and processes. A key is up to 100 characters of a-z, 0-9, - and _;
+    the methods raise ValueError for any other, and OSError where the system refuses access.
 
     Args:
         directory: The directory; by default the user's cache directory. Created with mode 0700 if missing, otherwise
@@ -98,7 +98,7 @@ class FileTokenStore:
 
     def _path(self, key: str, suffix: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise ValueError(f"a key must be up to 100 of a-z, 0-9, - and _, to be a file name; got {key!r}")
+            raise ValueError(f"a key must be up to 100 characters of a-z, 0-9, - and _; got {key!r}")
         return self.directory / f"{key}.{suffix}"
 
 
@@ -126,7 +126,7 @@ def _make_directory(directory: Path) -> None:
 
 
 def _read(path: Path) -> Token | None:
-    # Neither the content nor json's error, which quotes it, is in a local of a frame that an error keeps.
+    # The content, and the error of json, which quotes it, stay out of the locals of frames that an error keeps.
     try:
         token = decode(_content(path))
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def _read(path: Path) -> Token | None:
 
 
 def _content(path: Path) -> bytes:
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_DETOURS)) as file:
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _SAFE_FLAGS)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
             raise OSError(f"{path} is not a regular file")

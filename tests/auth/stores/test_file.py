@@ -82,7 +82,7 @@ def test_no_cache_directory(monkeypatch: pytest.MonkeyPatch, found: str | None) 
 @pytest.mark.parametrize("key", ["", "a/b", "..", "a.b", "a\0b", "a\n", "A", "k" * 101, "ž", "a b", "C:a"])
 async def test_keys_unfit_for_a_file_name(store: FileTokenStore, directory: Path, key: str) -> None:
     """They are refused before anything is touched; upper case too, which some file systems do not tell from lower."""
-    refusal = re.escape(f"a key must be up to 100 of a-z, 0-9, - and _, to be a file name; got {key!r}")
+    refusal = re.escape(f"a key must be up to 100 characters of a-z, 0-9, - and _; got {key!r}")
 
     with pytest.raises(ValueError, match=refusal):
         await store.load(key)
