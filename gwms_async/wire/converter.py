@@ -34,7 +34,7 @@ def _strict(kind: type[T]) -> Callable[[object, object], T]:
     return structure
 
 
-def _open(enum: type[E]) -> Callable[[Any, object], E]:
+def _open_enum(enum: type[E]) -> Callable[[Any, object], E]:
     members = {member.value: member for member in enum}
     text = _strict(str)
 
@@ -79,7 +79,7 @@ def make_converter(*, detailed: bool) -> Converter:
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _strict(kind))
     for enum in (WebhookType, HttpMethod):
-        converter.register_structure_hook(enum, _open(enum))
+        converter.register_structure_hook(enum, _open_enum(enum))
     converter.register_structure_hook(datetime | None, _timestamp)
     converter.register_structure_hook(Webhook, make_dict_structure_fn(Webhook, converter, **_NAMES))
     return converter

@@ -24,7 +24,7 @@ from .parsing import finite_number
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # no server reads a longer header
-_MAX_AGE = 6  # seconds that a response may come from a cache: as much as a gateway's lists may lag
+_MAX_AGE = 6  # seconds that a response from a cache may be old: as much as a gateway's lists may lag
 _MIN_MILLISECONDS = 1e11  # a larger number is a Unix time in milliseconds
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 
@@ -61,10 +61,10 @@ def _why_incomplete(rows: list[Any], response: Response) -> str | None:
 
 
 def decode_webhook(request: Request, response: Response, webhook_id: int | None = None) -> Webhook:
-    """Decode a response that contains one webhook, whose id it may leave out where that is in the path.
+    """Decode a response that contains one webhook; its id may be missing if the path contains it.
 
     Raises:
-        DecodeError: The response does not match the contract, or contains a webhook other than that in the path.
+        DecodeError: The response does not match the contract, or contains another webhook than the path names.
     """
     if webhook_id is not None and isinstance(response.data, dict) and response.data.get("id") is None:
         response = evolve(response, data={**response.data, "id": webhook_id})
@@ -75,7 +75,7 @@ def decode_webhook(request: Request, response: Response, webhook_id: int | None 
 
 
 def decode_data(request: Request, response: Response) -> Any:
-    """Return the ``data`` of any response, or None. The response to a DELETE may lack a body; that to a HEAD does.
+    """Return the ``data`` of any response, or None. A DELETE may be answered without a body; a HEAD always is.
 
     Raises:
         DecodeError: The response is not an envelope.
@@ -116,7 +116,7 @@ def _decode_error(request: Request, response: Response, paths: tuple[str, ...]) 
         which = f"the response to {request}"
     elif response.readable:
         which = f"{request} was probably carried out, but its response"
-    else:  # it need not be the gateway's
+    else:  # a proxy may have sent it
         which = f"{request} may or may not have been carried out: its response"
     return DecodeError(
         f"{which} cannot be decoded: {what}. It starts with: {start or '(nothing)'}",

@@ -117,7 +117,7 @@ def api_error(request: Request, response: Response, wall: float) -> ApiError:
 
 
 def _redirect_hint(response: Response) -> str | None:
-    """Return what to do about a redirect: where it leads, without what may be secret there; None if it is none."""
+    """Return what to do about a redirect, and where it leads, without possible secrets; None for other responses."""
     target = _SECRET_IN_URL.sub("", response.headers.get("location", "")) if 300 <= response.status < 400 else ""
     where = one_line(target, response.secrets, _MAX_EXCERPT)
     return f"it leads to {where}: check base_url and the proxies on the way" if where else None

@@ -73,7 +73,7 @@ def total_in(headers: Mapping[str, str]) -> int:
 
 
 def has_next_page(headers: Mapping[str, str]) -> bool:
-    """Return whether a ``Link`` header names a next page (RFC 8288)."""
+    """Return whether a ``Link`` header points to a next page (RFC 8288)."""
     return any(
         part[1] is not None and part[1].lower() == "rel" and "next" in (part[2] or part[3] or "").lower().split()
         for name, value in headers.items()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any
 
-_MAX_FOR_ORJSON = 80 * 1024  # bytes, some 500 webhooks: then it takes no more than 2 MiB beyond what `json` takes
+_MAX_FOR_ORJSON = 80 * 1024  # bytes, some 500 webhooks: up to there, orjson takes at most 2 MiB more memory than `json`
 _read_json = json.JSONDecoder().decode
 
 
