@@ -14,7 +14,7 @@ from ..settings import check_type
 from .bulk import register_many, safe_callback
 from .checks import check_concurrency, check_function
 from .coordinator import Coordinator
-from .plan import Plan, is_refused
+from .plan import Plan, deletes_too_many
 from .recheck import recheck
 from .report import Outcome, OutcomeStatus, Report
 from .snapshot import Snapshot, contradicts_itself, is_there, is_tombstone
@@ -89,9 +89,9 @@ async def _rechecked(
 
 
 def _check_deletes(plan: Plan, snapshot: Snapshot) -> None:
-    """Raise `PlanRefusedError` if the plan would delete too much of what is still as it saw it."""
+    """Raise `PlanRefusedError` if the plan would delete too many webhooks that have not changed since."""
     deletes = sum(_is_unchanged(webhook, snapshot.get(webhook.id)) for webhook in plan.lost)
-    if is_refused(deletes, plan.claimed):
+    if deletes_too_many(deletes, plan.claimed):
         raise PlanRefusedError(
             f"the plan would delete {deletes} of the {plan.claimed} webhooks that `prune` claims; nothing was changed. "
             "Check what it claims, or pass force=True"
@@ -155,8 +155,8 @@ class Deletion(Job):
     async def _find(self, snapshot: Snapshot) -> Webhook | None:
         """Return the webhook as it is now; None if it is gone.
 
-        A list may be half a minute old, and the id another one's since. Only one that shows a change, which nothing
-        disputes, need not be confirmed by a read.
+        A list may be half a minute old, and the id may since belong to another webhook. So it is confirmed by a read,
+        unless the list shows a change that nothing disputes.
         """
         webhook, memory = self.webhook, self.coordinator.memory
         listed, copies = snapshot.get(webhook.id), snapshot.copies(webhook.identity)
@@ -169,7 +169,7 @@ class Deletion(Job):
         return await self.coordinator.by_id.read(webhook.id, self.next_api, listed_at=listed_at)
 
     async def _is_still_listed(self) -> bool:
-        """Return whether a new list, too, shows what no read by id finds: such a read may not work at all."""
+        """Return whether a new list, too, shows what no read by id finds: perhaps the gateway cannot read by id."""
         if self.coordinator.memory.is_deleted(self.webhook.id):
             return False
         shown = (await self.coordinator.lists.fresh()).get(self.webhook.id)

@@ -73,9 +73,9 @@ def safe_callback(on_outcome: Callable[[Outcome], object] | None) -> Callable[[O
 
 def warn_of_copies(report: Report, memory: Memory) -> None:
     """Name the copies that are still there at the end of a run: each of them doubles deliveries."""
-    found, ended = [], report.outcomes
-    deleted = {outcome.webhook.id for outcome in ended if outcome.webhook and outcome.status is OutcomeStatus.DELETED}
-    for outcome in ended:
+    outcomes, found = report.outcomes, []
+    deleted = {one.webhook.id for one in outcomes if one.webhook and one.status is OutcomeStatus.DELETED}
+    for outcome in outcomes:
         copies = [str(each) for each in outcome.copies if each not in deleted and not memory.is_deleted(each)]
         if copies and outcome.webhook is not None:
             found.append(f"webhook {outcome.webhook.id} has copies: {_joined(copies, ', ')}")

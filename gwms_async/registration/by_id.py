@@ -72,7 +72,7 @@ class ById:
         """Read a webhook that is to be changed: since the list, somebody may have updated it, or got its id.
 
         The list, which began at `listed_at`, showed it with the identity of `spec`; for six seconds after that, a
-        replica may show what it was before. One that is not there passes: the response to the change tells as much.
+        replica may show what it was before. One that is not there passes: the change will get a 404.
 
         Raises:
             GwmsError: It has another identity than `spec` by now, or could not be read.

@@ -47,7 +47,7 @@ def check_deadline(deadline: object) -> None:
 
 
 def check_function(name: str, function: object) -> None:
-    """Raise `ValueError` unless it is None or a function that is not async: nobody would await what it returns."""
+    """Raise `ValueError` unless it is None or a sync function: nobody would await what an async one returns."""
     if function is not None and (not callable(function) or is_async(function)):
         raise ValueError(f"{name} must be a function, and not an async one; got {function!r}")
 

@@ -143,10 +143,10 @@ async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[i
     # What an earlier list has had deleted is still named.
     removed = [webhook_id for webhook_id in item.settled_outcome.copies if webhook_id in item.gone_ids]
     named = (*removed, *excess, *foreign)
-    status, keep, error = await _checked(item, keep, snapshot)
+    status, keep, error = await _switch(item, keep, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
         before = item.outcome
-        _replace(item, status, keep, half_closed(item.spec, excess), named)  # stands if the run is stopped meanwhile
+        _replace(item, status, keep, half_closed(item.spec, excess), named)  # the outcome if the run is stopped now
         error = await _delete_excess(item, keep.id, excess, snapshot.began_at) or error
         item.outcome = before  # with which the final one is compared
     if keep.id in item.gone_ids:
@@ -181,8 +181,8 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
     return gone_with_copies(kept_id, excess) if is_gone else error
 
 
-async def _checked(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
-    """(De)activate the copy that stays if needed; return its status, how it is now, and what is wrong with it."""
+async def _switch(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
+    """(De)activate the copy that stays if needed; return its status, its present state, and what is wrong with it."""
     status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
     try:
         kept = await switched(item, keep, item.spec, snapshot.began_at)

@@ -64,7 +64,7 @@ class Coordinator:
         end: Webhook | GwmsError | None = None
         try:
             stored = self.spellings.stored_for(spec)
-            if stored is not None and (end := await self._as_it_is(stored, spec, call)) is not None:
+            if stored is not None and (end := await self._reread(stored, spec, call)) is not None:
                 return end, False
             webhook = end = await self._post(spec, call)
             self.memory.note_registered(webhook, spec)
@@ -90,10 +90,10 @@ class Coordinator:
         self.memory.note_listed(webhooks)
         return webhooks
 
-    async def _as_it_is(self, webhook: Webhook, spec: WebhookSpec, call: Call) -> Webhook | None:
-        """Return a webhook that was stored differently as it is now, None if it is gone or yet another.
+    async def _reread(self, webhook: Webhook, spec: WebhookSpec, call: Call) -> Webhook | None:
+        """Return what was stored differently for a spec, as it is now; None if it is gone, or something else by now.
 
-        The read has the deadline of a call.
+        The read is a call of its own, with the deadline of `call`.
         """
         found = await self.by_id.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
         return found if is_there(found, webhook) or is_there(found, spec) else None
@@ -109,7 +109,7 @@ class Coordinator:
         """Send one create; remember its identity as in doubt if its outcome is unknown."""
         try:
             return await self.api_for(call).create(spec)
-        except BaseException as error:  # any but a GwmsError: cut short, or lost by a user's middleware
+        except BaseException as error:  # if no GwmsError: cut short, or lost by a user's middleware
             if isinstance(error, OutcomeUnknownError) or not isinstance(error, GwmsError):
                 self._note_doubt(spec, call)
             raise

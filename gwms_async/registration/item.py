@@ -291,7 +291,7 @@ class Item(Job):
         elif same_identity(webhook, self.spec):
             return webhook
         else:
-            self.coordinator.memory.note_another(webhook_id)
+            self.coordinator.memory.note_other_identity(webhook_id)
             if webhook_id in self.own_ids:
                 self.coordinator.spellings.note_changed(webhook, self.spec)
                 self.stored_as = webhook

@@ -69,9 +69,9 @@ class Memory:
     ================  ====================================================  ===========================================
     kept              written by                                            read by
     ================  ====================================================  ===========================================
-    `_writes`         all notes but `note_another`, each in place of the    all questions
-                      last write; `note_uncertain`, `note_closed`: into it;
-                      `note_unlisted`: only where there is none
+    `_writes`         all notes but `note_other_identity`, each in place    all questions
+                      of the last write; `note_uncertain`, `note_closed`:
+                      into it; `note_unlisted`: only where there is none
     - `left`          as above; None: `note_deleted`                        `is_deleted`, `wrote`, `contradicts_write`,
     - `is_uncertain`  `note_uncertain`                                      `disputed`
     - `is_open`       `note_registered`; `note_closed` ends it              `is_open`; `note_changed` preserves it
@@ -81,7 +81,7 @@ class Memory:
     `_ids`            all that write an `identity`, or `sought`             `disputed`, `wrote_no_other`
     `_unindexed`      all that write `left`                                 `_index`, before `_ids` is read
     `_unlisted`       `note_unlisted`; `note_listed`, `note_deleted` and    `forget`, to keep what no list shows
-                      `note_another` take out of it
+                      `note_other_identity` take out of it
     ================  ====================================================  ===========================================
     """
 
@@ -116,7 +116,7 @@ class Memory:
         # The spec has its identity already: to compute another is costly.
         self._note(webhook.id, spec if is_as_asked else webhook, is_open=True)
 
-    def note_another(self, webhook_id: int) -> None:
+    def note_other_identity(self, webhook_id: int) -> None:
         """Let a webhook that `get` shows with another identity be forgotten after 60 seconds, like other writes."""
         self._unlisted.pop(webhook_id, None)
 

@@ -50,13 +50,13 @@ class Plan:
 
         Webhooks that are replaced do not count, see `lost`.
         """
-        return is_refused(len(self.lost), self.claimed)
+        return deletes_too_many(len(self.lost), self.claimed)
 
     @property
     def lost(self) -> tuple[Webhook, ...]:
         """The webhooks to delete, except those that a wanted one replaces: only its URL's token or method differs."""
-        successors = {_name(spec) for spec in self.wanted} - {None} if self.delete else set()
-        return tuple(webhook for webhook in self.delete if _name(webhook) not in successors)
+        successors = {_replacement_key(spec) for spec in self.wanted} - {None} if self.delete else set()
+        return tuple(webhook for webhook in self.delete if _replacement_key(webhook) not in successors)
 
     @property
     def wanted(self) -> tuple[WebhookSpec, ...]:
@@ -84,8 +84,8 @@ class Plan:
         return "\n".join(lines)
 
 
-def is_refused(deletes: int, claimed: int) -> bool:
-    """Return whether too many of the claimed webhooks would be deleted for that to be intended."""
+def deletes_too_many(deletes: int, claimed: int) -> bool:
+    """Return whether so many of the claimed webhooks would be deleted that it is probably a mistake."""
     claimed = max(claimed, deletes)
     return claimed >= _MIN_CLAIMED and deletes > _MAX_SHARE * claimed
 
@@ -103,7 +103,7 @@ def claimed_by(prune: str | Callable[[Webhook], object] | None) -> Callable[[Web
         return lambda _: False
     if callable(prune):
         check_function("prune", prune)
-        return partial(_answer_of, prune)
+        return partial(_claim_of, prune)
     if not isinstance(prune, str) or not _PREFIX.fullmatch(prune):
         # Without the slash "https://shop.example" would claim https://shop.example.org/ as well.
         example = "a URL that ends with a slash, e.g. https://shop.example/, or a function of a Webhook"
@@ -144,7 +144,7 @@ def make_plan(wanted: Iterable[WebhookSpec], webhooks: Iterable[Webhook], claims
     return Plan(tuple(create), tuple(activate), tuple(deactivate), delete, tuple(unchanged), len(claimed))
 
 
-def _answer_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
+def _claim_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
     """Return what `prune` says about a webhook; reject a coroutine, which would count as true."""
     answer = prune(webhook)
     if isawaitable(answer):
@@ -152,11 +152,11 @@ def _answer_of(prune: Callable[[Webhook], object], webhook: Webhook) -> object:
     return answer
 
 
-def _name(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
-    """Return what a webhook shares with its replacements: URL without the token, event type. None without a token."""
+def _replacement_key(one: WebhookSpec | Webhook) -> tuple[str, str] | None:
+    """Return what a webhook shares with its replacements: URL without token, event type; None if there is no token."""
     url, event_type, _ = one.identity
-    name = redacted(url)
-    return None if name == url else (name.removesuffix("/"), event_type)
+    tokenless = redacted(url)
+    return None if tokenless == url else (tokenless.removesuffix("/"), event_type)
 
 
 def _line(one: WebhookSpec | Webhook, change: str) -> str:

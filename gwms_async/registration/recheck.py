@@ -1,4 +1,4 @@
-"""Look again, once a run has changed something, at the webhooks whose outcome no later list has confirmed."""
+"""Check again, after a run has changed something, the webhooks whose outcome no later list has confirmed."""
 
 from __future__ import annotations
 

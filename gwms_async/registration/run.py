@@ -44,7 +44,7 @@ class Run:
         self._items: dict[Identity, Item] = {}
         self._registered: dict[Identity, bool] = {}  # adopted by a stream since its last list, and their `active`
         self._adopted: list[Outcome] = []  # by a bulk run; its last list has to confirm them
-        self._last_list: Snapshot | None = None  # of those that `_pending` took after some were adopted
+        self._last_list: Snapshot | None = None  # that `_pending` took since some were adopted
         self._pending = Pending(coordinator, self.workers, self._take_list, self._notify)
 
     async def main(self, next_spec: NextSpec) -> None:
@@ -86,7 +86,7 @@ class Run:
         identity = spec.identity
         item = self._items.get(identity)
         if item is not None or identity in self._registered:
-            await self._repeat(spec, item)
+            await self._on_duplicate(spec, item)
             return
         item = self._items[identity] = Item(self._coordinator, spec)
         with self.workers.working_on(item):
@@ -112,10 +112,10 @@ class Run:
             for outcome in await recheck(self._adopted, snapshot, self._coordinator, self.workers):
                 await self._emit(outcome)
 
-    async def _repeat(self, spec: WebhookSpec, item: Item | None) -> None:
-        """Emit the outcome of a spec that came before; where the first one has none yet, `_notify` will.
+    async def _on_duplicate(self, spec: WebhookSpec, item: Item | None) -> None:
+        """Emit the outcome of a spec whose equal came before; if that has none yet, `_notify` will.
 
-        `item` is the first one's; None if that is done.
+        `item` is that of the first; None if it is done.
         """
         active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:

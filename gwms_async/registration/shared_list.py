@@ -21,7 +21,7 @@ PAUSES = (1.0, 2.0, 3.0)
 _MAX_AGE = 30.0
 """Seconds after which a list is too old to decide anything."""
 _SLOW = 30.0
-"""Seconds after which a list that fails is not tried again: where the gateway is silent, each takes two minutes."""
+"""A list that fails after so many seconds is not retried: with a silent gateway, each takes two minutes."""
 _logger = logging.getLogger("gwms_async")
 
 

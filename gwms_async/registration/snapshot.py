@@ -70,7 +70,7 @@ class Snapshot:
         return f"later ones, up to {highest_id}," if highest_id > webhook.id else None
 
     def why_incomplete(self, webhook: Webhook) -> str | None:
-        """Say what it shows that makes it seem incomplete without a webhook that exists; None if lists may just lag."""
+        """Say why it seems incomplete, given a webhook that exists and is missing; None if lists may just lag."""
         count = len(self._by_id)
         if later := self.later_than(webhook):
             return later

@@ -1,4 +1,4 @@
-"""Activate or deactivate a webhook, and check that it was carried out: a success response is not proof."""
+"""Activate or deactivate a webhook, and check the effect: a success response is not proof."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from gwms_async import HttpMethod, Plan, Webhook, WebhookSpec, WebhookType
-from gwms_async.registration.plan import claimed_by, is_refused, make_plan
+from gwms_async.registration.plan import claimed_by, deletes_too_many, make_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP = "https://shop.example/"
@@ -178,7 +178,7 @@ def test_a_replacement_for_another_event_type() -> None:
 )
 def test_too_many_deletes(deletes: int, claimed: int, expected: bool) -> None:
     """More than 30 % of ten or more; a plan made by hand, which does not say how many were claimed, counts its own."""
-    assert is_refused(deletes, claimed) is expected
+    assert deletes_too_many(deletes, claimed) is expected
 
 
 def test_a_list_that_shows_a_webhook_twice() -> None:
