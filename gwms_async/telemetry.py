@@ -23,11 +23,11 @@ __all__ = ["OpenTelemetry"]
 Attributes = dict[str, str | int]
 
 _NAME = "gwms_async"
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # prescribed, in seconds
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # seconds; prescribed
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _ATTEMPTS = "http.client.request.duration", "s", "Duration of HTTP client requests."
 _CALLS = "gwms.client.call.duration", "s", "Duration of calls, with all attempts and waits."
-# It has no public name, but instrumentations of HTTP clients read it.
+# It has no public name, but the instrumentations of HTTP clients honor it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
 _FAILED = "telemetry failed (%s); the call goes on"
 _logger = logging.getLogger("gwms_async")
@@ -36,8 +36,8 @@ _logger = logging.getLogger("gwms_async")
 class OpenTelemetry:
     """Watches the calls of clients: `GwmsClient(..., telemetry=OpenTelemetry())`.
 
-    Each call is a span ``gwms.<operation>`` with a client span for each of its attempts; a login is below the call that
-    began it. Spans and metrics contain nothing secret or personal; the guide, fleet/telemetry.md, lists the metrics.
+    Each call is a span ``gwms.<operation>`` with a client span for each of its attempts; a login is a child of the call
+    that started it. Spans and metrics contain nothing secret or personal; fleet/telemetry.md lists the metrics.
     What a provider raises, for example in a span processor of yours, is logged, and the call goes on.
 
     Args:

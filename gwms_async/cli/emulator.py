@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from .. import testing
-from ..receiving.receiver import VARIABLE
+from ..receiving.receiver import SECRET_VARIABLE
 from ..testing import Fault, GwmsEmulator, RateLimit
 from .logs import REQUESTS
 from .loop import Work
@@ -115,7 +115,7 @@ async def serve(
     with port_errors():
         await gateway.start()
     names = {**gateway.credentials._asdict(), "base_url": gateway.base_url}
-    if not os.environ.get(VARIABLE):
+    if not os.environ.get(SECRET_VARIABLE):
         names["webhook_secret"] = secrets.token_urlsafe(32)
     variables = {f"GWMS_{name.upper()}": value for name, value in names.items()}
     try:

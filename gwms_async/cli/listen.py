@@ -13,7 +13,7 @@ import click
 from .. import GwmsClient, GwmsError, NotFoundError, Outcome, OutcomeStatus, WebhookSpec, WebhookType
 from ..models import Identity
 from ..receiving import Receiver
-from ..receiving.receiver import VARIABLE
+from ..receiving.receiver import SECRET_VARIABLE
 from .access import Access, find_settings, make_access
 from .hosts import warning
 from .lines import Lines
@@ -62,8 +62,8 @@ def listen(
     """
     if forward_to and answer:
         raise click.UsageError("--forward-to and --answer cannot be combined")
-    if not register and not os.environ.get(VARIABLE):
-        raise RefusedError(f"no deliveries can arrive: set {VARIABLE}, or pass --register")
+    if not register and not os.environ.get(SECRET_VARIABLE):
+        raise RefusedError(f"no deliveries can arrive: set {SECRET_VARIABLE}, or pass --register")
     access = make_access(find_settings()) if register else None
     receiver = receiver_of(*events or WebhookType, handler=keep, or_random=True)
     respond = forwarding(forward_to) if forward_to else answer or answering(200, 0)

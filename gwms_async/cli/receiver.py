@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from .. import ConfigurationError, WebhookType
 from ..receiving import Delivery, Receiver
-from ..receiving.receiver import VARIABLE
+from ..receiving.receiver import SECRET_VARIABLE
 from ..receiving.take import DeliveryHandler
 from ..receiving.urls import checked_base, checked_label
 from .problems import RefusedError
@@ -38,7 +38,7 @@ def receiver_of(*event_types: WebhookType, handler: DeliveryHandler = _ignore, o
         RefusedError: The secret is missing or invalid.
     """
     try:
-        is_random = or_random and not os.environ.get(VARIABLE)
+        is_random = or_random and not os.environ.get(SECRET_VARIABLE)
         receiver = Receiver(secrets.token_urlsafe(32)) if is_random else Receiver.from_env()
     except ConfigurationError as error:
         raise RefusedError(f"{error}; `gwms secret` prints a good one") from None

@@ -11,8 +11,9 @@ from docket import ConcurrencyLimit, CurrentExecution, Docket, Execution, Expone
 
 from .fleet import EshopResult, Fleet
 
-_CHUNK, _AT_ONCE = 100, 4
-# Seconds are the client's own retries; docket's are minutes.
+_CHUNK = 100  # e-shops per task
+_CONCURRENCY = 4  # e-shops of a task at once
+# The client itself retries within seconds, docket after minutes.
 _RETRY = ExponentialRetry(attempts=3, minimum_delay=timedelta(minutes=5), maximum_delay=timedelta(minutes=20))
 
 
@@ -21,14 +22,14 @@ def make_tasks(
 ) -> list[Callable[..., Awaitable[list[EshopResult]]]]:
     """Return the tasks for ``docket worker --tasks``: each reconciles up to a hundred e-shops of one account.
 
-    It is repeated after five and ten minutes if something went wrong that may succeed then; its last results stay.
+    A task is repeated after five and ten minutes if what failed may succeed then; its last results count.
 
     Args:
         open_fleet: Opens the fleet of a worker, once.
     """
 
     async def reconcile_eshops(
-        account: str,  # noqa: ARG001  # what the limit goes by
+        account: str,  # noqa: ARG001  # `_limit` is per account
         names: list[str],
         *,
         fleet: Fleet = Shared(open_fleet),
@@ -37,18 +38,18 @@ def make_tasks(
         retry: ExponentialRetry = _RETRY,
         _limit: ConcurrencyLimit = ConcurrencyLimit("account", 1),
     ) -> list[EshopResult]:
-        places = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_CONCURRENCY)
 
         async def reconcile(name: str) -> EshopResult:
-            async with places:
+            async with slots:
                 result = await fleet.reconcile(name)
-            with suppress(Exception):  # without its progress, the work goes on
+            with suppress(Exception):  # the work goes on without its progress
                 await execution.progress.increment()
             return result
 
         with suppress(Exception):
             await execution.progress.set_total(len(names))
-        # Not `gather`: cancelled, it would leave behind all that are still ending their requests.
+        # Not `gather`: cancelled, it would leave behind tasks that are still finishing their requests.
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(reconcile(name)) for name in names]
         results = [task.result() for task in tasks]
@@ -60,7 +61,7 @@ def make_tasks(
 
 
 async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], *, run: str) -> list[Execution]:
-    """Add the tasks of a run; those of the same run that are waiting, under way or done are not added again.
+    """Add the tasks of a run, except those of the same run that are already waiting, running or done.
 
     Args:
         docket: Where to add them.
@@ -94,4 +95,4 @@ async def start(docket: Docket, eshops_by_account: Mapping[str, Iterable[str]], 
 
 
 async def reconcile_eshops(account: str, names: list[str]) -> None:
-    """Stand-in that gives `start` the task's name; workers run the one from `make_tasks`."""
+    """Stand in for the task in `start`, which needs only its name; workers run the one from `make_tasks`."""

@@ -1,4 +1,4 @@
-"""Many e-shops of many accounts, one at a time or some together; no engine is needed."""
+"""Reconcile the webhooks of many e-shops and accounts, with any task engine or none."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class EshopResult:
 
 @frozen
 class _Account:
-    """What has a client of its own."""
+    """What e-shops must have in common to share a client."""
 
     base_url: str
     username: str
@@ -93,7 +93,7 @@ class Fleet:
         if not is_async(find):  # else it would fail every e-shop, as if your database had
             name = getattr(find, "__qualname__", type(find).__qualname__)
             raise ConfigurationError(f"find must be an async function of one name; got {name}")
-        # An iterator would do for one client only, and an invalid option would fail every e-shop, one by one.
+        # An iterator would be used up by the first client, and an invalid option would fail the e-shops one by one.
         options["middlewares"] = checked_middlewares(options.get("middlewares", ()))
         GwmsClient(Credentials("username", "password", "key"), **options)
         self._find, self._options = find, options
@@ -128,7 +128,7 @@ class Fleet:
             failed = [(step, frameless(error))]
         _log_first(name, failed)
         errors = tuple(f"{what}: {type(error).__name__}" for what, error in failed)
-        # What a fleet that is closed has not done may succeed elsewhere.
+        # What a closed fleet did not do may succeed on another machine.
         retryable = any(what == "find" or self._is_closed or is_retryable(error) for what, error in failed)
         return EshopResult(name, dict(+counts), errors, round(time.monotonic() - started, 3), retryable)
 
@@ -149,7 +149,7 @@ class Fleet:
                 return await webhooks.register_many(eshop.specs)
             return await webhooks.apply(await webhooks.plan(eshop.specs, prune=eshop.prune))
         finally:
-            self._in_use -= Counter([account])  # without what is 0
+            self._in_use -= Counter([account])  # drops what is 0
             idle = [one for one in self._clients if one not in self._in_use]
             if idle and len(self._clients) > _MAX_CLIENTS:
                 with suppress(Exception):  # what the client did counts

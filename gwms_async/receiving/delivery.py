@@ -31,7 +31,7 @@ class Delivery:
     Args:
         event_type: The event type.
         eshop: The label in the URL; "" for none.
-        method: How it came.
+        method: The HTTP method of the delivery.
         entity_id: Its `eshopOrderId`, `eshopReceivingId`, `eshopReturnId`, `sku` (else `guid`) or, for a stock
             movement, `id`; "" if it is absent.
         data: The entity as the gateway sent it, usually a dict; None for GET, which brings only the id.
@@ -78,7 +78,7 @@ def entity_kind(event_type: WebhookType) -> str:
 
 
 def entity_with(entity_id: str, event_type: WebhookType) -> dict[str, str]:
-    """Return the least entity that has an id, of the kind that a listed event type is about."""
+    """Return an entity with nothing but an id, of the kind that a listed event type is about."""
     return {_ID_FIELDS[entity_kind(event_type)][0]: entity_id}
 
 

@@ -1,4 +1,4 @@
-"""The receiver: which handler gets which deliveries, under which URLs, and that these are registered."""
+"""The receiver: its handlers, the URLs of their webhooks, and the registration of these."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=DeliveryHandler)
 Method = HttpMethod | str
 POST = HttpMethod.POST
-VARIABLE = "GWMS_WEBHOOK_SECRET"
-"""The variable of the secret that derives URLs."""
+SECRET_VARIABLE = "GWMS_WEBHOOK_SECRET"  # noqa: S105  # its name
+"""The environment variable with the secret from which URLs are derived."""
 
 
 @frozen
@@ -83,10 +83,10 @@ class Receiver(Intake):
 
         `options` are `max_body` and `limit`. A variable that is missing or invalid raises `ConfigurationError`.
         """
-        names = (VARIABLE, f"{VARIABLE}_OLD")
+        names = (SECRET_VARIABLE, f"{SECRET_VARIABLE}_OLD")
         secrets = {name: os.environ[name] for name in names if os.environ.get(name)}
-        if VARIABLE not in secrets:
-            raise ConfigurationError(f"set {VARIABLE} in the environment")
+        if SECRET_VARIABLE not in secrets:
+            raise ConfigurationError(f"set {SECRET_VARIABLE} in the environment")
         for name, secret in secrets.items():
             check_secret(name, secret)
         return cls(*secrets.values(), **options)
@@ -165,9 +165,9 @@ class Receiver(Intake):
     ) -> AsyncGenerator[None]:
         """Keep the webhooks that `specs` returns registered and active; existing webhooks are never deleted.
 
-        It looks one second after entering, then every `every` seconds. What fails is logged and tried again.
-        `on_lapse` is awaited when webhooks are active again that were inactive or missing, and the next look waits for
-        it; if it raises, it is called once more.
+        The first check comes one second after entering, the others every `every` seconds. A check that fails is logged
+        and repeated. When webhooks that were inactive or missing are active again, `on_lapse` is awaited, and the next
+        check waits for it; if it raises, it is called once more.
 
         Raises:
             ConfigurationError, ValueError: As for `specs`, or another argument is invalid.
@@ -185,11 +185,11 @@ class Receiver(Intake):
             try:
                 await asyncio.wait([task])
             finally:
-                task.cancel()  # cancelled once more meanwhile, it waits for no requests in flight
+                task.cancel()  # a second cancellation: it no longer waits for requests in flight
                 await wait_for_end(task)
 
     def health(self) -> Health:
-        """Return how the receiver is doing."""
+        """Return the receiver's health."""
         return Health(self._in_flight, dict(self._deliveries), dict(self._rounds))
 
     def __reduce__(self) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What is answered to a request; no HTTP library is known here."""
+"""Decide how to answer a request; independent of any HTTP library."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .urls import DerivedUrls, Endpoint
 
 _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
-_POST = HttpMethod.POST  # a member looked up each time costs more. Measured: benchmarks/README
+_POST = HttpMethod.POST  # looking the member up each time costs more. Measured: benchmarks/README
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
-_NO_STORE = ("Cache-Control", "no-store")  # all GET deliveries of an entity are alike: a cache would answer the next
+_NO_STORE = ("Cache-Control", "no-store")  # GET deliveries of an entity are equal: a cache would answer the next
 
 DeliveryHandler = Callable[[Delivery], Awaitable[object]]
 Read = Callable[[], Awaitable[bytes]]
@@ -40,7 +40,7 @@ _TAKEN = Answer(200)
 
 
 class Intake:
-    """The base of `Receiver` that takes requests and runs the handlers; see there for the limits."""
+    """The base of `Receiver`: takes requests and runs the handlers; `Receiver` documents the limits."""
 
     _clock: ClassVar[Clock] = SYSTEM_CLOCK
 

@@ -20,7 +20,7 @@ _OURS = re.compile(f"/([^/]+)/{TOKEN}/?")
 
 
 class Endpoint(NamedTuple):
-    """What a URL is for; its name is the segment before the token."""
+    """What a URL is for; `name` is the segment before the token."""
 
     name: str
     event_type: WebhookType
@@ -33,7 +33,7 @@ class DerivedUrls:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Secrets are not kept: a prepared MAC can be neither shown nor pickled.
         self._macs = [hmac.new(secret.encode(), _DERIVATION, "sha256") for secret in secrets]
-        self._listed = {one.value: self._known(one.value) for one in WebhookType}
+        self._listed = {one.value: self._expected(one.value) for one in WebhookType}
 
     def url(self, base: str, event_type: WebhookType, eshop: str, method: HttpMethod) -> str:
         """Return the URL of a webhook; one for GET ends with a slash, because the gateway appends the entity's id."""
@@ -41,21 +41,22 @@ class DerivedUrls:
         return f"{checked_base(base)}{name}/{self._tokens(name)[0]}{end}"
 
     def match(self, raw_path: str) -> tuple[Endpoint, str, str] | None:
-        """Find a URL with a valid token in a path; return what it is for, the path without tokens, and its end."""
+        """Find a valid token in a path; return what its URL is for, the path without tokens, and what follows."""
         slash = -1
         while (slash := raw_path.find("/gw1-", slash + 1)) >= 0:
             name, end = raw_path[raw_path.rfind("/", 0, slash) + 1 : slash], slash + _LENGTH
             token = raw_path[slash + 1 : end]
             if "/" in token or not token.isascii():  # other texts cannot be compared
                 continue
-            endpoint, tokens = self._listed.get(name) or self._known(name)
+            endpoint, tokens = self._listed.get(name) or self._expected(name)
             for own in tokens:
                 if hmac.compare_digest(own, token):
                     tail = raw_path[end:]
                     return endpoint, f"{redacted(raw_path[:slash])}/gw1-***{redacted(tail)}", tail
         return None
 
-    def _known(self, name: str) -> tuple[Endpoint, list[str]]:
+    def _expected(self, name: str) -> tuple[Endpoint, list[str]]:
+        """Return what a name stands for, and the tokens that may follow it."""
         eshop, _, event_type = name.rpartition(".")
         return Endpoint(name, WebhookType.unlisted(event_type), eshop), self._tokens(name)
 
@@ -85,7 +86,7 @@ def check_secret(name: str, secret: object) -> None:
 
 
 def checked_label(eshop: str) -> str:
-    """Return the label of an e-shop; what is not a label is not shown, because it may be a key."""
+    """Return the label of an e-shop; the error does not show what is not a label, because it may be a key."""
     if not isinstance(eshop, str) or not re.fullmatch("[a-z0-9-]{0,32}", eshop):
         label = "a label of up to 32 lower-case letters, digits and hyphens"
         raise ConfigurationError(f"eshop must be {label}; never the API key")
@@ -93,7 +94,7 @@ def checked_label(eshop: str) -> str:
 
 
 def checked_base(base: str) -> str:
-    """Return the base of URLs with a slash at its end; it must keep tokens from being read on the way."""
+    """Return the base of URLs with a slash at its end; http to another machine would show the tokens on the way."""
     try:
         return checked_base_url(base) + "/"
     except ConfigurationError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..client import GwmsClient
 
 _logger = logging.getLogger("gwms_async")
-_FIRST_PAUSE = 1.0  # seconds: the port must listen first
+_FIRST_PAUSE = 1.0  # seconds, so that the server is listening
 _AFTER_FAILURE = 60.0
 _JITTER = 0.1
 _NO_LAPSE = frozenset({OutcomeStatus.EXISTING, OutcomeStatus.NOT_STARTED})
@@ -67,12 +67,12 @@ class Watch:
         self._lapses: dict[WebhookType, Lapse] = {}  # not reported yet
 
     async def run(self, every: float, rounds: dict[str, Round]) -> None:
-        """Look every `every` seconds until cancelled, sooner after a failure; keep the last round in `rounds`."""
+        """Check every `every` seconds, or sooner after a failure, until cancelled; keep the last round in `rounds`."""
         pause = _FIRST_PAUSE
         while True:
             await self._clock.sleep(pause)
             try:
-                error = await self._look()
+                error = await self._check()
             except (Exception, asyncio.CancelledError) as caught:  # noqa: BLE001  # the app goes on
                 error = redacted(f"{type(caught).__name__}: {caught}")
             if is_cancelled():
@@ -81,10 +81,10 @@ class Watch:
                 _logger.warning("a round of watch failed and is tried again: %s", error)
             rounds[self._eshop] = Round(self._now(), error)
             pause = min(every, _AFTER_FAILURE) if error else every
-            pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # replicas should not meet
+            pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # so that replicas do not check all at once
 
-    async def _look(self) -> str | None:
-        """Look once, and report the lapses that are over, which are kept until then; return what went wrong."""
+    async def _check(self) -> str | None:
+        """Check once, and report the lapses that are over; return what went wrong."""
         report = await self._gwms.webhooks.register_many(self._specs)
         for outcome in report.outcomes:
             self._note(outcome)

@@ -21,7 +21,7 @@ def aiohttp_app(receiver: Receiver) -> web.Application:
     from aiohttp import web  # noqa: PLC0415  # not needed to serve by other means
 
     async def take(request: web.Request) -> web.Response:
-        is_read = request.content.at_eof()  # it is empty, or a middleware has read it: then the request keeps it
+        is_read = request.content.at_eof()  # it is empty, or a middleware has read it, and `request` keeps it
 
         async def read() -> bytes:
             nonlocal is_read
@@ -67,13 +67,13 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})  # Azure Functions needs the optional key
         except OSError:
-            pass  # the sender has gone
+            pass  # the client has disconnected
 
     return app
 
 
 async def _answer_other(protocol: str, receive: Receive, send: Send) -> None:
-    """Refuse websockets; a lifespan is for those who mount this, but Hypercorn's dispatcher waits for all mounted."""
+    """Refuse websockets, and acknowledge a lifespan: Hypercorn's dispatcher waits for all apps that are mounted."""
     if protocol == "websocket":
         await send({"type": "websocket.close"})
     elif protocol == "lifespan":
