@@ -1,4 +1,4 @@
-"""The group of commands."""
+"""The command ``gwms``, with the list of its subcommands."""
 
 import click
 

@@ -41,7 +41,7 @@ _NOT_OK = "The webhooks on the emulator are not as reported, or some have failed
 
 Register = Callable[..., Awaitable[Report]]
 Figures = dict[str, Any]
-"""Of one run: requests by fault and by operation, webhooks by status, what is stored otherwise, and the seconds."""
+"""Of one run: requests by fault and by operation, webhooks by status, discrepancies, and the seconds."""
 
 
 @click.command()

@@ -20,7 +20,7 @@ from .output import Exit, exit_code_for, print_result
 from .problems import describe, shown
 
 _SKEW = 30.0  # seconds
-_PRECISION = 2.0  # of `Date`, and of the way
+_PRECISION = 2.0  # seconds: `Date` has whole ones, and the response takes a while
 _STAGES: tuple[str, ...] = ("settings", "gateway", "login", "api_key", "webhooks")
 _LIBRARIES = ("aiohttp", "attrs", "cattrs", "backoff")
 

@@ -25,7 +25,7 @@ from .receiver import receiver_of
 
 _NOT_DERIVED = "a receiver's: paused, or not derived from the current GWMS_WEBHOOK_SECRET"
 _SECOND_RECEIVER = "a file has only one [receiver]"
-_NOT_SHOWN = re.compile(r"[^ -~]")
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
 _TEMPLATE = """\
 # No webhooks yet. Edit these lines and remove the leading "# ":
 # [[webhooks]]
@@ -47,7 +47,7 @@ class _ReceiverTable:
     def table(self, types: Iterable[WebhookType]) -> dict[str, Any]:
         """Return the table with these events."""
         label = {"eshop": self.eshop} if self.eshop else {}
-        return {"base_url": self.base_url, **label, **_how(types, self.method)}
+        return {"base_url": self.base_url, **label, **_events_and_method(types, self.method)}
 
 
 @frozen(order=True)
@@ -60,7 +60,7 @@ class _WebhooksTable:
 
     def table(self, types: Iterable[WebhookType]) -> dict[str, Any]:
         """Return the table with these events."""
-        return {"url": self.url, **_how(types, self.method), **({} if self.active else {"active": False})}
+        return {"url": self.url, **_events_and_method(types, self.method), **({} if self.active else {"active": False})}
 
 
 _Place = _ReceiverTable | _WebhooksTable | str
@@ -165,8 +165,8 @@ def _derived(webhook: Webhook, receiver: Receiver | None) -> _ReceiverTable | No
     return _ReceiverTable(base, eshop, webhook.method) if is_derived else None
 
 
-def _how(types: Iterable[WebhookType], method: HttpMethod) -> dict[str, Any]:
-    """Return the keys of events and method; without the latter if it is the default."""
+def _events_and_method(types: Iterable[WebhookType], method: HttpMethod) -> dict[str, Any]:
+    """Return these keys of a table; the method only if it is not the default."""
     table: dict[str, Any] = {"events": [one.value for one in WebhookType if one in types]}
     return table if method is HttpMethod.POST else {**table, "method": method.value}
 
@@ -178,4 +178,4 @@ def _comment(webhook: Webhook, reason: str) -> str:
 
 def _ascii(line: str) -> str:
     """Escape what is not printable ASCII, as TOML does: no code page alters it, and a comment stays one line."""
-    return _NOT_SHOWN.sub(lambda found: f"\\U{ord(found[0]):08x}", line)
+    return _NOT_PRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08x}", line)

@@ -26,7 +26,7 @@ _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", bool: "a boolea
 _MAX_LENGTH = 60
 _Table = Mapping[str, Any]
 _Fields = Mapping[str, Callable[[Any], Any]]
-"""What reads the value of each key of a table; its `ValueError` is a mistake."""
+"""For each key of a table, what reads its value; a `ValueError` is a mistake in the file."""
 
 
 class WebhookFileError(click.ClickException):
@@ -245,7 +245,7 @@ def _events(value: object) -> Any:
 
 
 def _quoted(text: str) -> str:
-    text = shown(text)  # first: what hides a password looks for its end
+    text = shown(text)  # before it is cut: a password is recognised by what follows it
     return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…")
 
 

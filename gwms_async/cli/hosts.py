@@ -22,8 +22,8 @@ def is_private(url: str) -> bool:
     return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
-def warning(urls: Iterable[str], gateway: str) -> str | None:
-    """Return a warning about private URLs and those without https; None if none are, or if the gateway is private."""
+def url_warning(urls: Iterable[str], gateway: str) -> str | None:
+    """Return a warning about URLs that are private or without https; None if none is, or if the gateway is private."""
     if is_private(gateway):
         return None
     found: dict[str, list[str]] = {}

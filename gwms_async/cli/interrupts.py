@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def whole_imports() -> Generator[None]:
-    """Delay Ctrl-C until the end of the block: half a module would break the report of the interruption."""
+    """Delay Ctrl-C until the end of the block: a half-imported module would break the report of the interruption."""
     pressed = list[int]()
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:

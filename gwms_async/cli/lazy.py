@@ -17,7 +17,7 @@ from .interrupts import whole_imports
 class LazyGroup(click.Group):
     """A group that shows its help without importing its commands, the client or any HTTP library.
 
-    For each command, `lazy` has the module that defines it, and the first sentence of its help.
+    `lazy` maps each command to the module that defines it, and to the first sentence of its help.
     """
 
     def __init__(self, *, lazy: Mapping[str, tuple[str, str]], **options: Any) -> None:

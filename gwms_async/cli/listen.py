@@ -15,7 +15,7 @@ from ..models import Identity
 from ..receiving import Receiver
 from ..receiving.receiver import SECRET_VARIABLE
 from .access import Access, find_settings, make_access
-from .hosts import warning
+from .hosts import url_warning
 from .lines import Lines
 from .loop import Work
 from .options import common_options, json_option
@@ -88,7 +88,7 @@ async def _listen(
 
 async def _register(specs: list[WebhookSpec], access: Access, lines: Lines) -> None:
     """Register webhooks and look after them until cancelled; then delete those that were created."""
-    if text := warning((spec.url for spec in specs), access.base_url):
+    if text := url_warning((spec.url for spec in specs), access.base_url):
         print_message(text)
     done = dict[Identity, Outcome]()
 

@@ -18,13 +18,13 @@ Work = Coroutine[Any, Any, int | None]
 """The work of a command; its result is an exit code."""
 _TERMINATED = 143
 _HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
-STOPS = [one for one in (getattr(signal, "SIGBREAK", signal.SIGTERM), _HANG_UP) if one]  # Ctrl-Break on Windows
+STOP_SIGNALS = [one for one in (getattr(signal, "SIGBREAK", signal.SIGTERM), _HANG_UP) if one]  # Ctrl-Break on Windows
 """The signals that end commands, besides that of Ctrl-C."""
 _Stop = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 def run(command: Work) -> int | None:
-    """Run a command, on uvloop where it is installed; errors, Ctrl-C and `STOPS` end it with one line.
+    """Run a command, on uvloop where it is installed; errors, Ctrl-C and `STOP_SIGNALS` end it with one line.
 
     Returns:
         Its exit code; 143 instead of 130 after SIGTERM.
@@ -39,8 +39,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @contextmanager
 def stopping(handler: _Stop) -> Generator[None]:
-    """Handle `STOPS` within the block, except those that are ignored, e.g. under nohup."""
-    before = {one: signal.signal(one, handler) for one in STOPS if signal.getsignal(one) != signal.SIG_IGN}
+    """Handle `STOP_SIGNALS` within the block, except those that are ignored, e.g. under nohup."""
+    before = {one: signal.signal(one, handler) for one in STOP_SIGNALS if signal.getsignal(one) != signal.SIG_IGN}
     try:
         yield
     finally:

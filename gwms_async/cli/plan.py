@@ -13,7 +13,7 @@ from .. import GwmsClient, Outcome, Plan, PlanRefusedError, Webhook
 from .access import Access, with_access
 from .confirm import confirm_delete
 from .file import WebhookFile, read_file
-from .hosts import warning
+from .hosts import url_warning
 from .loop import Work
 from .options import concurrency_option, json_option, show_urls_option
 from .output import Exit, exit_code_for_all, is_json, print_json, print_message, print_output, progress_bar, resumable
@@ -70,7 +70,7 @@ async def _show_plan(wanted: WebhookFile, access: Access, *, prune: bool, exit_c
     async with access.client() as gwms:
         planned, others = await _plan(gwms, wanted, access, prune=prune)
     if is_json():
-        copies, unlisted = _parted(others, wanted)
+        copies, unlisted = _split(others, wanted)
         figures = {name: getattr(planned, name) for name in ("changes", "needs_force", "claimed")}
         parts = {name: getattr(planned, name) for name in ("create", "activate", "deactivate", "delete", "unchanged")}
         print_json({**figures, "unlisted": len(unlisted), "copies": [webhook.id for webhook in copies], **parts})
@@ -81,19 +81,19 @@ async def _plan(
     gwms: GwmsClient, wanted: WebhookFile, access: Access, *, prune: bool
 ) -> tuple[Plan, tuple[Webhook, ...]]:
     """Make the plan, print it unless --json is given, and return what else there is, in the file's scope if any."""
-    if text := warning((spec.url for spec in wanted.specs), access.base_url):
+    if text := url_warning((spec.url for spec in wanted.specs), access.base_url):
         print_message(text)
     pruned = await gwms.webhooks.plan(wanted.specs, prune=wanted.claims if wanted.scope else lambda _: True)
     planned = pruned if prune else evolve(pruned, delete=(), claimed=0)
     if not is_json():
         print_output(planned)
         if not prune:
-            _print_others(*_parted(pruned.delete, wanted), wanted.scope)
+            _print_others(*_split(pruned.delete, wanted), wanted.scope)
     return planned, pruned.delete
 
 
-def _parted(others: Iterable[Webhook], wanted: WebhookFile) -> tuple[list[Webhook], list[Webhook]]:
-    """Part webhooks that are not wanted: further copies of those in the file, and those that it does not list."""
+def _split(others: Iterable[Webhook], wanted: WebhookFile) -> tuple[list[Webhook], list[Webhook]]:
+    """Split webhooks that are not wanted: further copies of those in the file, and those that it does not list."""
     listed = {spec.identity for spec in wanted.specs}
     copies, unlisted = list[Webhook](), list[Webhook]()
     for webhook in others:
@@ -101,7 +101,7 @@ def _parted(others: Iterable[Webhook], wanted: WebhookFile) -> tuple[list[Webhoo
     return copies, unlisted
 
 
-def _print_others(copies: Sequence[Webhook], unlisted: Sequence[Webhook], scope: str | None) -> None:
+def _print_others(copies: Sequence[Webhook], unlisted: Sequence[Webhook], scope: str) -> None:
     """Print what there is besides the wanted webhooks, and what would delete it."""
     if copies:
         ids = [str(webhook.id) for webhook in copies]

@@ -31,7 +31,7 @@ class RefusedError(click.ClickException):
 def problem_of(error: Exception, seconds: float | None = None) -> dict[str, Any]:
     """Describe an error as `--json` prints it; `seconds` is how long the command ran."""
     is_usage = isinstance(error, click.ClickException)
-    texts = _describe(error, seconds)
+    texts = _message_and_hint(error, seconds)
     # A usage error is in these terms already; there, base_url is a key in a file.
     message, hint = map(shown, texts if is_usage else map(_translated, texts))
     kind = "UsageError" if is_usage else type(error).__name__
@@ -75,7 +75,7 @@ def _translated(text: str) -> str:
     return text
 
 
-def _describe(error: Exception, seconds: float | None) -> tuple[str, str]:
+def _message_and_hint(error: Exception, seconds: float | None) -> tuple[str, str]:
     """Return what happened, and what to do about it."""
     context = click.get_current_context(silent=True)
     settings = context.meta.get("gwms.settings", {}) if context else {}

@@ -1,4 +1,4 @@
-"""The receiver of the environment's secret, the types of parameters that name its URLs, and ``gwms secret``."""
+"""The receiver made from the environment, the parameter types of its URLs, and ``gwms secret``."""
 
 from __future__ import annotations
 

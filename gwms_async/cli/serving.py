@@ -24,9 +24,9 @@ from .sending import send
 
 _logger = logging.getLogger("gwms_async.listen")  # not that of aiohttp: ours is shown without tokens
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
-_OWN_HEADERS = {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
-_OWN_HEADERS |= {"content-length", "content-encoding"}  # the body is forwarded whole and decoded
-_HANDED_BACK = ("Content-Type", "Retry-After")
+_NOT_FORWARDED = {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
+_NOT_FORWARDED |= {"content-length", "content-encoding"}  # the body is forwarded whole and decoded
+_RETURNED_HEADERS = ("Content-Type", "Retry-After")
 _GRACE = 1.0  # seconds for answers under way, at the end
 
 _current: ContextVar[Delivery | None] = ContextVar("delivery", default=None)
@@ -109,14 +109,14 @@ def forwarding(base: str) -> Respond:
         url = f"{base.rstrip('/')}/{_BEFORE_NAME.sub('', request.raw_path, count=1)}"
         # In lower case: of a name that is repeated in another spelling, aiohttp would keep the last value only.
         named = [(name.lower(), value) for name, value in request.headers.items()]
-        headers = [(name, value) for name, value in named if name not in _OWN_HEADERS]
+        headers = [(name, value) for name, value in named if name not in _NOT_FORWARDED]
         body = delivery.body if delivery.method is HttpMethod.POST else None
         try:
             reply, body = await send(request.method, url, body, headers)
         except (OSError, ConfigurationError) as error:
             print_message(f"Warning: {error}")
             return web.Response(status=502)
-        kept = {name: reply.headers[name] for name in _HANDED_BACK if name in reply.headers}
+        kept = {name: reply.headers[name] for name in _RETURNED_HEADERS if name in reply.headers}
         return web.Response(status=reply.status, body=body, headers=kept)
 
     return respond

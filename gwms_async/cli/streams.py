@@ -32,7 +32,7 @@ class ForgivingFile(io.FileIO):
         if self.error is None:
             try:
                 while (written := super().write(content)) is None:  # a full pipe
-                    select((), (self,), ())  # another process has set it not to wait
+                    select((), (self,), ())  # another process has made it non-blocking
             except OSError as error:
                 self.error = error
             else:
@@ -48,7 +48,7 @@ def forgiving(stream: TextIO | None) -> TextIO:
     """
     if stream is None:
         return _NOTHING.open("w", encoding="utf-8")
-    if sys.platform == "win32" and stream.isatty():  # it does not write to its console by file descriptor
+    if sys.platform == "win32" and stream.isatty():  # its consoles are not written to by file descriptor
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # Python's own are TextIOWrappers
         return stream
     stream.flush()
@@ -60,7 +60,7 @@ def forgiving(stream: TextIO | None) -> TextIO:
 def forgiving_output() -> Generator[None]:
     """Let a command finish its work even if its output cannot be written.
 
-    That the reader of a pipe has gone is not an error. Any other failure, e.g. a full disk, is reported at the end.
+    A pipe whose reader has gone is not an error. Any other failure, e.g. a full disk, is reported at the end.
     """
     sys.stdin = sys.stdin or _NOTHING.open(encoding="utf-8")
     sys.stdout, sys.stderr = forgiving(sys.stdout), forgiving(sys.stderr)

@@ -66,7 +66,7 @@ def states(webhooks: Iterable[Webhook]) -> States:
 
 
 def print_matrix(webhooks: Iterable[Webhook]) -> None:
-    """Print event types by URL; on a terminal the longer list goes down, and the other is numbered."""
+    """Print event types by URL; on a terminal, the longer list makes the rows, and the other is numbered."""
     by_type = states(webhooks)
     urls = list(next(iter(by_type.values())))
     if not sys.stdout.isatty():

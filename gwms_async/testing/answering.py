@@ -26,7 +26,7 @@ PREFIX = "/v21"
 
 
 class Answering(Delivering):
-    """The base of `GwmsEmulator` that answers; see there for `latency` and `rate_limit`."""
+    """The base of `GwmsEmulator` that answers requests; `GwmsEmulator` documents `latency` and `rate_limit`."""
 
     def __init__(self, gateway: Gateway, clock: Callable[[], float], size: int, policy: DeliveryPolicy) -> None:
         super().__init__(gateway, clock, size, policy)

@@ -25,7 +25,7 @@ _PATH_CHARS = "/!$&'()*+,;=:@"
 
 
 class Delivering:
-    """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, `size` attempts are kept."""
+    """The base of `GwmsEmulator` that delivers; `clock` returns Unix seconds, the last `size` attempts are kept."""
 
     _session: aiohttp.ClientSession | None = None
 

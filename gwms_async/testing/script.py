@@ -23,7 +23,7 @@ class _Entry(Generic[T]):
 
 
 class Script(Generic[T]):
-    """Decides which fault hits which request; deliveries and their event types work alike."""
+    """Decides which fault hits which request, or which disturbance which delivery, by event types."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry[T]] = []

@@ -83,7 +83,7 @@ class Replica:
 
     @property
     def lag(self) -> float:
-        """Seconds until it shows a change; what it shows stays when it is replaced."""
+        """Seconds until it shows a change; setting it hides nothing that is shown already."""
         return self._lag
 
     @lag.setter

@@ -60,7 +60,7 @@ def test_interrupted(gwms_emulator: GwmsEmulator) -> None:
 
 def test_the_signal_that_stops_commands_ends_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows that is Ctrl-Break; here another one stands in for it."""
-    monkeypatch.setattr(loop, "STOPS", [signal.SIGUSR1])
+    monkeypatch.setattr(loop, "STOP_SIGNALS", [signal.SIGUSR1])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     handlers = list[object]()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gwms_async.cli.hosts import is_private, warning
+from gwms_async.cli.hosts import is_private, url_warning
 
 PUBLIC = "https://gw.example/v21"
 
@@ -36,7 +36,7 @@ def test_the_warning_is_one_line() -> None:
     """It gives one example of each kind and counts the rest, each URL once."""
     urls = ["https://shop.example/", "http://a.example/", "https://shop/b", "http://shop/c", "https://shop/b"]
 
-    assert warning(urls, PUBLIC) == (
+    assert url_warning(urls, PUBLIC) == (
         "Warning: without https, others can read deliveries: http://a.example/; "
         "the gateway may not reach a private host: https://shop/b and 1 more"
     )
@@ -47,4 +47,4 @@ def test_the_warning_is_one_line() -> None:
 )
 def test_no_warning(url: str, gateway: str) -> None:
     """Nothing to warn of, or a local gateway."""
-    assert warning([url], gateway) is None
+    assert url_warning([url], gateway) is None

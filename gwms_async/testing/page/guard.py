@@ -31,7 +31,7 @@ def check(method: str, headers: Mapping[str, str]) -> None:
     host, origin = headers.get("Host", ""), headers.get("Origin")
     if not _is_loopback(host):
         raise ProblemError(403, "Host must be this machine, for example 127.0.0.1")
-    # The plain GET of another website, for an image for example, has no Origin; browsers say whose it is.
+    # A plain GET by another website, e.g. for an image, has no Origin, but browsers say where it comes from.
     is_foreign = headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
     if is_foreign or (origin is not None and origin != f"http://{host}"):
         raise ProblemError(403, "Other websites may not use this page")
