@@ -137,7 +137,7 @@ class Deletion(Job):
             listed, found = snapshot.get(webhook.id), await self._find(snapshot)
             if found is None and listed is not None and await self._is_still_listed():
                 self.refuse("lists show it, but a read by its id does not find it")
-            elif found is None or _is_tombstone_of(webhook, found):
+            elif found is None or (is_tombstone(found) and same_identity(found, webhook)):
                 self._end(OutcomeStatus.DELETED)
             elif not _is_unchanged(webhook, found):
                 self.refuse("it has changed since the plan was made")
@@ -182,11 +182,6 @@ class Deletion(Job):
 
     def _end(self, status: OutcomeStatus, error: Exception | None = None) -> None:
         self.outcome = Outcome(self.webhook.spec, status, self.webhook, error, self.attempts)
-
-
-def _is_tombstone_of(seen: Webhook, found: Webhook) -> bool:
-    """Return whether it may be the tombstone of what was seen; one with another identity is a new webhook."""
-    return is_tombstone(found) and same_identity(found, seen)
 
 
 def _is_unchanged(seen: Webhook, listed: Webhook | None) -> bool:

@@ -74,9 +74,9 @@ async def _close_by(item: Item, snapshot: Snapshot) -> bool:
         copies = sorted([*copies, *await _confirmed(item, hidden)], key=lambda copy: copy.id)
         hidden = []
     if not hidden or (copies and copies[0].id < min(hidden)):  # else one of the hidden may be the lowest
-        keep = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
-        if keep is not None:
-            return await _keep(item, keep, copies, hidden, snapshot)
+        kept = await _copy_to_keep(item, copies, hidden, snapshot.began_at)
+        if kept is not None:
+            return await _keep(item, kept, copies, hidden, snapshot)
     if hidden:
         item.defer()
         return False
@@ -134,30 +134,30 @@ async def _copy_to_keep(item: Item, copies: list[Webhook], hidden: list[int], li
     return None
 
 
-async def _keep(item: Item, keep: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot) -> bool:
+async def _keep(item: Item, kept: Webhook, copies: list[Webhook], hidden: list[int], snapshot: Snapshot) -> bool:
     """Delete what was created beside the copy that stays, and replace the outcome; return as `_close_by` does."""
-    others = [copy.id for copy in copies if copy.id > keep.id]
+    others = [copy.id for copy in copies if copy.id > kept.id]
     excess = [webhook_id for webhook_id in others if _is_removable(item, webhook_id)]
     foreign = [webhook_id for webhook_id in others if webhook_id not in excess]
-    excess += await _unlisted_excess(item, keep.id, others, hidden)
+    excess += await _unlisted_excess(item, kept.id, others, hidden)
     # What an earlier list has had deleted is still named.
     removed = [webhook_id for webhook_id in item.settled_outcome.copies if webhook_id in item.gone_ids]
     named = (*removed, *excess, *foreign)
-    status, keep, error = await _switch(item, keep, snapshot)
+    status, kept, error = await _switch(item, kept, snapshot)
     if excess and status is not OutcomeStatus.FAILED:
         before = item.outcome
-        _replace(item, status, keep, half_closed(item.spec, excess), named)  # the outcome if the run is stopped now
-        error = await _delete_excess(item, keep.id, excess, snapshot.began_at) or error
+        _replace(item, status, kept, half_closed(item.spec, excess), named)  # the outcome if the run is stopped now
+        error = await _delete_excess(item, kept.id, excess, snapshot.began_at) or error
         item.outcome = before  # with which the final one is compared
-    if keep.id in item.gone_ids:
+    if kept.id in item.gone_ids:
         item.end(OutcomeStatus.FAILED, error=error)
         return True
-    _replace(item, status, keep, error, named)
+    _replace(item, status, kept, error, named)
     if foreign and not item.has_second_look:
         item.has_second_look, item.due = True, item.coordinator.clock.monotonic() + _SECOND_LOOK
         return False
     if foreign:
-        _logger.warning("webhook %d has copies that another client created: %s", keep.id, foreign)
+        _logger.warning("webhook %d has copies that another client created: %s", kept.id, foreign)
     return True
 
 
@@ -181,24 +181,24 @@ async def _delete_excess(item: Item, kept_id: int, excess: list[int], listed_at:
     return gone_with_copies(kept_id, excess) if is_gone else error
 
 
-async def _switch(item: Item, keep: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
+async def _switch(item: Item, kept: Webhook, snapshot: Snapshot) -> tuple[OutcomeStatus, Webhook, Exception | None]:
     """(De)activate the copy that stays if needed; return its status, its present state, and what is wrong with it."""
-    status, error = _status(item, keep), _not_recognised(item, keep, snapshot)
+    status, error = _status(item, kept), _not_recognised(item, kept, snapshot)
     try:
-        kept = await switched(item, keep, item.spec, snapshot.began_at)
+        after = await switched(item, kept, item.spec, snapshot.began_at)
     except Exception as trouble:  # a user's middleware may raise anything
-        return OutcomeStatus.FAILED, keep, trouble
-    if kept is not keep and status is OutcomeStatus.EXISTING:
+        return OutcomeStatus.FAILED, kept, trouble
+    if after is not kept and status is OutcomeStatus.EXISTING:
         status = OutcomeStatus.UPDATED
-    return status, kept, error
+    return status, after, error
 
 
-def _not_recognised(item: Item, keep: Webhook, snapshot: Snapshot) -> GwmsError | None:
+def _not_recognised(item: Item, kept: Webhook, snapshot: Snapshot) -> GwmsError | None:
     """Return the error of a webhook that a later run, which decides by lists, will not recognise; None if it will."""
-    listed = snapshot.get(keep.id)
+    listed = snapshot.get(kept.id)
     if listed is None:
-        return left_out(keep, snapshot.why_incomplete(keep))
-    return stored_differently(listed, item.spec) if item.has_created(keep.id) else None
+        return left_out(kept, snapshot.why_incomplete(kept))
+    return stored_differently(listed, item.spec) if item.has_created(kept.id) else None
 
 
 def _is_copy(item: Item, copy: Webhook) -> bool:
@@ -216,14 +216,14 @@ def _is_removable(item: Item, webhook_id: int) -> bool:
     return webhook_id in item.own_ids or memory.is_open(webhook_id) or item.may_have_created(webhook_id)
 
 
-def _status(item: Item, keep: Webhook) -> OutcomeStatus:
+def _status(item: Item, kept: Webhook) -> OutcomeStatus:
     outcome = item.settled_outcome
-    is_shown = outcome.webhook is not None and outcome.webhook.id == keep.id
+    is_shown = outcome.webhook is not None and outcome.webhook.id == kept.id
     if is_shown and outcome.status is not OutcomeStatus.FAILED:
         return outcome.status
-    if item.has_created(keep.id):
+    if item.has_created(kept.id):
         return OutcomeStatus.CREATED
-    return OutcomeStatus.RECOVERED if item.may_have_created(keep.id) else OutcomeStatus.EXISTING
+    return OutcomeStatus.RECOVERED if item.may_have_created(kept.id) else OutcomeStatus.EXISTING
 
 
 def _replace(
