@@ -80,7 +80,7 @@ class GwmsClient:
         retry: When and how often a failed attempt is retried.
         token_store: Where login tokens are kept; in memory by default.
         session: An aiohttp session to use and never close. It keeps its settings: middlewares, cookies, the limits of
-            its pool. A response that comes unasked on one of its idle connections may be taken for the next one's.
+            its pool. A response that comes unrequested on one of its idle connections may be taken for the next.
         ssl: As in aiohttp: a context for a private CA, or a fingerprint; None for the usual checks.
         proxy: The URL of an HTTP proxy, with its password if it has one.
         trust_env: Whether to use the environment's proxy (``HTTPS_PROXY``, ``NO_PROXY``); a ``.netrc`` is never read.
@@ -170,7 +170,7 @@ class GwmsClient:
         return EshopBackend(send, self._clock)
 
     def _calls_through(self, chain: Handler) -> Handler:
-        """Return what runs calls through a chain."""
+        """Return a handler that runs each request as a call through a chain."""
         return compose(self._on_call, Session(self._transport, chain, self._limit, self._clock).call)
 
     @classmethod

@@ -29,18 +29,18 @@ TOKEN = "gw1-[A-Za-z0-9_-]{32}"  # noqa: S105  # a pattern
 A release never changes it: `gw1-` is how log scrubbers recognise it.
 """
 # Also a token that is cut short, because texts may be, or in capitals, from which the rest is soon guessed.
-_FOUND = re.compile("([Gg][Ww]1-)[A-Za-z0-9_-]{8,32}")
-_are_shown = ContextVar("gwms_async.redaction", default=False)
+_TOKEN_OR_PART = re.compile("([Gg][Ww]1-)[A-Za-z0-9_-]{8,32}")
+_urls_are_shown = ContextVar("gwms_async.redaction", default=False)
 
 
 def redacted(text: str) -> str:
     """Return a text with the tokens of webhook URLs hidden."""
-    return _FOUND.sub(r"\1***", text) if "1-" in text else text
+    return _TOKEN_OR_PART.sub(r"\1***", text) if "1-" in text else text
 
 
 def displayed(text: str) -> str:
     """Return a text as plans, outcomes and commands display it: with tokens hidden, except within `urls_shown`."""
-    return text if _are_shown.get() else redacted(text)
+    return text if _urls_are_shown.get() else redacted(text)
 
 
 def escaped(text: str) -> str:
@@ -53,11 +53,11 @@ def escaped(text: str) -> str:
 @contextmanager
 def urls_shown() -> Generator[None]:
     """Let `displayed` hide nothing within the block."""
-    before = _are_shown.set(True)
+    before = _urls_are_shown.set(True)
     try:
         yield
     finally:
-        _are_shown.reset(before)
+        _urls_are_shown.reset(before)
 
 
 def frameless(error: E) -> E:

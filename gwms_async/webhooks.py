@@ -83,7 +83,7 @@ def _id_of(webhook: int | Webhook) -> int:
 class EshopBackend(Coordinator):
     """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
 
-    A run refers to nothing else of its client, so that while it goes on, all registrations of the e-shop meet here.
+    A run keeps this alive, and nothing else of its client: until it ends, all registrations of the e-shop meet here.
 
     Args:
         send: Sends a request through the chain.

@@ -47,7 +47,7 @@ class Item(Job):
         clear_at: Monotonic seconds from which on lists show what became of its lost creates; -inf if none was lost.
         created: What this run created for it.
         adopted_ids: Ids that it recovered, or that other runs created and no closing list has decided.
-        gone_ids: Ids that were answered with 404, were deleted, or belong to another webhook by now.
+        gone_ids: Ids that were answered with 404, were deleted, or now belong to another webhook.
         stored_as: One of its own webhooks that now has another identity on the gateway.
         due: Monotonic seconds; a list that begins earlier does not decide it.
         pauses: Seconds before each further list that may decide it; empty: the next one is the last.
@@ -108,7 +108,7 @@ class Item(Job):
                 self.end(OutcomeStatus.FAILED, error=error)
 
     def look_later(self) -> None:
-        """Defer it if this list settled nothing; after the last, fail or leave it to the closing list."""
+        """Defer it if this list did not settle it; if that was the last one, fail, or leave it to the closing list."""
         if self.state not in UNSETTLED or self.defer():
             return
         if self.state is State.CONFLICT:
@@ -284,7 +284,7 @@ class Item(Job):
             self.due, self.pauses = max(self.coordinator.clock.monotonic(), self.clear_at), PAUSES
 
     async def get(self, webhook_id: int, *, listed_at: float = -inf) -> Webhook | None:
-        """Return a webhook as `ById.read` does; None if it is gone, or its id belongs to another one by now."""
+        """Return a webhook as `ById.read` does; None if it is gone, or its id now belongs to another."""
         webhook = await self.coordinator.by_id.read(webhook_id, self.next_api, listed_at=listed_at)
         if webhook is None:
             self.coordinator.memory.note_deleted(webhook_id)

@@ -29,8 +29,8 @@ class Spellings:
     def note_changed(self, webhook: Webhook, spec: WebhookSpec) -> None:
         """Remember that what was created for a spec has another identity by now.
 
-        The first time, somebody may have changed it. When that happens to a second webhook, the gateway seems to store
-        the spec so.
+        The first time, somebody may have changed it. When it happens to a second webhook, that is probably how the
+        gateway stores the spec.
         """
         if self._seen_changed.get(spec.identity, webhook.id) != webhook.id:
             put_last(self._stored_as, spec.identity, webhook)

@@ -68,8 +68,8 @@ def age_in(headers: Mapping[str, str]) -> int:
 
 def total_in(headers: Mapping[str, str]) -> int:
     """Return how many items there are in all, as ``X-Total-Count`` or ``Content-Range`` says; 0 if neither does."""
-    found = (pattern.fullmatch(headers.get(name, "")) for name, pattern in _TOTALS.items())
-    return max((int(one[1]) for one in found if one), default=0)
+    matches = (pattern.fullmatch(headers.get(name, "")) for name, pattern in _TOTALS.items())
+    return max((int(match[1]) for match in matches if match), default=0)
 
 
 def has_next_page(headers: Mapping[str, str]) -> bool:

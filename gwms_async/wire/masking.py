@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from itertools import pairwise
 
-_MAX_DEPTH = 6  # encodings within each other: a text can be made to contain thousands
+_MAX_DEPTH = 6  # nested encodings: an attacker can nest thousands
 _MARK = re.compile(r"[\\%&]")
 _BYTE, _NEXT = r"(?:%|\\x)", r"(?:%|\\x)[89abAB][0-9a-fA-F]"
 _ENCODED = re.compile(
@@ -20,7 +20,7 @@ _ENCODED = re.compile(
     re.VERBOSE,
 )
 """A character as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
-_MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter codes are parts of words
+_MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter ones occur in ordinary words
 
 Level = tuple[str, list[tuple[int, int]]]
 """A text, and where each of its characters starts and ends in the text as it came."""
@@ -43,7 +43,7 @@ def masked(text: str, secrets: tuple[str, ...], end: int) -> str:
 
 def _spellings(secret: str) -> Iterator[str]:
     """Yield how a secret may look in a decoded text; it may itself contain what looks encoded."""
-    yield from (one for one, _ in _levels(secret) if one.strip())
+    yield from (text for text, _ in _levels(secret) if text.strip())
     content = secret.encode(errors="replace")
     if len(content) >= _MIN_BYTES:
         yield from (content.hex(), content.hex().upper())
@@ -67,14 +67,14 @@ def _levels(text: str) -> Iterator[Level]:
     """Yield a text as it is, decoded once, and so on."""
     places = list(pairwise(range(len(text) + 1)))
     for _ in range(_MAX_DEPTH):
-        yield text.replace("+", " "), places  # a form writes the one for the other
+        yield text.replace("+", " "), places  # forms write "+" for a space
         if _MARK.search(text) is None:
             return
         encoded, outer, position = text, places, 0
         places, pieces = [], list[str]()
-        for one in _ENCODED.finditer(encoded):
-            start, stop = one.span()
-            plain = _plain(one)
+        for match in _ENCODED.finditer(encoded):
+            start, stop = match.span()
+            plain = _plain(match)
             pieces += (encoded[position:start], plain)
             places += outer[position:start]
             places += [(outer[start][0], outer[stop - 1][1])] * len(plain)
