@@ -62,7 +62,7 @@ class Request:
         path: The path below the base URL, starting with a slash.
         idempotent: Whether sending it twice has the same effect as sending it once.
         body: What is sent.
-        headers: Sent in addition to those of the transport.
+        headers: Sent in addition to the transport's.
         spec: The webhook that it creates, if any.
         secrets: Texts to mask in errors, in case the gateway echoes them.
         call: What the call has been through.

@@ -5,7 +5,7 @@ lists. Therefore:
 
 - What several callers raise is copied for each by `GwmsError.fresh`: raising adds frames, and callers add notes.
 - What is kept, or passes frames of other libraries that hold secrets, is made `frameless`.
-- A function of ours that takes secrets is decorated with `without_frames`; of its errors, the cause stays.
+- A function of ours that takes secrets is decorated with `without_frames`; its errors keep their cause.
 - Instead of an error that was caught, another is raised after the `except` block: within, that would be its context.
 - A frame that stays in the traceback drops what it must not show, or its own error, by `del`.
 """

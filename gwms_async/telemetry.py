@@ -59,7 +59,7 @@ class OpenTelemetry:
         """Trace and measure a call."""
         operation, _ = operation_of(request.method, request.path)
         span, error = self._start(f"gwms.{operation}"), Attributes()
-        within, began = context.attach(trace.set_span_in_context(span)), perf_counter()
+        token, began = context.attach(trace.set_span_in_context(span)), perf_counter()
         try:
             response = await handler(request)
             if not response.readable:
@@ -70,7 +70,7 @@ class OpenTelemetry:
         finally:
             facts: Attributes = {"gwms.attempts": request.call.attempts, **error}
             _end(span, facts, self._calls, began, {"gwms.operation": operation, **error})
-            context.detach(within)
+            context.detach(token)
         return response
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
@@ -81,7 +81,7 @@ class OpenTelemetry:
         if call.attempts:
             attributes = attributes | {"http.request.resend_count": call.attempts}
         span, facts = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), Attributes()
-        within = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
+        token = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
         began = perf_counter()
         try:
             response = await handler(request)
@@ -93,7 +93,7 @@ class OpenTelemetry:
             raise
         finally:
             _end(span, facts, self._attempts, began, dimensions | facts)
-            context.detach(within)
+            context.detach(token)
         return response
 
     def outcome(self, outcome: Outcome) -> None:
@@ -124,7 +124,7 @@ def _end(
 
 @lru_cache(maxsize=256)
 def _described(base_url: str, method: str, template: str) -> tuple[str, Attributes, Attributes]:
-    """Return the name of an attempt's span, its attributes, and those of its measurement."""
+    """Return the name and the attributes of an attempt's span, and the dimensions of its measurement."""
     parts, known = urlsplit(base_url), method if method in _METHODS else "_OTHER"
     dimensions: Attributes = {
         "http.request.method": known,

@@ -38,7 +38,7 @@ class SharedTimeout:
     def begin(self, first: TimeoutScope) -> None:
         """Set the timer for a block that begins now."""
         self.loop = loop = asyncio.get_running_loop()
-        # A loop may use another clock than the monotonic one: on some systems, that of uvloop counts suspended time.
+        # A loop's clock need not be the monotonic one: on some systems, uvloop's counts suspended time.
         self._clock_offset = loop.time() - first.began
         self._set_timer(first, loop)
 

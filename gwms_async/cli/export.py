@@ -38,7 +38,7 @@ _TEMPLATE = """\
 
 @frozen
 class _ReceiverTable:
-    """A [receiver] table, but for its events."""
+    """A [receiver] table without its events."""
 
     base_url: str
     eshop: str
@@ -52,7 +52,7 @@ class _ReceiverTable:
 
 @frozen(order=True)
 class _WebhooksTable:
-    """A [[webhooks]] table, but for its events."""
+    """A [[webhooks]] table without its events."""
 
     url: str
     method: HttpMethod

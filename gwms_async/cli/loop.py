@@ -19,7 +19,7 @@ Work = Coroutine[Any, Any, int | None]
 _TERMINATED = 143
 _HANG_UP = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
 STOP_SIGNALS = [one for one in (getattr(signal, "SIGBREAK", signal.SIGTERM), _HANG_UP) if one]  # Ctrl-Break on Windows
-"""The signals that end commands, besides that of Ctrl-C."""
+"""The signals that end commands, besides Ctrl-C's."""
 _Stop = Callable[[int, FrameType | None], object] | signal.Handlers
 
 

@@ -50,7 +50,7 @@ def port_errors() -> Generator[None]:
 
 
 def describe(error: Exception, seconds: float | None = None) -> str:
-    """Describe an error in one line; the arguments are those of `problem_of`."""
+    """Describe an error in one line; the arguments are as for `problem_of`."""
     problem = problem_of(error, seconds)
     hint = problem["hint"] or ""
     mark = ";" if hint[:1].islower() else "."

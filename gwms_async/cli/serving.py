@@ -22,7 +22,7 @@ from .output import print_message
 from .problems import port_errors
 from .sending import send
 
-_logger = logging.getLogger("gwms_async.listen")  # not that of aiohttp: ours is shown without tokens
+_logger = logging.getLogger("gwms_async.listen")  # not aiohttp's: ours is shown without tokens
 _BEFORE_NAME = re.compile(f".*?(?=[^/]+/{TOKEN})")
 _NOT_FORWARDED = {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
 _NOT_FORWARDED |= {"content-length", "content-encoding"}  # the body is forwarded whole and decoded

@@ -33,7 +33,7 @@ class Eshop:
         credentials: The account, and the e-shop's API key.
         specs: The webhooks.
         prune: Which others to delete, as for `Webhooks.plan`; by default none.
-        base_url: The gateway's base URL; None for that of the fleet.
+        base_url: The gateway's base URL; None for the fleet's.
     """
 
     credentials: CredentialsLike = field(repr=False)

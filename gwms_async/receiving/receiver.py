@@ -140,7 +140,7 @@ class Receiver(Intake):
     ) -> Report:
         """Register the webhooks that `specs` returns, and delete the others that `owns` claims.
 
-        Webhooks with another secret or method are replaced. `force` is that of `Webhooks.apply`, which does the work.
+        Webhooks with another secret or method are replaced. `force` is passed on to `Webhooks.apply`.
 
         Raises:
             ConfigurationError, ValueError: As for `specs`, or another argument is invalid.

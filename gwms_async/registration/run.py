@@ -115,7 +115,7 @@ class Run:
     async def _on_duplicate(self, spec: WebhookSpec, item: Item | None) -> None:
         """Emit the outcome of a spec whose equal came before; if that has none yet, `_notify` will.
 
-        `item` is that of the first; None if it is done.
+        `item` belongs to the first; None if that is done.
         """
         active = self._registered[spec.identity] if item is None else item.spec.active
         if active is not spec.active:

@@ -1,4 +1,4 @@
-"""What is delivered to webhooks, by which rules, how it can go wrong, and what came of it."""
+"""What is delivered to webhooks, how it can go wrong, and what became of it."""
 
 from __future__ import annotations
 

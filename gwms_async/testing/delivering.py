@@ -60,7 +60,7 @@ class Delivering:
         Args:
             event: The event type.
             entity: The entity, as the API shows it.
-            eshop: The API key of its e-shop; that of `credentials` if None.
+            eshop: The API key of its e-shop; None for the one in `credentials`.
             entity_id: What a GET appends to the path of the webhook's URL; the id in the entity if None.
             body: What a POST sends instead of the entity.
 

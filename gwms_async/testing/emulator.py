@@ -160,7 +160,7 @@ class GwmsEmulator(Answering):
             webhook_type: The event type; it need not be one of the contract.
             active: Whether events are delivered.
             method: The HTTP method of deliveries.
-            eshop: The API key of its e-shop; that of `credentials` if None.
+            eshop: The API key of its e-shop; None for the one in `credentials`.
         """
         new = NewWebhook(url, str(webhook_type), active, str(method))
         return self._gateway.webhooks.add(eshop or self.credentials.api_key, new, self._clock())

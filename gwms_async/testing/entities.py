@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from .wire import WEBHOOK_TYPES
 
-# By the second word of the event type: the fields with an entity's ids, and the paths below which it is found by them.
+# By the second word of the event type: the fields with an entity's ids, and for each the path that leads to it.
 _PLACES: Mapping[str, Mapping[str, str]] = {
     "ORDER": {"eshopOrderId": "orders"},
     "PRODUCT": {"sku": "products", "guid": "products/guid"},

@@ -1,4 +1,4 @@
-"""Faults of a gateway that does something other than what it was asked, or returns only part of it."""
+"""Faults of a gateway that does not do what it was asked, or returns only part of a list."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def takes_middlewares(session: aiohttp.ClientSession) -> bool:
 
 
 def with_middlewares(session: aiohttp.ClientSession, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options that send our token, and not the session's own auth or that of a ``.netrc``.
+    """Return options that send our token, and not the session's own auth or a ``.netrc``'s.
 
     Args:
         session: The user's session, which runs middlewares.
@@ -48,6 +48,6 @@ def with_middlewares(session: aiohttp.ClientSession, request: Request, options: 
                 call.on_wire = was_on_wire
             raise
 
-    # Those of a request replace those of the session, which aiohttp does not show.
+    # The middlewares of a request replace the session's, to which aiohttp gives no access.
     middlewares = [*options.get("middlewares", ()), authorize, *session._middlewares, track]  # noqa: SLF001
     return {**options, "headers": others, "middlewares": middlewares}

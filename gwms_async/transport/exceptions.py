@@ -80,7 +80,7 @@ def map_exception(
         error: What was raised.
         request: The request of the attempt.
         timeout: Its limits.
-        secrets: Texts to mask, in addition to those of the request.
+        secrets: Texts to mask, in addition to the request's.
         is_from_aiohttp: Whether only aiohttp can have raised it, and not the user's own code; matters where `was_sent`
             is None.
         was_sent: Whether anything may have been sent, whatever was raised; None if only the exception can tell.

@@ -66,7 +66,7 @@ def _warn_of_timestamp() -> None:
 def make_converter(*, detailed: bool) -> Converter:
     """Return a converter for responses.
 
-    - Names are those of the JSON: ``webhookType``, ``registeredAt``, ``unregisteredAt``.
+    - Names are as in the JSON: ``webhookType``, ``registeredAt``, ``unregisteredAt``.
     - Types are strict: null is not "None", "false" is not True, true is not 1.
     - Values are open: unknown fields are ignored, unknown event types and methods are kept as unlisted.
     - Timestamps are ISO 8601, in UTC unless they say otherwise; any other is None, with one warning.

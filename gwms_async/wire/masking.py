@@ -19,7 +19,7 @@ _ENCODED = re.compile(
     | (?P<html>&(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|amp|lt|gt|quot|apos);)""",
     re.VERBOSE,
 )
-"""A character as URLs, JSON and HTML may write it; bytes are those of UTF-8."""
+"""A character as URLs, JSON and HTML may write it; bytes are UTF-8."""
 _MIN_BYTES = 8  # of a secret to be recognised in base64 or hexadecimal: shorter ones occur in ordinary words
 
 Level = tuple[str, list[tuple[int, int]]]

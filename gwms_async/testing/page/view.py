@@ -74,7 +74,7 @@ class View:
         }
 
     def rows(self, text: str, since: int) -> Mapping[str, object]:
-        """Return those of the newest 300 rows that have changed, and how many rows match and are kept.
+        """Return which of the newest 300 rows have changed, how many rows match, and how many are kept.
 
         Args:
             text: Words that a row must contain, in any case.
@@ -214,7 +214,7 @@ def _about(record: Exchange) -> str:
 
 
 def _hit(row: Row) -> str:
-    """Return the name of what hit it: that of its switch, or if it has none, that of its class."""
+    """Return the name of what hit it: its switch's, or if it has none, its class's."""
     hit = row.hit
     if hit is None:
         return ""
