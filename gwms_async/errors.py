@@ -258,7 +258,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """Return the class for a status that is not a success; all others than 3xx and 4xx count as 5xx (RFC 9110, 15)."""
+    """Return the class for a status that is not a success; anything but 3xx and 4xx counts as 5xx (RFC 9110, 15)."""
     if 300 <= status < 400:
         return RedirectError
     if 400 <= status < 500:

@@ -59,7 +59,7 @@ class OpenTelemetry:
         """Trace and measure a call."""
         operation, _ = operation_of(request.method, request.path)
         span, error = self._start(f"gwms.{operation}"), Attributes()
-        token, began = context.attach(trace.set_span_in_context(span)), perf_counter()
+        context_token, began = context.attach(trace.set_span_in_context(span)), perf_counter()
         try:
             response = await handler(request)
             if not response.readable:
@@ -70,7 +70,7 @@ class OpenTelemetry:
         finally:
             facts: Attributes = {"gwms.attempts": request.call.attempts, **error}
             _end(span, facts, self._calls, began, {"gwms.operation": operation, **error})
-            context.detach(token)
+            context.detach(context_token)
         return response
 
     async def attempt(self, request: Request, handler: Handler) -> Response:
@@ -81,7 +81,7 @@ class OpenTelemetry:
         if call.attempts:
             attributes = attributes | {"http.request.resend_count": call.attempts}
         span, facts = self._start(name, kind=trace.SpanKind.CLIENT, attributes=attributes), Attributes()
-        token = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
+        context_token = context.attach(trace.set_span_in_context(span, context.set_value(_SUPPRESSED, value=True)))
         began = perf_counter()
         try:
             response = await handler(request)
@@ -93,7 +93,7 @@ class OpenTelemetry:
             raise
         finally:
             _end(span, facts, self._attempts, began, dimensions | facts)
-            context.detach(token)
+            context.detach(context_token)
         return response
 
     def outcome(self, outcome: Outcome) -> None:

@@ -175,7 +175,7 @@ class Delivering:
             if asyncio.get_running_loop() is self._home:
                 return
         text = "the emulator is not running in this event loop, so it cannot deliver"
-        raise RuntimeError(f"{text}; that of the fixture can be used from any")
+        raise RuntimeError(f"{text}; the one of the fixture works from any")
 
     def _stop(self) -> None:
         """Deliver nothing more, and drop what is due; `delivered` finds nothing held to send."""

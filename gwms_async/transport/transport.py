@@ -146,7 +146,7 @@ class Transport:
             self._common_options["ssl"] = ssl
         if proxy.tunnel_headers:
             self._common_options["proxy_headers"] = proxy.tunnel_headers
-        self._options: dict[tuple[str, bool], Mapping[str, Any]] = {}
+        self._request_options: dict[tuple[str, bool], Mapping[str, Any]] = {}
         self._is_closed = False
 
     def bind_to_loop(self) -> None:
@@ -229,10 +229,10 @@ class Transport:
         if body is not None:
             payload = _LargeBody(body) if len(body) > _LARGE else aiohttp.BytesPayload(body, content_type=_JSON)
         method, has_body = request.method, body is not None
-        options = self._options.get((method, has_body))
+        options = self._request_options.get((method, has_body))
         if options is None:
             special = request_options(method, has_body=has_body, runs_middlewares=self._runs_middlewares)
-            options = self._options[method, has_body] = {**self._common_options, **special}
+            options = self._request_options[method, has_body] = {**self._common_options, **special}
         if self._borrowed is None:
             return session.request(method, url, data=payload, headers=request.headers, **options)
         options = {**options, "headers": self._complete_headers(request)}
