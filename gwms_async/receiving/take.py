@@ -21,7 +21,7 @@ _logger = logging.getLogger("gwms_async")
 _METHODS: dict[str, HttpMethod] = {method.value: method for method in HttpMethod}
 _POST = HttpMethod.POST  # looking the member up each time costs more. Measured: benchmarks/README
 BODIES_IN_FLIGHT = 64 * 1024 * 1024
-_NO_STORE = ("Cache-Control", "no-store")  # GET deliveries of an entity are equal: a cache would answer the next
+_NO_STORE = ("Cache-Control", "no-store")  # GET deliveries of an entity are identical: a cache would answer the next
 
 DeliveryHandler = Callable[[Delivery], Awaitable[object]]
 Read = Callable[[], Awaitable[bytes]]

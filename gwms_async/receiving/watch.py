@@ -84,7 +84,7 @@ class Watch:
             pause *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # so that replicas do not check all at once
 
     async def _check(self) -> str | None:
-        """Check once, and report the lapses that are over; return what went wrong."""
+        """Check once, and report the lapses that are over, which are kept until reported; return what went wrong."""
         report = await self._gwms.webhooks.register_many(self._specs)
         for outcome in report.outcomes:
             self._note(outcome)

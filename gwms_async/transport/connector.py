@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Connector(aiohttp.TCPConnector):
     """Raises `NotConnectedError` if a proxy opens no tunnel: aiohttp's own error looks like that of a sent request.
 
-    A connection that received a response without a request is not reused: aiohttp would take it for the response to the
-    next request (RFC 9112, 9.2).
+    A connection that received a response without a request is not reused: aiohttp would take that response for the one
+    to the next request (RFC 9112, 9.2).
 
     Closing does not wait until a request has been written: a gateway that hangs may never read the rest of it.
     """
