@@ -155,8 +155,8 @@ class Deletion(Job):
     async def _find(self, snapshot: Snapshot) -> Webhook | None:
         """Return the webhook as it is now; None if it is gone.
 
-        A list may be half a minute old, and the id may since belong to another webhook. So it is confirmed by a read,
-        unless the list shows a change that nothing disputes.
+        A list may be half a minute old, and the id may since belong to another webhook. So a read confirms what
+        it shows, unless that is a change which nothing disputes.
         """
         webhook, memory = self.webhook, self.coordinator.memory
         listed, copies = snapshot.get(webhook.id), snapshot.copies(webhook.identity)

@@ -15,7 +15,7 @@ from ..settings import check_type, is_integer
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _WEBHOOK = re.compile(r"/webhooks/-?\d+(/activate|/deactivate)?")
-# aiohttp would drop "#..." and resolve dots: the request would be for something else.
+# aiohttp would drop what the first finds, and resolve what the second finds: a request for something else.
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f#\ud800-\udfff]")
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _FIRST_SEGMENT = re.compile(r"/[a-z][\w-]*(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
