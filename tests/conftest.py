@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -25,8 +26,11 @@ pytest_plugins = ["gwms_async.testing.pytest_plugin", "pytester"]
 settings.register_profile("few", database=None, derandomize=True, deadline=timedelta(seconds=5), max_examples=40)
 settings.register_profile("many", settings.get_profile("few"), max_examples=400)
 settings.load_profile("few")
-for name in ("FORCE_COLOR", "NO_COLOR"):  # they decide what commands print
-    os.environ.pop(name, None)
+# What a developer has set for other programs, e.g. a proxy, must not decide what the tests see.
+_DECISIVE = re.compile(r"(gwms|otel)_(?!chromium).*|.*_proxy|columns|lines|(force|no)_color|pythonasynciodebug")
+for name in [*os.environ]:
+    if _DECISIVE.fullmatch(name.lower()):
+        del os.environ[name]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background jobs of a shell
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

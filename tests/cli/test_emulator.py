@@ -99,7 +99,6 @@ def test_numbers_that_are_not_finite(option: str, number: str) -> None:
 @pytest.mark.parametrize("as_json", [True, False])
 async def test_serve(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, as_json: bool) -> None:
     """It prints how to reach it and a secret for webhooks, and serves until Ctrl-C."""
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET", raising=False)
     gateway, output, messages = GwmsEmulator(), "", ""
     task = asyncio.create_task(serve(gateway, as_json=as_json))
 
@@ -223,7 +222,6 @@ def test_one_line_for_gateway_app_secret_routing_and_page(
         return len(opened) < 3
 
     monkeypatch.setattr(webbrowser, "open", open_page)
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET", raising=False)
     arguments = ("--port", "0", "--deliver-to", "http://localhost:8000", "--open", "--")
     secrets = []
     for _ in range(2):

@@ -30,7 +30,6 @@ TOKENS = [urlsplit(url).path.split("/")[-1] for url in ORDERS]
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the secret."""
     monkeypatch.setenv("GWMS_WEBHOOK_SECRET", SECRET)
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET_OLD", raising=False)
 
 
 @pytest.fixture

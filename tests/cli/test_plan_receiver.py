@@ -42,7 +42,6 @@ async def nothing(_: object) -> None:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write a file, and set the secret."""
     monkeypatch.setenv("GWMS_WEBHOOK_SECRET", SECRET)
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET_OLD", raising=False)
     file = tmp_path / "webhooks.toml"
     file.write_text(FILE)
     return file

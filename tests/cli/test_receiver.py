@@ -47,8 +47,6 @@ def test_secrets_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, secret: st
 
 async def test_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an own handler deliveries are only acknowledged; random secrets differ."""
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET", raising=False)
-    monkeypatch.delenv("GWMS_WEBHOOK_SECRET_OLD", raising=False)
     seen = list[str]()
 
     async def keep(delivery: Delivery) -> None:

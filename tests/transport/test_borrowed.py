@@ -24,8 +24,6 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a password for this machine into the file that aiohttp reads with `trust_env`."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password netrc-secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    for name in ("HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.usefixtures("netrc")

@@ -22,13 +22,6 @@ GATEWAY = "https://gw.example/v21"
 BASIC = f"Basic {b64encode(b'shop:s3cr!et').decode()}"
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 async def refusing() -> AsyncIterator[tuple[int, list[bytes]]]:
     """Listen as a proxy that refuses what it is asked, and repeats it; give the port and what was read."""
