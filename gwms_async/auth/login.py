@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ..chain import Call, CallAborted, Request, TokenAwaited
+from ..chain import Call, CallAborted, Request, Response, TokenAwaited
 from ..clock import Clock
 from ..errors import AuthenticationError, ConfigurationError, GwmsError
 from ..redaction import frameless
 from ..timeouts import is_over
 from ..tokens import ActiveToken
+from ..wire import envelope
 from ..wire.requests import operation_of
 from .known_keys import ApiKey
 from .token_source import TokenSource
@@ -115,13 +116,14 @@ class Login:
         key.suspect = None
         key.cooldown.end()
 
-    async def on_unauthorized(self, request: Request, key: ApiKey) -> bool:
+    async def on_unauthorized(self, request: Request, response: Response, key: ApiKey) -> bool:
         """Do what follows from a 401; `unauthorized` says what it means.
 
         The token stays in use for other keys until its successor arrives.
 
         Args:
             request: The request that got the 401.
+            response: The 401.
             key: The e-shop's key it carried.
 
         Returns:
@@ -138,7 +140,7 @@ class Login:
         is_current = token is self._token and not self._is_refreshing
         meaning = meaning_of_401(operation, token, key, now, replays=call.replays, is_current=is_current)
         if meaning is Meaning.KEY_REJECTED:
-            raise CallAborted(self._reject_key(request, key, token))
+            raise CallAborted(self._reject_key(request, response, key, token))
         if meaning is Meaning.DENIED:
             if key.accepted is token:  # both are good, and it is the request that is denied
                 key.denied[operation] = token
@@ -168,15 +170,19 @@ class Login:
         """Return whether the current token got a 401 with a key."""
         return self._token is not None and self._token is key.suspect
 
-    def _reject_key(self, request: Request, key: ApiKey, token: ActiveToken) -> GwmsError:
+    def _reject_key(self, request: Request, response: Response, key: ApiKey, token: ActiveToken) -> GwmsError:
         """Start the key's cooldown, and return its error."""
-        error = AuthenticationError(
-            status=401,
-            message="the API key was rejected",
-            method=request.method,
-            path=request.path,
-            attempts=request.call.attempts,
-        )
+        error: GwmsError
+        if response.readable:
+            error = AuthenticationError(
+                status=401,
+                message="the API key was rejected",
+                method=request.method,
+                path=request.path,
+                attempts=request.call.attempts,
+            )
+        else:  # a proxy may want something of its own: what it says is told
+            error = envelope.api_error(request, response, self._clock.wall())
         key.cooldown.begin(self._clock.monotonic(), error)
         key.rejected_after, token.is_in_question = self._acceptances, True
         text = "an API key was rejected; calls with it fail at once for %.0f s"

@@ -88,7 +88,7 @@ def _message_and_hint(error: Exception, seconds: float | None) -> tuple[str, str
         case errors.LoginError():
             sources = [f"{name} ({settings.get(name, ('', '?'))[1]})" for name in ("username", "password")]
             message, hint = message.partition(" (check ")[0], f"check {' and '.join(sources)}{version_hint}"
-        case errors.AuthenticationError():
+        case errors.AuthenticationError() if error.hint == error.__class__.hint:  # else perhaps a proxy's
             source = settings.get("api_key", ("", "GWMS_API_KEY"))[1]
             message, hint = f"the API key was rejected ({error.status})", f"check it ({source})"
         case errors.NotFoundError() if webhook := _WEBHOOK_PATH.match(error.path):

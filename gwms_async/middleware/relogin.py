@@ -26,5 +26,5 @@ class Relogin:
             except TokenAwaited:
                 await self._login.successor(request.call, self._key)
                 continue
-            if response.status != 401 or not await self._login.on_unauthorized(request, self._key):
+            if response.status != 401 or not await self._login.on_unauthorized(request, response, self._key):
                 return response

@@ -11,6 +11,7 @@ from gwms_async.auth.known_keys import ApiKey
 from gwms_async.chain import Call, Request
 
 from ..helpers.login_gateway import (
+    REFUSED,
     HandClock,
     LoginGateway,
     failure_of,
@@ -52,7 +53,7 @@ async def test_concurrent_refusals_share_one_login(gateway: LoginGateway) -> Non
     login.on_accepted(token_of(calls[0]), key)
     gateway.gate.clear()
 
-    tasks = [asyncio.create_task(login.on_unauthorized(request_of(call), key)) for call in calls]
+    tasks = [asyncio.create_task(login.on_unauthorized(request_of(call), REFUSED, key)) for call in calls]
     await asyncio.sleep(0)
     tasks[0].cancel()
     gateway.gate.set()
@@ -69,8 +70,8 @@ async def test_a_late_refusal_of_an_older_token_does_not_log_in(gateway: LoginGa
     early, late = await sent(login, key), await sent(login, key)
     login.on_accepted(token_of(early), key)
 
-    assert await login.on_unauthorized(request_of(early), key)
-    assert await login.on_unauthorized(request_of(late), key)
+    assert await login.on_unauthorized(request_of(early), REFUSED, key)
+    assert await login.on_unauthorized(request_of(late), REFUSED, key)
 
     assert gateway.logins == 2
 
@@ -136,8 +137,8 @@ async def test_a_late_refusal_after_a_failed_login_gets_its_error(gateway: Login
     early, late = await sent(login, key), await sent(login, key)
     gateway.error = refused_with(503)
 
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(early), key)), ServerError)
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(late), key)), ServerError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(early), REFUSED, key)), ServerError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(late), REFUSED, key)), ServerError)
     assert gateway.logins == 2
 
 
@@ -146,20 +147,20 @@ async def test_a_wrong_key_costs_two_logins(gateway: LoginGateway, clock: HandCl
     login, key = make_login(gateway), ApiKey("key")
     first, second = await sent(login, key), await sent(login, key)
 
-    assert await login.on_unauthorized(request_of(first), key)
+    assert await login.on_unauthorized(request_of(first), REFUSED, key)
 
     await login.acquire(first, key)
-    error = await failure_of(login.on_unauthorized(request_of(first), key))
+    error = await failure_of(login.on_unauthorized(request_of(first), REFUSED, key))
 
     assert isinstance(error, AuthenticationError)
     assert "the API key was rejected" in str(error)
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(second), key)), AuthenticationError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(second), REFUSED, key)), AuthenticationError)
     assert isinstance(await failure_of(sent(login, key)), AuthenticationError)
     assert gateway.logins == 2
 
     clock.now += 60
     again = await sent(login, key)
-    await failure_of(login.on_unauthorized(request_of(again), key))
+    await failure_of(login.on_unauthorized(request_of(again), REFUSED, key))
     clock.now += 119
 
     assert isinstance(await failure_of(sent(login, key)), AuthenticationError)
@@ -171,9 +172,9 @@ async def test_a_key_that_is_accepted_after_all_ends_its_cooldown(gateway: Login
     login, key = make_login(gateway), ApiKey("key")
     on_the_wire = await sent(login, key)
     bad = await sent(login, key)
-    await login.on_unauthorized(request_of(bad), key)
+    await login.on_unauthorized(request_of(bad), REFUSED, key)
     await login.acquire(bad, key)
-    await failure_of(login.on_unauthorized(request_of(bad), key))
+    await failure_of(login.on_unauthorized(request_of(bad), REFUSED, key))
 
     login.on_accepted(token_of(on_the_wire), key)
 
@@ -186,9 +187,9 @@ async def test_a_call_admitted_before_the_cooldown_is_stopped_at_its_slot(gatewa
     waiting = Call()
     login.begin(waiting, key)
     bad = await sent(login, key)
-    await login.on_unauthorized(request_of(bad), key)
+    await login.on_unauthorized(request_of(bad), REFUSED, key)
     await login.acquire(bad, key)
-    await failure_of(login.on_unauthorized(request_of(bad), key))
+    await failure_of(login.on_unauthorized(request_of(bad), REFUSED, key))
 
     assert isinstance(await failure_of(login.acquire(waiting, key)), AuthenticationError)
 
@@ -199,7 +200,7 @@ async def test_a_token_that_is_refused_before_all_have_it(gateway: LoginGateway)
 
     async def first() -> str:
         call = await sent(login, key)
-        await login.on_unauthorized(request_of(call), key)
+        await login.on_unauthorized(request_of(call), REFUSED, key)
         return text_of(await sent(login, key))
 
     async def second() -> str:
@@ -217,11 +218,11 @@ async def test_a_token_revoked_twice_is_not_held_against_a_good_key(gateway: Log
     login.on_accepted(token_of(call), key)
 
     for number in (2, 3):
-        assert await login.on_unauthorized(request_of(call), key)
+        assert await login.on_unauthorized(request_of(call), REFUSED, key)
         await login.acquire(call, key)
         assert f"token-{number}" == text_of(call)
 
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), key)), AuthenticationError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, key)), AuthenticationError)
     assert gateway.logins == 3
 
 
@@ -232,12 +233,12 @@ async def test_logins_because_of_a_revoked_key_are_not_held_against_a_good_one(g
         call = await sent(login, key)
         login.on_accepted(token_of(call), key)
     for _ in range(2):
-        assert await login.on_unauthorized(request_of(call), revoked)
+        assert await login.on_unauthorized(request_of(call), REFUSED, revoked)
         await login.acquire(call, revoked)
 
     call = await sent(login, good)
     assert text_of(call) == "token-3"
-    assert await login.on_unauthorized(request_of(call), good)
+    assert await login.on_unauthorized(request_of(call), REFUSED, good)
     await login.acquire(call, good)
     assert text_of(call) == "token-4"
 
@@ -248,11 +249,11 @@ async def test_a_call_is_sent_again_a_bounded_number_of_times(gateway: LoginGate
     call = await sent(login, key)
     login.on_accepted(token_of(call), key)
     for _ in range(2):
-        assert await login.on_unauthorized(request_of(call), key)
+        assert await login.on_unauthorized(request_of(call), REFUSED, key)
         await login.acquire(call, key)
         login.on_accepted(token_of(await sent(login, key)), key)
 
-    assert not await login.on_unauthorized(request_of(call), key)
+    assert not await login.on_unauthorized(request_of(call), REFUSED, key)
     assert text_of(await sent(login, key)) == "token-3"
 
 
@@ -264,14 +265,14 @@ async def test_an_operation_that_is_refused_with_a_good_key_and_token(gateway: L
         """Make a call that is refused whatever the token, while others are accepted; return how many logins it cost."""
         before, call = gateway.logins, await sent(login, key)
         login.on_accepted(token_of(call), key)
-        while await login.on_unauthorized(Request("POST", "/webhooks", idempotent=False, call=call), key):
+        while await login.on_unauthorized(Request("POST", "/webhooks", idempotent=False, call=call), REFUSED, key):
             await login.acquire(call, key)
             login.on_accepted(token_of(call), key)
         return gateway.logins - before
 
     assert [await denied() for _ in range(5)] == [3, 0, 0, 0, 0]  # one of them is the first of all
     call = await sent(login, key)
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
     assert [await denied() for _ in range(3)] == [2, 0, 0]
     clock.now += 61
     assert [await denied() for _ in range(3)] == [2, 0, 0]
@@ -281,9 +282,9 @@ async def test_one_sibling_s_wrong_key_does_not_stop_the_other(gateway: LoginGat
     """Keys are judged each for itself."""
     login, good, bad = make_login(gateway), ApiKey("good"), ApiKey("bad")
     call = await sent(login, bad)
-    await login.on_unauthorized(request_of(call), bad)
+    await login.on_unauthorized(request_of(call), REFUSED, bad)
     await login.acquire(call, bad)
-    await failure_of(login.on_unauthorized(request_of(call), bad))
+    await failure_of(login.on_unauthorized(request_of(call), REFUSED, bad))
 
     assert text_of(await sent(login, good)) == "token-2"
 
@@ -292,7 +293,7 @@ async def test_a_request_that_was_never_authorized_is_not_mended() -> None:
     """A 401 that a middleware made up, before any token was given, is no reason to log in."""
     gateway = LoginGateway()
 
-    assert not await make_login(gateway).on_unauthorized(request_of(Call()), ApiKey("key"))
+    assert not await make_login(gateway).on_unauthorized(request_of(Call()), REFUSED, ApiKey("key"))
     assert gateway.logins == 0
 
 
@@ -302,7 +303,7 @@ async def test_nothing_is_mended_after_the_deadline(gateway: LoginGateway) -> No
     call = await sent(login, key)
     call.deadline = gateway.clock.now
 
-    assert not await login.on_unauthorized(request_of(call), key)
+    assert not await login.on_unauthorized(request_of(call), REFUSED, key)
     assert gateway.logins == 1
 
 
@@ -402,7 +403,7 @@ async def test_a_refused_token_joins_the_renewal_under_way(gateway: LoginGateway
     clock.now += 85
     await sent(login, key)
 
-    refused = asyncio.create_task(login.on_unauthorized(request_of(call), key))
+    refused = asyncio.create_task(login.on_unauthorized(request_of(call), REFUSED, key))
     await asyncio.sleep(0)
     gateway.gate.set()
 

@@ -12,6 +12,7 @@ from gwms_async.auth.login import Login
 from gwms_async.chain import Call, CallAborted
 
 from ..helpers.login_gateway import (
+    REFUSED,
     HandClock,
     LoginGateway,
     failure_of,
@@ -54,7 +55,7 @@ async def rejected(login: Login, key: ApiKey) -> AuthenticationError:
     call = await sent(login, key)
 
     async def replay() -> None:
-        while await login.on_unauthorized(request_of(call), key):
+        while await login.on_unauthorized(request_of(call), REFUSED, key):
             await login.acquire(call, key)
 
     error = await failure_of(replay())
@@ -115,10 +116,10 @@ async def test_a_new_key_rejected_during_a_login_waits_for_its_token(
     await accepted(login, known)
     call, call_of_new = await sent(login, known), await sent(login, new)
     gateway.gate.clear()
-    relogin = asyncio.create_task(login.on_unauthorized(request_of(call), known))
+    relogin = asyncio.create_task(login.on_unauthorized(request_of(call), REFUSED, known))
     await asyncio.sleep(0)
 
-    waiting = asyncio.create_task(login.on_unauthorized(request_of(call_of_new), new))
+    waiting = asyncio.create_task(login.on_unauthorized(request_of(call_of_new), REFUSED, new))
     await asyncio.sleep(0)
     assert not waiting.done()
     gateway.gate.set()
@@ -129,7 +130,7 @@ async def test_a_new_key_rejected_during_a_login_waits_for_its_token(
         assert await accepted(login, new) == "token-2"
     else:
         await login.acquire(call_of_new, new)
-        error = await failure_of(login.on_unauthorized(request_of(call_of_new), new))
+        error = await failure_of(login.on_unauthorized(request_of(call_of_new), REFUSED, new))
         assert isinstance(error, AuthenticationError)
         assert new.cooldown.seconds == 60
     assert gateway.logins == 2
@@ -142,9 +143,9 @@ async def test_a_new_key_that_meets_two_revoked_tokens_is_not_blamed(gateway: Lo
     call = await sent(login, new)
     for _ in range(2):
         gateway.gate.clear()
-        relogin = asyncio.create_task(login.on_unauthorized(request_of(await sent(login, known)), known))
+        relogin = asyncio.create_task(login.on_unauthorized(request_of(await sent(login, known)), REFUSED, known))
         await asyncio.sleep(0)
-        again = asyncio.create_task(login.on_unauthorized(request_of(call), new))
+        again = asyncio.create_task(login.on_unauthorized(request_of(call), REFUSED, new))
         await asyncio.sleep(0)
         gateway.gate.set()
         assert await relogin
@@ -204,7 +205,7 @@ async def test_a_refused_login_does_not_stop_the_keys_for_which_the_token_works(
     call = await sent(login, bad)
     gateway.error = refused_with(401)
 
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), bad)), LoginError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, bad)), LoginError)
     for _ in range(20):
         assert isinstance(await failure_of(sent(login, bad)), LoginError)
         assert await accepted(login, good) == "token-1"
@@ -222,7 +223,7 @@ async def test_a_call_that_needs_a_login_ends_as_it_begins(gateway: LoginGateway
     await accepted(login, good)
     await accepted(login, bad)
     gateway.error = refused_with(401)
-    await failure_of(login.on_unauthorized(request_of(await sent(login, bad)), bad))
+    await failure_of(login.on_unauthorized(request_of(await sent(login, bad)), REFUSED, bad))
 
     with pytest.raises(CallAborted):
         login.begin(call, bad)
@@ -240,7 +241,7 @@ async def test_keys_that_first_meet_a_401_while_logins_cool_down(gateway: LoginG
     gateway.error = refused_with(401)
 
     for key, call in zip(keys, calls, strict=True):
-        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), key)), LoginError)
+        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, key)), LoginError)
         assert isinstance(await failure_of(sent(login, key)), LoginError)
 
     assert gateway.logins == 2
@@ -257,7 +258,7 @@ async def test_a_failed_login_concerns_the_calls_of_all_keys_that_began_before(
     gateway.error = refused_with(503)
 
     for key, call in zip(keys, calls, strict=True):
-        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), key)), ServerError)
+        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, key)), ServerError)
     assert gateway.logins == 2
 
     gateway.error = None
@@ -269,14 +270,16 @@ async def test_a_suspect_token_binds_a_call_that_was_handed_it(gateway: LoginGat
     key = ApiKey("key")
     await accepted(login, key)
     first, second = await sent(login, key), await sent(login, key)
-    assert await asyncio.gather(*(login.on_unauthorized(request_of(call), key) for call in (first, second))) == [
+    assert await asyncio.gather(
+        *(login.on_unauthorized(request_of(call), REFUSED, key) for call in (first, second))
+    ) == [
         True,
         True,
     ]
     await login.acquire(first, key)
     assert text_of(first) == "token-2"
 
-    assert await login.on_unauthorized(request_of(first), key)
+    assert await login.on_unauthorized(request_of(first), REFUSED, key)
     await login.acquire(second, key)
 
     assert text_of(second) == "token-3"
@@ -290,7 +293,7 @@ async def test_a_new_token_does_not_end_the_cooldown_of_a_key(
     await accepted(login, good)
     await rejected(login, bad)
 
-    assert await login.on_unauthorized(request_of(await sent(login, good)), good)
+    assert await login.on_unauthorized(request_of(await sent(login, good)), REFUSED, good)
     assert await accepted(login, good) == "token-2"
 
     assert isinstance(await failure_of(sent(login, bad)), AuthenticationError)
@@ -322,7 +325,7 @@ async def test_a_rejected_key_alone_with_a_dead_token_finds_out(
     call = await sent(login, key)
     assert text_of(call) == "token-2"
 
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
 
     assert await accepted(login, key) == "token-3"
     assert gateway.logins == 3
@@ -337,7 +340,7 @@ async def test_an_acceptance_before_the_rejection_shows_nothing_though_the_clock
     await rejected(login, key)
     clock.now += 61
 
-    assert await login.on_unauthorized(request_of(await sent(login, key)), key)
+    assert await login.on_unauthorized(request_of(await sent(login, key)), REFUSED, key)
 
     assert await accepted(login, key) == "token-2"
 
@@ -346,11 +349,11 @@ async def test_a_401_long_after_the_login_it_led_to(gateway: LoginGateway, login
     """A replay that waited for its slot for minutes is still held against the key: no login per call."""
     key = ApiKey("key")
     call = await sent(login, key)
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
     clock.now += 300
     await login.acquire(call, key)
 
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), key)), AuthenticationError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, key)), AuthenticationError)
     assert gateway.logins == 2
 
 
@@ -361,14 +364,14 @@ async def test_a_late_success_with_an_older_token_does_not_count_against_the_key
     key = ApiKey("key")
     late = await sent(login, key)
     for number in (2, 3):
-        assert await login.on_unauthorized(request_of(await sent(login, key)), key)
+        assert await login.on_unauthorized(request_of(await sent(login, key)), REFUSED, key)
         assert await accepted(login, key) == f"token-{number}"
 
     login.on_accepted(token_of(late), key)
 
     assert key.accepted is not None
     assert key.accepted.token.value == "token-3"
-    assert await login.on_unauthorized(request_of(await sent(login, key)), key)
+    assert await login.on_unauthorized(request_of(await sent(login, key)), REFUSED, key)
 
 
 async def test_a_failed_login_for_one_key_does_not_move_the_refresh_of_a_young_token(
@@ -382,7 +385,7 @@ async def test_a_failed_login_for_one_key_does_not_move_the_refresh_of_a_young_t
     before = token_of(call).refresh_at
     gateway.error = refused_with(503)
 
-    await failure_of(login.on_unauthorized(request_of(call), bad))
+    await failure_of(login.on_unauthorized(request_of(call), REFUSED, bad))
 
     assert token_of(call).refresh_at == before
     assert caplog.messages == []
@@ -395,9 +398,9 @@ async def test_a_call_begun_while_its_key_was_suspicious_of_no_token(gateway: Lo
     login.begin(call, key)
     await login.acquire(call, key)
     await accepted(login, other)
-    assert await login.on_unauthorized(request_of(await sent(login, other)), other)
+    assert await login.on_unauthorized(request_of(await sent(login, other)), REFUSED, other)
 
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
 
     assert text_of(await sent(login, key)) == "token-2"
     assert gateway.logins == 2
@@ -431,7 +434,7 @@ async def test_a_first_success_clears_a_token_of_suspicion(gateway: LoginGateway
     key = ApiKey("key")
     refused, on_the_wire = await sent(login, key), await sent(login, key)
     gateway.error = refused_with(401)
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(refused), key)), LoginError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(refused), REFUSED, key)), LoginError)
 
     login.on_accepted(token_of(on_the_wire), key)
 
@@ -443,12 +446,14 @@ async def test_a_late_401_of_an_older_token_does_not_clear_the_current_one(gatew
     key = ApiKey("key")
     await accepted(login, key)
     first, late = await sent(login, key), await sent(login, key)
-    assert await login.on_unauthorized(request_of(first), key)
+    assert await login.on_unauthorized(request_of(first), REFUSED, key)
     assert await accepted(login, key) == "token-2"
     gateway.error = refused_with(401)
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(await sent(login, key)), key)), LoginError)
+    assert isinstance(
+        await failure_of(login.on_unauthorized(request_of(await sent(login, key)), REFUSED, key)), LoginError
+    )
 
-    assert isinstance(await failure_of(login.on_unauthorized(request_of(late), key)), LoginError)
+    assert isinstance(await failure_of(login.on_unauthorized(request_of(late), REFUSED, key)), LoginError)
     assert isinstance(await failure_of(sent(login, key)), LoginError)
 
 
@@ -460,11 +465,11 @@ async def test_a_token_from_a_renewal_is_not_held_against_a_key(
     await accepted(login, key)
     for _ in range(2):
         await accepted(login, other)
-        assert await login.on_unauthorized(request_of(await sent(login, other)), other)
+        assert await login.on_unauthorized(request_of(await sent(login, other)), REFUSED, other)
     clock.now += 3600
     call = await sent(login, key)
     assert text_of(call) == "token-4"
 
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
 
     assert await accepted(login, key) == "token-5"

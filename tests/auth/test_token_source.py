@@ -29,6 +29,7 @@ from gwms_async.wire.envelope import api_error
 
 from ..helpers.login_gateway import (
     EPOCH,
+    REFUSED,
     HandClock,
     LoginGateway,
     failure_of,
@@ -245,7 +246,7 @@ async def test_a_refused_stored_token_does_not_count_as_a_login(gateway: LoginGa
     call = await sent(login, key)
     assert text_of(call) == "stale"
 
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
     await login.acquire(call, key)
 
     assert call.replays == 0
@@ -259,7 +260,7 @@ async def test_a_refused_token_is_not_taken_from_the_store_again(gateway: LoginG
     call = await sent(login, key)
     await store.save("store-key", Token("of-another-process"))
 
-    assert await login.on_unauthorized(request_of(call), key)
+    assert await login.on_unauthorized(request_of(call), REFUSED, key)
 
     assert text_of(await sent(login, key)) == "of-another-process"
     assert gateway.logins == 1
@@ -299,7 +300,7 @@ async def test_a_store_that_gives_one_refused_token_after_the_other(gateway: Log
         seen.append(text_of(call))
         if not seen[-1].startswith("stale"):
             break
-        assert await login.on_unauthorized(request_of(call), key)
+        assert await login.on_unauthorized(request_of(call), REFUSED, key)
 
     assert seen == ["stale-0", "stale-1", "token-1"]
 
@@ -313,7 +314,7 @@ async def test_a_store_whose_tokens_were_accepted_is_always_asked(gateway: Login
         call = await sent(login, key)
         login.on_accepted(token_of(call), key)
         await store.save("store-key", Token(f"of-another-{number}"))
-        assert await login.on_unauthorized(request_of(call), key)
+        assert await login.on_unauthorized(request_of(call), REFUSED, key)
         await login.acquire(call, key)
         assert text_of(call) == f"of-another-{number}"
 

@@ -82,6 +82,15 @@ def test_texts(error: Exception, text: str) -> None:
     assert "/v21" not in describe(error)
 
 
+def test_a_401_of_a_proxy(gwms_emulator: GwmsEmulator) -> None:
+    """What it says is shown: the key need not be wrong."""
+    gwms_emulator.inject(Status(401, body=b"<h1>Who are you?</h1>"), operation="list", times=9)
+    result = run(gwms_emulator, "webhooks", "list")
+
+    assert "failed with 401 after 2 attempts: Unauthorized (<h1>Who are you?</h1>); check the e-shop's" in result.stderr
+    assert "perhaps sent by a proxy, not by the gateway\n" in result.stderr
+
+
 def test_no_duration_of_a_cooldown() -> None:
     """The process has ended by then."""
     error = LoginError(

@@ -424,6 +424,20 @@ async def test_a_403_is_not_answered_by_a_login(gateway: GwmsEmulator) -> None:
     assert gateway.logins == 1
 
 
+async def test_a_401_of_a_proxy_is_not_blamed_on_the_key_alone(gateway: GwmsEmulator) -> None:
+    """A proxy may want a password of its own: what it says is told, also to the calls that fail at once for a while."""
+    page = b"<html><body><h1>401 Unauthorized</h1>You need a valid user and password</body></html>"
+    gateway.inject(Status(401, body=page, headers={"WWW-Authenticate": "Basic"}), operation="list", times=9)
+    async with client(gateway) as gwms:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError, match=r"You need a valid user .*perhaps sent by a proxy") as caught:
+                await gwms.webhooks.list()
+            assert "was rejected" not in str(caught.value)
+
+    assert gateway.logins == 2
+    assert gateway.count("list") == 2
+
+
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (409, ConflictError)])
 async def test_a_login_that_is_not_found_is_not_blamed_on_the_call(
     gateway: GwmsEmulator, status: int, kind: type[ApiError]

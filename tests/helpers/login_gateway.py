@@ -103,6 +103,10 @@ def refused_with(status: int) -> Callable[[], GwmsError]:
     return lambda: kind(status=status, message="no", method="POST", path="/users/login")
 
 
+REFUSED = Response(401, "Unauthorized", {})
+"""The gateway's own 401."""
+
+
 def request_of(call: Call) -> Request:
     """Make a request of a call."""
     return Request("GET", "/webhooks", idempotent=True, call=call)

@@ -12,7 +12,7 @@ from gwms_async.chain import Call, TokenAwaited
 from gwms_async.errors import Cause
 from gwms_async.middleware import Authorize
 
-from ..helpers.login_gateway import LoginGateway, failure_of, make_login, request_of, token_of
+from ..helpers.login_gateway import REFUSED, LoginGateway, failure_of, make_login, request_of, token_of
 
 
 async def test_an_attempt_carries_token_and_key() -> None:
@@ -48,7 +48,7 @@ async def test_the_headers_are_made_once_per_token() -> None:
     await authorize(request_of(Call()), handler)
     assert seen[0] is seen[1]
 
-    await login.on_unauthorized(request_of(call), key)
+    await login.on_unauthorized(request_of(call), REFUSED, key)
     await authorize(request_of(Call()), handler)
 
     assert seen[2] == {"authorization": "Bearer token-2", "x-api-key": "key"}
@@ -142,7 +142,7 @@ async def test_a_late_success_says_nothing_new_about_a_token() -> None:
         return Response(200)
 
     async def accept_late(request: Request) -> Response:
-        relogins.append(asyncio.create_task(login.on_unauthorized(request_of(revoked), key)))
+        relogins.append(asyncio.create_task(login.on_unauthorized(request_of(revoked), REFUSED, key)))
         await asyncio.sleep(0)
         return Response(200)
 
@@ -169,7 +169,7 @@ async def test_a_key_is_rejected_again_without_a_login_where_others_succeed() ->
         call = Call()
         login.begin(call, bad)
         await login.acquire(call, bad)
-        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), bad)), AuthenticationError)
+        assert isinstance(await failure_of(login.on_unauthorized(request_of(call), REFUSED, bad)), AuthenticationError)
 
     authorize = Authorize(login, good)
     await authorize(request_of(Call()), accept)
