@@ -48,7 +48,7 @@ _TABLE: tuple[_Row, ...] = (
     (
         (aiohttp.ClientHttpProxyError,),
         Cause.NEVER_SENT,
-        "{reason}; check proxy=, its username and its password",
+        "{reason}; check base_url, proxy= and what the proxy allows",
     ),
     (
         (aiohttp.ConnectionTimeoutError,),
@@ -61,6 +61,7 @@ _TABLE: tuple[_Row, ...] = (
 )
 UNSENT = tuple(each for types, cause, _ in _TABLE if cause is not Cause.UNKNOWN for each in types)
 """aiohttp's exceptions that say that nothing was sent."""
+_PASSWORD_REJECTED = frozenset({401, 407})  # tinyproxy says 407 without a password, and 401 to a wrong one
 _MAX_TEXT = 300  # characters of an error's text
 _QUOTATION = re.compile(r"""when reading:|(?<![^\s(=])(?:bytearray\()?b?['"]""")  # its beginning
 
@@ -112,8 +113,9 @@ def _cause_of(error: Exception, was_sent: bool | None) -> tuple[Cause, str]:
         cause = Cause.UNKNOWN  # the user's own code may raise an error about another request
     elif cause is Cause.UNKNOWN and (was_sent is False or _is_closed_before_sending(error)):
         cause = Cause.NEVER_SENT
-    elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
+    elif isinstance(error, aiohttp.ClientHttpProxyError) and error.status in _PASSWORD_REJECTED:
         cause = Cause.MISCONFIGURED  # a proxy that rejects a password several times may lock the account
+        sentence = "{reason}; check proxy=, its username and its password"
     return cause, sentence
 
 

@@ -13,7 +13,7 @@ import trustme
 from attrs import evolve
 
 from gwms_async import Cause, Credentials, GwmsClient, GwmsError, TransportError
-from gwms_async.testing import GwmsEmulator
+from gwms_async.testing import GwmsEmulator, Status
 
 from ..helpers.emulated import QUICK, client, spec
 
@@ -94,6 +94,7 @@ async def test_a_proxy(gateway: GwmsEmulator) -> None:
             await gwms.webhooks.list()
     assert gateway.requests[0].path.startswith("http://127.0.0.1")
 
+    gateway.inject(Status(503), operation="other", times=2)
     tunnelled = GwmsClient(
         CREDENTIALS, base_url="https://gw.example/v21", proxy=proxy, retry=evolve(QUICK, max_attempts=2)
     )

@@ -160,14 +160,25 @@ def test_a_connection_that_could_not_be_opened() -> None:
     assert " after 2 attempts: cannot connect to gw.example:443: connection refused; check base_url, proxy= and" in text
 
 
-def test_a_proxy_that_opens_no_tunnel() -> None:
+@pytest.mark.parametrize(
+    ("status", "check"),
+    [
+        (401, "check proxy=, its username and its password"),
+        (407, "check proxy=, its username and its password"),
+        (403, "check base_url, proxy= and what the proxy allows"),
+        (503, "check base_url, proxy= and what the proxy allows"),
+    ],
+)
+def test_a_proxy_that_opens_no_tunnel(status: int, check: str) -> None:
     """The text says that the answer is the proxy's, not the gateway's, and what to check."""
-    text = str(map_exception(tunnel_refused(), evolve(GET, call=Call(attempts=2)), Timeout()))
-    said = "the proxy did not connect to the gateway: it answered 407"
-    assert text.endswith(f" after 2 attempts: {said}; check proxy=, its username and its password")
+    text = str(map_exception(tunnel_refused(status), evolve(GET, call=Call(attempts=2)), Timeout()))
+
+    assert text.endswith(f" after 2 attempts: the proxy did not connect to the gateway: it answered {status}; {check}")
 
 
-@pytest.mark.parametrize(("status", "cause"), [(407, Cause.MISCONFIGURED), (503, Cause.NEVER_SENT)])
+@pytest.mark.parametrize(
+    ("status", "cause"), [(401, Cause.MISCONFIGURED), (407, Cause.MISCONFIGURED), (503, Cause.NEVER_SENT)]
+)
 def test_only_a_proxy_that_wants_a_password_is_asked_no_more(status: int, cause: Cause) -> None:
     """Any other may open a tunnel a moment later."""
     end = map_exception(tunnel_refused(status), GET, Timeout())

@@ -22,15 +22,17 @@ GATEWAY = "https://gw.example/v21"
 BASIC = f"Basic {b64encode(b'shop:s3cr!et').decode()}"
 
 
-@pytest.fixture
-async def refusing() -> AsyncIterator[tuple[int, list[bytes]]]:
+@pytest.fixture(params=[407, 401])
+async def refusing(request: pytest.FixtureRequest) -> AsyncIterator[tuple[int, list[bytes]]]:
     """Listen as a proxy that refuses what it is asked, and repeats it; give the port and what was read."""
     heads: list[bytes] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         said = next(line for line in heads[-1].split(b"\r\n") if line.lower().startswith(b"proxy-authorization"))
-        writer.write(b"HTTP/1.1 407 No %b s3cr!et\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % said)
+        writer.write(
+            b"HTTP/1.1 %d No %b s3cr!et\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % (request.param, said)
+        )
         writer.close()
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
