@@ -12,7 +12,7 @@ from ..models import Webhook, WebhookSpec, same_identity
 from ..redaction import frameless
 from .memory import READ_LAG, Memory
 from .reasons import became_another, not_deleted
-from .snapshot import is_there, is_tombstone
+from .snapshot import counts_for, is_there, is_tombstone
 
 _AGAIN = 1.0  # seconds until a webhook is read again
 
@@ -82,26 +82,31 @@ class ById:
                 raise became_another(found)
             await self._clock.sleep(_AGAIN)
 
-    async def is_gone(self, webhook: Webhook, next_api: NextApi, listed_at: float) -> bool:
-        """Return whether a webhook, listed at `listed_at`, whose (de)activation was answered with 404 is gone.
+    async def after_404(
+        self, webhook: Webhook, spec: WebhookSpec, next_api: NextApi, listed_at: float
+    ) -> Webhook | None:
+        """Return a webhook, listed at `listed_at`, whose (de)activation was answered with 404; None if it is gone.
 
         A tombstone is, unless this client wrote it in the last six seconds: deactivating may mark a webhook alike. Any
         other is looked up by id, for up to six seconds while it is still there: replicas may lag, or the gateway may
-        lack the operation.
+        lack the operation. One that `spec` wants inactive is not gone if a read shows it as a tombstone: another client
+        may have deactivated it.
 
         Raises:
             GwmsError: It could not be read.
         """
         is_marked = is_tombstone(webhook)
         if is_marked and not self._memory.contradicts_write(webhook.id, None):
-            return True
+            return None
         patience_ends_at = self._clock.monotonic() + READ_LAG
         while True:
             found = await self.read(webhook.id, next_api, listed_at=listed_at)
-            if found is None or not same_identity(found, webhook) or (is_tombstone(found) and not is_marked):
-                return True
+            if found is None or not same_identity(found, webhook):
+                return None
+            if not is_marked and not counts_for(spec, found):
+                return None
             if self._clock.monotonic() >= patience_ends_at:
-                return False
+                return found
             await self._clock.sleep(_AGAIN)
 
     async def delete(self, webhook_id: int, spec: WebhookSpec, next_api: NextApi) -> None:

@@ -12,7 +12,7 @@ from ..models import Webhook
 from .item import UNSETTLED, Item
 from .reasons import gone_with_copies, half_closed, left_out, lost_track, stored_differently, unconfirmed, undecided
 from .report import Outcome, OutcomeStatus
-from .snapshot import Snapshot, is_tombstone
+from .snapshot import Snapshot, counts_for
 from .switching import switched
 
 _logger = logging.getLogger("gwms_async")
@@ -205,8 +205,7 @@ def _is_copy(item: Item, copy: Webhook) -> bool:
     """Return whether it counts as a copy, and not as a tombstone."""
     if copy.id in item.gone_ids:
         return False
-    is_known = copy.id in item.own_ids or item.coordinator.memory.wrote(copy.id)
-    return not is_tombstone(copy) or not item.spec.active or is_known
+    return counts_for(item.spec, copy) or copy.id in item.own_ids or item.coordinator.memory.wrote(copy.id)
 
 
 def _is_removable(item: Item, webhook_id: int) -> bool:

@@ -10,11 +10,11 @@ from math import inf
 from ..chain import Call
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import GwmsError, OutcomeUnknownError
-from ..models import Identity, Webhook, WebhookSpec
+from ..models import Identity, Webhook, WebhookSpec, same_identity
 from .by_id import ById, WebhookApi
 from .memory import CLEAR_AFTER, REMEMBERED, Memory
 from .shared_list import SharedList
-from .snapshot import Snapshot, is_there
+from .snapshot import Snapshot, counts_for
 from .spellings import Spellings
 
 
@@ -96,7 +96,9 @@ class Coordinator:
         The read is a call of its own, with the deadline of `call`.
         """
         found = await self.by_id.read(webhook.id, lambda: self.api_for(Call(deadline=call.deadline)))
-        return found if is_there(found, webhook) or is_there(found, spec) else None
+        if found is None or not counts_for(spec, found):
+            return None
+        return found if same_identity(found, webhook) or same_identity(found, spec) else None
 
     async def _result_of_other(self, identity: Identity) -> Webhook | GwmsError | None:
         other = self._creating[identity]

@@ -8,14 +8,14 @@ from math import inf
 
 from attrs import define, evolve, field
 
-from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, NotFoundError, OutcomeUnknownError
+from ..errors import ApiError, BadRequestError, ConflictError, GwmsError, OutcomeUnknownError
 from ..models import Webhook, WebhookSpec, check_url, same_identity
 from ..redaction import frameless
 from .reasons import cut_short, id_of_another, not_closed, stored_differently, too_late
 from .report import Outcome, OutcomeStatus
 from .shared_list import PAUSES
 from .snapshot import Snapshot, preferred_first
-from .switching import switched
+from .switching import switched, switched_unless_gone
 from .workers import Job
 
 
@@ -168,14 +168,13 @@ class Item(Job):
         self.clear_at = self.coordinator.clear_at(self.spec.identity, snapshot)
         for webhook in preferred_first(copies, active=self.spec.active):
             try:
-                adopted = await switched(self, webhook, self.spec, snapshot.began_at)
+                adopted = await switched_unless_gone(self, webhook, self.spec, snapshot.began_at)
             except Exception as error:  # a user's middleware may raise anything
-                is_gone = self.coordinator.by_id.is_gone
-                if isinstance(error, NotFoundError) and await is_gone(webhook, self.next_api, snapshot.began_at):
-                    self.gone_ids |= {webhook.id}
-                    continue
                 self._fail(webhook, error)
                 return True
+            if adopted is None:
+                self.gone_ids |= {webhook.id}
+                continue
             status = OutcomeStatus.EXISTING if adopted is webhook else OutcomeStatus.UPDATED
             status = OutcomeStatus.RECOVERED if self.may_have_created(adopted.id) else status
             self._finish_adopting(status, adopted, copies)

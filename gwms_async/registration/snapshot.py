@@ -93,6 +93,11 @@ def is_tombstone(webhook: Webhook) -> bool:
     return not webhook.active and webhook.unregistered_at is not None
 
 
+def counts_for(spec: WebhookSpec, webhook: Webhook) -> bool:
+    """Return whether a webhook may be the one of a spec: no tombstone, unless inactive is how the spec wants it."""
+    return not (spec.active and is_tombstone(webhook))
+
+
 def is_there(found: Webhook | None, wanted: Webhook | WebhookSpec) -> TypeGuard[Webhook]:
     """Return whether what was found is the webhook that was wanted, and not a tombstone."""
     return found is not None and same_identity(found, wanted) and not is_tombstone(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ..errors import DecodeError
+from ..errors import DecodeError, NotFoundError
 from ..models import Webhook, WebhookSpec, same_identity
 from .memory import Memory
 from .reasons import became_another, not_switched, vanished
@@ -35,6 +35,22 @@ async def switched(job: Job, webhook: Webhook, spec: WebhookSpec, listed_at: flo
         raise vanished(webhook.id)
     _check_and_note(memory, seen, spec)
     return seen
+
+
+async def switched_unless_gone(job: Job, webhook: Webhook, spec: WebhookSpec, listed_at: float) -> Webhook | None:
+    """Return what `switched` does, None if the webhook is gone; a 404 alone does not prove that.
+
+    Raises:
+        GwmsError: As in `switched`.
+    """
+    try:
+        return await switched(job, webhook, spec, listed_at)
+    except NotFoundError as error:
+        not_found = error
+    found = await job.coordinator.by_id.after_404(webhook, spec, job.next_api, listed_at)
+    if found is not None and found.active is not spec.active:
+        raise not_found
+    return found
 
 
 def _check_and_note(memory: Memory, answer: Webhook, spec: WebhookSpec) -> None:

@@ -224,7 +224,7 @@ def test_what_is_still_there_is_read_once_a_second() -> None:
         webhook, now = gateway.add(spec), asyncio.get_running_loop().time()
         operations = FakeOperations(gateway, Call())
 
-        assert not await gateway.coordinator().by_id.is_gone(webhook, lambda: operations, now)
+        assert await gateway.coordinator().by_id.after_404(webhook, spec, lambda: operations, now) == webhook
 
         assert gateway.count("get") == 7
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
@@ -166,6 +167,26 @@ def test_what_is_stored_in_another_spelling_is_not_created_again() -> None:
         outcomes = [*await register(coordinator, spec), *await register(coordinator, spec)]
         assert [(one.status, one.error) for one in outcomes] == [(S.CREATED, None), (S.EXISTING, None)]
         assert list(gateway.webhooks) == [1, 3]
+
+    run(main)
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_what_is_stored_in_another_spelling_and_marked_as_unregistered(active: bool) -> None:
+    """A gateway may mark what is inactive as it marks what is deleted: it is created again if it should be active."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.stores = lambda one: evolve(one, url=f"{one.url}?stored")
+        coordinator = gateway.coordinator()
+        await register(coordinator, spec)
+        await asyncio.sleep(900)
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False, unregistered_at=datetime.now(UTC))
+
+        (outcome,) = await register(coordinator, spec)
+
+        assert outcome.status is (S.CREATED if active else S.EXISTING)
+        assert list(gateway.webhooks) == ([1, 2] if active else [1])
 
     run(main)
 

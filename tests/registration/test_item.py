@@ -231,21 +231,44 @@ def test_what_was_just_created_and_is_not_found_is_not_created_beside_it(
 
 
 @pytest.mark.parametrize(
-    "change", [{"active": False, "unregistered_at": datetime.now(UTC)}, {"url": "https://b.example"}]
+    ("active", "change"),
+    [
+        (True, {"unregistered_at": datetime.now(UTC)}),
+        (True, {"url": "https://b.example"}),
+        (False, {"url": "https://b.example"}),
+    ],
 )
-def test_what_a_read_shows_as_gone_is_created_again(change: dict[str, Any]) -> None:
+def test_what_a_read_shows_as_gone_is_created_again(active: bool, change: dict[str, Any]) -> None:
     """As a tombstone, or with another identity, because ids may be reused; the list is older."""
 
     async def main() -> None:
-        gateway, (spec,) = FakeGateway(), specs(1, active=False)
-        gateway.stale = [gateway.add(evolve(spec, active=True))]
+        gateway, (spec,) = FakeGateway(), specs(1, active=active)
+        gateway.stale = [gateway.add(evolve(spec, active=not active))]
         gateway.webhooks[1] = evolve(gateway.webhooks[1], **change)
         gateway.fail("get", Fault(not_there))
-        gateway.fail("deactivate", Fault(not_there))
+        gateway.fail("activate" if active else "deactivate", Fault(not_there))
 
         (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
 
         assert (outcome.status, outcome.webhook) == (S.CREATED, gateway.webhooks[2])
+
+    virtual_loop.run(main())
+
+
+def test_what_another_client_has_deactivated_is_not_created_beside_it() -> None:
+    """A replica that lags answers 404, and a gateway may mark what is inactive as it marks what is deleted."""
+
+    async def main() -> None:
+        gateway, (spec,) = FakeGateway(), specs(1, active=False)
+        gateway.stale = [gateway.add(evolve(spec, active=True))]
+        gateway.webhooks[1] = evolve(gateway.webhooks[1], active=False, unregistered_at=datetime.now(UTC))
+        gateway.fail("get", *[Fault(not_there)] * 5)
+        gateway.fail("deactivate", Fault(not_there))
+
+        (outcome,) = (await register(gateway.coordinator(), [spec])).outcomes
+
+        assert Outcome(spec, S.UPDATED, gateway.webhooks[1], attempts=outcome.attempts) == outcome
+        assert gateway.count("create") == 0
 
     virtual_loop.run(main())
 
