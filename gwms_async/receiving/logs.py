@@ -11,11 +11,15 @@ from ..redaction import redacted
 _LOGGERS = (
     *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "uvicorn.asgi"),
     *("gunicorn.access", "gunicorn.error", "hypercorn.access", "hypercorn.error", "granian.access"),
+    "daphne.server",  # a request whose client has gone, when it stops its application
 )
 
 
 def redact_logs() -> None:
-    """Hide the tokens of webhook URLs in what aiohttp, uvicorn, gunicorn, Hypercorn and Granian log about requests."""
+    """Hide the tokens of webhook URLs in what aiohttp, uvicorn, gunicorn, Hypercorn and Granian log about requests.
+
+    It does so in what Daphne logs too, but not in the access log that it prints: start it with ``-v 0``.
+    """
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_redact)  # once, however often this is called
 
