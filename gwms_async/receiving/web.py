@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_UNQUOTED = "/:@!$&'()*+,;="  # in a path, by RFC 3986
 
 
 def aiohttp_app(receiver: Receiver) -> web.Application:
@@ -58,9 +59,7 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
                     return bytes(message["body"])
             return b""
 
-        raw_path: bytes = scope.get("raw_path") or quote(scope["path"], errors="replace").encode()
-        path = raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
-        answer = await receiver.take(scope["method"], path, read)
+        answer = await receiver.take(scope["method"], _raw_path(scope), read)
         headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         headers.append((b"content-length", b"0"))
         try:
@@ -70,6 +69,15 @@ def asgi_app(receiver: Receiver) -> Callable[[Message, Receive, Send], Awaitable
             pass  # the client has disconnected
 
     return app
+
+
+def _raw_path(scope: Message) -> str:
+    """Return the path as it came, or quoted again if it was decoded: some hosts have no other and call it raw."""
+    path: str = scope["path"]
+    raw_path: bytes | None = scope.get("raw_path")
+    if not raw_path or raw_path == path.encode("utf-8", "replace"):
+        return quote(path, _UNQUOTED, errors="replace")
+    return raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape")
 
 
 async def _answer_other(protocol: str, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gwms_async.receiving import Receiver, asgi_app
 
-from ..helpers.deliveries import SECRET, Handled, path_of, receiver_of
+from ..helpers.deliveries import SECRET, Handled, path_of, receiver_of, without_token
 
 Message = MutableMapping[str, Any]
 
@@ -32,7 +32,7 @@ async def call(receiver: Receiver, scope: Message, *messages: Message) -> list[M
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await asgi_app(receiver)({"type": "http", "query_string": b"a=/b", **scope}, server(*messages), send)
+    await asgi_app(receiver)({"type": "http", "path": "/", "query_string": b"a=/b", **scope}, server(*messages), send)
     return sent
 
 
@@ -111,6 +111,30 @@ async def test_a_server_without_raw_paths(scope: Message) -> None:
     assert [delivery.entity_id for delivery in handled] == ["A/1", "50%25", "Ä ?", "?"]
 
 
+@pytest.mark.parametrize("entity_id", ["50%25", "A%2F1", "100%", "A?B", "Ä", "A B"])
+async def test_a_raw_path_that_was_decoded(entity_id: str) -> None:
+    """BlackSheep makes it of the decoded path if the server has none, and releases before 2.6 always do when mounting.
+
+    It is not decoded again, and a question mark in it begins no query.
+    """
+    handled = Handled()
+    receiver = receiver_of(handled)
+    path = f"{path_of(receiver).removeprefix('/gwms')}/{entity_id}"
+
+    assert await call(receiver, {"method": "GET", "path": path, "raw_path": path.encode()}) == response(200)
+    assert handled[0].entity_id == entity_id
+
+
+async def test_a_raw_path_without_escapes() -> None:
+    """It equals the decoded one, and stays as it came."""
+    handled = Handled()
+    receiver = receiver_of(handled)
+    path = f"/a:b@c{path_of(receiver)}/A;1,2=(3)!*'$&+~"
+
+    assert await call(receiver, {"method": "GET", "path": path, "raw_path": path.encode()}) == response(200)
+    assert handled[0].raw_path == without_token(path)
+
+
 async def test_a_client_that_has_gone() -> None:
     """Half a body is not handled, and the response may go nowhere."""
     handled = Handled()
@@ -124,7 +148,8 @@ async def test_a_client_that_has_gone() -> None:
     async def send(message: Message) -> None:
         raise OSError
 
-    await asgi_app(receiver)({"type": "http", **scope}, server({"type": "http.request", "body": b"{}"}), send)
+    scope |= {"type": "http", "path": path_of(receiver)}
+    await asgi_app(receiver)(scope, server({"type": "http.request", "body": b"{}"}), send)
     assert len(handled) == 1
 
 
