@@ -12,13 +12,14 @@ _LOGGERS = (
     *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "uvicorn.asgi"),
     *("gunicorn.access", "gunicorn.error", "hypercorn.access", "hypercorn.error", "granian.access"),
     "daphne.server",  # a request whose client has gone, when it stops its application
+    "django.request",  # the path of what is not found, for example because the receiver is mounted elsewhere
 )
 
 
 def redact_logs() -> None:
-    """Hide the tokens of webhook URLs in what aiohttp, uvicorn, gunicorn, Hypercorn and Granian log about requests.
+    """Hide the tokens of webhook URLs in what aiohttp, uvicorn, gunicorn, Hypercorn, Granian, Django and Daphne log.
 
-    It does so in what Daphne logs too, but not in the access log that it prints: start it with ``-v 0``.
+    The access log that Daphne prints is not among these: start it with ``-v 0``.
     """
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_redact)  # once, however often this is called

@@ -17,7 +17,7 @@ from ..helpers.hosts import aiohttp_host, exchange
 LOGGERS = (
     *("aiohttp.access", "aiohttp.server", "uvicorn.access", "uvicorn.error", "uvicorn.asgi"),
     *("gunicorn.access", "gunicorn.error", "hypercorn.access", "hypercorn.error", "granian.access"),
-    "daphne.server",
+    *("daphne.server", "django.request"),
 )
 PATH = path_of(receiver_of(Handled()))
 
@@ -91,6 +91,7 @@ class Atoms(dict[str, object]):
         ("gunicorn.access", f"plain {PATH}", ()),
         ("hypercorn.access", "%(r)s %(x)s", (Atoms({"r": f"GET {PATH} 1.1"}),)),
         ("granian.access", "%(method)s %(path)s", ({"method": "GET", "path": PATH},)),
+        ("django.request", "%s: %s", ("Not Found", PATH)),
         ("daphne.server", "%r for connection %s was killed.", (7, f"<WebRequest at 0x7f method=GET uri={PATH}/A1>")),
         (
             "uvicorn.asgi",
