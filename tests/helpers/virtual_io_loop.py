@@ -60,7 +60,9 @@ class VirtualIoLoop(asyncio.SelectorEventLoop):
             if self._ready or not timers:  # type: ignore[attr-defined]
                 break
             self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
-        if not self._ready and timers:  # type: ignore[attr-defined]
+        # A timer that is due within the clock's resolution runs at once: then it is that time.
+        is_due = timers and timers[0]._when < self._now + self._clock_resolution  # type: ignore[attr-defined]
+        if timers and (is_due or not self._ready):  # type: ignore[attr-defined]
             self._now = max(self._now, timers[0]._when)
         super()._run_once()  # type: ignore[misc]
 
