@@ -57,7 +57,7 @@ _FAULTS: Mapping[str, Fault] = {
 @click.option("--rate", type=_POSITIVE, default=None, help="Requests per second; unlimited by default.")
 @click.option("--token-ttl", type=_POSITIVE, default=3600.0, show_default=True, help="Lifetime of tokens in seconds.")
 @click.option("--latency", type=_Finite(min=0), default=0.0, show_default=True, help="Seconds before each response.")
-@click.option("--deliver-to", metavar="URL", help="Deliver to this local server, whatever host a webhook names.")
+@click.option("--deliver-to", metavar="URL", help="Deliver to this local server what is for other machines.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[:OPERATION][:TIMES]", help="Make requests fail.")
 @json_option
