@@ -20,7 +20,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 @define(eq=False)
 class Call:
-    """What a call has been through; all copies of its request share it.
+    """The history of a call; all copies of its request share it.
 
     ===============  ====================================================  =====================================
     field            written by                                            read by

@@ -41,7 +41,7 @@ SERVER_REFUSALS = {
 
 
 class Cause(StrEnum):
-    """What a failed attempt means for its request."""
+    """How far a failed attempt got."""
 
     MISCONFIGURED = "misconfigured"
     """The URL, the TLS settings or the password of a proxy are wrong: no attempt can succeed."""

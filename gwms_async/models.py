@@ -110,7 +110,7 @@ class HttpMethod(OpenEnum):
 
 
 class Identity(NamedTuple):
-    """What makes two webhooks the same subscription.
+    """The identity of a webhook: two webhooks with equal identities are the same subscription.
 
     Args:
         url: The canonical URL.

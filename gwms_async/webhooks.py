@@ -81,7 +81,7 @@ def _id_of(webhook: int | Webhook) -> int:
 
 
 class EshopBackend(Coordinator):
-    """What siblings for the same e-shop share: the way to the gateway, and what registrations know.
+    """The state that sibling clients for one e-shop share: access to the gateway, and what registrations know.
 
     A run keeps this alive, and nothing else of its client: until it ends, all registrations of the e-shop meet here.
 

@@ -1,4 +1,4 @@
-"""What is known of API keys, dropped a minute after their last use, so that memory does not grow with their number."""
+"""The state of API keys, dropped a minute after their last use so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Forgetful)
 
 @define(eq=False)
 class ApiKey:
-    """What is known of one e-shop's API key.
+    """The state of one e-shop's API key.
 
     Args:
         value: The key.

@@ -1,4 +1,4 @@
-"""What a 401 means: that the token is no longer valid, that the API key is wrong, or only that this request is denied.
+"""The meaning of a 401: the token is no longer valid, the API key is wrong, or only this request is denied.
 
 The gateway does not say which. The first row that fits:
 
@@ -27,7 +27,7 @@ _VOUCHED = 60.0  # seconds for which a login vouches for its token
 
 
 class Meaning(Enum):
-    """What a 401 means for its call."""
+    """The meaning of a 401 for its call."""
 
     DENIED = auto()
     """The 401 answers this request: neither another token nor a cooldown of the key would help."""

@@ -1,4 +1,4 @@
-"""What ``gwms listen`` shows: a line for each delivery, and on a terminal a status line."""
+"""The output of ``gwms listen``: a line for each delivery and, on a terminal, a status line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print, and the exit codes they end with."""
+"""The output of commands, and their exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REJECTIONS = (LoginError, AuthenticationError, ForbiddenError)
 _COLOURS = re.compile(
     r"(?m)(?:^|(?<=, ))(?:(?P<green>\+ )|(?P<yellow>~ |Warning:)|(?P<red>- |Error:| *(?:failed|unknown|not_started):))"
 )
-"""What is coloured: the signs of a plan, in its lines and counts, and what needs attention."""
+"""The parts to colour: the signs in the lines and counts of a plan, and whatever needs attention."""
 
 
 class Exit(IntEnum):
@@ -44,7 +44,7 @@ class Exit(IntEnum):
 
 @frozen
 class BulkResult:
-    """What became of one webhook of several: updated, deleted or failed, and the error if it has failed."""
+    """The result for one of several webhooks: updated, deleted or failed, and the error if it failed."""
 
     status: OutcomeStatus
     error: Exception | None = None

@@ -1,4 +1,4 @@
-"""What went wrong, and what to do about it, in terms of the command line."""
+"""Errors in terms of the command line: what went wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..redaction import redacted
 from ..settings import is_loopback
 
 _USER = re.compile(r"(https?://|(?<![^\s'\"])[a-z][a-z0-9+.-]*:/*)[^/?#\s]*@", re.IGNORECASE)
-"""What comes before the host in a URL, even in one that is mistyped."""
+"""The part before the host of a URL, even of a mistyped one."""
 _WEBHOOK_PATH = re.compile(r"/webhooks/(-?\d+)")
 _WORDS = {": use Credentials": "", "base_url": "the base URL", "api_key": "the API key", "ssl=": "--ca"}
-"""What the client's errors call settings, and what the command line does."""
+"""Words in the client's errors, and what the command line writes instead."""
 
 
 class RefusedError(click.ClickException):

@@ -27,7 +27,7 @@ _logger = logging.getLogger("gwms_async")
 
 @frozen
 class Eshop:
-    """What an e-shop needs: how to reach it, and the webhooks it should have.
+    """An e-shop to reconcile: how to reach it, and the webhooks it should have.
 
     Args:
         credentials: The account, and the e-shop's API key.
@@ -44,7 +44,7 @@ class Eshop:
 
 @frozen
 class EshopResult:
-    """What became of an e-shop: plain values without URLs and secrets, which any engine can store.
+    """The result for an e-shop, as plain values without URLs or secrets, which any engine can store.
 
     Args:
         name: The e-shop.
@@ -64,7 +64,7 @@ class EshopResult:
 
 @frozen
 class _Account:
-    """What e-shops must have in common to share a client."""
+    """The properties that e-shops must have in common to share a client."""
 
     base_url: str
     username: str

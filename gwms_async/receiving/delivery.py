@@ -1,4 +1,4 @@
-"""What a handler gets."""
+"""The delivery that a handler gets."""
 
 from __future__ import annotations
 

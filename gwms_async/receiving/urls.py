@@ -20,7 +20,7 @@ _OURS = re.compile(f"/([^/]+)/{TOKEN}/?")
 
 
 class Endpoint(NamedTuple):
-    """What a URL is for; `name` is the segment before the token."""
+    """The purpose of a URL; `name` is the segment before the token."""
 
     name: str
     event_type: WebhookType

@@ -1,4 +1,4 @@
-"""What a closing list decides: which copy of a webhook stays, and which were created in excess."""
+"""The decisions of a closing list: which copy of a webhook stays, and which were created in excess."""
 
 from __future__ import annotations
 

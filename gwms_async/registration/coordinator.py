@@ -1,4 +1,4 @@
-"""What all registrations of one e-shop share: lists, creates in flight, and what was written lately."""
+"""The state that all registrations of one e-shop share: lists, creates in flight, and recent writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this client wrote in the last minute; lists may not show it yet."""
+"""The writes of this client in the last minute, which lists may not show yet."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _PREFIX = re.compile(r"https?://[^\s/?#]+/(\S*/)?", re.IGNORECASE)
 
 @frozen
 class Plan:
-    """What `apply` would change; `str(plan)` shows it line by line.
+    """The changes that `apply` would make; `str(plan)` shows them line by line.
 
     Args:
         create: Specs that are missing.

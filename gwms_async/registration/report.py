@@ -1,4 +1,4 @@
-"""What became of each spec."""
+"""The outcome of each spec."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _detached(error: Exception | None) -> Exception | None:
 
 @frozen
 class Outcome:
-    """What became of one spec.
+    """The outcome of one spec.
 
     Args:
         spec: The spec.
@@ -81,7 +81,7 @@ class Outcome:
 
 @frozen
 class Report:
-    """What became of all specs of a run.
+    """The outcomes of all specs of a run.
 
     Args:
         outcomes: One per spec, in the order of the input.

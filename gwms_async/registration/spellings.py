@@ -13,7 +13,7 @@ _MAX_KEPT = 1000
 
 
 class Spellings:
-    """What the gateway made of specs, each until its next create; of the last thousand at most."""
+    """How the gateway stores specs that it changes; each is kept until its next create, the last thousand at most."""
 
     def __init__(self) -> None:
         # Both by the identity that was asked for.

@@ -25,7 +25,7 @@ MAX_TASKS = 10_000
 
 @define(eq=False, repr=False)
 class Job:
-    """What a task of a run works on: counts the requests that are sent for it, and can stop them.
+    """The work of one task in a run: counts the requests that are sent for it, and can stop them.
 
     Args:
         coordinator: Shared by the registrations of the e-shop.

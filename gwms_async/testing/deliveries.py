@@ -1,4 +1,4 @@
-"""What is delivered to webhooks, how it can go wrong, and what became of it."""
+"""Deliveries to webhooks: their content, their disturbances, and their attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens at an emulator, in order: API calls and attempts at deliveries, for its page to follow."""
+"""The events at an emulator, in order: API calls and delivery attempts, for its page to follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulated gateway stores: its webhooks, what lists show of them, and its tokens. No I/O."""
+"""The state of the emulated gateway: its webhooks, what lists show of them, and its tokens. No I/O."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..errors import SERVER_REFUSALS, Cause, TransportError
 
 
 class Kind(Enum):
-    """What the end of an attempt means for its request."""
+    """The meaning of an attempt's result for its request."""
 
     SUCCESS = auto()
     MISCONFIGURED = auto()

@@ -1,4 +1,4 @@
-"""What the page can change. No I/O."""
+"""The controls of the page. No I/O."""
 
 from __future__ import annotations
 

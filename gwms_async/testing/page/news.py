@@ -1,4 +1,4 @@
-"""What an open page has not seen yet. No I/O."""
+"""Updates that an open page has not seen yet. No I/O."""
 
 from __future__ import annotations
 

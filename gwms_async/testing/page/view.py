@@ -1,4 +1,4 @@
-"""What the page shows, as JSON. No I/O."""
+"""The content of the page, as JSON. No I/O."""
 
 from __future__ import annotations
 
