@@ -45,13 +45,13 @@ async def test_aiohttp(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("name", ["aiohttp.server", "gunicorn.error"])
 async def test_what_aiohttp_refuses(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An id that is not encoded is answered 400 by aiohttp itself, which logs the request as an error.
+    """A space that is not encoded is answered 400 by aiohttp itself, which logs the request as an error.
 
     Its worker for gunicorn logs to that one's logger.
     """
     redact_logs()
     async with aiohttp_host(aiohttp_app(receiver_of(Handled())), logger=logging.getLogger(name)) as port:
-        assert (await exchange(port, "GET", f"{PATH}/Ä")).split()[1] == b"400"
+        assert (await exchange(port, "GET", f"{PATH}/A 1")).split()[1] == b"400"
 
     (record,) = (record for record in caplog.records if record.name == name)
     assert "/gw1-***/" in logging.Formatter().format(record)
