@@ -27,7 +27,9 @@ settings.register_profile("few", database=None, derandomize=True, deadline=timed
 settings.register_profile("many", settings.get_profile("few"), max_examples=400)
 settings.load_profile("few")
 # What a developer has set for other programs, e.g. a proxy, must not decide what the tests see.
-_DECISIVE = re.compile(r"(gwms|otel)_(?!chromium).*|.*_proxy|columns|lines|(force|no)_color|pythonasynciodebug")
+_DECISIVE = re.compile(
+    r"(gwms|otel)_(?!chromium).*|.*_proxy|columns|lines|(force|no)_color|python(asynciodebug|devmode|warndefaultencoding)"
+)
 for name in [*os.environ]:
     if _DECISIVE.fullmatch(name.lower()):
         del os.environ[name]
