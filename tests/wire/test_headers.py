@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from email.utils import formatdate
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -12,6 +13,11 @@ from gwms_async import Response
 from gwms_async.wire.headers import http_date, retry_after
 
 NOW = 1_790_000_000.0
+
+
+def date_of(unix_time: float) -> str:
+    """Return an HTTP date; on 32-bit systems, `email.utils.formatdate` knows none beyond 2038."""
+    return format_datetime(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=unix_time), usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +57,8 @@ def test_retry_after_in_seconds(text: str, expected: float | None) -> None:
 def test_retry_after_as_a_date(offset: float, skew: float) -> None:
     """It counts from the date of the same answer, whatever either clock says."""
     headers = {
-        "retry-after": formatdate(NOW + skew + offset, usegmt=True),
-        "date": formatdate(NOW + skew, usegmt=True),
+        "retry-after": date_of(NOW + skew + offset),
+        "date": date_of(NOW + skew),
     }
 
     assert offset == retry_after(Response(429, headers=headers), NOW)
@@ -61,7 +67,7 @@ def test_retry_after_as_a_date(offset: float, skew: float) -> None:
 @pytest.mark.parametrize("date", [{}, {"date": "yesterday"}, {"date": ""}])
 def test_retry_after_as_a_date_without_one_of_the_answer(date: dict[str, str]) -> None:
     """Then it counts from our own time."""
-    headers = {"retry-after": formatdate(NOW + 7, usegmt=True), **date}
+    headers = {"retry-after": date_of(NOW + 7), **date}
 
     assert retry_after(Response(429, headers=headers), NOW) == 7.0
 
@@ -70,14 +76,14 @@ def test_retry_after_as_a_date_without_one_of_the_answer(date: dict[str, str]) -
 def test_retry_after_as_a_unix_time(offset: int, expected: float) -> None:
     """It counts as a date does: the gateway's `expiresIn` has the same form."""
     for skew in (-600, 0):
-        headers = {"retry-after": f"{NOW + skew + offset:.0f}", "date": formatdate(NOW + skew, usegmt=True)}
+        headers = {"retry-after": f"{NOW + skew + offset:.0f}", "date": date_of(NOW + skew)}
 
         assert retry_after(Response(429, headers=headers), NOW) == expected
 
 
 def test_retry_after_in_the_past() -> None:
     """There is nothing to wait for."""
-    headers = {"retry-after": formatdate(NOW - 7, usegmt=True)}
+    headers = {"retry-after": date_of(NOW - 7)}
 
     assert retry_after(Response(429, headers=headers), NOW) == 0.0
 
