@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import cast
 
@@ -31,7 +33,8 @@ async def login(access: Access) -> None:
         webhooks = await gwms.webhooks.list()
     key = store_key(checked_base_url(access.base_url), access.username)
     token = cast(Token, await fresh.load(key))  # the login has just saved it
-    await cache.save(key, token)
+    with _naming("logged in, but the token cannot be cached"):
+        await cache.save(key, token)
     expires_at = token.expires_at and datetime.fromtimestamp(token.expires_at, UTC)
     validity = f"expires {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "has no known expiry"
     print_result(
@@ -55,9 +58,19 @@ async def logout() -> None:
     key = store_key(checked_base_url(base_url), username)
     try:
         async with asyncio.timeout(PATIENCE):
-            deleted = await FileTokenStore().forget(key)
+            with _naming("the cached token cannot be deleted"):
+                deleted = await FileTokenStore().forget(key)
     except TimeoutError:
         text = f"another process keeps the token of {username} locked (waited {PATIENCE:g} s); try again, or stop it"
         raise TimeoutError(text) from None
     text = f"Deleted the token of {username}." if deleted else f"No token of {username} is cached."
     print_result({"username": username, "deleted": deleted}, text)
+
+
+@contextmanager
+def _naming(failure: str) -> Generator[None]:
+    """Make an error of the cache say what failed, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{failure} ({error}); let XDG_CACHE_HOME name a folder that you can write to") from None

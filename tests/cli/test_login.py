@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("filelock", reason="the command line is an extra")
@@ -68,6 +70,20 @@ def test_logout(gwms_emulator: GwmsEmulator) -> None:
     assert gwms_emulator.logins == 2
     assert text.stdout == f"Deleted the token of {username}.\n"
     assert unnamed.exit_code == 2
+
+
+def test_a_cache_that_cannot_be_used(gwms_emulator: GwmsEmulator, tmp_path: Path) -> None:
+    """The error says what was done and what was not, and where the cache would be."""
+    file = tmp_path / "file"
+    file.touch()
+    login, logout = (run(gwms_emulator, command, XDG_CACHE_HOME=str(file)) for command in ("login", "logout"))
+
+    assert (login.exit_code, logout.exit_code) == (1, 1)
+    for result in (login, logout):
+        assert f"'{file}" in result.stderr
+        assert "; let XDG_CACHE_HOME name a folder that you can write to" in result.stderr
+    assert "logged in, but the token cannot be cached (" in login.stderr
+    assert "the cached token cannot be deleted (" in logout.stderr
 
 
 def test_logout_while_another_process_logs_in(gwms_emulator: GwmsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
